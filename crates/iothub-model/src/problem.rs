@@ -1,0 +1,136 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Date, ErrorCode};
+
+/// Why a hub does not do what it was asked for. Made by a hub; a client reads it as [`Refusal`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Which kind of problem.
+    pub code: ErrorCode,
+    /// What it is about, for people.
+    pub message: String,
+    /// By which the request is found in the hub's log.
+    pub tracking_id: String,
+    /// When it was noticed.
+    pub time: Date,
+}
+
+/// Which of its two shapes the body of an error has. Clients tell them apart and expect each in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Registry, twins, queries and jobs.
+    Registry,
+    /// Methods, unreachable devices, throttling.
+    Gateway,
+}
+
+impl Problem {
+    /// The body of the HTTP response. Its status is [`ErrorCode::http_status`], and its header
+    /// `iothub-errorcode` is [`ErrorCode::name`].
+    pub fn body(&self, form: Form) -> String {
+        let (message, exception_message) = match form {
+            Form::Registry => (
+                format!("ErrorCode:{};{}", self.code.name(), self.message),
+                format!("Tracking ID:{}-TimeStamp:{}", self.tracking_id, self.time),
+            ),
+            // The message is JSON within a JSON text.
+            Form::Gateway => (self.device_body(), String::new()),
+        };
+        serde_json::json!({"Message": message, "ExceptionMessage": exception_message}).to_string()
+    }
+
+    /// The body of a response to a device.
+    pub fn device_body(&self) -> String {
+        serde_json::json!({
+            "errorCode": self.code.number(),
+            "trackingId": self.tracking_id,
+            "message": self.message,
+            "timestampUtc": self.time,
+        })
+        .to_string()
+    }
+}
+
+/// What a client makes of the response of a hub that did not do what it was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// Which kind of problem, if the hub named one that is known.
+    pub code: Option<ErrorCode>,
+    /// What the hub says about it, on one line and at most [`Self::MESSAGE_MAX`] characters long.
+    pub message: String,
+    /// By which the request is found in the hub's log.
+    pub tracking_id: Option<String>,
+}
+
+impl Refusal {
+    /// Longest message that is kept, in characters.
+    pub const MESSAGE_MAX: usize = 1024;
+
+    /// Reads the header `iothub-errorcode` and the body in either [`Form`]. A body in neither form is taken
+    /// as text; nothing that a hub or something before it can send is an error here.
+    pub fn read(header: Option<&str>, body: &[u8]) -> Self {
+        let from_header = header.map(str::trim).and_then(ErrorCode::from_name);
+        let refusal = match serde_json::from_slice::<Body>(body) {
+            Ok(body) => Self::from_body(body),
+            Err(_) => Self { message: String::from_utf8_lossy(body).into_owned(), ..Self::default() },
+        };
+        Self {
+            code: refusal.code.or(from_header),
+            message: one_line(&refusal.message),
+            tracking_id: refusal.tracking_id.as_deref().map(one_line),
+        }
+    }
+
+    fn from_body(body: Body) -> Self {
+        let Body { message, exception_message } = body;
+        match serde_json::from_str::<Gateway>(&message) {
+            Ok(Gateway { error_code, tracking_id, message }) => {
+                let code =
+                    error_code.as_u64().and_then(|number| ErrorCode::from_number(number.try_into().ok()?));
+                let message = if code.is_some() { message } else { format!("{error_code}: {message}") };
+                Self { code, message, tracking_id }
+            }
+            Err(_) => {
+                let named = message.strip_prefix("ErrorCode:").and_then(|rest| rest.split_once(';'));
+                let known =
+                    named.and_then(|(name, text)| Some((ErrorCode::from_name(name.trim())?, text.trim())));
+                let tracking_id = tracking_id(&exception_message).map(Into::into);
+                match known {
+                    Some((code, text)) => Self { code: Some(code), message: text.into(), tracking_id },
+                    None => Self { code: None, message, tracking_id },
+                }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(rename = "Message", alias = "message")]
+    message: String,
+    #[serde(default, rename = "ExceptionMessage", deserialize_with = "crate::word::null_is_default")]
+    exception_message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Gateway {
+    error_code: Value,
+    #[serde(default)]
+    tracking_id: Option<String>,
+    #[serde(default, deserialize_with = "crate::word::null_is_default")]
+    message: String,
+}
+
+/// The id in `Tracking ID:{id}-TimeStamp:{time}`; it may itself contain dashes.
+fn tracking_id(exception_message: &str) -> Option<&str> {
+    let rest = exception_message.strip_prefix("Tracking ID:")?;
+    Some(rest.rsplit_once("-TimeStamp:").map_or(rest, |(id, _)| id).trim())
+}
+
+/// Fit for a log and a terminal, whoever wrote it.
+fn one_line(text: &str) -> String {
+    let printable = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    printable.take(Refusal::MESSAGE_MAX).collect()
+}

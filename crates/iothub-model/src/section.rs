@@ -1,0 +1,105 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::metadata::{Metadata, Stamp};
+use crate::{Date, Object, Update, Violation};
+
+/// The desired or the reported properties of a twin, with their version and the dates of their changes.
+///
+/// A hub keeps it, changes it with [`Self::apply`], and stores it: its serialised form holds everything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Section {
+    kind: Kind,
+    version: u64,
+    properties: Object,
+    metadata: Metadata,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Kind {
+    Desired,
+    Reported,
+}
+
+impl Section {
+    /// Most bytes that the properties may amount to, by the formula that IoT Hub counts by: names and texts
+    /// as UTF-8 without control characters, 8 for a number, 4 for a boolean.
+    pub const SIZE_MAX: usize = 32 * 1024;
+
+    /// Desired properties of a twin that was created at `at`: none, at version 1.
+    pub fn desired(at: Date) -> Self {
+        Self::new(Kind::Desired, at)
+    }
+
+    /// Reported properties of a twin that was created at `at`: none, at version 1.
+    pub fn reported(at: Date) -> Self {
+        Self::new(Kind::Reported, at)
+    }
+
+    fn new(kind: Kind, at: Date) -> Self {
+        let metadata = Metadata::new(Stamp { at, version: None });
+        Self { kind, version: 1, properties: Object::new(), metadata }
+    }
+
+    /// Makes one change, which adds one to the version even if nothing differs afterwards.
+    ///
+    /// Gives what a device that listens is to be told: a merge patch with the new `$version`, or the new
+    /// properties with it if they were replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`] if a rule about twins is not kept to. Nothing has changed then.
+    pub fn apply(&mut self, update: Update, at: Date) -> Result<Object, Violation> {
+        let update = update.without_reserved();
+        let next = update.applied_to(&self.properties, Self::SIZE_MAX)?;
+        let version = self.version + 1;
+        let stamp = Stamp { at, version: (self.kind == Kind::Desired).then_some(version) };
+        let told = match update {
+            Update::Merge(patch) => {
+                self.metadata.touch(&patch, stamp);
+                patch
+            }
+            Update::Replace(_) => {
+                self.metadata = Metadata::new(stamp);
+                self.metadata.touch(&next, stamp);
+                next.clone()
+            }
+            Update::Clear => {
+                self.metadata = Metadata::new(stamp);
+                self.properties.keys().map(|name| (name.clone(), Value::Null)).collect()
+            }
+        };
+        self.properties = next;
+        self.version = version;
+        Ok(self.versioned(told))
+    }
+
+    /// How often the section has been changed, and one more.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The properties alone.
+    pub const fn properties(&self) -> &Object {
+        &self.properties
+    }
+
+    /// What a device sees: the properties and `$version`.
+    pub fn device_view(&self) -> Object {
+        self.versioned(self.properties.clone())
+    }
+
+    /// What a back end sees: the properties, `$metadata` and `$version`.
+    pub fn service_view(&self) -> Object {
+        let mut view = self.properties.clone();
+        view.insert("$metadata".into(), self.metadata.view(&self.properties));
+        self.versioned(view)
+    }
+
+    fn versioned(&self, mut members: Object) -> Object {
+        members.insert("$version".into(), self.version.into());
+        members
+    }
+}

@@ -1,0 +1,135 @@
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::etag::empty_is_absent;
+use crate::word::null_is_default;
+use crate::{
+    AuthenticationType, Capabilities, ConnectionState, Date, Etag, Object, Patch, Status, X509Thumbprint,
+};
+
+/// The twin of a device or module as a back end sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Twin {
+    /// Whose twin this is.
+    pub device_id: String,
+    /// Of which module of that device, if of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module_id: Option<String>,
+    /// Names the present state of tags and desired properties.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "empty_is_absent")]
+    pub etag: Option<Etag>,
+    /// The etag of the identity.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "empty_is_absent")]
+    pub device_etag: Option<Etag>,
+    /// Whether the identity may connect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// Why it has this status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// When `status` last changed.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub status_update_time: Date,
+    /// Whether it is connected.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub connection_state: ConnectionState,
+    /// When it last connected, sent or received.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub last_activity_time: Date,
+    /// Messages that wait for it.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub cloud_to_device_message_count: u32,
+    /// How it proves who it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication_type: Option<AuthenticationType>,
+    /// The certificates it proves itself with.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub x509_thumbprint: X509Thumbprint,
+    /// The model that the device said it follows when it connected; empty if it said none.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub model_id: String,
+    /// Counts every change of the twin.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub version: u64,
+    /// What back ends note about the device.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub tags: Object,
+    /// What back ends want, and what the device says.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub properties: Properties,
+    /// What the device can do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Capabilities>,
+    /// Whose child it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_scope: Option<String>,
+    /// The scopes of the devices above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_scopes: Option<Vec<String>>,
+    /// The state of the configurations that apply to it, by their names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configurations: Option<Object>,
+}
+
+/// Both sections of a twin, each with its `$metadata` and `$version`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Properties {
+    /// What back ends want.
+    #[serde(deserialize_with = "null_is_default")]
+    pub desired: Object,
+    /// What the device says.
+    #[serde(deserialize_with = "null_is_default")]
+    pub reported: Object,
+}
+
+/// What a back end sends to change a twin, or as the whole of what it may write.
+///
+/// Everything else that it sends is ignored, as clients send twins back that they have read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TwinPatch {
+    /// Changes of the tags.
+    pub tags: Patch<Object>,
+    /// Changes of the desired properties.
+    pub desired: Patch<Object>,
+}
+
+impl Serialize for TwinPatch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            #[serde(skip_serializing_if = "is_absent")]
+            tags: &'a Patch<Object>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            properties: Option<WrittenProperties<'a>>,
+        }
+        #[derive(Serialize)]
+        struct WrittenProperties<'a> {
+            desired: &'a Patch<Object>,
+        }
+        fn is_absent(patch: &&Patch<Object>) -> bool {
+            patch.is_absent()
+        }
+        let properties = (!self.desired.is_absent()).then_some(WrittenProperties { desired: &self.desired });
+        Written { tags: &self.tags, properties }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TwinPatch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Read {
+            #[serde(default)]
+            tags: Patch<Object>,
+            #[serde(default, deserialize_with = "null_is_default")]
+            properties: ReadProperties,
+        }
+        #[derive(Default, Deserialize)]
+        struct ReadProperties {
+            #[serde(default)]
+            desired: Patch<Object>,
+        }
+        let Read { tags, properties } = Read::deserialize(deserializer)?;
+        Ok(Self { tags, desired: properties.desired })
+    }
+}
