@@ -1,1 +1,51 @@
-fn main() {}
+//! The chores of this workspace. `cargo xtask help` lists the commands, one file each.
+
+mod bench;
+mod cargo;
+mod clock;
+mod failure;
+mod layers;
+mod process;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The chores of this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything that must hold before a change is merged, stopping at the first thing that does not
+    Test,
+    /// Which crate may use which, read from `cargo metadata`
+    Layers,
+    /// File lengths, module names, topics outside the codec, broken links
+    Tidy,
+    /// Measurements of the optimised build
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Test => test::run(),
+        Command::Layers => layers::run(),
+        Command::Tidy => tidy::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

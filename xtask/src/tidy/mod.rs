@@ -1,0 +1,37 @@
+//! What rustfmt and clippy do not know of house style.
+
+mod links;
+mod names;
+mod size;
+mod source;
+mod topics;
+
+use crate::failure::Failure;
+use crate::workspace;
+
+/// Prints each untidiness, as `path:line: what`.
+pub(crate) fn run() -> Result<(), Failure> {
+    let mut found = Vec::new();
+    let sources = workspace::files(&["rs"])?;
+    for path in &sources {
+        let (shown, text) = (workspace::shown(path), workspace::read(path)?);
+        let source = source::Source::new(&text);
+        found.extend(size::check(&shown, &source));
+        found.extend(names::check(&shown, &source));
+        found.extend(topics::check(&shown, &source));
+    }
+    let documents = workspace::files(&["md"])?;
+    for path in &documents {
+        found.extend(links::check(path, &workspace::read(path)?));
+    }
+    for untidiness in &found {
+        println!("{untidiness}");
+    }
+    match found.len() {
+        0 => {
+            println!("tidy: {} sources and {} documents", sources.len(), documents.len());
+            Ok(())
+        }
+        n => Err(Failure::new(format!("tidy: {n} found"))),
+    }
+}
