@@ -1,0 +1,117 @@
+use crate::error::WireError;
+use crate::frame::{Frame, PacketType};
+
+/// What has arrived and was not read yet: at most one packet of the longest kind, and what came with it.
+pub(crate) struct Inbox {
+    /// `..start` has been read, `start..end` has not, `end..` is room.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Length of the packet at `start` that is lent out. It is gone with the next call.
+    lent: usize,
+    packet_len_max: u32,
+}
+
+impl Inbox {
+    pub(crate) const fn new(packet_len_max: u32) -> Self {
+        Self { buffer: Vec::new(), start: 0, end: 0, lent: 0, packet_len_max }
+    }
+
+    /// Where to put what arrives. Empty only when a whole packet waits, or one that is refused.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        self.release();
+        if self.buffer.len() - self.end < Self::ROOM_MIN {
+            self.make_room();
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// `len` bytes have been put into the room.
+    pub(crate) fn fill(&mut self, len: usize) {
+        self.end = self.buffer.len().min(self.end + len);
+    }
+
+    /// Copies as much of `bytes` as there is room for, and says how much that is.
+    pub(crate) fn copy(&mut self, bytes: &[u8]) -> usize {
+        let mut copied = 0;
+        while copied < bytes.len() {
+            let room = self.room();
+            let len = room.len().min(bytes.len() - copied);
+            if len == 0 {
+                break;
+            }
+            room[..len].copy_from_slice(&bytes[copied..copied + len]);
+            self.fill(len);
+            copied += len;
+        }
+        copied
+    }
+
+    /// The next packet, once all of it is here. [`Self::lent`] has its bytes until any other call.
+    pub(crate) fn next(
+        &mut self,
+        admit: impl FnOnce(PacketType) -> Result<(), WireError>,
+    ) -> Result<Option<Frame>, WireError> {
+        self.release();
+        let held = &self.buffer[self.start..self.end];
+        let Some(frame) = Frame::read(held, self.packet_len_max, admit)? else { return Ok(None) };
+        if held.len() < frame.len {
+            return Ok(None);
+        }
+        self.lent = frame.len;
+        Ok(Some(frame))
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        (self.start, self.end, self.lent) = (0, 0, 0);
+        self.release();
+    }
+
+    pub(crate) fn lent(&self) -> &[u8] {
+        &self.buffer[self.start..self.start + self.lent]
+    }
+
+    fn release(&mut self) {
+        self.start += self.lent;
+        self.lent = 0;
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            if self.buffer.len() > Self::KEPT_MAX {
+                self.buffer = Vec::new();
+            }
+        }
+    }
+
+    /// Moves what is held to the front, and grows if that is not enough: to twice the size, so that
+    /// announcing a long packet costs nothing and sending one costs no more than that.
+    fn make_room(&mut self) {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() - self.end < Self::ROOM_MIN {
+            let limit = (self.packet_len_max as usize).saturating_add(Self::READ_AHEAD);
+            let len = limit.min(self.buffer.len().saturating_mul(2).max(Self::READ_AHEAD));
+            self.buffer.reserve_exact(len.saturating_sub(self.buffer.len()));
+            self.buffer.resize(len.max(self.buffer.len()), 0);
+        }
+    }
+
+    /// Bytes held beyond one packet of the longest kind, and the first size of the buffer: most messages
+    /// of devices are shorter, and a hub has many connections.
+    const READ_AHEAD: usize = 2048;
+    /// With less room than this, making some is cheaper than reading in small pieces.
+    const ROOM_MIN: usize = Self::READ_AHEAD / 4;
+    /// A longer buffer is given back once there is nothing in it.
+    const KEPT_MAX: usize = 64 * 1024;
+}
+
+/// Shows sizes only: there may be a password in it.
+impl core::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Inbox")
+            .field("held", &(self.end - self.start))
+            .field("capacity", &self.buffer.capacity())
+            .finish_non_exhaustive()
+    }
+}

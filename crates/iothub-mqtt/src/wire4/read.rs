@@ -1,0 +1,193 @@
+use iothub_codec::{BadFilters, Connect, Filters, PropertySection, Publish, Qos, Version};
+use iothub_proto::{Ack, Farewell, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Session};
+
+use super::{PROTOCOL_LEVEL, PROTOCOL_NAME, SUBSCRIPTION_REFUSED, connect_flags};
+use crate::error::WireError;
+use crate::fields::Fields;
+use crate::frame::{Frame, PacketType};
+
+/// Reads one whole packet. `limits` are those of the connection, for CONNACK, which cannot say any.
+pub(crate) fn read<'a>(frame: Frame, bytes: &'a [u8], limits: Limits) -> Result<Packet<'a>, WireError> {
+    let mut fields = Fields::new(frame, bytes);
+    let packet = match frame.packet {
+        PacketType::Connect => Packet::Connect(connect(&mut fields)?),
+        PacketType::ConnAck => connack(&mut fields, limits)?,
+        PacketType::Publish => publish(&mut fields, frame.flags)?,
+        PacketType::PubAck => Packet::Ack { token: fields.packet_id()?, ack: Ack::SUCCESS },
+        PacketType::Subscribe => subscribe(&mut fields)?,
+        PacketType::SubAck => suback(&mut fields)?,
+        PacketType::Unsubscribe => unsubscribe(&mut fields)?,
+        // Says for none of its filters what became of it, so not for how many either.
+        PacketType::UnsubAck => Packet::UnsubAck { token: fields.packet_id()?, count: 0 },
+        PacketType::Disconnect => Packet::Disconnect(Farewell::NORMAL),
+        PacketType::PubRec
+        | PacketType::PubRel
+        | PacketType::PubComp
+        | PacketType::PingReq
+        | PacketType::PingResp => return Err(WireError::WrongEnd { packet: frame.packet }),
+    };
+    fields.finish()?;
+    Ok(packet)
+}
+
+fn connect<'a>(fields: &mut Fields<'a>) -> Result<Opening<'a>, WireError> {
+    let name = fields.binary()?;
+    if name != PROTOCOL_NAME && name != MQTT_3_1_NAME {
+        return Err(WireError::UnknownProtocol);
+    }
+    let level = fields.byte()?;
+    if name != PROTOCOL_NAME || level != PROTOCOL_LEVEL {
+        return Err(WireError::ProtocolLevel { level });
+    }
+    let flags = fields.byte()?;
+    check_connect_flags(flags)?;
+    let session = if flags & connect_flags::CLEAN_SESSION == 0 { Session::Resume } else { Session::Fresh };
+    let keep_alive_s = fields.number()?;
+    let client_id = fields.text()?;
+    let will = if flags & connect_flags::WILL == 0 { None } else { Some(will(fields, flags)?) };
+    let username = if flags & connect_flags::USERNAME == 0 { None } else { Some(fields.text()?) };
+    let password = if flags & connect_flags::PASSWORD == 0 { None } else { Some(fields.binary()?) };
+    let version = Version::V311;
+    let connect = Connect { version, client_id, username, password, properties: PropertySection::EMPTY };
+    Ok(Opening { connect, session, keep_alive_s, will })
+}
+
+fn check_connect_flags(flags: u8) -> Result<(), WireError> {
+    const WILL_QOS: u8 = connect_flags::WILL_QOS_1 | connect_flags::WILL_QOS_2;
+    let has = |flag| flags & flag != 0;
+    let will_of_nothing = !has(connect_flags::WILL) && has(WILL_QOS | connect_flags::WILL_RETAIN);
+    let password_of_nobody = has(connect_flags::PASSWORD) && !has(connect_flags::USERNAME);
+    let qos_3 = flags & WILL_QOS == WILL_QOS;
+    if has(connect_flags::RESERVED) || will_of_nothing || password_of_nobody || qos_3 {
+        return Err(WireError::BadConnectFlags { flags });
+    }
+    if has(connect_flags::WILL_QOS_2) {
+        return Err(WireError::QosNotSupported { packet: PacketType::Connect });
+    }
+    Ok(())
+}
+
+fn will<'a>(fields: &mut Fields<'a>, flags: u8) -> Result<Publish<'a>, WireError> {
+    Ok(Publish {
+        topic: fields.topic()?,
+        properties: PropertySection::EMPTY,
+        payload: fields.binary()?,
+        qos: qos(flags & connect_flags::WILL_QOS_1),
+        retain: flags & connect_flags::WILL_RETAIN != 0,
+        duplicate: false,
+    })
+}
+
+fn connack<'a>(fields: &mut Fields<'a>, limits: Limits) -> Result<Packet<'a>, WireError> {
+    let at = fields.at();
+    let flags = fields.byte()?;
+    let code = fields.byte()?;
+    let bad = |at, code| Err(WireError::BadReturnCode { packet: PacketType::ConnAck, at, code });
+    let reason = match (flags, code) {
+        (0, 0) => return Ok(Packet::Connected { session: Session::Fresh, limits }),
+        (1, 0) => return Ok(Packet::Connected { session: Session::Resume, limits }),
+        (0, 1) => RefusalReason::UnacceptableProtocol,
+        (0, 2) => RefusalReason::BadClientId,
+        (0, 3) => RefusalReason::Unavailable,
+        (0, 4) => RefusalReason::BadUserName,
+        (0, 5) => RefusalReason::NotAuthorized,
+        (0, code) => return bad(at + 1, code),
+        (flags, _) => return bad(at, flags),
+    };
+    Ok(Packet::Refused(Refusal::new(reason)))
+}
+
+fn publish<'a>(fields: &mut Fields<'a>, flags: u8) -> Result<Packet<'a>, WireError> {
+    let topic = fields.topic()?;
+    let qos = qos(flags & Frame::QOS_1);
+    let ack = match qos {
+        Qos::AtMostOnce => None,
+        Qos::AtLeastOnce => Some(fields.packet_id()?),
+    };
+    let publish = Publish {
+        topic,
+        properties: PropertySection::EMPTY,
+        payload: fields.rest(),
+        qos,
+        retain: flags & Frame::RETAIN != 0,
+        duplicate: flags & Frame::DUP != 0,
+    };
+    Ok(Packet::Publish { ack, publish })
+}
+
+fn subscribe<'a>(fields: &mut Fields<'a>) -> Result<Packet<'a>, WireError> {
+    let token = fields.packet_id()?;
+    let filters = filters(fields, Filters::from_subscribe)?;
+    Ok(Packet::Subscribe { token, filters })
+}
+
+fn unsubscribe<'a>(fields: &mut Fields<'a>) -> Result<Packet<'a>, WireError> {
+    let token = fields.packet_id()?;
+    let filters = filters(fields, Filters::from_unsubscribe)?;
+    Ok(Packet::Unsubscribe { token, filters })
+}
+
+/// Whether a filter is one of those that a hub has is the hub's to say, in SUBACK; here they only have
+/// to be filters.
+fn filters<'a>(
+    fields: &mut Fields<'a>,
+    read: impl FnOnce(&'a [u8]) -> Result<Filters<'a>, BadFilters>,
+) -> Result<Filters<'a>, WireError> {
+    let packet = fields.packet();
+    let start = fields.at();
+    let filters = read(fields.rest())
+        .map_err(|BadFilters { at }| WireError::BadFilters { packet, at: start + at as u32 })?;
+    if let Some(at) = reserved_options(packet, filters) {
+        return Err(WireError::BadFilters { packet, at: start + at as u32 });
+    }
+    if filters.iter().nth(Granted::MAX_LEN).is_some() {
+        return Err(WireError::TooManyFilters { packet, max: Granted::MAX_LEN as u8 });
+    }
+    Ok(filters)
+}
+
+/// The first entry of a SUBSCRIBE with options that MQTT 3.1.1 reserves and MQTT 5 has.
+fn reserved_options(packet: PacketType, filters: Filters<'_>) -> Option<usize> {
+    if packet != PacketType::Subscribe {
+        return None;
+    }
+    let mut at = 0;
+    for filter in filters.iter() {
+        let options = at + 2 + filter.topic.len();
+        if filters.as_wire().get(options).is_some_and(|options| options & !0b11 != 0) {
+            return Some(at);
+        }
+        at = options + 1;
+    }
+    None
+}
+
+fn suback<'a>(fields: &mut Fields<'a>) -> Result<Packet<'a>, WireError> {
+    let packet = fields.packet();
+    let token = fields.packet_id()?;
+    let start = fields.at();
+    let codes = fields.rest();
+    if codes.is_empty() {
+        return Err(WireError::Truncated { packet, at: start });
+    }
+    let mut granted = Granted::EMPTY;
+    for (at, code) in (start..).zip(codes) {
+        let outcome = match *code {
+            0 => Some(Qos::AtMostOnce),
+            1 => Some(Qos::AtLeastOnce),
+            SUBSCRIPTION_REFUSED => None,
+            code => return Err(WireError::BadReturnCode { packet, at, code }),
+        };
+        if !granted.push(outcome) {
+            return Err(WireError::TooManyFilters { packet, max: Granted::MAX_LEN as u8 });
+        }
+    }
+    Ok(Packet::SubAck { token, granted })
+}
+
+const fn qos(bit: u8) -> Qos {
+    if bit == 0 { Qos::AtMostOnce } else { Qos::AtLeastOnce }
+}
+
+/// What MQTT 3.1, level 3, calls itself.
+const MQTT_3_1_NAME: &[u8] = b"MQIsdp";
