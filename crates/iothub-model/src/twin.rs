@@ -1,4 +1,6 @@
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::etag::empty_is_absent;
 use crate::word::null_is_default;
@@ -117,19 +119,26 @@ impl Serialize for TwinPatch {
 
 impl<'de> Deserialize<'de> for TwinPatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Read {
-            #[serde(default)]
-            tags: Patch<Object>,
-            #[serde(default, deserialize_with = "null_is_default")]
-            properties: ReadProperties,
+        // As an object first: a derived reader would take an array for the members in their order.
+        let mut body = Object::deserialize(deserializer)?;
+        let desired = match body.remove("properties") {
+            None | Some(Value::Null) => Patch::Absent,
+            Some(Value::Object(mut properties)) => member(&mut properties, "desired")?,
+            Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+                return Err(D::Error::custom("`properties` is not an object"));
+            }
+        };
+        Ok(Self { tags: member(&mut body, "tags")?, desired })
+    }
+}
+
+fn member<E: Error>(of: &mut Object, name: &str) -> Result<Patch<Object>, E> {
+    match of.remove(name) {
+        None => Ok(Patch::Absent),
+        Some(Value::Null) => Ok(Patch::Null),
+        Some(Value::Object(value)) => Ok(Patch::Value(value)),
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            Err(E::custom(format_args!("`{name}` is not an object")))
         }
-        #[derive(Default, Deserialize)]
-        struct ReadProperties {
-            #[serde(default)]
-            desired: Patch<Object>,
-        }
-        let Read { tags, properties } = Read::deserialize(deserializer)?;
-        Ok(Self { tags, desired: properties.desired })
     }
 }
