@@ -249,6 +249,24 @@ fn a_violation_reads_as_a_sentence_after_a_colon() {
 }
 
 #[test]
+fn nothing_is_stored_of_what_has_been_removed() {
+    for removal in [
+        Update::Merge(object(r#"{"gone":null}"#)),
+        Update::Merge(object(r#"{"gone":5}"#)),
+        Update::Replace(object("{}")),
+        Update::Clear,
+    ] {
+        let mut section = Section::desired(at(0));
+        section.apply(Update::Merge(object(r#"{"gone":{"inner":{"deep":1}}}"#)), at(1)).unwrap();
+        let shown = format!("{removal:?}");
+        section.apply(removal, at(2)).unwrap();
+        let stored = serde_json::to_string(&section).unwrap();
+        assert!(!stored.contains("inner"), "{shown}: {stored}");
+        assert_eq!(stored.contains("gone"), section.properties().contains_key("gone"), "{shown}: {stored}");
+    }
+}
+
+#[test]
 fn a_section_is_stored_and_read_back_whole() {
     let mut section = Section::desired(at(0));
     section
