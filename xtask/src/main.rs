@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod clock;
 mod failure;
+mod interop;
 mod layers;
 mod process;
 mod test;
@@ -32,6 +33,8 @@ enum Command {
     Tidy,
     /// Measurements of the optimised build
     Bench(bench::Arguments),
+    /// The official Node and Python clients against a hub on this machine
+    Interop(interop::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Layers => layers::run(),
         Command::Tidy => tidy::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Interop(arguments) => interop::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 use core::time::Duration;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Instant;
@@ -39,6 +39,11 @@ impl Running {
             .map_err(Failure::while_doing(format_args!("{program} cannot be started")))?;
         let output = child.stdout.take().expect("standard output was asked for above");
         Ok(Self { child, lines: read_lines(output) })
+    }
+
+    /// Its standard input, when that was piped and has not been taken before.
+    pub(crate) fn take_input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     /// Waits for the next line.
