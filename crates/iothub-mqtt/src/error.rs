@@ -175,7 +175,7 @@ pub enum WriteError {
         version: Version,
     },
     /// MQTT 3.1.1 has no way to say this: MQTT 5 properties, a reason other than success, a password
-    /// without a user name.
+    /// without a user name, a SUBACK without outcomes.
     #[error("{packet} says what MQTT 3.1.1 cannot")]
     NotExpressible {
         /// Which packet.
@@ -208,7 +208,7 @@ pub enum WriteError {
         /// PUBLISH, or CONNECT for a will.
         packet: PacketKind,
     },
-    /// Filters of the wrong layout, or more than [`Granted::MAX_LEN`](iothub_proto::Granted::MAX_LEN).
+    /// Filters of the other packet's layout, with options of MQTT 5, or more than [`Granted::MAX_LEN`](iothub_proto::Granted::MAX_LEN).
     #[error("bad topic filters in a {packet}")]
     BadFilters {
         /// SUBSCRIBE or UNSUBSCRIBE.

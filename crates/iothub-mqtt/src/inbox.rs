@@ -115,3 +115,104 @@ impl core::fmt::Debug for Inbox {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LONGEST: usize = 5_000;
+
+    fn take_all(inbox: &mut Inbox) -> usize {
+        let mut taken = 0;
+        while let Ok(Some(_)) = inbox.next(|_| Ok(())) {
+            taken += inbox.lent().len();
+        }
+        taken
+    }
+
+    /// A PUBLISH of that length.
+    fn publish(len: usize) -> Vec<u8> {
+        let remaining = len - 3;
+        let mut bytes = vec![b'x'; len];
+        bytes[..3].copy_from_slice(&[0x30, (remaining & 0x7f) as u8 | 0x80, (remaining >> 7) as u8]);
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_is_held_than_one_packet_and_some(
+            lens in vec(200..=LONGEST, 1..20),
+            pieces in vec(1..2 * LONGEST, 1..20),
+        ) {
+            let mut inbox = Inbox::new(LONGEST as u32);
+            let bytes: Vec<u8> = lens.iter().flat_map(|len| publish(*len)).collect();
+            let mut left = bytes.as_slice();
+            let mut taken = 0;
+            for piece in pieces.iter().cycle() {
+                let copied = inbox.copy(&left[..left.len().min(*piece)]);
+                prop_assert!(inbox.buffer.capacity() <= LONGEST + Inbox::READ_AHEAD);
+                left = &left[copied..];
+                taken += take_all(&mut inbox);
+                prop_assert!(!inbox.room().is_empty());
+                if left.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(taken, bytes.len());
+        }
+    }
+
+    #[test]
+    fn announcing_a_long_packet_takes_no_memory() {
+        let mut inbox = Inbox::new(256 * 1024);
+        assert_eq!(inbox.copy(&[0x30, 0xf0, 0xff, 0x0f]), 4);
+        assert!(inbox.next(|_| Ok(())).is_ok_and(|frame| frame.is_none()));
+        assert!(inbox.buffer.capacity() <= Inbox::READ_AHEAD);
+    }
+
+    #[test]
+    fn a_full_inbox_takes_nothing_until_it_is_read() {
+        let mut inbox = Inbox::new(LONGEST as u32);
+        let bytes = publish(LONGEST).repeat(2);
+        assert_eq!(inbox.copy(&bytes), LONGEST + Inbox::READ_AHEAD);
+        assert_eq!(inbox.copy(&bytes), 0);
+        assert_eq!(take_all(&mut inbox), LONGEST);
+        assert_eq!(inbox.copy(&bytes), LONGEST);
+    }
+
+    #[test]
+    fn the_room_for_a_long_packet_is_given_back() {
+        let mut inbox = Inbox::new(256 * 1024);
+        let mut bytes = vec![b'x'; 200_000];
+        bytes[..4].copy_from_slice(&[0x30, 0xbc, 0x9a, 0x0c]);
+        assert_eq!(inbox.copy(&bytes), bytes.len());
+        assert_eq!(take_all(&mut inbox), bytes.len());
+        assert_eq!(inbox.room().len(), Inbox::READ_AHEAD);
+        assert!(inbox.buffer.capacity() <= Inbox::KEPT_MAX);
+    }
+
+    #[test]
+    fn room_is_made_again_and_again_in_the_same_buffer() {
+        let mut inbox = Inbox::new(LONGEST as u32);
+        let bytes = publish(1_900);
+        assert_eq!(inbox.copy(&bytes[..1_000]), 1_000);
+        let held = inbox.buffer.as_ptr();
+        for _ in 0..1_000 {
+            assert_eq!(inbox.copy(&bytes[1_000..]), 900);
+            assert_eq!(take_all(&mut inbox), 1_900);
+            assert_eq!(inbox.copy(&bytes[..1_000]), 1_000);
+        }
+        assert_eq!(inbox.buffer.as_ptr(), held);
+    }
+
+    #[test]
+    fn more_than_there_was_room_for_has_not_come() {
+        let mut inbox = Inbox::new(LONGEST as u32);
+        let room = inbox.room().len();
+        inbox.fill(room + 1);
+        assert_eq!(inbox.end, room);
+    }
+}

@@ -93,3 +93,64 @@ impl core::fmt::Debug for Outbox {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { receive_maximum: 3, maximum_packet_size: 100_000, keep_alive_s: None };
+
+    #[test]
+    fn bytes_come_out_in_order_and_once() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert_eq!(outbox.waiting(), None);
+        assert!(outbox.put(b"abc") && outbox.put(b"def"));
+        outbox.consume(2);
+        assert_eq!(outbox.waiting(), Some(&b"cdef"[..]));
+        outbox.consume(4);
+        assert_eq!(outbox.waiting(), None);
+        outbox.consume(1);
+        assert!(outbox.put(b"g"));
+        assert_eq!(outbox.waiting(), Some(&b"g"[..]));
+    }
+
+    #[test]
+    fn what_fails_half_way_leaves_nothing_behind() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert!(outbox.put(b"abc"));
+        let failed = outbox.append(PacketKind::Publish, |out| {
+            out.extend_from_slice(b"half a packet");
+            Err(WriteError::TokenMismatch)
+        });
+        assert_eq!(failed, Err(WriteError::TokenMismatch));
+        assert_eq!(outbox.waiting(), Some(&b"abc"[..]));
+    }
+
+    #[test]
+    fn a_peer_that_is_always_behind_does_not_make_it_grow() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert!(outbox.put(&[0; 1_000]));
+        for _ in 0..10_000 {
+            assert!(outbox.put(&[0; 1_000]));
+            outbox.consume(1_000);
+            assert_eq!(outbox.waiting().map(<[u8]>::len), Some(1_000));
+        }
+        assert!(outbox.buffer.capacity() <= 4 * Outbox::KEPT_MAX, "{}", outbox.buffer.capacity());
+    }
+
+    #[test]
+    fn the_room_for_much_is_given_back() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert!(outbox.put(&[0; 300_000]));
+        outbox.consume(300_000);
+        assert_eq!(outbox.buffer.capacity(), 0);
+    }
+
+    #[test]
+    fn the_limit_is_what_can_be_unacknowledged_and_a_packet_more() {
+        let mut outbox = Outbox::new(LIMITS);
+        assert!(outbox.put(&[0; 400_000]));
+        assert!(!outbox.put(&[0]));
+        assert_eq!(outbox.waiting().map(<[u8]>::len), Some(400_000));
+    }
+}

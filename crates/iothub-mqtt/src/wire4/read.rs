@@ -1,7 +1,7 @@
 use iothub_codec::{BadFilters, Connect, Filters, PropertySection, Publish, Qos, Version};
 use iothub_proto::{Ack, Farewell, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Session};
 
-use super::{PROTOCOL_LEVEL, PROTOCOL_NAME, SUBSCRIPTION_REFUSED, connect_flags};
+use super::{PROTOCOL_LEVEL, PROTOCOL_NAME, SUBSCRIPTION_REFUSED, connect_flags, reserved_options};
 use crate::error::WireError;
 use crate::fields::Fields;
 use crate::frame::{Frame, PacketType};
@@ -137,29 +137,15 @@ fn filters<'a>(
     let start = fields.at();
     let filters = read(fields.rest())
         .map_err(|BadFilters { at }| WireError::BadFilters { packet, at: start + at as u32 })?;
-    if let Some(at) = reserved_options(packet, filters) {
+    if packet == PacketType::Subscribe
+        && let Some(at) = reserved_options(filters)
+    {
         return Err(WireError::BadFilters { packet, at: start + at as u32 });
     }
     if filters.iter().nth(Granted::MAX_LEN).is_some() {
         return Err(WireError::TooManyFilters { packet, max: Granted::MAX_LEN as u8 });
     }
     Ok(filters)
-}
-
-/// The first entry of a SUBSCRIBE with options that MQTT 3.1.1 reserves and MQTT 5 has.
-fn reserved_options(packet: PacketType, filters: Filters<'_>) -> Option<usize> {
-    if packet != PacketType::Subscribe {
-        return None;
-    }
-    let mut at = 0;
-    for filter in filters.iter() {
-        let options = at + 2 + filter.topic.len();
-        if filters.as_wire().get(options).is_some_and(|options| options & !0b11 != 0) {
-            return Some(at);
-        }
-        at = options + 1;
-    }
-    None
 }
 
 fn suback<'a>(fields: &mut Fields<'a>) -> Result<Packet<'a>, WireError> {

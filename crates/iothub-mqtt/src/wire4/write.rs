@@ -1,7 +1,7 @@
 use iothub_codec::{Connect, Filters, Publish, Qos, Version};
 use iothub_proto::{Ack, Farewell, Granted, Opening, Packet, PacketKind, Refusal, RefusalReason, Session};
 
-use super::{PROTOCOL_LEVEL, PROTOCOL_NAME, SUBSCRIPTION_REFUSED, connect_flags};
+use super::{PROTOCOL_LEVEL, PROTOCOL_NAME, SUBSCRIPTION_REFUSED, connect_flags, reserved_options};
 use crate::error::WriteError;
 use crate::frame::Frame;
 use crate::topic;
@@ -16,11 +16,14 @@ pub(crate) fn write(packet: &Packet<'_>, out: &mut Vec<u8>, max: u32) -> Result<
         }
         Packet::Refused(refusal) => writer.refused(refusal),
         Packet::Subscribe { token, filters } => {
-            writer.filters(0x82, token.get(), *filters, Filters::from_subscribe(filters.as_wire()))
+            let read = Filters::from_subscribe(filters.as_wire());
+            let good = read == Ok(*filters) && reserved_options(*filters).is_none();
+            writer.filters(0x82, token.get(), *filters, good)
         }
         Packet::SubAck { token, granted } => writer.suback(token.get(), granted),
         Packet::Unsubscribe { token, filters } => {
-            writer.filters(0xa2, token.get(), *filters, Filters::from_unsubscribe(filters.as_wire()))
+            let good = Filters::from_unsubscribe(filters.as_wire()) == Ok(*filters);
+            writer.filters(0xa2, token.get(), *filters, good)
         }
         Packet::UnsubAck { token, count: _ } => writer.pair(0xb0, token.get().to_be_bytes()),
         Packet::Publish { ack, publish } => writer.publish(ack.map(|token| token.get()), publish),
@@ -103,15 +106,14 @@ impl Writer<'_> {
         self.pair(0x20, [0, code])
     }
 
-    fn filters<E>(
+    fn filters(
         &mut self,
         first: u8,
         packet_id: u16,
         filters: Filters<'_>,
-        check: Result<Filters<'_>, E>,
+        good: bool,
     ) -> Result<(), WriteError> {
-        let same_layout = check.is_ok_and(|read| read == filters);
-        if !same_layout || filters.iter().nth(Granted::MAX_LEN).is_some() {
+        if !good || filters.iter().nth(Granted::MAX_LEN).is_some() {
             return Err(WriteError::BadFilters { packet: self.packet });
         }
         self.header(first, 2 + filters.as_wire().len())?;
@@ -121,6 +123,7 @@ impl Writer<'_> {
     }
 
     fn suback(&mut self, packet_id: u16, granted: &Granted) -> Result<(), WriteError> {
+        self.expressible(!granted.as_slice().is_empty())?;
         self.header(0x90, 2 + granted.as_slice().len())?;
         self.put(&packet_id.to_be_bytes());
         for outcome in granted.as_slice() {

@@ -1,0 +1,22 @@
+//! Both ends of an MQTT 3.1.1 connection, seen from outside.
+
+#[cfg(test)]
+mod bytes;
+#[cfg(test)]
+mod connection;
+#[cfg(test)]
+mod generated;
+#[cfg(test)]
+mod keep_alive;
+#[cfg(test)]
+mod malformed;
+#[cfg(test)]
+mod mqttbytes;
+#[cfg(test)]
+mod pair;
+#[cfg(test)]
+mod repeat;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod unsendable;
