@@ -121,11 +121,11 @@ async function twins() {
   await steps.step('a twin is patched at its etag', 10, async () => {
     const desired = { interval: 5, nested: { a: 1, b: 2 } };
     const patch = { tags: { site: { floor: 2 } }, properties: { desired } };
-    const { responseBody } = await before.update(patch);
-    equal(responseBody.tags, { site: { floor: 2 } }, 'the tags');
-    equal(without(responseBody.properties.desired), desired, 'the desired properties');
-    equal(responseBody.properties.desired.$version, 2, 'the version of the desired properties');
-    await registry.updateTwin(deviceId, { properties: { desired: { nested: { a: null } } } }, responseBody.etag);
+    const { result } = await before.update(patch);
+    equal(result.tags, { site: { floor: 2 } }, 'the tags');
+    equal(without(result.properties.desired), desired, 'the desired properties');
+    equal(result.properties.desired.$version, 2, 'the version of the desired properties');
+    await registry.updateTwin(deviceId, { properties: { desired: { nested: { a: null } } } }, result.etag);
     const after = (await registry.getTwin(deviceId)).responseBody;
     equal(without(after.properties.desired), { interval: 5, nested: { b: 2 } }, 'the desired properties');
   });

@@ -44,6 +44,9 @@ impl Hub {
                 Ok(Self { supervisor, leash, ready, log: log.to_owned() })
             }
             Waited::Nothing | Waited::Closed => {
+                drop(leash);
+                // However it ended, what it said is worth more than how.
+                let _ = supervisor.ended();
                 print_tail("hub", log);
                 Err(Failure::new("the hub did not come to serve (see above)"))
             }
@@ -116,7 +119,8 @@ trap : INT TERM HUP
 exec >&-
 word=; read -r word
 [ "$word" = keep ] && exit 0
-kill -TERM "$hub"
+trap - INT TERM HUP
+kill -TERM "$hub" 2>/dev/null
 ( sleep 10; kill -KILL "$hub" ) 2>/dev/null & guard=$!
 wait "$hub"; status=$?
 kill "$guard" 2>/dev/null

@@ -4,7 +4,7 @@ mod hub;
 mod suite;
 mod tools;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Run only the suites whose names contain this text
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
+    /// Try this program instead of building `iothub` first
+    #[arg(long, value_name = "PROGRAM")]
+    iothub: Option<PathBuf>,
 }
 
 /// Installs the clients, starts a hub, and runs every suite against it.
@@ -35,7 +38,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let names: Vec<_> = SUITES.iter().map(|suite| suite.name).collect();
         return Err(Failure::new(format!("no suite is named like that; there are {}", names.join(", "))));
     }
-    let program = workspace::build_iothub()?;
+    let program = match &arguments.iothub {
+        Some(program) => std::path::absolute(program).map_err(Failure::while_doing(program.display()))?,
+        None => workspace::build_iothub()?,
+    };
     let folder = workspace::target_directory()?.join("interop");
     std::fs::create_dir_all(&folder).map_err(Failure::while_doing(folder.display()))?;
     let tools = Tools::ready_in(&folder)?;
