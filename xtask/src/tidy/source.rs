@@ -241,6 +241,7 @@ mod tests {
                 &["a", "b"][..],
                 2,
             ),
+            ("#[cfg(test)]\nmod tests;\nf(\"a\");\n", &["a"], 1),
             ("#[cfg(test)]\nuse a::{b, c};\nf(\"a\");\n", &["a"], 1),
             ("#[cfg(test)]\nfn f() -> [u8; 2] {\n  g(\"no\")\n}\n", &[], 0),
             ("#[cfg(feature = \"test\")]\nfn f() {}\n", &["test"], 2),
