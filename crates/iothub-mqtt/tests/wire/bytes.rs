@@ -64,6 +64,33 @@ fn packets_that_come_together_are_taken_out_one_by_one() {
     }
 }
 
+#[test]
+fn a_length_takes_as_few_bytes_as_it_can() {
+    let limits = Limits { maximum_packet_size: u32::MAX, ..Limits::CLASSIC };
+    for (remaining, length) in [
+        (3, &[0x03][..]),
+        (127, &[0x7f]),
+        (128, &[0x80, 0x01]),
+        (16_383, &[0xff, 0x7f]),
+        (16_384, &[0x80, 0x80, 0x01]),
+        (2_097_151, &[0xff, 0xff, 0x7f]),
+        (2_097_152, &[0x80, 0x80, 0x80, 0x01]),
+    ] {
+        let payload = vec![0; remaining - 3];
+        let message = Packet::Publish { ack: None, publish: Publish::new("a", &payload) };
+        let bytes = written(End::Hub, &message, limits);
+        assert_eq!(bytes[1..=length.len()], *length, "{remaining}");
+        assert_eq!(bytes.len(), 1 + length.len() + remaining);
+    }
+}
+
+#[test]
+fn what_is_never_repeated_is_not_marked_as_a_repetition() {
+    let publish = Publish { duplicate: true, ..Publish::new("a", b"") };
+    let bytes = written(End::Hub, &Packet::Publish { ack: None, publish }, Limits::CLASSIC);
+    assert_eq!(bytes, b"\x30\x03\0\x01a");
+}
+
 fn examples() -> Vec<Example> {
     let device = opens().into_iter().chain(asks()).chain(both());
     let device = device.map(|(name, bytes, packet)| Example { name, sender: End::Device, bytes, packet });

@@ -143,6 +143,15 @@ fn anything_that_arrives_shows_that_the_hub_lives() {
 }
 
 #[test]
+fn reading_nothing_shows_nothing() {
+    let mut client = client(60);
+    client.handle_timeout(after(60)).unwrap();
+    client.handle_read(after(80), 0);
+    assert_eq!(client.handle_bytes(after(80), b""), 0);
+    assert_eq!(client.handle_timeout(after(90)), Err(WireError::Silent { seconds: 90 }));
+}
+
+#[test]
 fn a_device_that_only_sends_pings_too_since_nothing_else_shows_that_the_hub_is_gone() {
     let mut client = client(60);
     for at in [20, 40] {

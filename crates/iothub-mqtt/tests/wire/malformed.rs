@@ -90,16 +90,15 @@ fn a_hub_answers_connect_before_it_says_anything_else() {
 
 #[test]
 fn nothing_follows_a_refusal_or_a_disconnect() {
-    let packet = PacketType::PubAck;
     let mut ended = server(LIMITS);
     assert_eq!(ended.handle_bytes(START, b"\xe0\0\x40\x02\0\x01"), 6);
     assert!(matches!(ended.poll_packet(), Ok(Some(Packet::Disconnect(_)))));
-    assert_eq!(ended.poll_packet(), Err(WireError::OutOfPlace { packet }));
+    assert_eq!(ended.poll_packet(), Err(WireError::OutOfPlace { packet: PacketType::PubAck }));
 
     let mut refused = Reader::of(End::Hub, 0x20, LIMITS);
-    assert_eq!(refused.handle_bytes(b"\x20\x02\0\x05\x40\x02\0\x01"), 8);
+    assert_eq!(refused.handle_bytes(b"\x20\x02\0\x05\x20\x02\0\0"), 8);
     assert!(matches!(refused.poll_packet(), Ok(Some(Packet::Refused(_)))));
-    assert_eq!(refused.poll_packet(), Err(WireError::OutOfPlace { packet }));
+    assert_eq!(refused.poll_packet(), Err(WireError::OutOfPlace { packet: PacketType::ConnAck }));
 }
 
 #[test]

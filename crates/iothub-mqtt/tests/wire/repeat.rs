@@ -39,13 +39,22 @@ fn what_was_not_acknowledged_is_repeated_in_order_and_marked() {
     for (packet_id, payload) in [(9, b"x"), (2, b"y"), (3, b"z")] {
         client.send(START, &message(packet_id, payload)).unwrap();
     }
-    acknowledge(&mut client, 2);
-    let repeated = b"\x3a\x06\0\x01a\0\x09x\x3a\x06\0\x01a\0\x03z";
-    assert_eq!(reconnect(&mut client, Session::Resume), repeated);
     acknowledge(&mut client, 9);
+    let repeated = b"\x3a\x06\0\x01a\0\x02y\x3a\x06\0\x01a\0\x03z";
+    assert_eq!(reconnect(&mut client, Session::Resume), repeated);
+    acknowledge(&mut client, 2);
     assert_eq!(reconnect(&mut client, Session::Resume), b"\x3a\x06\0\x01a\0\x03z");
     acknowledge(&mut client, 3);
     assert_eq!(reconnect(&mut client, Session::Resume), b"");
+}
+
+#[test]
+fn nothing_of_an_acknowledged_message_is_left_in_a_later_one() {
+    let mut client = client(LIMITS);
+    client.send(START, &message(1, b"long")).unwrap();
+    acknowledge(&mut client, 1);
+    client.send(START, &message(2, b"x")).unwrap();
+    assert_eq!(reconnect(&mut client, Session::Resume), b"\x3a\x06\0\x01a\0\x02x");
 }
 
 #[test]
