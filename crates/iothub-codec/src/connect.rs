@@ -1,6 +1,8 @@
+use crate::identity::Identity;
 use crate::section::PropertySection;
+use crate::text::Text;
 
-/// Who connects and with what proof: the fields of an MQTT CONNECT that IoT Hub gives a meaning to.
+/// The fields of an MQTT CONNECT that IoT Hub gives a meaning to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Connect<'a> {
     /// Which MQTT the packet is.
@@ -32,4 +34,51 @@ impl core::fmt::Debug for Connect<'_> {
             .field("username", &self.username)
             .finish_non_exhaustive()
     }
+}
+
+/// What a device says about itself when it connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Introduction<'a> {
+    /// The host name of the hub, without a port.
+    pub host: &'a str,
+    /// The software of the device, in free text.
+    pub client_agent: Option<&'a str>,
+    /// The plug and play model that the device follows.
+    pub model_id: Option<&'a str>,
+}
+
+/// What shows that a device is who it says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Proof<'a> {
+    /// A SAS token.
+    Token(&'a str),
+    /// Nothing in the CONNECT; perhaps the certificate of the TLS connection.
+    None,
+}
+
+/// A token is a secret while it is valid.
+impl core::fmt::Debug for Proof<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Token(_) => "Token(..)",
+            Self::None => "None",
+        })
+    }
+}
+
+/// What a hub reads from a CONNECT. Nothing of it is proven yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim<'a> {
+    /// Who wants to connect.
+    pub identity: Identity<'a>,
+    /// The host name of the hub that it means.
+    pub host: &'a str,
+    /// The version of the API. IoT Hub is said to want one; any is good.
+    pub api_version: Option<Text<'a>>,
+    /// The software of the device.
+    pub client_agent: Option<Text<'a>>,
+    /// The plug and play model that the device follows.
+    pub model_id: Option<Text<'a>>,
+    /// What shows that it is who it says.
+    pub proof: Proof<'a>,
 }

@@ -1,13 +1,52 @@
 //! Reads and writes the topics and properties of IoT Hub messages.
+//!
+//! Bytes come in borrowed and go out into a buffer of the caller's; nothing is allocated. Start with
+//! [`Codec`], for one device or module in one [`Dialect`]. A hub begins with [`open_connect`].
+//!
+//! ```
+//! use iothub_codec::{Codec, DeviceId, Dialect, Identity, Telemetry, ToHub};
+//!
+//! let codec = Codec::new(Dialect::Classic, Identity::device(DeviceId::new("pump-7").unwrap()));
+//! let mut buffer = [0; 64];
+//! let publish = codec.encode(&Telemetry { payload: b"21.5", ..Telemetry::default() }, &mut buffer)?;
+//! assert_eq!(publish.topic, "devices/pump-7/messages/events/");
+//!
+//! let Ok(ToHub::Telemetry(telemetry)) = codec.decode_to_hub(&publish) else { panic!() };
+//! assert_eq!(telemetry.payload, b"21.5");
+//! # Ok::<(), iothub_codec::EncodeError>(())
+//! ```
 
 #![no_std]
 
+mod channel;
 mod connect;
+mod dialect;
+mod envelope;
+mod error;
 mod filters;
+mod identity;
+mod message;
+mod property;
 mod publish;
+mod request;
 mod section;
+mod status;
+mod text;
+mod write;
 
-pub use connect::{Connect, Version};
+pub use channel::{Channels, Subscription};
+pub use connect::{Claim, Connect, Introduction, Proof, Version};
+pub use dialect::{Codec, Dialect, open_connect};
+pub use error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 pub use filters::{BadFilters, Filter, Filters};
+pub use identity::{BadDeviceId, BadModuleId, DeviceId, Identity, IdentityBuf, ModuleId};
+pub use message::{
+    Command, DesiredChanged, Input, MethodCall, Operation, Outgoing, Reply, Telemetry, ToDevice, ToHub,
+    TwinGet, TwinPatch,
+};
+pub use property::{Name, Properties, Property, SystemProperty};
 pub use publish::{Publish, Qos};
+pub use request::RequestId;
 pub use section::PropertySection;
+pub use status::Status;
+pub use text::Text;

@@ -1,0 +1,576 @@
+//! `devices/...` and `$iothub/...` over MQTT 3.1.1.
+
+use crate::channel::{Channels, Subscription};
+use crate::connect::{Claim, Connect, Introduction, Proof, Version};
+use crate::dialect::Dialect;
+use crate::envelope::{Envelope, Fields, Path};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
+use crate::identity::{DeviceId, Identity, ModuleId};
+use crate::message::Operation;
+use crate::property::{Name, Properties, SystemProperty, pairs};
+use crate::publish::{Publish, Qos};
+use crate::request::RequestId;
+use crate::section::PropertySection;
+use crate::status::Status;
+use crate::text::Text;
+use crate::write::Writer;
+
+/// What a device's CONNECT says it speaks.
+const API_VERSION: &str = "2021-04-12";
+
+/// Topics without a device's name in them, up to their parameters.
+const TWIN_GET: &str = "$iothub/twin/GET/";
+const TWIN_PATCH: &str = "$iothub/twin/PATCH/properties/reported/";
+const TWIN_DESIRED: &str = "$iothub/twin/PATCH/properties/desired/";
+const TWIN_REPLY: &str = "$iothub/twin/res/";
+const METHOD: &str = "$iothub/methods/POST/";
+const METHOD_REPLY: &str = "$iothub/methods/res/";
+
+/// What follows the name of a device or module.
+const EVENTS: &str = "messages/events";
+const COMMANDS: &str = "messages/devicebound/";
+const INPUTS: &str = "inputs/";
+
+const REQUEST_ID: &str = "$rid";
+const VERSION: &str = "$version";
+
+/// The names of system properties. Clients write the dollar plain or as `%24`; both are read, and `%24` is
+/// written, because the C client knows no other spelling.
+const NAMES: &[(SystemProperty, &str)] = &[
+    (SystemProperty::MessageId, "$.mid"),
+    (SystemProperty::CorrelationId, "$.cid"),
+    (SystemProperty::UserId, "$.uid"),
+    (SystemProperty::To, "$.to"),
+    (SystemProperty::Expiry, "$.exp"),
+    (SystemProperty::ContentType, "$.ct"),
+    (SystemProperty::ContentEncoding, "$.ce"),
+    (SystemProperty::CreationTime, "$.ctime"),
+    (SystemProperty::Component, "$.sub"),
+    (SystemProperty::OutputName, "$.on"),
+    (SystemProperty::InterfaceId, "$.ifid"),
+    (SystemProperty::Schema, "$.schema"),
+    (SystemProperty::ConnectionDeviceId, "$.cdid"),
+    (SystemProperty::ConnectionModuleId, "$.cmid"),
+    (SystemProperty::DiagnosticId, "$.diagid"),
+    (SystemProperty::DiagnosticContext, "$.diagctx"),
+    (SystemProperty::Operation, "iothub-operation"),
+    (SystemProperty::Ack, "iothub-ack"),
+];
+
+pub(super) fn open<'a>(identity: Identity<'_>, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
+    let topic = publish.topic;
+    let (path, fields, properties) = match topic.strip_prefix("devices/") {
+        Some(rest) => open_device_topic(identity, topic, rest)?,
+        None => open_hub_topic(topic)?,
+    };
+    Ok(Envelope {
+        path,
+        fields,
+        properties,
+        payload: publish.payload,
+        qos: publish.qos,
+        retain: publish.retain,
+    })
+}
+
+type Opened<'a> = (Path<'a>, Fields, Properties<'a>);
+
+/// Topics that begin with the name of the device or module.
+fn open_device_topic<'a>(
+    identity: Identity<'_>,
+    topic: &'a str,
+    rest: &'a str,
+) -> Result<Opened<'a>, DecodeError> {
+    let rest = own(identity, rest)
+        .map_err(|at| DecodeError { place: place(topic, at), kind: DecodeErrorKind::WrongDevice })?;
+    let (path, tail) = if let Some(tail) = rest.strip_prefix(EVENTS) {
+        match tail.strip_prefix('/') {
+            Some(tail) => (Path::Telemetry, tail),
+            None if tail.is_empty() => (Path::Telemetry, tail),
+            None => return Err(unknown()),
+        }
+    } else if let Some(tail) = rest.strip_prefix(COMMANDS) {
+        (Path::Command, tail)
+    } else if let Some((input, tail)) = rest.strip_prefix(INPUTS).and_then(|input| input.split_once('/')) {
+        (Path::Input(Text::percent_encoded(input)), tail)
+    } else {
+        return Err(unknown());
+    };
+    // Documents show a question mark before the properties, and two clients write a slash behind them.
+    let tail = tail.strip_prefix('?').unwrap_or(tail);
+    let tail = tail.strip_suffix('/').unwrap_or(tail);
+    Ok((path, Fields::default(), Properties::from_tail(tail, Dialect::Classic)))
+}
+
+/// What follows the own name in a topic; otherwise where another name stands.
+fn own<'t>(identity: Identity<'_>, rest: &'t str) -> Result<&'t str, &'t str> {
+    let after = |rest: &'t str, name: &str| rest.strip_prefix(name)?.strip_prefix('/');
+    let behind = after(rest, identity.device.as_str()).ok_or(rest)?;
+    match (identity.module, behind.strip_prefix("modules/")) {
+        (None, None) => Ok(behind),
+        (Some(module), Some(name)) => after(name, module.as_str()).ok_or(name),
+        (None, Some(_)) | (Some(_), None) => Err(behind),
+    }
+}
+
+/// Topics without a name: the connection says whose they are.
+fn open_hub_topic(topic: &str) -> Result<Opened<'_>, DecodeError> {
+    let (path, number, parameters) = if let Some(parameters) = topic.strip_prefix(TWIN_GET) {
+        (Path::TwinGet, None, parameters)
+    } else if let Some(parameters) = topic.strip_prefix(TWIN_PATCH) {
+        (Path::TwinPatch, None, parameters)
+    } else if let Some(parameters) = topic.strip_prefix(TWIN_DESIRED) {
+        (Path::DesiredChanged, None, parameters)
+    } else if let Some((name, parameters)) = topic.strip_prefix(METHOD).and_then(|rest| rest.split_once('/'))
+    {
+        if name.is_empty() {
+            return Err(bad(topic, name, Field::MethodName));
+        }
+        (Path::Method(name), None, parameters)
+    } else if let Some((number, parameters)) =
+        topic.strip_prefix(METHOD_REPLY).and_then(|rest| rest.split_once('/'))
+    {
+        (Path::Reply(None), Some((number, false)), parameters)
+    } else if let Some((number, parameters)) =
+        topic.strip_prefix(TWIN_REPLY).and_then(|rest| rest.split_once('/'))
+    {
+        (Path::Reply(None), Some((number, true)), parameters)
+    } else {
+        return Err(unknown());
+    };
+    let mut fields = read_parameters(topic, parameters)?;
+    if path == Path::TwinPatch {
+        fields.if_version = fields.version.take();
+    }
+    if let Some((number, of_twin)) = number {
+        let code: i32 = number.parse().map_err(|_| bad(topic, number, Field::Status))?;
+        fields.code = Some(code);
+        // A method's number is the device's own affair; a twin's says how the hub did.
+        fields.status = Some(if of_twin { from_http(code) } else { Status::SUCCESS });
+    }
+    Ok((path, fields, Properties::default()))
+}
+
+fn read_parameters(topic: &str, parameters: &str) -> Result<Fields, DecodeError> {
+    let mut fields = Fields::default();
+    let Some(parameters) = parameters.strip_prefix('?') else {
+        return if parameters.is_empty() { Ok(fields) } else { Err(unknown()) };
+    };
+    for (name, value) in pairs(parameters) {
+        let name = Text::percent_encoded(name);
+        if name == REQUEST_ID {
+            let request =
+                RequestId::read(value).map_err(|kind| DecodeError { place: place(topic, value), kind });
+            fields.request = Some(request?);
+        } else if name == VERSION {
+            let version = value.parse().map_err(|_| bad(topic, value, Field::Version));
+            fields.version = Some(version?);
+        }
+        // Other parameters may be added to the protocol at any time and mean nothing here.
+    }
+    Ok(fields)
+}
+
+pub(super) fn seal(
+    identity: Identity<'_>,
+    envelope: &Envelope<'_>,
+    out: &mut Writer<'_>,
+) -> Result<(), EncodeError> {
+    let fields = &envelope.fields;
+    match envelope.path {
+        Path::Telemetry => {
+            put_own(identity, out);
+            out.put_str(EVENTS);
+            out.put_str("/");
+            put_properties(envelope.properties, true, out);
+        }
+        Path::Command => {
+            put_own(identity, out);
+            out.put_str(COMMANDS);
+            put_command_properties(identity, envelope.properties, out);
+        }
+        Path::Input(name) => {
+            if identity.module.is_none() {
+                return Err(EncodeError::NotExpressible);
+            }
+            put_own(identity, out);
+            out.put_str(INPUTS);
+            out.put_encoded(name.bytes());
+            out.put_str("/");
+            put_properties(envelope.properties, true, out);
+        }
+        Path::Method(name) => {
+            if !is_method_name(name) {
+                return Err(EncodeError::BadValue(Field::MethodName));
+            }
+            out.put_str(METHOD);
+            out.put_str(name);
+            out.put_str("/");
+            put_parameters(fields.request, None, out)?;
+        }
+        Path::TwinGet => {
+            out.put_str(TWIN_GET);
+            put_parameters(fields.request, None, out)?;
+        }
+        Path::TwinPatch => {
+            out.put_str(TWIN_PATCH);
+            put_parameters(fields.request, fields.if_version, out)?;
+        }
+        Path::DesiredChanged => {
+            out.put_str(TWIN_DESIRED);
+            put_parameters(None, fields.version, out)?;
+        }
+        Path::Reply(None) => return Err(EncodeError::NotExpressible),
+        Path::Reply(Some(operation)) => seal_reply(operation, fields, out)?,
+    }
+    Ok(())
+}
+
+fn seal_reply(operation: Operation<'_>, fields: &Fields, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    let status = fields.status.unwrap_or(Status::SUCCESS);
+    let done = |code| if status == Status::SUCCESS { code } else { i32::from(http(status)) };
+    match operation {
+        Operation::Method(_) => {
+            // A device has no other way to say that it cannot than a number of its own.
+            let code = fields.code.or(status.is_success().then_some(200));
+            out.put_str(METHOD_REPLY);
+            out.put_display(code.ok_or(EncodeError::NotExpressible)?);
+        }
+        Operation::TwinGet | Operation::TwinPatch => {
+            let code = fields.code.unwrap_or(match operation {
+                Operation::TwinPatch => done(204),
+                Operation::TwinGet | Operation::Method(_) => done(200),
+            });
+            // One client reads exactly three digits.
+            if !(100..=999).contains(&code) {
+                return Err(EncodeError::BadValue(Field::Status));
+            }
+            out.put_str(TWIN_REPLY);
+            out.put_display(code);
+        }
+    }
+    out.put_str("/");
+    put_parameters(fields.request, fields.version, out)
+}
+
+fn put_own(identity: Identity<'_>, out: &mut Writer<'_>) {
+    out.put_str("devices/");
+    out.put_str(identity.device.as_str());
+    if let Some(module) = identity.module {
+        out.put_str("/modules/");
+        out.put_str(module.as_str());
+    }
+    out.put_str("/");
+}
+
+/// The request id stands first, because clients take everything behind it up to the next parameter.
+fn put_parameters(
+    request: Option<RequestId>,
+    version: Option<u64>,
+    out: &mut Writer<'_>,
+) -> Result<(), EncodeError> {
+    out.put_str("?");
+    if let Some(request) = request {
+        let id = request_text(&request).ok_or(EncodeError::BadValue(Field::RequestId))?;
+        out.put_str(REQUEST_ID);
+        out.put_str("=");
+        out.put_str(id);
+    }
+    if let Some(version) = version {
+        out.put_str(if request.is_some() { "&" } else { "" });
+        out.put_str(VERSION);
+        out.put_str("=");
+        out.put_display(version);
+    }
+    Ok(())
+}
+
+/// The id, if it can stand in a topic as it is.
+fn request_text(request: &RequestId) -> Option<&str> {
+    let id = core::str::from_utf8(request.as_bytes()).ok()?;
+    let fits = |c: char| !c.is_control() && !matches!(c, '&' | '#' | '+');
+    id.chars().all(fits).then_some(id)
+}
+
+fn put_properties(properties: Properties<'_>, mut first: bool, out: &mut Writer<'_>) {
+    for property in properties.iter() {
+        out.put_str(if first { "" } else { "&" });
+        first = false;
+        match property.name {
+            Name::System(name) => out.put_encoded(spelling(name).bytes()),
+            Name::Application(name) => out.put_encoded(name.bytes()),
+        }
+        out.put_str("=");
+        out.put_encoded(property.value.bytes());
+    }
+}
+
+/// A command always says whom it is for: one client cannot read a topic that ends before its properties.
+fn put_command_properties(identity: Identity<'_>, properties: Properties<'_>, out: &mut Writer<'_>) {
+    let addressed = properties.system(SystemProperty::To).is_some();
+    if !addressed {
+        out.put_encoded(spelling(SystemProperty::To).bytes());
+        out.put_str("=");
+        let parts = ["/devices/", identity.device.as_str()];
+        let module = identity.module.map_or(["", ""], |module| ["/modules/", module.as_str()]);
+        for part in parts.into_iter().chain(module).chain(["/messages/devicebound"]) {
+            out.put_encoded(part.bytes());
+        }
+    }
+    put_properties(properties, addressed, out);
+}
+
+fn spelling(name: SystemProperty) -> &'static str {
+    let row = NAMES.iter().find(|(each, _)| *each == name);
+    row.expect("the table has a row for each").1
+}
+
+pub(super) fn system_property(name: Text<'_>) -> Option<SystemProperty> {
+    if !matches!(name.raw().as_bytes(), [b'$' | b'%' | b'i', ..]) {
+        return None;
+    }
+    NAMES.iter().find(|(_, spelling)| name == *spelling).map(|(property, _)| *property)
+}
+
+pub(super) fn filters(
+    identity: Identity<'_>,
+    channels: Channels,
+    out: &mut Writer<'_>,
+) -> Result<(), EncodeError> {
+    for channel in channels.iter() {
+        let (own, rest, qos) = match channel {
+            Channels::COMMANDS => (true, COMMANDS, Qos::AtLeastOnce),
+            Channels::INPUTS if identity.module.is_none() => return Err(EncodeError::NotExpressible),
+            Channels::INPUTS => (true, INPUTS, Qos::AtLeastOnce),
+            Channels::METHODS => (false, METHOD, Qos::AtMostOnce),
+            Channels::REPLIES => (false, TWIN_REPLY, Qos::AtMostOnce),
+            _ => (false, TWIN_DESIRED, Qos::AtMostOnce),
+        };
+        let start = out.len();
+        out.put(&[0, 0]);
+        if own {
+            put_own(identity, out);
+        }
+        out.put_str(rest);
+        out.put_str("#");
+        let len = u16::try_from(out.len() - start - 2).expect("names have at most 128 bytes");
+        out.patch_u16(start, len);
+        out.put(&[qos as u8]);
+    }
+    Ok(())
+}
+
+pub(super) fn decode_filter<'f>(
+    identity: Identity<'_>,
+    filter: &'f str,
+) -> Result<Subscription<'f>, DecodeError> {
+    let whole = |channels| Ok(Subscription { channels, method: None });
+    let unknown = DecodeError { place: Place::Filter(0), kind: DecodeErrorKind::UnknownTopic };
+    let Some(stem) = filter.strip_suffix('#') else { return Err(unknown) };
+    match stem {
+        METHOD => whole(Channels::METHODS),
+        TWIN_REPLY => whole(Channels::REPLIES),
+        TWIN_DESIRED => whole(Channels::DESIRED),
+        _ => match (stem.strip_prefix(METHOD), stem.strip_prefix("devices/")) {
+            (Some(name), _) => match name.strip_suffix('/') {
+                Some(name) if is_method_name(name) => {
+                    Ok(Subscription { channels: Channels::METHODS, method: Some(name) })
+                }
+                _ => Err(unknown),
+            },
+            (None, None) => Err(unknown),
+            (None, Some(names)) => {
+                let rest = own_or_wildcard(identity, names).ok_or(DecodeError {
+                    place: Place::Filter(filter.len() - names.len() - 1),
+                    kind: DecodeErrorKind::WrongDevice,
+                })?;
+                match (rest, identity.module) {
+                    (COMMANDS, _) => whole(Channels::COMMANDS),
+                    (INPUTS, Some(_)) => whole(Channels::INPUTS),
+                    // A module may ask for all that is sent to it at once.
+                    ("", Some(_)) => whole(Channels::COMMANDS | Channels::INPUTS),
+                    _ => Err(unknown),
+                }
+            }
+        },
+    }
+}
+
+/// What follows the own name in a filter, for which some clients write `+`.
+fn own_or_wildcard<'f>(identity: Identity<'_>, rest: &'f str) -> Option<&'f str> {
+    let after = |rest: &'f str, name: &str| {
+        let (first, behind) = rest.split_once('/')?;
+        (first == name || first == "+").then_some(behind)
+    };
+    let behind = after(rest, identity.device.as_str())?;
+    match (identity.module, behind.strip_prefix("modules/")) {
+        (None, None) => Some(behind),
+        (Some(module), Some(name)) => after(name, module.as_str()),
+        (None, Some(_)) | (Some(_), None) => None,
+    }
+}
+
+pub(super) fn encode_connect<'b>(
+    identity: Identity<'_>,
+    who: &Introduction<'b>,
+    proof: Proof<'b>,
+    out: &'b mut [u8],
+) -> Result<Connect<'b>, EncodeError> {
+    if !is_host(who.host) {
+        return Err(EncodeError::BadValue(Field::Host));
+    }
+    let mut writer = Writer::new(out);
+    writer.put_display(identity);
+    let client_id_len = writer.len();
+    writer.put_str(who.host);
+    writer.put_str("/");
+    writer.put_display(identity);
+    writer.put_str("/?api-version=");
+    writer.put_str(API_VERSION);
+    for (name, value) in [("&DeviceClientType=", who.client_agent), ("&model-id=", who.model_id)] {
+        if let Some(value) = value {
+            writer.put_str(name);
+            writer.put_encoded(value.bytes());
+        }
+    }
+    let (client_id, username) = writer.finish_str()?.split_at(client_id_len);
+    Ok(Connect {
+        version: Version::V311,
+        client_id,
+        username: Some(username),
+        password: match proof {
+            Proof::Token(token) => Some(token.as_bytes()),
+            Proof::None => None,
+        },
+        properties: PropertySection::EMPTY,
+    })
+}
+
+pub(super) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, DecodeError> {
+    let missing = |field, place| DecodeError { place, kind: DecodeErrorKind::Missing(field) };
+    let username = connect.username.ok_or(missing(Field::UserName, Place::Whole))?;
+    // The preview over the same MQTT has a list of parameters there, and no host in front.
+    if pairs(username).any(|(name, _)| name == "av") {
+        return Err(DecodeError { place: Place::UserName(0), kind: DecodeErrorKind::UnservedDialect });
+    }
+    let bad = |at: &str, field| DecodeError {
+        place: Place::UserName(offset(username, at)),
+        kind: DecodeErrorKind::BadValue(field),
+    };
+    let (host, rest) =
+        username.split_once('/').ok_or(missing(Field::DeviceId, Place::UserName(username.len())))?;
+    if !is_host(host) {
+        return Err(bad(host, Field::Host));
+    }
+    let (names, parameters) = split_parameters(rest);
+    let (device, module) = match names.split_once('/') {
+        Some((device, module)) => (device, Some(module)),
+        None => (names, None),
+    };
+    let identity = Identity {
+        device: DeviceId::new(device).map_err(|_| bad(device, Field::DeviceId))?,
+        module: module.map(|name| ModuleId::new(name).map_err(|_| bad(name, Field::ModuleId))).transpose()?,
+    };
+    if !identity.is(connect.client_id) {
+        return Err(DecodeError { place: Place::ClientId, kind: DecodeErrorKind::WrongDevice });
+    }
+    let parameter = |wanted| {
+        let mut values = pairs(parameters).filter(|(name, _)| *name == wanted).map(|(_, value)| value);
+        values.next().map(Text::percent_encoded)
+    };
+    let proof = match connect.password {
+        None | Some([]) => Proof::None,
+        Some(password) => Proof::Token(core::str::from_utf8(password).map_err(|_| DecodeError {
+            place: Place::Password,
+            kind: DecodeErrorKind::BadValue(Field::Password),
+        })?),
+    };
+    Ok(Claim {
+        identity,
+        host,
+        api_version: parameter("api-version"),
+        client_agent: parameter("DeviceClientType"),
+        model_id: parameter("model-id"),
+        proof,
+    })
+}
+
+/// What stands behind the host in a user name: names, and parameters, which old clients write without the
+/// question mark. As `?` may be part of a name, only one behind a slash counts, and the last of those.
+fn split_parameters(rest: &str) -> (&str, &str) {
+    if let Some(at) = rest.rfind("/?") {
+        return (&rest[..at], &rest[at + 2..]);
+    }
+    match rest.rfind("api-version=").and_then(|at| rest[..at].rfind('/')) {
+        Some(slash) => (&rest[..slash], &rest[slash + 1..]),
+        None => (rest.strip_suffix('/').unwrap_or(rest), ""),
+    }
+}
+
+/// Host names of hubs are looked at for nothing but to be the first part of a path.
+fn is_host(host: &str) -> bool {
+    !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b'&')
+}
+
+/// Printable ASCII, without the characters that the reference excludes and without MQTT's wildcards.
+fn is_method_name(name: &str) -> bool {
+    let excluded = |b: u8| b"$()<>@,;:\\\"/[]?={}#+".contains(&b);
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && !excluded(b))
+}
+
+/// The number of HTTP that says the same.
+pub(crate) const fn http(status: Status) -> u16 {
+    match status {
+        Status::NOT_MODIFIED => 304,
+        Status::BAD_REQUEST => 400,
+        Status::NOT_AUTHORIZED => 401,
+        Status::QUOTA_EXCEEDED | Status::RESOURCE_EXHAUSTED => 403,
+        Status::NOT_FOUND | Status::TARGET_UNAVAILABLE => 404,
+        Status::NOT_ALLOWED => 405,
+        Status::CONFLICT => 409,
+        Status::PRECONDITION_FAILED => 412,
+        Status::THROTTLED => 429,
+        Status::TARGET_FAILED => 502,
+        Status::SERVER_BUSY => 503,
+        Status::TIMEOUT | Status::TARGET_TIMEOUT => 504,
+        _ if status.is_success() => 200,
+        _ if status.is_client_error() => 400,
+        _ => 500,
+    }
+}
+
+/// The status that a number of HTTP says.
+const fn from_http(code: i32) -> Status {
+    match code {
+        200..=299 => Status::SUCCESS,
+        304 => Status::NOT_MODIFIED,
+        401 => Status::NOT_AUTHORIZED,
+        403 => Status::QUOTA_EXCEEDED,
+        404 => Status::NOT_FOUND,
+        405 => Status::NOT_ALLOWED,
+        409 => Status::CONFLICT,
+        412 => Status::PRECONDITION_FAILED,
+        429 => Status::THROTTLED,
+        400..=499 => Status::BAD_REQUEST,
+        503 => Status::SERVER_BUSY,
+        504 => Status::TIMEOUT,
+        _ => Status::SERVER_ERROR,
+    }
+}
+
+/// Where in `whole` its part `part` begins.
+fn offset(whole: &str, part: &str) -> usize {
+    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
+}
+
+fn place(topic: &str, part: &str) -> Place {
+    Place::Topic(offset(topic, part))
+}
+
+fn bad(topic: &str, part: &str, field: Field) -> DecodeError {
+    DecodeError { place: place(topic, part), kind: DecodeErrorKind::BadValue(field) }
+}
+
+const fn unknown() -> DecodeError {
+    DecodeError { place: Place::Topic(0), kind: DecodeErrorKind::UnknownTopic }
+}

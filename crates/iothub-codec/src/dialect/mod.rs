@@ -1,0 +1,187 @@
+//! How each dialect spells a message. A dialect does not know what a message means, and nothing else knows
+//! how it is spelled.
+
+pub(crate) mod classic;
+
+use crate::channel::{Channels, Subscription};
+use crate::connect::{Claim, Connect, Introduction, Proof, Version};
+use crate::envelope::Envelope;
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
+use crate::filters::Filters;
+use crate::identity::Identity;
+use crate::message::{Operation, Outgoing, Reply, ToDevice, ToHub};
+use crate::property::SystemProperty;
+use crate::publish::Publish;
+use crate::section::PropertySection;
+use crate::text::Text;
+use crate::write::Writer;
+
+/// One of the ways in which IoT Hub's messages are spelled. A device chooses it with its CONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// MQTT 3.1.1 with the topics that all official clients use.
+    Classic,
+}
+
+impl Dialect {
+    /// Every one.
+    pub const ALL: &[Self] = &[Self::Classic];
+}
+
+/// Reads and writes the messages of one device or module in one dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Codec<'d> {
+    dialect: Dialect,
+    identity: Identity<'d>,
+}
+
+/// Longest topic of MQTT, in bytes.
+const TOPIC_MAX: usize = u16::MAX as usize;
+
+impl<'d> Codec<'d> {
+    /// For the device or module at the device's end of a connection.
+    pub const fn new(dialect: Dialect, identity: Identity<'d>) -> Self {
+        Self { dialect, identity }
+    }
+
+    /// The dialect.
+    pub const fn dialect(self) -> Dialect {
+        self.dialect
+    }
+
+    /// The device or module.
+    pub const fn identity(self) -> Identity<'d> {
+        self.identity
+    }
+
+    /// Writes a message: its topic into `out`, its payload as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`]; for a buffer that is too small it says how much is needed.
+    pub fn encode<'a>(
+        self,
+        message: &impl Outgoing<'a>,
+        out: &'a mut [u8],
+    ) -> Result<Publish<'a>, EncodeError> {
+        self.seal(&message.envelope(), out)
+    }
+
+    /// Writes the answer to a request of that kind.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::encode`].
+    pub fn encode_reply<'a>(
+        self,
+        operation: Operation<'a>,
+        reply: &Reply<'a>,
+        out: &'a mut [u8],
+    ) -> Result<Publish<'a>, EncodeError> {
+        self.seal(&Envelope::reply(operation, reply), out)
+    }
+
+    /// Reads what the device sent.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] for everything that only a hub sends, or nobody.
+    pub fn decode_to_hub<'a>(self, publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
+        self.open(publish)?.to_hub(Place::Topic(publish.topic.len()))
+    }
+
+    /// Reads what the hub sent.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] for everything that only a device sends, or nobody.
+    pub fn decode_to_device<'a>(self, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
+        self.open(publish)?.to_device(Place::Topic(publish.topic.len()))
+    }
+
+    /// Writes the topic filters that open these channels, with the QoS that suits each.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::NotExpressible`] for the inputs of what is not a module, and as for [`Self::encode`].
+    pub fn filters<'a>(self, channels: Channels, out: &'a mut [u8]) -> Result<Filters<'a>, EncodeError> {
+        let mut writer = Writer::new(out);
+        match self.dialect {
+            Dialect::Classic => classic::filters(self.identity, channels, &mut writer)?,
+        }
+        let wire = writer.finish()?;
+        Filters::from_subscribe(wire).map_err(|_| EncodeError::NotExpressible)
+    }
+
+    /// Reads one topic filter of the device.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] for a filter that a hub does not grant.
+    pub fn decode_filter(self, topic: &str) -> Result<Subscription<'_>, DecodeError> {
+        match self.dialect {
+            Dialect::Classic => classic::decode_filter(self.identity, topic),
+        }
+    }
+
+    /// Writes what a CONNECT says: who this is, with which proof.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::encode`].
+    pub fn encode_connect<'b>(
+        self,
+        who: &Introduction<'b>,
+        proof: Proof<'b>,
+        out: &'b mut [u8],
+    ) -> Result<Connect<'b>, EncodeError> {
+        match self.dialect {
+            Dialect::Classic => classic::encode_connect(self.identity, who, proof, out),
+        }
+    }
+
+    fn open<'a>(self, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
+        match self.dialect {
+            Dialect::Classic => classic::open(self.identity, publish),
+        }
+    }
+
+    fn seal<'a>(self, envelope: &Envelope<'a>, out: &'a mut [u8]) -> Result<Publish<'a>, EncodeError> {
+        let mut writer = Writer::new(out);
+        match self.dialect {
+            Dialect::Classic => classic::seal(self.identity, envelope, &mut writer)?,
+        }
+        let len = writer.len();
+        if len > TOPIC_MAX {
+            return Err(EncodeError::TopicTooLong { len });
+        }
+        Ok(Publish {
+            topic: writer.finish_str()?,
+            properties: PropertySection::EMPTY,
+            payload: envelope.payload,
+            qos: envelope.qos,
+            retain: envelope.retain,
+            duplicate: false,
+        })
+    }
+}
+
+/// Reads a CONNECT as a hub does: which dialect, who, and what proof is offered. The proof is not checked.
+///
+/// # Errors
+///
+/// [`DecodeError`]; [`DecodeErrorKind::UnservedDialect`] for MQTT 5 and for the user names of a preview.
+pub fn open_connect<'a>(connect: &Connect<'a>) -> Result<(Dialect, Claim<'a>), DecodeError> {
+    match connect.version {
+        Version::V311 => Ok((Dialect::Classic, classic::open_connect(connect)?)),
+        Version::V5 => Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::UnservedDialect }),
+    }
+}
+
+/// Which system property that name is, in that dialect.
+pub(crate) fn system_property(dialect: Dialect, name: Text<'_>) -> Option<SystemProperty> {
+    match dialect {
+        Dialect::Classic => classic::system_property(name),
+    }
+}

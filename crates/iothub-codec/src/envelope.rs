@@ -1,0 +1,119 @@
+use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
+use crate::message::{
+    Command, DesiredChanged, Input, MethodCall, Operation, Reply, Telemetry, ToDevice, ToHub, TwinGet,
+    TwinPatch,
+};
+use crate::property::Properties;
+use crate::publish::Qos;
+use crate::request::RequestId;
+use crate::status::Status;
+use crate::text::Text;
+
+/// What the dialects agree on: every message is opened into this, and sealed from it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) path: Path<'a>,
+    pub(crate) fields: Fields,
+    pub(crate) properties: Properties<'a>,
+    pub(crate) payload: &'a [u8],
+    pub(crate) qos: Qos,
+    pub(crate) retain: bool,
+}
+
+/// Which operation, and in which role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path<'a> {
+    Telemetry,
+    Command,
+    Input(Text<'a>),
+    Method(&'a str),
+    TwinGet,
+    TwinPatch,
+    DesiredChanged,
+    /// What it answers is known when it is written, and not when it is read.
+    Reply(Option<Operation<'a>>),
+}
+
+/// The named parts of a message, apart from its properties.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) request: Option<RequestId>,
+    pub(crate) version: Option<u64>,
+    pub(crate) if_version: Option<u64>,
+    pub(crate) status: Option<Status>,
+    pub(crate) code: Option<i32>,
+}
+
+impl<'a> Envelope<'a> {
+    pub(crate) fn new(path: Path<'a>, payload: &'a [u8]) -> Self {
+        Self {
+            path,
+            fields: Fields::default(),
+            properties: Properties::default(),
+            payload,
+            qos: Qos::AtMostOnce,
+            retain: false,
+        }
+    }
+
+    pub(crate) fn reply(operation: Operation<'a>, reply: &Reply<'a>) -> Self {
+        let Reply { request, status, code, version, payload } = *reply;
+        let fields = Fields { request: Some(request), version, if_version: None, status: Some(status), code };
+        Self { fields, ..Self::new(Path::Reply(Some(operation)), payload) }
+    }
+
+    /// The message that a hub receives. `end` is where something missing would have stood.
+    pub(crate) fn to_hub(self, end: Place) -> Result<ToHub<'a>, DecodeError> {
+        let Self { path, fields, properties, payload, qos, retain } = self;
+        Ok(match path {
+            Path::Telemetry => ToHub::Telemetry(Telemetry { payload, properties, qos, retain }),
+            Path::TwinGet => ToHub::TwinGet(TwinGet { request: fields.must_have_request(end)? }),
+            Path::TwinPatch => ToHub::TwinPatch(TwinPatch {
+                request: fields.must_have_request(end)?,
+                patch: payload,
+                if_version: fields.if_version,
+            }),
+            Path::Reply(_) => ToHub::Reply(fields.into_reply(payload, end)?),
+            Path::Command | Path::Input(_) | Path::Method(_) | Path::DesiredChanged => {
+                return Err(DecodeError { place: Place::Topic(0), kind: DecodeErrorKind::UnknownTopic });
+            }
+        })
+    }
+
+    /// The message that a device receives.
+    pub(crate) fn to_device(self, end: Place) -> Result<ToDevice<'a>, DecodeError> {
+        let Self { path, fields, properties, payload, qos, retain: _ } = self;
+        Ok(match path {
+            Path::Command => ToDevice::Command(Command { payload, properties, qos }),
+            Path::Input(name) => ToDevice::Input(Input { name, payload, properties, qos }),
+            Path::Method(name) => {
+                ToDevice::Method(MethodCall { request: fields.must_have_request(end)?, name, payload })
+            }
+            Path::DesiredChanged => ToDevice::DesiredChanged(DesiredChanged {
+                version: fields.version.ok_or(missing(Field::Version, end))?,
+                patch: payload,
+                qos,
+            }),
+            Path::Reply(_) => ToDevice::Reply(fields.into_reply(payload, end)?),
+            Path::Telemetry | Path::TwinGet | Path::TwinPatch => {
+                return Err(DecodeError { place: Place::Topic(0), kind: DecodeErrorKind::UnknownTopic });
+            }
+        })
+    }
+}
+
+impl Fields {
+    fn must_have_request(self, end: Place) -> Result<RequestId, DecodeError> {
+        self.request.ok_or(missing(Field::RequestId, end))
+    }
+
+    fn into_reply(self, payload: &[u8], end: Place) -> Result<Reply<'_>, DecodeError> {
+        let request = self.must_have_request(end)?;
+        let status = self.status.unwrap_or(Status::SUCCESS);
+        Ok(Reply { request, status, code: self.code, version: self.version, payload })
+    }
+}
+
+const fn missing(field: Field, end: Place) -> DecodeError {
+    DecodeError { place: end, kind: DecodeErrorKind::Missing(field) }
+}

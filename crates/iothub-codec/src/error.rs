@@ -1,0 +1,148 @@
+use core::fmt;
+
+use crate::status::Status;
+
+/// Why a message cannot be read: what, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} at {place}")]
+pub struct DecodeError {
+    /// Where the trouble begins.
+    pub place: Place,
+    /// What it is.
+    pub kind: DecodeErrorKind,
+}
+
+impl DecodeError {
+    /// The status that a hub answers with, where the dialect has a way to.
+    pub const fn status(self) -> Status {
+        self.kind.status()
+    }
+}
+
+/// A place in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// That byte of the topic.
+    Topic(usize),
+    /// That byte of a topic filter.
+    Filter(usize),
+    /// That byte of the user name.
+    UserName(usize),
+    /// The client identifier.
+    ClientId,
+    /// The password. Where in it is not told.
+    Password,
+    /// The message as a whole.
+    Whole,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(at) => write!(f, "byte {at} of the topic"),
+            Self::Filter(at) => write!(f, "byte {at} of the filter"),
+            Self::UserName(at) => write!(f, "byte {at} of the user name"),
+            Self::ClientId => f.write_str("the client identifier"),
+            Self::Password => f.write_str("the password"),
+            Self::Whole => f.write_str("the message"),
+        }
+    }
+}
+
+/// What is wrong with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// No operation has this topic or filter, in this direction.
+    #[error("unknown topic")]
+    UnknownTopic,
+    /// The topic or client identifier names another device or module than the connection.
+    #[error("another device or module")]
+    WrongDevice,
+    /// Something is missing that the operation needs.
+    #[error("no {0}")]
+    Missing(Field),
+    /// Something is there that is not what its place needs.
+    #[error("bad {0}")]
+    BadValue(Field),
+    /// The CONNECT is of a dialect that is not spoken here.
+    #[error("dialect that is not served")]
+    UnservedDialect,
+}
+
+impl DecodeErrorKind {
+    /// The status that a hub answers with.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::UnknownTopic => Status::NOT_FOUND,
+            Self::WrongDevice => Status::NOT_AUTHORIZED,
+            Self::Missing(_) | Self::BadValue(_) | Self::UnservedDialect => Status::BAD_REQUEST,
+        }
+    }
+}
+
+/// A part of a message that has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// What an answer is found by.
+    RequestId,
+    /// The version of a section of the twin.
+    Version,
+    /// The number of an answer.
+    Status,
+    /// The name of a method.
+    MethodName,
+    /// The name of a module's input.
+    InputName,
+    /// The host name of the hub.
+    Host,
+    /// The name of a device.
+    DeviceId,
+    /// The name of a module.
+    ModuleId,
+    /// The user name of CONNECT.
+    UserName,
+    /// The password of CONNECT.
+    Password,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RequestId => "request id",
+            Self::Version => "version",
+            Self::Status => "status",
+            Self::MethodName => "method name",
+            Self::InputName => "input name",
+            Self::Host => "host name",
+            Self::DeviceId => "device name",
+            Self::ModuleId => "module name",
+            Self::UserName => "user name",
+            Self::Password => "password",
+        })
+    }
+}
+
+/// Why a message was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The buffer is too small. With exactly this size it is not.
+    #[error("{needed} bytes are needed")]
+    BufferTooSmall {
+        /// The size that is needed.
+        needed: usize,
+    },
+    /// The dialect, or the kind of identity, has no way to say this.
+    #[error("cannot be expressed in this dialect")]
+    NotExpressible,
+    /// A part of the message cannot stand where it belongs.
+    #[error("bad {0}")]
+    BadValue(Field),
+    /// The topic would be longer than MQTT's 65 535 bytes.
+    #[error("topic of {len} bytes")]
+    TopicTooLong {
+        /// How long it would be.
+        len: usize,
+    },
+}

@@ -1,0 +1,192 @@
+use crate::envelope::{Envelope, Fields, Path};
+use crate::property::Properties;
+use crate::publish::Qos;
+use crate::request::RequestId;
+use crate::status::Status;
+use crate::text::Text;
+
+/// Device to hub: a message for the back end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Telemetry<'a> {
+    /// Any bytes.
+    pub payload: &'a [u8],
+    /// What the device says about them.
+    pub properties: Properties<'a>,
+    /// Whether the hub acknowledges it.
+    pub qos: Qos,
+    /// The RETAIN flag, which a hub turns into a property.
+    pub retain: bool,
+}
+
+/// Device to hub: wants the twin in a [`Reply`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TwinGet {
+    /// Comes back in the reply.
+    pub request: RequestId,
+}
+
+/// Device to hub: changes the reported properties, and wants a [`Reply`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TwinPatch<'a> {
+    /// Comes back in the reply.
+    pub request: RequestId,
+    /// A JSON merge patch.
+    pub patch: &'a [u8],
+    /// The version at which the reported properties must be.
+    pub if_version: Option<u64>,
+}
+
+/// Hub to device: a message from the back end, queued until it is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Command<'a> {
+    /// Any bytes.
+    pub payload: &'a [u8],
+    /// What the back end and the hub say about them.
+    pub properties: Properties<'a>,
+    /// Whether the device acknowledges it.
+    pub qos: Qos,
+}
+
+/// Hub to module: a message for one of its inputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Input<'a> {
+    /// Which input.
+    pub name: Text<'a>,
+    /// Any bytes.
+    pub payload: &'a [u8],
+    /// What is said about them.
+    pub properties: Properties<'a>,
+    /// Whether the module acknowledges it.
+    pub qos: Qos,
+}
+
+/// Hub to device: a call that wants a [`Reply`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MethodCall<'a> {
+    /// Goes back unchanged in the reply, perhaps much later: kept by value.
+    pub request: RequestId,
+    /// Which method.
+    pub name: &'a str,
+    /// The argument: JSON, or nothing.
+    pub payload: &'a [u8],
+}
+
+/// Hub to device: somebody changed the desired properties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DesiredChanged<'a> {
+    /// The version of the desired properties from now on.
+    pub version: u64,
+    /// What changed: a JSON merge patch.
+    pub patch: &'a [u8],
+    /// Whether the device acknowledges it.
+    pub qos: Qos,
+}
+
+/// Either way: the answer to a request.
+///
+/// On the wire it does not say what it answers; whoever asked knows by the request id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply<'a> {
+    /// Which request.
+    pub request: RequestId,
+    /// What became of it.
+    pub status: Status,
+    /// The number that goes with it: the device's own for a method, HTTP's for a twin.
+    pub code: Option<i32>,
+    /// The version of the section of the twin from now on.
+    pub version: Option<u64>,
+    /// What was asked for, or what is to be said about the refusal.
+    pub payload: &'a [u8],
+}
+
+/// What a hub receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant is its message")]
+pub enum ToHub<'a> {
+    Telemetry(Telemetry<'a>),
+    TwinGet(TwinGet),
+    TwinPatch(TwinPatch<'a>),
+    Reply(Reply<'a>),
+}
+
+/// What a device receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant is its message")]
+pub enum ToDevice<'a> {
+    Command(Command<'a>),
+    Input(Input<'a>),
+    Method(MethodCall<'a>),
+    DesiredChanged(DesiredChanged<'a>),
+    Reply(Reply<'a>),
+}
+
+/// What a [`Reply`] answers, which must be known to write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation<'a> {
+    /// A [`TwinGet`].
+    TwinGet,
+    /// A [`TwinPatch`].
+    TwinPatch,
+    /// A [`MethodCall`] of the method of that name.
+    Method(&'a str),
+}
+
+/// A message that needs nothing beside itself to be written: all but [`Reply`].
+pub trait Outgoing<'a>: sealed::Sealed<'a> {}
+
+impl<'a, M: sealed::Sealed<'a>> Outgoing<'a> for M {}
+
+pub(crate) mod sealed {
+    #[expect(unnameable_types, reason = "nobody else is to implement it")]
+    pub trait Sealed<'a> {
+        #[doc(hidden)]
+        #[expect(private_interfaces, reason = "only this crate calls it")]
+        fn envelope(&self) -> super::Envelope<'a>;
+    }
+}
+
+macro_rules! outgoing {
+    ($message:ty, $this:ident => $envelope:expr) => {
+        impl<'a> sealed::Sealed<'a> for $message {
+            #[expect(private_interfaces, reason = "only this crate calls it")]
+            fn envelope(&self) -> Envelope<'a> {
+                let $this = self;
+                $envelope
+            }
+        }
+    };
+}
+
+outgoing!(Telemetry<'a>, this => Envelope {
+    properties: this.properties,
+    qos: this.qos,
+    retain: this.retain,
+    ..Envelope::new(Path::Telemetry, this.payload)
+});
+outgoing!(TwinGet, this => Envelope {
+    fields: Fields { request: Some(this.request), ..Fields::default() },
+    ..Envelope::new(Path::TwinGet, &[])
+});
+outgoing!(TwinPatch<'a>, this => Envelope {
+    fields: Fields { request: Some(this.request), if_version: this.if_version, ..Fields::default() },
+    ..Envelope::new(Path::TwinPatch, this.patch)
+});
+outgoing!(Command<'a>, this => Envelope {
+    properties: this.properties,
+    qos: this.qos,
+    ..Envelope::new(Path::Command, this.payload)
+});
+outgoing!(Input<'a>, this => Envelope {
+    properties: this.properties,
+    qos: this.qos,
+    ..Envelope::new(Path::Input(this.name), this.payload)
+});
+outgoing!(MethodCall<'a>, this => Envelope {
+    fields: Fields { request: Some(this.request), ..Fields::default() },
+    ..Envelope::new(Path::Method(this.name), this.payload)
+});
+outgoing!(DesiredChanged<'a>, this => Envelope {
+    fields: Fields { version: Some(this.version), ..Fields::default() },
+    qos: this.qos,
+    ..Envelope::new(Path::DesiredChanged, this.patch)
+});

@@ -1,0 +1,175 @@
+use core::fmt;
+
+use crate::dialect::{self, Dialect};
+use crate::text::Text;
+
+/// The properties of a message, wherever they are carried: pairs to send, or the tail of a topic.
+///
+/// They are read lazily, straight from the packet. Of a name that comes twice the last value counts for
+/// [`Self::get`] and [`Self::system`]; [`Self::iter`] gives both.
+#[derive(Clone, Copy, Default)]
+pub struct Properties<'a>(Carrier<'a>);
+
+#[derive(Clone, Copy, Default)]
+enum Carrier<'a> {
+    #[default]
+    None,
+    Pairs {
+        system: &'a [(SystemProperty, &'a str)],
+        application: &'a [(&'a str, &'a str)],
+    },
+    Tail {
+        tail: &'a str,
+        dialect: Dialect,
+    },
+}
+
+/// One of [`Properties`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Property<'a> {
+    /// Which one.
+    pub name: Name<'a>,
+    /// Its value.
+    pub value: Text<'a>,
+}
+
+/// The name of a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name<'a> {
+    /// One that IoT Hub gives a meaning to.
+    System(SystemProperty),
+    /// One of the application's.
+    Application(Text<'a>),
+}
+
+impl<'a> Properties<'a> {
+    /// Properties to send: IoT Hub's and the application's.
+    pub const fn new(system: &'a [(SystemProperty, &'a str)], application: &'a [(&'a str, &'a str)]) -> Self {
+        Self(Carrier::Pairs { system, application })
+    }
+
+    pub(crate) const fn from_tail(tail: &'a str, dialect: Dialect) -> Self {
+        Self(Carrier::Tail { tail, dialect })
+    }
+
+    /// All of them, in the order in which they stand.
+    pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + Clone + 'a {
+        let (system, application, tail) = match self.0 {
+            Carrier::None => (&[][..], &[][..], None),
+            Carrier::Pairs { system, application } => (system, application, None),
+            Carrier::Tail { tail, dialect } => (&[][..], &[][..], Some((tail, dialect))),
+        };
+        let system = system
+            .iter()
+            .map(|(name, value)| Property { name: Name::System(*name), value: Text::plain(value) });
+        let application = application.iter().map(|(name, value)| Property {
+            name: Name::Application(Text::plain(name)),
+            value: Text::plain(value),
+        });
+        let tail = tail.into_iter().flat_map(|(tail, dialect)| {
+            pairs(tail).map(move |(name, value)| {
+                let name = Text::percent_encoded(name);
+                let name =
+                    dialect::system_property(dialect, name).map_or(Name::Application(name), Name::System);
+                Property { name, value: Text::percent_encoded(value) }
+            })
+        });
+        system.chain(application).chain(tail)
+    }
+
+    /// The value of an application property.
+    pub fn get(&self, name: &str) -> Option<Text<'a>> {
+        self.last(|each| matches!(each, Name::Application(text) if text == name))
+    }
+
+    /// The value of a system property.
+    pub fn system(&self, name: SystemProperty) -> Option<Text<'a>> {
+        self.last(|each| each == Name::System(name))
+    }
+
+    fn last(&self, which: impl Fn(Name<'a>) -> bool) -> Option<Text<'a>> {
+        self.iter().filter(|property| which(property.name)).last().map(|property| property.value)
+    }
+}
+
+/// The pairs of a `name=value&name=value` list. What has no `=` has an empty value.
+pub(crate) fn pairs(list: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
+    list.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+impl fmt::Debug for Properties<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|property| (property.name, property.value))).finish()
+    }
+}
+
+/// The same properties in the same order, however they are carried.
+impl PartialEq for Properties<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Properties<'_> {}
+
+macro_rules! system_properties {
+    ($($(#[$about:meta])* $name:ident = $event:literal;)*) => {
+        /// A property that IoT Hub gives a meaning to. Each dialect has its own name for it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum SystemProperty {
+            $($(#[$about])* $name,)*
+        }
+
+        impl SystemProperty {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name under which a back end reads it.
+            pub const fn event_name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $event,)*
+                }
+            }
+        }
+    };
+}
+
+system_properties! {
+    /// Names the message, at most 128 characters.
+    MessageId = "message-id";
+    /// Names the message that this one belongs to.
+    CorrelationId = "correlation-id";
+    /// Who made it.
+    UserId = "user-id";
+    /// Whom it is for.
+    To = "to";
+    /// When it is of no more use: ISO 8601.
+    Expiry = "absolute-expiry-time";
+    /// What the payload is, such as `application/json`.
+    ContentType = "content-type";
+    /// How its text is encoded, such as `utf-8`.
+    ContentEncoding = "content-encoding";
+    /// When it was made: ISO 8601.
+    CreationTime = "iothub-creation-time-utc";
+    /// Which component of a plug and play device it comes from.
+    Component = "dt-subject";
+    /// Which output of a module it comes from.
+    OutputName = "iothub-outputname";
+    /// Which interface it belongs to; marks security messages.
+    InterfaceId = "iothub-interface-id";
+    /// The schema of the payload.
+    Schema = "iothub-message-schema";
+    /// The device that sent a message which a module receives.
+    ConnectionDeviceId = "iothub-connection-device-id";
+    /// The module that sent a message which a module receives.
+    ConnectionModuleId = "iothub-connection-module-id";
+    /// Names a traced operation.
+    DiagnosticId = "Diagnostic-Id";
+    /// The context of a traced operation.
+    DiagnosticContext = "Correlation-Context";
+    /// A tag for what the sender did.
+    Operation = "iothub-operation";
+    /// Which outcome of a command the sender wants to be told of.
+    Ack = "iothub-ack";
+}

@@ -1,0 +1,88 @@
+use core::fmt;
+
+use crate::error::{DecodeErrorKind, Field};
+
+/// Says which reply belongs to which request. Means something only to whoever made it.
+///
+/// Kept by value: a reply may come long after the packet of its request is gone. It goes back byte for
+/// byte as it came, escapes and all.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId {
+    len: u8,
+    bytes: [u8; Self::MAX_LEN],
+}
+
+impl RequestId {
+    /// Longest id, in bytes: enough for the GUIDs of 36 characters that official clients send.
+    pub const MAX_LEN: usize = 64;
+
+    /// Takes an id over. `None` for an empty one and for one that is too long.
+    pub fn new(id: &[u8]) -> Option<Self> {
+        if id.is_empty() {
+            return None;
+        }
+        let mut bytes = [0; Self::MAX_LEN];
+        bytes.get_mut(..id.len())?.copy_from_slice(id);
+        u8::try_from(id.len()).ok().map(|len| Self { len, bytes })
+    }
+
+    /// The id of a request that is known by a number: eight lower-case hex digits.
+    pub fn from_u32(number: u32) -> Self {
+        let mut bytes = [0; Self::MAX_LEN];
+        for (place, shift) in bytes.iter_mut().zip((0..8).rev()) {
+            *place = b"0123456789abcdef"[(number >> (4 * shift) & 0xF) as usize];
+        }
+        Self { len: 8, bytes }
+    }
+
+    /// The number that [`Self::from_u32`] was given; `None` for an id of any other form.
+    pub fn as_u32(self) -> Option<u32> {
+        let id: &[u8; 8] = self.as_bytes().try_into().ok()?;
+        id.iter().try_fold(0, |number, byte| {
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => byte - b'a' + 10,
+                _ => return None,
+            };
+            Some(number << 4 | u32::from(digit))
+        })
+    }
+
+    /// The id as it stands on the wire.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).expect("`new` put in no more than there is room for")
+    }
+
+    pub(crate) fn read(id: &str) -> Result<Self, DecodeErrorKind> {
+        Self::new(id.as_bytes()).ok_or(DecodeErrorKind::BadValue(Field::RequestId))
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({})", self.as_bytes().escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_back_and_other_ids_are_none() {
+        for number in [0, 1, 0xDEAD_BEEF, u32::MAX] {
+            assert_eq!(RequestId::from_u32(number).as_u32(), Some(number));
+        }
+        assert_eq!(RequestId::from_u32(0x1F).as_bytes(), b"0000001f");
+        for id in ["1f", "0000001F", "0000001g", "00000001f"] {
+            assert_eq!(RequestId::new(id.as_bytes()).unwrap().as_u32(), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn ids_have_a_length() {
+        assert!(RequestId::new(b"").is_none());
+        assert!(RequestId::new(&[b'x'; RequestId::MAX_LEN]).is_some());
+        assert!(RequestId::new(&[b'x'; RequestId::MAX_LEN + 1]).is_none());
+    }
+}

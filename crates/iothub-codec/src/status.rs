@@ -1,0 +1,150 @@
+use core::fmt;
+
+/// What became of a request or message, in the code that all dialects share.
+///
+/// Two bits of the high byte say whose fault it is, one whether trying again can help; the low byte tells
+/// the rest. Codes that are not among the constants are kept and classified by their bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Status(u16);
+
+macro_rules! statuses {
+    ($($(#[$about:meta])* $name:ident = $code:literal $text:literal;)*) => {
+        impl Status {
+            $($(#[$about])* pub const $name: Self = Self($code);)*
+
+            /// Every code that is defined.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// What the code is called; `None` for one that is not defined.
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 {
+                    $($code => Some($text),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+statuses! {
+    /// It was done.
+    SUCCESS = 0x0000 "Success";
+    /// It is as the precondition said already.
+    NOT_MODIFIED = 0x0001 "Not Modified";
+    /// The message is malformed.
+    BAD_REQUEST = 0x0100 "Bad Request";
+    /// The sender may not do this.
+    NOT_AUTHORIZED = 0x0101 "Not Authorized";
+    /// Nobody may do this.
+    NOT_ALLOWED = 0x0102 "Not Allowed";
+    /// Another operation stands in the way.
+    CONFLICT = 0x0103 "Conflict";
+    /// The precondition does not hold.
+    PRECONDITION_FAILED = 0x0104 "Precondition Failed";
+    /// Too many requests at a time.
+    THROTTLED = 0x0501 "Throttled";
+    /// The quota of the day is used up.
+    QUOTA_EXCEEDED = 0x0502 "Quota Exceeded";
+    /// There is no room for it.
+    RESOURCE_EXHAUSTED = 0x0503 "Resource Exhausted";
+    /// It does not exist. The code has the bit for trying again, which the sources never explain.
+    NOT_FOUND = 0x0504 "Not Found";
+    /// The hub failed.
+    SERVER_ERROR = 0x0601 "Server Error";
+    /// The hub was not done in time.
+    TIMEOUT = 0x0602 "Timeout";
+    /// The hub has no time now. From a device about a command: deliver it again later.
+    SERVER_BUSY = 0x0603 "Server Busy";
+    /// The device cannot be reached.
+    TARGET_UNAVAILABLE = 0x06A0 "Target Unavailable";
+    /// The device did not answer in time.
+    TARGET_TIMEOUT = 0x06A1 "Target Timeout";
+    /// The device's answer makes no sense.
+    TARGET_FAILED = 0x06A2 "Target Failed";
+}
+
+impl Status {
+    const CLIENT: u16 = 0x0100;
+    const SERVER: u16 = 0x0200;
+    const KIND: u16 = 0x0300;
+    const RETRYABLE: u16 = 0x0400;
+
+    /// The status with that code.
+    pub const fn from_code(code: u16) -> Self {
+        Self(code)
+    }
+
+    /// The code: four hex digits on the wire.
+    pub const fn code(self) -> u16 {
+        self.0
+    }
+
+    /// Whether it was done, or is as it should be.
+    pub const fn is_success(self) -> bool {
+        self.0 & Self::KIND == 0
+    }
+
+    /// Whether the sender is at fault.
+    pub const fn is_client_error(self) -> bool {
+        self.0 & Self::KIND == Self::CLIENT
+    }
+
+    /// Whether the receiver is at fault.
+    pub const fn is_server_error(self) -> bool {
+        self.0 & Self::KIND == Self::SERVER
+    }
+
+    /// Whether the same can succeed later. Not [`Self::NOT_FOUND`], whatever its bit says.
+    pub const fn is_retryable(self) -> bool {
+        self.0 & Self::RETRYABLE != 0 && self.0 != Self::NOT_FOUND.0
+    }
+
+    /// The number by which HTTP and the classic dialect say it.
+    pub const fn http(self) -> u16 {
+        crate::dialect::classic::http(self)
+    }
+}
+
+/// `0501 Throttled`
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04X} {}", self.0, self.name().unwrap_or("undefined status"))
+    }
+}
+
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Status({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn bits_say_whose_fault_and_whether_to_try_again() {
+        for (status, client, server, retryable, http) in [
+            (Status::SUCCESS, false, false, false, 200),
+            (Status::NOT_MODIFIED, false, false, false, 304),
+            (Status::BAD_REQUEST, true, false, false, 400),
+            (Status::NOT_AUTHORIZED, true, false, false, 401),
+            (Status::PRECONDITION_FAILED, true, false, false, 412),
+            (Status::THROTTLED, true, false, true, 429),
+            (Status::NOT_FOUND, true, false, false, 404),
+            (Status::SERVER_ERROR, false, true, true, 500),
+            (Status::TARGET_TIMEOUT, false, true, true, 504),
+        ] {
+            assert_eq!(status.is_client_error(), client, "{status}");
+            assert_eq!(status.is_server_error(), server, "{status}");
+            assert_eq!(status.is_success(), !client && !server, "{status}");
+            assert_eq!(status.is_retryable(), retryable, "{status}");
+            assert_eq!(status.http(), http, "{status}");
+        }
+        assert_eq!(Status::THROTTLED.to_string(), "0501 Throttled");
+        assert_eq!(Status::from_code(0x0199).to_string(), "0199 undefined status");
+    }
+}

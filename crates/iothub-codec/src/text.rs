@@ -1,0 +1,232 @@
+use core::fmt;
+
+/// A string as it stands on the wire: perhaps percent-encoded.
+///
+/// It compares and prints as what it means. An escape that is none (`%4`, `%zz`) means itself: clients in
+/// the field send raw percent signs. Bytes that are not UTF-8 after decoding print as U+FFFD.
+#[derive(Clone, Copy, Default)]
+pub struct Text<'a> {
+    raw: &'a str,
+    escaped: bool,
+}
+
+impl<'a> Text<'a> {
+    /// A string that means what it says.
+    pub const fn plain(text: &'a str) -> Self {
+        Self { raw: text, escaped: false }
+    }
+
+    /// A string with `%2F` and the like in it.
+    pub fn percent_encoded(raw: &'a str) -> Self {
+        Self { raw, escaped: raw.as_bytes().contains(&b'%') }
+    }
+
+    /// The string without a copy, when nothing in it is escaped.
+    pub const fn as_str(self) -> Option<&'a str> {
+        if self.escaped { None } else { Some(self.raw) }
+    }
+
+    /// The string as it stands on the wire.
+    pub const fn raw(self) -> &'a str {
+        self.raw
+    }
+
+    /// The bytes that are meant.
+    pub fn bytes(self) -> impl Iterator<Item = u8> + Clone + 'a {
+        let mut rest = self.raw.as_bytes();
+        let escaped = self.escaped;
+        core::iter::from_fn(move || match rest {
+            [b'%', high, low, after @ ..] if escaped => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => {
+                    rest = after;
+                    Some(high << 4 | low)
+                }
+                _ => next(&mut rest),
+            },
+            _ => next(&mut rest),
+        })
+    }
+
+    /// How many bytes are meant.
+    pub fn len(self) -> usize {
+        if self.escaped { self.bytes().count() } else { self.raw.len() }
+    }
+
+    /// Whether it is the empty string.
+    pub const fn is_empty(self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// Writes what is meant into `out`, and gives the part that it took.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BufferTooSmall`](crate::EncodeError::BufferTooSmall) with the size that is needed.
+    pub fn decode(self, out: &mut [u8]) -> Result<&mut [u8], crate::EncodeError> {
+        let mut len = 0;
+        for byte in self.bytes() {
+            if let Some(place) = out.get_mut(len) {
+                *place = byte;
+            }
+            len += 1;
+        }
+        out.get_mut(..len).ok_or(crate::EncodeError::BufferTooSmall { needed: len })
+    }
+}
+
+fn next(rest: &mut &[u8]) -> Option<u8> {
+    let (first, after) = rest.split_first()?;
+    *rest = after;
+    Some(*first)
+}
+
+const fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.escaped {
+            return f.write_str(self.raw);
+        }
+        // The bytes of the character that is being read.
+        let mut character = [0; 4];
+        let mut len = 0;
+        for byte in self.bytes() {
+            // Four bytes are always a character or an error, so that there is room for one more.
+            character[len] = byte;
+            len += 1;
+            len = match core::str::from_utf8(&character[..len]) {
+                Ok(whole) => {
+                    f.write_str(whole)?;
+                    0
+                }
+                Err(error) if error.error_len().is_none() => len,
+                Err(_) => {
+                    f.write_str("\u{FFFD}")?;
+                    // The byte that did not fit may begin a character of its own.
+                    match len {
+                        1 => 0,
+                        _ if byte.is_ascii() => {
+                            fmt::Write::write_char(f, char::from(byte))?;
+                            0
+                        }
+                        _ => {
+                            character[0] = byte;
+                            usize::from(byte >= 0xC2)
+                        }
+                    }
+                }
+            };
+        }
+        if len > 0 { f.write_str("\u{FFFD}") } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.raw, f)
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self.as_str(), other.as_str()) {
+            (Some(this), Some(other)) => this == other,
+            _ => self.bytes().eq(other.bytes()),
+        }
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        *self == Text::plain(other)
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        *self == Text::plain(other)
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::plain(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn escapes_mean_bytes_and_what_is_none_means_itself() {
+        for (raw, meant) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("%24.mid", "$.mid"),
+            ("a%2fb%2Fc", "a/b/c"),
+            ("100%", "100%"),
+            ("%4", "%4"),
+            ("%zz%41", "%zzA"),
+            ("%%41", "%A"),
+            ("a+b", "a+b"),
+            ("%C3%A9", "é"),
+            ("%E2%82%AC!", "€!"),
+            ("%F0%9F%98%80", "😀"),
+            ("%C3é", "\u{FFFD}é"),
+            ("%C3", "\u{FFFD}"),
+            ("%FF%C3%A9", "\u{FFFD}é"),
+            ("%E2%82x", "\u{FFFD}x"),
+        ] {
+            let text = Text::percent_encoded(raw);
+            assert_eq!(text.to_string(), meant, "{raw}");
+            if !meant.contains('\u{FFFD}') {
+                assert!(text == meant, "{raw}");
+                assert_eq!(text.len(), meant.len(), "{raw}");
+                let mut out = [0; 16];
+                assert_eq!(text.decode(&mut out).unwrap(), meant.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn a_plain_text_is_not_decoded() {
+        assert!(Text::plain("%41") == "%41");
+        assert!(Text::plain("%41") != Text::percent_encoded("%41"));
+        assert_eq!(Text::plain("%41").as_str(), Some("%41"));
+        assert_eq!(Text::percent_encoded("%41").as_str(), None);
+    }
+
+    #[test]
+    fn the_size_named_is_enough() {
+        let text = Text::percent_encoded("a%20b");
+        assert_eq!(text.decode(&mut [0; 2]), Err(crate::EncodeError::BufferTooSmall { needed: 3 }));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn printing_never_fails_and_agrees_with_the_lossy_reading(bytes: Vec<u8>) {
+            let raw: std::string::String = bytes.iter().map(|b| std::format!("%{b:02x}")).collect();
+            let printed = Text::percent_encoded(&raw).to_string();
+            if let Ok(text) = core::str::from_utf8(&bytes) {
+                proptest::prop_assert_eq!(printed, text);
+            } else {
+                let replaced = printed.contains('\u{FFFD}');
+                proptest::prop_assert!(replaced);
+            }
+        }
+    }
+}
