@@ -1,0 +1,106 @@
+use iothub_codec::RequestId;
+
+use crate::time::Instant;
+
+/// Names an open request inside one session.
+///
+/// Made when the request is sent; the event that ends the request names it again, exactly once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(u32);
+
+impl Ticket {
+    /// What goes over the wire to find the way back to this ticket.
+    pub(crate) fn request(self) -> RequestId {
+        RequestId::from_u32(self.0)
+    }
+}
+
+/// Requests that were sent and are not answered yet: one way in, one way out.
+#[derive(Clone, Debug)]
+pub(crate) struct Requests<T, const N: usize> {
+    open: [Option<Open<T>>; N],
+    next: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open<T> {
+    ticket: Ticket,
+    what: T,
+    deadline: Instant,
+}
+
+impl<T: Copy, const N: usize> Requests<T, N> {
+    pub(crate) const fn new() -> Self {
+        Self { open: [const { None }; N], next: 1 }
+    }
+
+    /// `None` when all `N` places are taken.
+    pub(crate) fn open(&mut self, what: T, deadline: Instant) -> Option<Ticket> {
+        let place = self.open.iter_mut().find(|place| place.is_none())?;
+        let ticket = Ticket(self.next);
+        self.next = self.next.wrapping_add(1);
+        *place = Some(Open { ticket, what, deadline });
+        Some(ticket)
+    }
+
+    /// `None` for an answer to nothing that was asked, or asked too long ago.
+    pub(crate) fn close(&mut self, id: RequestId) -> Option<(Ticket, T)> {
+        let number = id.as_u32()?;
+        self.take(|open| open.ticket.0 == number)
+    }
+
+    /// Gives up on a request that nobody waits for any longer.
+    pub(crate) fn forget(&mut self, ticket: Ticket) -> Option<T> {
+        self.take(|open| open.ticket == ticket).map(|(_, what)| what)
+    }
+
+    /// One request whose deadline has passed.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<(Ticket, T)> {
+        self.take(|open| open.deadline <= now)
+    }
+
+    /// One request, whatever its deadline.
+    pub(crate) fn lose(&mut self) -> Option<(Ticket, T)> {
+        self.take(|_| true)
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.open.iter().flatten().map(|open| open.deadline).min()
+    }
+
+    fn take(&mut self, which: impl Fn(&Open<T>) -> bool) -> Option<(Ticket, T)> {
+        let place = self.open.iter_mut().find(|place| place.as_ref().is_some_and(&which))?;
+        place.take().map(|open| (open.ticket, open.what))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Instant = Instant::from_millis(10);
+
+    #[test]
+    fn an_answer_closes_its_request_once() {
+        let mut requests = Requests::<char, 2>::new();
+        let a = requests.open('a', SOON).unwrap();
+        let b = requests.open('b', SOON).unwrap();
+        assert_eq!(requests.open('c', SOON), None, "two places, both taken");
+        assert_eq!(requests.close(b.request()), Some((b, 'b')));
+        assert_eq!(requests.close(b.request()), None, "the second answer is nothing");
+        assert_eq!(requests.close(a.request()), Some((a, 'a')));
+        assert_eq!(requests.close(RequestId::new(b"not ours").unwrap()), None);
+    }
+
+    #[test]
+    fn deadlines_pass_and_late_answers_are_nothing() {
+        let mut requests = Requests::<char, 2>::new();
+        let a = requests.open('a', SOON).unwrap();
+        assert_eq!(requests.deadline(), Some(SOON));
+        assert_eq!(requests.expire(Instant::from_millis(9)), None);
+        assert_eq!(requests.expire(SOON), Some((a, 'a')));
+        assert_eq!(requests.close(a.request()), None);
+        assert_eq!(requests.deadline(), None);
+    }
+}
