@@ -15,10 +15,9 @@ use crate::wire4;
 /// [`Self::handle_timeout`]. Pings are sent and their answers swallowed in here. After a [`WireError`],
 /// close; after the connection is gone, [`Self::reset`].
 ///
-/// QoS 1 messages are kept until they are acknowledged. When a CONNACK says that the hub still has the
-/// session of the connection before, they are sent again, marked as duplicates, in their old order and
-/// before anything else; when it says that the hub has not, they are forgotten, because the hub may know
-/// their packet identifiers no longer.
+/// QoS 1 messages are kept until they are acknowledged, and sent again after the next CONNACK, in their old
+/// order and before anything else: marked as duplicates when it says that the hub still has the session of
+/// the connection before, and as new messages when it says that the hub has not.
 #[derive(Debug)]
 pub struct Client {
     inbox: Inbox,

@@ -45,23 +45,18 @@ impl Inflight {
         self.messages.clear();
     }
 
-    /// Sends all again on a new connection, marked as perhaps delivered before; or forgets all if the hub
-    /// has forgotten the session.
+    /// Sends all again on a new connection: marked as perhaps delivered before to a hub that may remember
+    /// them, as new messages to one that has forgotten the session.
     pub(crate) fn resume(&mut self, session: Session, outbox: &mut Outbox) {
-        match session {
-            Session::Fresh => self.clear(),
-            Session::Resume => {
-                for message in &mut self.messages {
-                    if let Some(first) = message.bytes.first_mut() {
-                        *first |= Frame::DUP;
-                    }
-                    let fits = outbox.put(&message.bytes);
-                    debug_assert!(
-                        fits,
-                        "the limit allows for a CONNECT and for all that can be unacknowledged"
-                    );
+        for message in &mut self.messages {
+            if let Some(first) = message.bytes.first_mut() {
+                match session {
+                    Session::Fresh => *first &= !Frame::DUP,
+                    Session::Resume => *first |= Frame::DUP,
                 }
             }
+            let fits = outbox.put(&message.bytes);
+            debug_assert!(fits, "the limit allows for a CONNECT and for all that can be unacknowledged");
         }
     }
 
