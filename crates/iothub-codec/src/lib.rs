@@ -20,6 +20,7 @@
 
 mod channel;
 mod connect;
+mod connection_string;
 mod dialect;
 mod envelope;
 mod error;
@@ -29,13 +30,18 @@ mod message;
 mod property;
 mod publish;
 mod request;
+mod sas;
 mod section;
+#[cfg(feature = "hmac")]
+mod shared_key;
 mod status;
 mod text;
+mod token_request;
 mod write;
 
 pub use channel::{Channels, Subscription};
 pub use connect::{Claim, Connect, Introduction, Proof, Version};
+pub use connection_string::{BadConnectionString, BadConnectionStringKind, ConnectionPart, ConnectionString};
 pub use dialect::{Codec, Dialect, open_connect};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 pub use filters::{BadFilters, Filter, Filters};
@@ -47,6 +53,10 @@ pub use message::{
 pub use property::{Name, Properties, Property, SystemProperty};
 pub use publish::{Publish, Qos};
 pub use request::RequestId;
+pub use sas::{BadSasToken, BadSasTokenKind, SasField, SasToken};
 pub use section::PropertySection;
+#[cfg(feature = "hmac")]
+pub use shared_key::{BadSharedKey, SharedKey};
 pub use status::Status;
 pub use text::Text;
+pub use token_request::{SignError, Signer, TokenRequest};
