@@ -1,0 +1,267 @@
+use core::ops::Bound;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use iothub_codec::{Channels, EncodeError};
+use iothub_model::{ErrorCode, MethodInvocation, MethodResult};
+use iothub_proto::{Instant, Now, SendError, Ticket};
+
+use crate::connection::CALLS;
+use crate::effect::{Effect, Effects, PacketBuf};
+use crate::hub::Hub;
+use crate::input::{ConnectionId, ExchangeId};
+use crate::registry::Key;
+use crate::rest::Failure;
+use crate::timers::Due;
+
+/// Method calls of back ends that are neither answered nor given up.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    /// For a device that is not there yet, in the order of the device and then of the call.
+    waiting: BTreeMap<(Key, ExchangeId), Waiting>,
+    /// Where each call is.
+    places: BTreeMap<ExchangeId, Place>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Waiting(Key),
+    Open(ConnectionId, Ticket),
+}
+
+#[derive(Debug)]
+struct Waiting {
+    invocation: MethodInvocation,
+    until: Instant,
+}
+
+/// A call that a device is to answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenCall {
+    ticket: Ticket,
+    exchange: ExchangeId,
+    deadline: Instant,
+}
+
+/// What stands in the way of a call now.
+enum Obstacle {
+    /// The device is not connected, or does not listen to the method.
+    NotThere,
+    /// Nothing that waiting would change.
+    Failure(Failure),
+}
+
+impl Hub {
+    /// Calls a method for a back end; the response comes when there is an outcome.
+    pub(crate) fn invoke(
+        &mut self,
+        now: Now,
+        exchange: ExchangeId,
+        key: Key,
+        invocation: MethodInvocation,
+        effects: &mut Effects,
+    ) -> Result<(), Failure> {
+        match self.call(now, exchange, &key, &invocation, effects) {
+            Ok(()) => Ok(()),
+            Err(Obstacle::Failure(failure)) => Err(failure),
+            Err(Obstacle::NotThere) if invocation.connect_timeout() == Duration::ZERO => {
+                Err(self.not_online(&key))
+            }
+            Err(Obstacle::NotThere) => {
+                let until = now.instant.after(invocation.connect_timeout());
+                self.timers.set(until, Due::Connect(exchange));
+                self.calls.places.insert(exchange, Place::Waiting(key.clone()));
+                self.calls.waiting.insert((key, exchange), Waiting { invocation, until });
+                Ok(())
+            }
+        }
+    }
+
+    /// The device listens now: calls that waited for that go out.
+    pub(crate) fn call_waiting(&mut self, now: Now, key: &Key, effects: &mut Effects) {
+        let first = Bound::Included((key.clone(), ExchangeId(0)));
+        let last = Bound::Included((key.clone(), ExchangeId(u64::MAX)));
+        let waiting: Vec<_> =
+            self.calls.waiting.range((first, last)).map(|((_, exchange), _)| *exchange).collect();
+        for exchange in waiting {
+            let Some(call) = self.calls.waiting.remove(&(key.clone(), exchange)) else { continue };
+            match self.call(now, exchange, key, &call.invocation, effects) {
+                Ok(()) => self.timers.cancel(call.until, Due::Connect(exchange)),
+                Err(Obstacle::NotThere) => {
+                    self.calls.waiting.insert((key.clone(), exchange), call);
+                }
+                Err(Obstacle::Failure(failure)) => {
+                    self.timers.cancel(call.until, Due::Connect(exchange));
+                    self.calls.places.remove(&exchange);
+                    self.fail(now, exchange, failure, effects);
+                }
+            }
+        }
+    }
+
+    /// A device answered.
+    pub(crate) fn answered(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        ticket: Ticket,
+        (code, payload): (i32, &[u8]),
+        effects: &mut Effects,
+    ) {
+        let Some(call) = self.take_call(id, ticket) else { return };
+        match MethodResult::from_reply(code, payload) {
+            Ok(result) => self.succeed(call.exchange, 200, &result, effects),
+            Err(error) => {
+                let message = format!("the device answered with status {code} and a payload that is {error}");
+                let failure = Failure::gateway(ErrorCode::GenericBadGateway, message);
+                self.fail(now, call.exchange, failure, effects);
+            }
+        }
+    }
+
+    /// Time has passed on that connection: calls may have gone unanswered.
+    pub(crate) fn calls_expire(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        while let Some(event) =
+            self.serving(id).and_then(|serving| serving.session.handle_timeout(now.instant))
+        {
+            if let iothub_proto::HubEvent::Unanswered { ticket } = event {
+                self.unanswered(now, id, ticket, effects);
+            }
+        }
+    }
+
+    pub(crate) fn unanswered(&mut self, now: Now, id: ConnectionId, ticket: Ticket, effects: &mut Effects) {
+        let Some(call) = self.take_call(id, ticket) else { return };
+        let failure =
+            Failure::gateway(ErrorCode::GatewayTimeout, "Timed out waiting for the response from device.");
+        self.fail(now, call.exchange, failure, effects);
+    }
+
+    /// The connection ended before the answer.
+    pub(crate) fn call_lost(&mut self, now: Now, id: ConnectionId, call: &OpenCall, effects: &mut Effects) {
+        self.timers.cancel(call.deadline, Due::Answer(id, call.ticket));
+        self.calls.places.remove(&call.exchange);
+        let failure = Failure::gateway(
+            ErrorCode::DeviceNotOnline,
+            "The device's connection ended before it answered; it may have executed the method.",
+        );
+        self.fail(now, call.exchange, failure, effects);
+    }
+
+    /// The device did not connect in time.
+    pub(crate) fn connect_timeout(&mut self, now: Now, exchange: ExchangeId, effects: &mut Effects) {
+        let Some(Place::Waiting(key)) = self.calls.places.remove(&exchange) else { return };
+        self.calls.waiting.remove(&(key.clone(), exchange));
+        let failure = self.not_online(&key);
+        self.fail(now, exchange, failure, effects);
+    }
+
+    /// Nobody waits for the outcome any longer.
+    pub(crate) fn abandon(&mut self, exchange: ExchangeId) {
+        match self.calls.places.get(&exchange) {
+            None => {}
+            Some(Place::Open(id, ticket)) => {
+                let (id, ticket) = (*id, *ticket);
+                self.take_call(id, ticket);
+                if let Some(serving) = self.serving(id) {
+                    serving.session.forget_call(ticket);
+                }
+            }
+            Some(Place::Waiting(key)) => {
+                let place = (key.clone(), exchange);
+                if let Some(call) = self.calls.waiting.remove(&place) {
+                    self.timers.cancel(call.until, Due::Connect(exchange));
+                }
+                self.calls.places.remove(&exchange);
+            }
+        }
+    }
+
+    fn call(
+        &mut self,
+        now: Now,
+        exchange: ExchangeId,
+        key: &Key,
+        invocation: &MethodInvocation,
+        effects: &mut Effects,
+    ) -> Result<(), Obstacle> {
+        let timeout = invocation.response_timeout();
+        let deadline = now.instant.after(timeout);
+        let payload = invocation.payload.as_ref().map_or(&[][..], |payload| payload.get().as_bytes());
+        let mut scratch = core::mem::take(&mut self.scratch);
+        let written = match self.serving_device(key) {
+            None => Err(SendError::NotReady),
+            Some((id, serving)) => compose(&mut scratch, |out| {
+                let name = &invocation.method_name;
+                let (ticket, packet) = serving.session.call(now.instant, timeout, name, payload, out)?;
+                Ok((ticket, PacketBuf::new(&packet).expect("a call is a PUBLISH")))
+            })
+            .map(|(ticket, packet)| {
+                serving.calls.push(OpenCall { ticket, exchange, deadline });
+                (id, ticket, packet)
+            }),
+        };
+        self.scratch = scratch;
+        let (id, ticket, packet) = written.map_err(|error| match error {
+            SendError::NotSubscribed | SendError::NotReady => Obstacle::NotThere,
+            SendError::TooManyOpen { limit } => Obstacle::Failure(Failure::gateway(
+                ErrorCode::DeviceMaximumInflightMethodExceeded,
+                format!("{limit} method calls await the answer of this device already"),
+            )),
+            error @ (SendError::WindowFull { .. } | SendError::Encode(_) | _) => {
+                let message = format!("the call cannot be written: {error}");
+                Obstacle::Failure(Failure::gateway(ErrorCode::ArgumentInvalid, message))
+            }
+        })?;
+        self.timers.set(deadline, Due::Answer(id, ticket));
+        self.calls.places.insert(exchange, Place::Open(id, ticket));
+        effects.push(Effect::Send { connection: id, packet });
+        Ok(())
+    }
+
+    fn take_call(&mut self, id: ConnectionId, ticket: Ticket) -> Option<OpenCall> {
+        let serving = self.serving(id)?;
+        let at = serving.calls.iter().position(|call| call.ticket == ticket)?;
+        let call = serving.calls.swap_remove(at);
+        self.timers.cancel(call.deadline, Due::Answer(id, ticket));
+        self.calls.places.remove(&call.exchange);
+        Some(call)
+    }
+
+    /// Why a call did not find its device listening.
+    fn not_online(&mut self, key: &Key) -> Failure {
+        let connected = self.serving_device(key).is_some();
+        let message = if connected {
+            "The operation failed because the requested device is connected but does not listen to this method."
+        } else {
+            "The operation failed because the requested device isn't online."
+        };
+        Failure::gateway(ErrorCode::DeviceNotOnline, message)
+    }
+
+    /// The device has subscribed to more.
+    pub(crate) fn subscribed(&mut self, now: Now, key: &Key, channels: Channels, effects: &mut Effects) {
+        if channels.contains(Channels::COMMANDS) {
+            self.deliver(now, key, effects);
+        }
+        if channels.contains(Channels::METHODS) {
+            self.call_waiting(now, key, effects);
+        }
+    }
+}
+
+/// Has a packet written into `scratch`, which grows to what is needed.
+pub(crate) fn compose<T>(
+    scratch: &mut Vec<u8>,
+    mut write: impl FnMut(&mut [u8]) -> Result<T, SendError>,
+) -> Result<T, SendError> {
+    match write(scratch) {
+        Err(SendError::Encode(EncodeError::BufferTooSmall { needed })) => {
+            scratch.resize(needed, 0);
+            write(scratch)
+        }
+        outcome => outcome,
+    }
+}
+
+const _: () = assert!(CALLS <= 64, "open calls of a connection are searched in a row");

@@ -1,0 +1,56 @@
+use serde::{Deserialize, Serialize};
+
+use crate::policy::Policy;
+use crate::queue::QueuedCommand;
+use crate::registry::{Key, Record};
+use crate::twin::TwinEdit;
+
+/// One step of a hub's state, as it is recorded. Applying all of them in order gives the hub back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Change {
+    /// A policy was made.
+    PolicySet {
+        /// Its name.
+        name: String,
+        /// Its rights and keys.
+        policy: Policy,
+    },
+    /// A device or module was created or changed.
+    IdentitySet {
+        /// Which one.
+        key: Key,
+        /// What the registry keeps of it.
+        record: Box<Record>,
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+    },
+    /// A device or module was deleted, with its twin and queue. A device's modules are deleted before it.
+    IdentityRemoved {
+        /// Which one.
+        key: Key,
+    },
+    /// A twin was changed.
+    TwinEdited {
+        /// Whose.
+        key: Key,
+        /// How.
+        edit: TwinEdit,
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+    },
+    /// A command was taken in for a device.
+    CommandQueued {
+        /// For which one.
+        key: Key,
+        /// The command.
+        command: QueuedCommand,
+    },
+    /// A command was completed, expired, or purged.
+    CommandRemoved {
+        /// Whose.
+        key: Key,
+        /// Its number.
+        sequence: u64,
+    },
+}

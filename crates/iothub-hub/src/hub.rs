@@ -1,0 +1,240 @@
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use iothub_codec::DeviceId;
+use iothub_model::Violation;
+use iothub_proto::{Instant, Now, Timestamp};
+
+use crate::auth::Gate;
+use crate::call::Calls;
+use crate::change::Change;
+use crate::connection::Connection;
+use crate::effect::{Effect, Effects};
+use crate::event::{Event, EventKind};
+use crate::input::{ConnectionId, Input};
+use crate::key::Source;
+use crate::notice::{Level, Notice};
+use crate::policy::{Policy, Rights};
+use crate::registry::{Key, Registry};
+use crate::timers::{Due, Timers};
+use crate::twin::Told;
+
+/// What a hub is made with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where keys, etags and tracking ids come from. It must be unguessable, and another for every start.
+    pub seed: Seed,
+    /// A device that is there from the start, so that there is one to connect as.
+    pub ready_device: Option<String>,
+    /// How far the clocks of a device and the hub may be apart: a token counts that much longer.
+    pub clock_skew: Duration,
+}
+
+/// 32 bytes of chance. They do not show.
+#[derive(Clone)]
+pub struct Seed(pub [u8; 32]);
+
+impl core::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}
+
+impl Config {
+    /// What IoT Hub is said to allow for clocks that differ.
+    pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+    /// A hub that begins empty.
+    pub const fn new(seed: Seed) -> Self {
+        Self { seed, ready_device: None, clock_skew: Self::CLOCK_SKEW }
+    }
+}
+
+/// A whole IoT Hub: registry, twins, queues, policies, and the connections of devices.
+///
+/// [`Self::handle`] takes in one thing at a time and says what is to be done about it; whoever owns the hub
+/// does that. State changes only by a [`Change`], which is among the effects, so that [`Self::apply`] on
+/// all of them makes the same hub again. Who is connected is not state in this sense.
+#[derive(Debug)]
+pub struct Hub {
+    pub(crate) config: Config,
+    pub(crate) source: Source,
+    pub(crate) gate: Gate,
+    pub(crate) registry: Registry,
+    pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+    pub(crate) calls: Calls,
+    pub(crate) timers: Timers,
+    /// Counts connections and disconnections, for their events.
+    pub(crate) presence_changes: u64,
+    /// Room for the topics of packets.
+    pub(crate) scratch: Vec<u8>,
+}
+
+impl Hub {
+    /// A hub in which nothing is, not even a policy: that comes from [`Self::apply`] or [`Input::Start`].
+    pub fn new(config: Config) -> Self {
+        Self {
+            source: Source::new(config.seed.0),
+            gate: Gate { policies: BTreeMap::new(), clock_skew: config.clock_skew },
+            registry: Registry::default(),
+            connections: BTreeMap::new(),
+            calls: Calls::default(),
+            timers: Timers::default(),
+            presence_changes: 0,
+            scratch: vec![0; 512],
+            config,
+        }
+    }
+
+    /// Repeats a recorded step. For the time before [`Input::Start`].
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`] if the step breaks a rule about twins: then no hub has recorded it.
+    pub fn apply(&mut self, change: &Change) -> Result<(), Violation> {
+        self.perform(change).map(drop)
+    }
+
+    /// Takes in one thing that happened, and appends what has to be done about it to `effects`.
+    pub fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
+        match input {
+            Input::Start => self.start(now, effects),
+            Input::Opened { connection, peer } => {
+                self.connections.insert(connection, Connection::new(peer));
+            }
+            Input::Packet { connection, packet } => self.take_packet(now, connection, packet, effects),
+            Input::Closed { connection, why } => self.closed(now, connection, why, effects),
+            Input::Rest { exchange, request } => self.rest(now, exchange, &request, effects),
+            Input::Abandoned { exchange } => self.abandon(exchange),
+            Input::Tick => {
+                while let Some(due) = self.timers.pop(now.instant) {
+                    self.fall_due(now, due, effects);
+                }
+            }
+        }
+    }
+
+    /// When to call [`Self::handle`] with [`Input::Tick`] at the latest, and why.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        self.timers.next()
+    }
+
+    /// The first key of a policy, in base64.
+    pub fn policy_key(&self, name: &str) -> Option<&str> {
+        self.gate.policies.get(name).map(|policy| policy.primary.as_str())
+    }
+
+    /// The first key of a device, in base64, if it has one.
+    pub fn device_key(&self, device: &str) -> Option<&str> {
+        let key = Key { device: device.into(), module: None };
+        self.registry.get(&key)?.record.authentication.symmetric_key.primary_key.as_deref()
+    }
+
+    /// Makes a change and has it recorded.
+    pub(crate) fn commit(&mut self, change: Change, effects: &mut Effects) -> Result<Told, Violation> {
+        let told = self.perform(&change)?;
+        effects.push(Effect::Record(change));
+        Ok(told)
+    }
+
+    /// Makes a change that no rule about twins is concerned with.
+    pub(crate) fn record(&mut self, change: Change, effects: &mut Effects) {
+        self.commit(change, effects).expect("only the edit of a twin can break a rule");
+    }
+
+    fn perform(&mut self, change: &Change) -> Result<Told, Violation> {
+        match change {
+            Change::PolicySet { name, policy } => {
+                self.gate.policies.insert(name.clone(), policy.clone());
+            }
+            Change::IdentitySet { key, record, at_ms } => {
+                self.registry.set(key.clone(), (**record).clone(), Timestamp::from_millis(*at_ms));
+            }
+            Change::IdentityRemoved { key } => self.registry.remove(key),
+            Change::TwinEdited { key, edit, at_ms } => {
+                if let Some(entry) = self.registry.get_mut(key) {
+                    return entry.twin.apply(edit.clone(), Timestamp::from_millis(*at_ms));
+                }
+            }
+            Change::CommandQueued { key, command } => {
+                if let Some(entry) = self.registry.get_mut(key) {
+                    entry.queue.push(command.clone());
+                }
+            }
+            Change::CommandRemoved { key, sequence } => {
+                if let Some(entry) = self.registry.get_mut(key) {
+                    entry.queue.remove(*sequence);
+                }
+            }
+        }
+        Ok(Told::default())
+    }
+
+    /// Makes what every hub has and this one does not have yet.
+    fn start(&mut self, now: Now, effects: &mut Effects) {
+        for (name, rights) in Rights::DEFAULT_POLICIES {
+            if !self.gate.policies.contains_key(name) {
+                let policy = Policy { rights, primary: self.source.key(), secondary: self.source.key() };
+                self.record(Change::PolicySet { name: name.into(), policy }, effects);
+            }
+        }
+        if let Some(device) = self.config.ready_device.clone() {
+            let key = Key { device, module: None };
+            match DeviceId::new(&key.device) {
+                Ok(_) if self.registry.get(&key).is_some() => {}
+                Ok(_) => self.create_with_defaults(now, key, effects),
+                Err(error) => effects.push(Effect::Log(Notice {
+                    level: Level::Warn,
+                    connection: None,
+                    who: None,
+                    what: "ready device not made",
+                    why: error.to_string(),
+                })),
+            }
+        }
+        self.watch_commands(now);
+    }
+
+    fn fall_due(&mut self, now: Now, due: Due, effects: &mut Effects) {
+        match due {
+            Due::Credentials(connection) => {
+                let why = "the token that the connection began with has expired";
+                self.close(now, connection, why, effects);
+            }
+            Due::Answer(connection, _) => self.calls_expire(now, connection, effects),
+            Due::Connect(exchange) => self.connect_timeout(now, exchange, effects),
+            Due::Command(key) => self.command_due(now, &key, effects),
+        }
+    }
+
+    /// An event about a device, rather than of one.
+    pub(crate) fn announce(
+        &self,
+        now: Now,
+        kind: EventKind,
+        (key, operation, schema): (&Key, &str, &str),
+        body: &serde_json::Value,
+        effects: &mut Effects,
+    ) {
+        let time = crate::twin::date(now.timestamp).to_string();
+        let properties = [("opType", operation), ("operationTimestamp", &time), ("deviceId", &key.device)];
+        let mut properties: BTreeMap<String, String> =
+            properties.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        properties.extend(key.module.iter().map(|module| ("moduleId".into(), module.clone())));
+        properties.insert("iothub-message-schema".into(), schema.into());
+        effects.push(Effect::Append(Event {
+            kind,
+            device: key.device.clone(),
+            module: key.module.clone(),
+            enqueued: now.timestamp,
+            system: BTreeMap::from([
+                ("content-type", "application/json".into()),
+                ("content-encoding", "utf-8".into()),
+                ("iothub-message-source", kind.source().into()),
+                ("iothub-enqueuedtime", time),
+            ]),
+            properties,
+            body: body.to_string().into(),
+        }));
+    }
+}

@@ -1,0 +1,94 @@
+use core::net::SocketAddr;
+
+use iothub_proto::Packet;
+
+/// Names a connection of a device while it lasts. Made by the server, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// Names an HTTP request that awaits its response. Made by the server, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExchangeId(pub u64);
+
+/// One thing that happened to a hub.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// The hub begins to serve: what it must have and does not have yet is made.
+    Start,
+    /// A device opened a connection. Nothing is known of it until its CONNECT.
+    Opened {
+        /// The new connection.
+        connection: ConnectionId,
+        /// What the transport knows of it.
+        peer: Peer,
+    },
+    /// A packet arrived.
+    Packet {
+        /// On which connection.
+        connection: ConnectionId,
+        /// The packet.
+        packet: &'a Packet<'a>,
+    },
+    /// A connection is gone. Follows every [`Input::Opened`] once, also after
+    /// [`Effect::Close`](crate::Effect::Close).
+    Closed {
+        /// Which connection.
+        connection: ConnectionId,
+        /// Why, in a few words for the log.
+        why: &'a str,
+    },
+    /// An HTTP request arrived whole.
+    Rest {
+        /// Names the request in [`Effect::Respond`](crate::Effect::Respond).
+        exchange: ExchangeId,
+        /// The request.
+        request: RestRequest<'a>,
+    },
+    /// Nobody waits for the response of an HTTP request any longer.
+    Abandoned {
+        /// Which request.
+        exchange: ExchangeId,
+    },
+    /// The time of [`Hub::poll_timeout`](crate::Hub::poll_timeout) has come.
+    Tick,
+}
+
+/// What the transport knows of a device's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it comes from.
+    pub address: SocketAddr,
+    /// How the packets travel.
+    pub transport: Transport,
+}
+
+/// How a device's packets travel. Always under TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// MQTT over TCP.
+    Mqtt,
+    /// MQTT over WebSocket.
+    MqttWebSocket,
+}
+
+/// An HTTP request, read whole.
+#[derive(Clone, Copy, Debug)]
+pub struct RestRequest<'a> {
+    /// The method, in capitals.
+    pub method: &'a str,
+    /// The path, still percent-encoded.
+    pub path: &'a str,
+    /// What follows the question mark, still percent-encoded.
+    pub query: Option<&'a str>,
+    /// The headers: names in lower case.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl<'a> RestRequest<'a> {
+    /// The value of the first header of that name, given in lower case.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.iter().find(|(each, _)| *each == name).map(|(_, value)| *value)
+    }
+}

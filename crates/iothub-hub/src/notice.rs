@@ -1,0 +1,25 @@
+use crate::input::ConnectionId;
+
+/// A line for the log: what a hub did that its owner may want to know the reason of. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// How much it matters.
+    pub level: Level,
+    /// The connection it is about.
+    pub connection: Option<ConnectionId>,
+    /// The device, or `device/module`, it is about, as far as that is known.
+    pub who: Option<String>,
+    /// What happened.
+    pub what: &'static str,
+    /// Why: which rule, and what was presented.
+    pub why: String,
+}
+
+/// How much a [`Notice`] matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The ordinary course of things.
+    Info,
+    /// Something was refused, or a connection was closed by the hub.
+    Warn,
+}

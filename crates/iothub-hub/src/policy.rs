@@ -1,0 +1,96 @@
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A shared access policy: two keys, and what they let their holder do.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// What a token signed with one of the keys may do.
+    pub rights: Rights,
+    /// The first key, in base64.
+    pub primary: String,
+    /// The second key, in base64: the two are exchanged one after the other.
+    pub secondary: String,
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").field("rights", &self.rights).finish_non_exhaustive()
+    }
+}
+
+/// A set of the four rights that IoT Hub knows.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rights(u8);
+
+impl Rights {
+    /// Read identities.
+    pub const REGISTRY_READ: Self = Self(0b0001);
+    /// Read and write identities.
+    pub const REGISTRY_WRITE: Self = Self(0b0011);
+    /// Twins, methods, commands and events.
+    pub const SERVICE_CONNECT: Self = Self(0b0100);
+    /// Act as a device.
+    pub const DEVICE_CONNECT: Self = Self(0b1000);
+
+    /// The five policies that a new hub has.
+    pub const DEFAULT_POLICIES: [(&'static str, Self); 5] = [
+        ("iothubowner", Self(0b1111)),
+        ("service", Self::SERVICE_CONNECT),
+        ("device", Self::DEVICE_CONNECT),
+        ("registryRead", Self::REGISTRY_READ),
+        ("registryReadWrite", Self::REGISTRY_WRITE),
+    ];
+
+    /// Whether all of `needed` is in this set.
+    pub const fn contains(self, needed: Self) -> bool {
+        self.0 & needed.0 == needed.0
+    }
+}
+
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = [
+            (Self::REGISTRY_WRITE, "RegistryWrite"),
+            (Self::REGISTRY_READ, "RegistryRead"),
+            (Self::SERVICE_CONNECT, "ServiceConnect"),
+            (Self::DEVICE_CONNECT, "DeviceConnect"),
+        ];
+        let mut held = named.into_iter().filter(|(right, _)| self.contains(*right));
+        match held.next() {
+            Some((_, first)) => f.write_str(first)?,
+            None => f.write_str("none")?,
+        }
+        held.try_for_each(|(_, name)| write!(f, ", {name}"))
+    }
+}
+
+impl fmt::Debug for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rights({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_write_may_read() {
+        assert!(Rights::REGISTRY_WRITE.contains(Rights::REGISTRY_READ));
+        assert!(!Rights::REGISTRY_READ.contains(Rights::REGISTRY_WRITE));
+        assert!(!Rights::SERVICE_CONNECT.contains(Rights::DEVICE_CONNECT));
+        assert_eq!(Rights::REGISTRY_WRITE.to_string(), "RegistryWrite, RegistryRead");
+    }
+
+    #[test]
+    fn keys_do_not_show() {
+        let policy = Policy {
+            rights: Rights::SERVICE_CONNECT,
+            primary: "c2VjcmV0".into(),
+            secondary: "c2VjcmV0".into(),
+        };
+        assert_eq!(format!("{policy:?}"), "Policy { rights: Rights(ServiceConnect), .. }");
+    }
+}

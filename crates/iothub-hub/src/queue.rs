@@ -1,0 +1,206 @@
+use std::collections::VecDeque;
+
+use iothub_codec::SystemProperty;
+use iothub_proto::{AckToken, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The commands that wait for one device, in the order in which they came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Queue {
+    commands: VecDeque<Waiting>,
+    last_sequence: u64,
+}
+
+/// A command as it was taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuedCommand {
+    /// Numbers the commands of one device, from 1.
+    pub sequence: u64,
+    /// When it was taken in, in milliseconds since 1970.
+    pub enqueued_ms: u64,
+    /// When it is dropped if it was not completed, in milliseconds since 1970.
+    pub expires_ms: u64,
+    /// System properties by their names on the wire of the service side.
+    pub system: Vec<(String, String)>,
+    /// The application's properties.
+    pub properties: Vec<(String, String)>,
+    /// The payload, in base64.
+    pub payload: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Waiting {
+    command: QueuedCommand,
+    delivery: Delivered,
+}
+
+/// How far a command has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivered {
+    /// It was not sent.
+    Never,
+    /// It is on its way over the present connection.
+    InFlight(AckToken),
+    /// It was sent over a connection that ended before the acknowledgement.
+    Before(AckToken),
+}
+
+/// A command to be sent now, and the token under which it went out before.
+pub(crate) struct Next<'a> {
+    pub(crate) command: &'a QueuedCommand,
+    pub(crate) again: Option<AckToken>,
+}
+
+impl Queue {
+    /// Most commands of one device at a time.
+    pub(crate) const CAPACITY: usize = 50;
+
+    pub(crate) fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.last_sequence + 1
+    }
+
+    pub(crate) fn push(&mut self, command: QueuedCommand) {
+        self.last_sequence = self.last_sequence.max(command.sequence);
+        self.commands.push_back(Waiting { command, delivery: Delivered::Never });
+    }
+
+    /// The first command that is not on its way.
+    pub(crate) fn next(&self) -> Option<Next<'_>> {
+        self.commands.iter().find_map(|waiting| {
+            let again = match waiting.delivery {
+                Delivered::Never => None,
+                Delivered::Before(token) => Some(token),
+                Delivered::InFlight(_) => return None,
+            };
+            Some(Next { command: &waiting.command, again })
+        })
+    }
+
+    pub(crate) fn sent(&mut self, sequence: u64, token: AckToken) {
+        if let Some(waiting) = self.find(sequence) {
+            waiting.delivery = Delivered::InFlight(token);
+        }
+    }
+
+    /// The command that was on its way under that token.
+    pub(crate) fn in_flight(&self, token: AckToken) -> Option<u64> {
+        let flying = Delivered::InFlight(token);
+        self.commands.iter().find(|waiting| waiting.delivery == flying).map(|w| w.command.sequence)
+    }
+
+    /// The connection is gone: what was on its way is to be sent again.
+    pub(crate) fn recall(&mut self) {
+        for waiting in &mut self.commands {
+            if let Delivered::InFlight(token) = waiting.delivery {
+                waiting.delivery = Delivered::Before(token);
+            }
+        }
+    }
+
+    /// A session was begun afresh: tokens of the old one mean nothing any longer.
+    pub(crate) fn forget_tokens(&mut self) {
+        for waiting in &mut self.commands {
+            waiting.delivery = Delivered::Never;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, sequence: u64) {
+        self.commands.retain(|waiting| waiting.command.sequence != sequence);
+    }
+
+    /// The commands whose time is over. What is on its way does not expire.
+    pub(crate) fn expired(&self, now: Timestamp) -> Vec<u64> {
+        let over = |command: &&QueuedCommand| command.expires_ms <= now.as_millis();
+        self.resting().filter(over).map(|command| command.sequence).collect()
+    }
+
+    /// When the first command expires that is not on its way.
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
+        self.resting().map(|command| Timestamp::from_millis(command.expires_ms)).min()
+    }
+
+    fn resting(&self) -> impl Iterator<Item = &QueuedCommand> {
+        self.commands
+            .iter()
+            .filter(|waiting| !matches!(waiting.delivery, Delivered::InFlight(_)))
+            .map(|waiting| &waiting.command)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &QueuedCommand> {
+        self.commands.iter().map(|waiting| &waiting.command)
+    }
+
+    fn find(&mut self, sequence: u64) -> Option<&mut Waiting> {
+        self.commands.iter_mut().find(|waiting| waiting.command.sequence == sequence)
+    }
+}
+
+impl QueuedCommand {
+    /// Longest command, payload and properties together, in bytes.
+    pub const MAX_LEN: usize = 64 * 1024;
+    /// How long a command waits that says nothing of it.
+    pub(crate) const DEFAULT_TTL_MS: u64 = 60 * 60 * 1000;
+
+    /// The system properties that a device is told, by their property.
+    pub(crate) fn system_properties(&self) -> Vec<(SystemProperty, &str)> {
+        let known = |name: &str| SystemProperty::ALL.iter().find(|p| p.event_name() == name).copied();
+        self.system
+            .iter()
+            .filter_map(|(name, value)| known(name).map(|property| (property, value.as_str())))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(sequence: u64, expires_ms: u64) -> QueuedCommand {
+        QueuedCommand {
+            sequence,
+            enqueued_ms: 0,
+            expires_ms,
+            system: Vec::new(),
+            properties: Vec::new(),
+            payload: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_in_flight_goes_out_again_first() {
+        let mut queue = Queue::default();
+        queue.push(command(queue.next_sequence(), 100));
+        queue.push(command(queue.next_sequence(), 100));
+        queue.sent(1, AckToken::FIRST);
+        assert_eq!(queue.next().unwrap().command.sequence, 2);
+        assert_eq!(queue.in_flight(AckToken::FIRST), Some(1));
+        queue.recall();
+        let next = queue.next().unwrap();
+        assert_eq!((next.command.sequence, next.again), (1, Some(AckToken::FIRST)));
+        queue.forget_tokens();
+        assert_eq!(queue.next().unwrap().again, None);
+    }
+
+    #[test]
+    fn numbers_are_not_used_twice() {
+        let mut queue = Queue::default();
+        queue.push(command(1, 100));
+        queue.remove(1);
+        assert_eq!(queue.next_sequence(), 2);
+    }
+
+    #[test]
+    fn what_is_on_its_way_does_not_expire() {
+        let mut queue = Queue::default();
+        queue.push(command(1, 100));
+        queue.push(command(2, 100));
+        queue.push(command(3, 200));
+        queue.sent(1, AckToken::FIRST);
+        assert!(queue.expired(Timestamp::from_millis(99)).is_empty());
+        assert_eq!(queue.expired(Timestamp::from_millis(100)), [2]);
+    }
+}

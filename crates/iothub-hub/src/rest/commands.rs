@@ -1,0 +1,125 @@
+//! Commands, sent over a local address: IoT Hub takes them over AMQP only.
+
+use iothub_model::{Date, ErrorCode, Status};
+use iothub_proto::Now;
+use serde_json::json;
+
+use crate::change::Change;
+use crate::effect::Effects;
+use crate::hub::Hub;
+use crate::input::RestRequest;
+use crate::key::to_base64;
+use crate::queue::{Queue, QueuedCommand};
+use crate::registry::Key;
+use crate::rest::{Failure, Outcome};
+
+/// The headers that become system properties, and under which names.
+const HEADERS: [(&str, &str); 7] = [
+    ("iothub-messageid", "message-id"),
+    ("iothub-correlationid", "correlation-id"),
+    ("iothub-userid", "user-id"),
+    ("iothub-ack", "iothub-ack"),
+    ("iothub-contentencoding", "content-encoding"),
+    ("iothub-contenttype", "content-type"),
+    ("content-type", "content-type"),
+];
+/// The headers that become properties of the application begin so.
+const APPLICATION: &str = "iothub-app-";
+
+impl Hub {
+    pub(super) fn send_command_to(
+        &mut self,
+        now: Now,
+        key: &Key,
+        request: &RestRequest<'_>,
+        effects: &mut Effects,
+    ) -> Result<Outcome, Failure> {
+        let entry = self.entry(key)?;
+        if entry.record.status == Status::Disabled {
+            let message = format!("{key} is disabled in the registry");
+            return Err(Failure::new(ErrorCode::DeviceDisabled, message));
+        }
+        if entry.queue.len() >= Queue::CAPACITY {
+            let message = format!("{} commands wait for {key} already", Queue::CAPACITY);
+            return Err(Failure::new(ErrorCode::DeviceMaximumQueueDepthExceeded, message));
+        }
+        let sequence = entry.queue.next_sequence();
+        let command = read(now, key, sequence, request)?;
+        let answer =
+            json!({"sequenceNumber": sequence, "expiresAtUtc": Date::from_millis(command.expires_ms)});
+        self.record(Change::CommandQueued { key: key.clone(), command }, effects);
+        self.command_watch(now, key);
+        self.deliver(now, key, effects);
+        Ok(Outcome::json(202, &answer, None))
+    }
+
+    pub(super) fn purge_commands(&mut self, key: &Key, effects: &mut Effects) -> Result<Outcome, Failure> {
+        let sequences: Vec<u64> = self.entry(key)?.queue.iter().map(|command| command.sequence).collect();
+        for &sequence in &sequences {
+            self.record(Change::CommandRemoved { key: key.clone(), sequence }, effects);
+        }
+        let answer = json!({
+            "totalMessagesPurged": sequences.len(),
+            "deviceId": key.device,
+            "moduleId": key.module,
+        });
+        Ok(Outcome::json(200, &answer, None))
+    }
+}
+
+fn read(now: Now, key: &Key, sequence: u64, request: &RestRequest<'_>) -> Result<QueuedCommand, Failure> {
+    let mut system = Vec::new();
+    for (header, name) in HEADERS {
+        let value = request.header(header).filter(|value| !value.is_empty());
+        if let Some(value) = value.filter(|_| system.iter().all(|(each, _)| each != name)) {
+            system.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    let to = match &key.module {
+        None => format!("/devices/{}/messages/devicebound", key.device),
+        Some(module) => format!("/devices/{}/modules/{module}/messages/devicebound", key.device),
+    };
+    system.push(("to".to_owned(), to));
+    let expires_ms = expiry(now, request)?;
+    if request.header("iothub-expiry").is_some() {
+        system.push(("absolute-expiry-time".to_owned(), Date::from_millis(expires_ms).to_string()));
+    }
+    let properties: Vec<(String, String)> = request
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix(APPLICATION)?.to_owned(), (*value).to_owned())))
+        .collect();
+    let texts = system.iter().chain(&properties).map(|(name, value)| name.len() + value.len());
+    let len = request.body.len() + texts.sum::<usize>();
+    if len > QueuedCommand::MAX_LEN {
+        let max = QueuedCommand::MAX_LEN;
+        let message =
+            format!("the command has {len} bytes with its properties, and at most {max} are allowed");
+        return Err(Failure::new(ErrorCode::MessageTooLarge, message));
+    }
+    Ok(QueuedCommand {
+        sequence,
+        enqueued_ms: now.timestamp.as_millis(),
+        expires_ms,
+        system,
+        properties,
+        payload: to_base64(request.body),
+    })
+}
+
+fn expiry(now: Now, request: &RestRequest<'_>) -> Result<u64, Failure> {
+    let now_ms = now.timestamp.as_millis();
+    let Some(text) = request.header("iothub-expiry") else {
+        return Ok(now_ms + QueuedCommand::DEFAULT_TTL_MS);
+    };
+    let date: Date = text
+        .parse()
+        .map_err(|error| Failure::new(ErrorCode::ArgumentInvalid, format!("iothub-expiry: {error}")))?;
+    match date.as_millis() {
+        Some(millis) if millis > now_ms => Ok(millis),
+        _ => {
+            let message = format!("iothub-expiry {text} is not in the future");
+            Err(Failure::new(ErrorCode::InvalidMessageExpiryTime, message))
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The service API, as values: a request comes in, a response goes out.
+
+mod commands;
+mod identities;
+mod path;
+mod registration;
+mod statistics;
+mod twins;
+
+use iothub_model::{ErrorCode, Etag, Form, Problem};
+use iothub_proto::Now;
+use serde::Serialize;
+
+use crate::effect::{Effect, Effects};
+use crate::hub::Hub;
+use crate::input::{ExchangeId, RestRequest};
+use crate::notice::{Level, Notice};
+use crate::policy::Rights;
+use crate::response::Response;
+use crate::rest::path::{Path, Resource};
+use crate::rest::twins::Edit;
+use crate::twin::date;
+
+/// Why a request is not fulfilled.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    code: ErrorCode,
+    form: Form,
+    message: String,
+}
+
+impl Failure {
+    /// In the shape of the registry's, the twins' and most other errors.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, form: Form::Registry, message: message.into() }
+    }
+
+    /// In the shape of errors about methods and devices that cannot be reached.
+    pub(crate) fn gateway(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, form: Form::Gateway, message: message.into() }
+    }
+}
+
+/// What a request leads to.
+pub(crate) enum Outcome {
+    /// This response.
+    Done(Response),
+    /// A response when there is one.
+    Later,
+    /// The stream of events, of all devices or of one.
+    Stream(Option<String>),
+}
+
+impl Outcome {
+    fn json(status: u16, body: &impl Serialize, etag: Option<&Etag>) -> Self {
+        let mut response = written(status, body);
+        response.headers.extend(etag.map(|etag| ("etag", etag.quoted())));
+        Self::Done(response)
+    }
+
+    fn empty(status: u16) -> Self {
+        Self::Done(Response { status, headers: Vec::new(), body: Vec::new() })
+    }
+}
+
+impl Hub {
+    pub(crate) fn rest(
+        &mut self,
+        now: Now,
+        exchange: ExchangeId,
+        request: &RestRequest<'_>,
+        effects: &mut Effects,
+    ) {
+        match self.route(now, exchange, request, effects) {
+            Ok(Outcome::Done(response)) => effects.push(Effect::Respond { exchange, response }),
+            Ok(Outcome::Later) => {}
+            Ok(Outcome::Stream(device)) => effects.push(Effect::Stream { exchange, device }),
+            Err(failure) => self.fail(now, exchange, failure, effects),
+        }
+    }
+
+    /// Responds with an error, and logs its reason.
+    pub(crate) fn fail(&mut self, now: Now, exchange: ExchangeId, failure: Failure, effects: &mut Effects) {
+        let Failure { code, form, message } = failure;
+        let tracking_id = self.source.tracking_id();
+        effects.push(Effect::Log(Notice {
+            level: Level::Warn,
+            connection: None,
+            who: None,
+            what: "request refused",
+            why: format!("{} {}: {message} (tracking id {tracking_id})", code.number(), code.name()),
+        }));
+        let problem = Problem { code, message, tracking_id, time: date(now.timestamp) };
+        let response = Response {
+            status: code.http_status(),
+            headers: vec![
+                ("iothub-errorcode", code.name().to_owned()),
+                ("x-ms-request-id", problem.tracking_id.clone()),
+            ],
+            body: problem.body(form).into_bytes(),
+        };
+        effects.push(Effect::Respond { exchange, response });
+    }
+
+    /// Responds with a document.
+    pub(crate) fn succeed(
+        &mut self,
+        exchange: ExchangeId,
+        status: u16,
+        body: &impl Serialize,
+        effects: &mut Effects,
+    ) {
+        effects.push(Effect::Respond { exchange, response: written(status, body) });
+    }
+
+    fn route(
+        &mut self,
+        now: Now,
+        exchange: ExchangeId,
+        request: &RestRequest<'_>,
+        effects: &mut Effects,
+    ) -> Result<Outcome, Failure> {
+        let path = Path::read(request)?;
+        let rights = path.rights();
+        self.let_in(now, request, rights)?;
+        path.must_have_version()?;
+        match (path.method.as_str(), &path.resource) {
+            ("GET", Resource::Devices) => self.list_devices(&path),
+            ("GET", Resource::Identity(key)) => self.get_identity(key),
+            ("PUT", Resource::Identity(key)) => self.put_identity(now, key, request, effects),
+            ("DELETE", Resource::Identity(key)) => self.delete_identity(now, key, request, effects),
+            ("GET", Resource::Modules(device)) => self.list_modules(device),
+            ("DELETE", Resource::Commands(key)) => self.purge_commands(key, effects),
+            ("GET", Resource::DeviceStatistics) => self.device_statistics(),
+            ("GET", Resource::ServiceStatistics) => self.service_statistics(),
+            ("GET", Resource::Twin(key)) => self.get_twin(key),
+            ("PATCH", Resource::Twin(key)) => self.edit_twin(now, key, request, Edit::Merge, effects),
+            ("PUT", Resource::Twin(key)) => self.edit_twin(now, key, request, Edit::Replace, effects),
+            ("POST", Resource::Methods(key)) => self.invoke_method(now, exchange, key, request, effects),
+            ("GET", Resource::Events) => Ok(Outcome::Stream(path.parameter("device"))),
+            ("POST", Resource::Commands(key)) => self.send_command_to(now, key, request, effects),
+            (method, _) => Err(Failure::new(
+                ErrorCode::GenericMethodNotAllowed,
+                format!("{method} is not served at {}", request.path),
+            )),
+        }
+    }
+
+    fn let_in(&self, now: Now, request: &RestRequest<'_>, needed: Rights) -> Result<(), Failure> {
+        let host = request.header("host").unwrap_or_default();
+        let authorization = request.header("authorization");
+        self.gate.authorize(authorization, without_port(host), needed, now.timestamp).map_err(|denied| {
+            Failure::new(ErrorCode::IotHubUnauthorizedAccess, format!("Unauthorized: {}", denied.why))
+        })
+    }
+}
+
+fn written(status: u16, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("documents have text for keys, which is all that can fail");
+    Response { status, headers: Vec::new(), body }
+}
+
+/// The host of a `Host` header: `name`, `name:port`, `[::1]:port`.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => name,
+        _ => host,
+    }
+}

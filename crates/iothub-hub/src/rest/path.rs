@@ -1,0 +1,164 @@
+use iothub_codec::{DeviceId, ModuleId};
+use iothub_model::ErrorCode;
+
+use crate::input::RestRequest;
+use crate::policy::Rights;
+use crate::registry::Key;
+use crate::rest::Failure;
+
+/// What a request is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    /// The method, after `X-HTTP-Method-Override`.
+    pub(crate) method: String,
+    pub(crate) resource: Resource,
+    query: Vec<(String, String)>,
+}
+
+/// The things that have an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// `/devices`
+    Devices,
+    /// `/devices/{d}`, `/devices/{d}/modules/{m}`
+    Identity(Key),
+    /// `/devices/{d}/modules`
+    Modules(String),
+    /// `/devices/{d}/commands`; a local one is `/$local/devices/{d}/commands`
+    Commands(Key),
+    /// `/twins/{d}`, `/twins/{d}/modules/{m}`
+    Twin(Key),
+    /// `/twins/{d}/methods`, `/twins/{d}/modules/{m}/methods`
+    Methods(Key),
+    /// `/statistics/devices`
+    DeviceStatistics,
+    /// `/statistics/service`
+    ServiceStatistics,
+    /// `/$local/events`
+    Events,
+}
+
+impl Path {
+    pub(crate) fn read(request: &RestRequest<'_>) -> Result<Self, Failure> {
+        let override_ = request.header("x-http-method-override").filter(|_| request.method == "POST");
+        let method = override_.unwrap_or(request.method).to_ascii_uppercase();
+        let segments = request
+            .path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(|segment| decoded(segment, request.path))
+            .collect::<Result<Vec<_>, _>>()?;
+        let resource = Resource::read(&segments)?.ok_or_else(|| {
+            Failure::new(ErrorCode::GenericNotFound, format!("nothing is served at {}", request.path))
+        })?;
+        let query = request.query.unwrap_or_default();
+        let query = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                Ok((decoded(name, query)?.to_ascii_lowercase(), decoded(value, query)?))
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        Ok(Self { method, resource, query })
+    }
+
+    /// The value of a query parameter, given in lower case.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        self.query.iter().find(|(each, _)| each == name).map(|(_, value)| value.clone())
+    }
+
+    /// What a back end must be allowed for this.
+    pub(crate) fn rights(&self) -> Rights {
+        match &self.resource {
+            Resource::Devices | Resource::Identity(_) | Resource::Modules(_) => match self.method.as_str() {
+                "GET" | "HEAD" => Rights::REGISTRY_READ,
+                _ => Rights::REGISTRY_WRITE,
+            },
+            Resource::DeviceStatistics => Rights::REGISTRY_READ,
+            Resource::ServiceStatistics
+            | Resource::Commands(_)
+            | Resource::Twin(_)
+            | Resource::Methods(_)
+            | Resource::Events => Rights::SERVICE_CONNECT,
+        }
+    }
+
+    /// Every request of the service API says its version; which one does not matter. Local ones need not.
+    pub(crate) fn must_have_version(&self) -> Result<(), Failure> {
+        let local = matches!((&self.resource, self.method.as_str()), (Resource::Events, _))
+            || matches!((&self.resource, self.method.as_str()), (Resource::Commands(_), "POST"));
+        let given = self.parameter("api-version").is_some_and(|version| !version.is_empty());
+        if local || given {
+            return Ok(());
+        }
+        Err(Failure::new(
+            ErrorCode::InvalidProtocolVersion,
+            "the query parameter api-version is missing; use api-version=2021-04-12",
+        ))
+    }
+}
+
+impl Resource {
+    /// `None` for an address at which nothing is.
+    fn read(segments: &[String]) -> Result<Option<Self>, Failure> {
+        let words: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let is = |word: &str, fixed: &str| word.eq_ignore_ascii_case(fixed);
+        Ok(Some(match words[..] {
+            [a] if is(a, "devices") => Self::Devices,
+            [a, d] if is(a, "devices") => Self::Identity(device(d)?),
+            [a, d, b] if is(a, "devices") && is(b, "modules") => Self::Modules(device(d)?.device),
+            [a, d, b] if is(a, "devices") && is(b, "commands") => Self::Commands(device(d)?),
+            [a, d, b, m] if is(a, "devices") && is(b, "modules") => Self::Identity(module(d, m)?),
+            [a, d] if is(a, "twins") => Self::Twin(device(d)?),
+            [a, d, b] if is(a, "twins") && is(b, "methods") => Self::Methods(device(d)?),
+            [a, d, b, m] if is(a, "twins") && is(b, "modules") => Self::Twin(module(d, m)?),
+            [a, d, b, m, c] if is(a, "twins") && is(b, "modules") && is(c, "methods") => {
+                Self::Methods(module(d, m)?)
+            }
+            [a, b] if is(a, "statistics") && is(b, "devices") => Self::DeviceStatistics,
+            [a, b] if is(a, "statistics") && is(b, "service") => Self::ServiceStatistics,
+            [a, b] if is(a, "$local") && is(b, "events") => Self::Events,
+            [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "commands") => {
+                Self::Commands(device(d)?)
+            }
+            [a, b, d, e, m, c]
+                if is(a, "$local") && is(b, "devices") && is(e, "modules") && is(c, "commands") =>
+            {
+                Self::Commands(module(d, m)?)
+            }
+            _ => return Ok(None),
+        }))
+    }
+}
+
+fn device(name: &str) -> Result<Key, Failure> {
+    match DeviceId::new(name) {
+        Ok(_) => Ok(Key { device: name.into(), module: None }),
+        Err(error) => Err(Failure::new(ErrorCode::ArgumentInvalid, error.to_string())),
+    }
+}
+
+fn module(of: &str, name: &str) -> Result<Key, Failure> {
+    match ModuleId::new(name) {
+        Ok(_) => Ok(Key { module: Some(name.into()), ..device(of)? }),
+        Err(error) => Err(Failure::new(ErrorCode::ArgumentInvalid, error.to_string())),
+    }
+}
+
+fn decoded(text: &str, whole: &str) -> Result<String, Failure> {
+    let bad = || Failure::new(ErrorCode::ArgumentInvalid, format!("bad percent-encoding in {whole}"));
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digit = |byte: Option<u8>| (byte? as char).to_digit(16);
+                let (high, low) = (digit(rest.next()).ok_or_else(bad)?, digit(rest.next()).ok_or_else(bad)?);
+                u8::try_from(high * 16 + low).expect("two hex digits are a byte")
+            }
+            plain => plain,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| bad())
+}
