@@ -1,1 +1,42 @@
-//! To be written.
+//! A client of IoT Hub's service API: devices, modules, twins and methods, from a back end.
+//!
+//! One method per operation of the API, each a single HTTPS request. [`Service`] is cheap to clone and to
+//! be used from many tasks at once; the documents are those of [`iothub_model`].
+//!
+//! ```no_run
+//! use iothub_codec::{DeviceId, Identity};
+//! use iothub_model::MethodInvocation;
+//! use iothub_service::Service;
+//!
+//! # async fn reboot() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = "HostName=my-hub.example.net;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0";
+//! let service = Service::from_connection_string(hub)?;
+//! let pump = Identity::device(DeviceId::new("pump-7")?);
+//! let result = service.invoke_method(pump, &MethodInvocation::new("reboot")).await?;
+//! println!("{} {}", result.status, result.payload);
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod credentials;
+mod devices;
+mod endpoint;
+mod error;
+mod events;
+mod methods;
+mod modules;
+mod options;
+mod queue;
+mod request;
+mod send;
+mod statistics;
+mod tls;
+mod twins;
+
+pub use endpoint::BadEndpoint;
+pub use error::{Error, SetupError};
+pub use events::Events;
+pub use options::Options;
+pub use queue::Command;
+pub use send::Service;

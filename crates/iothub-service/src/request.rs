@@ -1,0 +1,237 @@
+use core::time::Duration;
+
+use iothub_codec::{DeviceId, Identity, ModuleId};
+use iothub_model::IfMatch;
+use reqwest::Method;
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, USER_AGENT,
+};
+use serde::Serialize;
+
+use crate::Error;
+
+/// One operation of the API, before it is sent anywhere.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// The path, escaped, and what follows the `?` besides the version of the API.
+    path: String,
+    query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// How long to wait for the whole answer, if not as long as usual.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Request {
+    /// The version of the API that is spoken.
+    pub(crate) const API_VERSION: &str = "2021-04-12";
+
+    pub(crate) fn get(path: String) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(crate) fn put(path: String) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
+    pub(crate) fn patch(path: String) -> Self {
+        Self::new(Method::PATCH, path)
+    }
+
+    pub(crate) fn post(path: String) -> Self {
+        Self::new(Method::POST, path)
+    }
+
+    pub(crate) fn delete(path: String) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    fn new(method: Method, path: String) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("iothub-service/", env!("CARGO_PKG_VERSION"))),
+        );
+        Self { method, path, query: String::new(), headers, body: Vec::new(), timeout: None }
+    }
+
+    pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
+        self.body = serde_json::to_vec(body).expect("the documents of this API have texts for names");
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        self
+    }
+
+    pub(crate) fn query(mut self, name: &str, value: u32) -> Self {
+        self.query = format!("{}&{name}={value}", self.query);
+        self
+    }
+
+    pub(crate) fn on(mut self, condition: &IfMatch) -> Self {
+        if let Some(value) = condition.header() {
+            let value = HeaderValue::from_str(&value).expect("an etag is visible ASCII");
+            self.headers.insert(IF_MATCH, value);
+        }
+        self
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Result<Self, Error> {
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| Error::NotExpressible {
+            what: format!("the value of `{name}`"),
+            reason: "it contains a control character",
+        })?;
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    pub(crate) fn within(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// With the proof of who is asking, which logs of the HTTP client do not show.
+    pub(crate) fn authorized(mut self, token: &str) -> Result<Self, Error> {
+        self = self.header(AUTHORIZATION, token)?;
+        if let Some(value) = self.headers.get_mut(AUTHORIZATION) {
+            value.set_sensitive(true);
+        }
+        Ok(self)
+    }
+
+    /// The URL at a hub that is reached by `authority`.
+    pub(crate) fn url(&self, authority: &str) -> String {
+        format!("https://{authority}{}?api-version={}{}", self.path, Self::API_VERSION, self.query)
+    }
+}
+
+/// `/devices/{d}`
+pub(crate) fn device_path(device: DeviceId<'_>) -> Result<String, Error> {
+    Ok(format!("/devices/{}", escaped(device.as_str())?))
+}
+
+/// `/devices/{d}/modules/{m}`
+pub(crate) fn module_path(device: DeviceId<'_>, module: ModuleId<'_>) -> Result<String, Error> {
+    Ok(format!("{}/modules/{}", device_path(device)?, escaped(module.as_str())?))
+}
+
+/// `/twins/{d}` or `/twins/{d}/modules/{m}`
+pub(crate) fn twin_path(of: Identity<'_>) -> Result<String, Error> {
+    let device = escaped(of.device.as_str())?;
+    match of.module {
+        None => Ok(format!("/twins/{device}")),
+        Some(module) => Ok(format!("/twins/{device}/modules/{}", escaped(module.as_str())?)),
+    }
+}
+
+/// One segment of a path, everything escaped that is not a letter, a digit or `- . _ ~`.
+///
+/// URLs have no spelling for segments called `.` and `..`: escaped or not, they lead elsewhere.
+fn escaped(segment: &str) -> Result<String, Error> {
+    if matches!(segment, "." | "..") {
+        return Err(Error::NotExpressible {
+            what: format!("the name `{segment}`"),
+            reason: "in a URL it leads to another resource",
+        });
+    }
+    let mut escaped = String::with_capacity(segment.len());
+    for b in segment.bytes() {
+        match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                escaped.push(char::from(b))
+            }
+            _ => escaped.push_str(&format!("%{b:02X}")),
+        }
+    }
+    Ok(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_one_thing_and_survives_being_a_url() {
+        for (device, module, devices, twins) in [
+            ("dev-1", None, "/devices/dev-1", "/twins/dev-1"),
+            ("dev-1", Some("mod-a"), "/devices/dev-1/modules/mod-a", "/twins/dev-1/modules/mod-a"),
+            ("d", Some("$edgeAgent"), "/devices/d/modules/%24edgeAgent", "/twins/d/modules/%24edgeAgent"),
+            (
+                "a-:.+%_#*?!(),=@$'z",
+                None,
+                "/devices/a-%3A.%2B%25_%23%2A%3F%21%28%29%2C%3D%40%24%27z",
+                "/twins/a-%3A.%2B%25_%23%2A%3F%21%28%29%2C%3D%40%24%27z",
+            ),
+            ("...", None, "/devices/...", "/twins/..."),
+            ("%2e%2e", None, "/devices/%252e%252e", "/twins/%252e%252e"),
+        ] {
+            let of = identity(device, module);
+            let path = match of.module {
+                None => device_path(of.device),
+                Some(module) => module_path(of.device, module),
+            };
+            assert_eq!(path.as_deref().ok(), Some(devices));
+            let twin = twin_path(of).expect("a name with a place in a path");
+            assert_eq!(twin, twins);
+            let url = Request::get(twin).url("hub1");
+            assert_eq!(reqwest::Url::parse(&url).expect("a URL").as_str(), url);
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_in_a_url_is_refused() {
+        for dots in [".", ".."] {
+            let results = [
+                device_path(identity(dots, None).device),
+                twin_path(identity(dots, None)),
+                twin_path(identity("d", Some(dots))),
+            ];
+            for result in results {
+                assert!(matches!(result, Err(Error::NotExpressible { .. })), "{dots}: {result:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_url_states_the_version_of_the_api() {
+        let request = Request::get("/devices".into()).query("top", 10);
+        assert_eq!(
+            request.url("localhost:8443"),
+            "https://localhost:8443/devices?api-version=2021-04-12&top=10"
+        );
+        let request = Request::delete("/devices/d".into());
+        assert_eq!(request.url("hub1"), "https://hub1/devices/d?api-version=2021-04-12");
+    }
+
+    #[test]
+    fn a_condition_goes_out_in_quotes() {
+        let etag = iothub_model::Etag::from_counter(1);
+        for (condition, header) in [
+            (IfMatch::None, None),
+            (IfMatch::Any, Some("\"*\"")),
+            (IfMatch::Exactly(etag), Some("\"AAAAAAAAAAE=\"")),
+        ] {
+            let request = Request::delete("/devices/d".into()).on(&condition);
+            assert_eq!(text(&request, "if-match"), header.map(Into::into));
+        }
+    }
+
+    #[test]
+    fn the_token_is_sent_and_not_shown() {
+        let request = Request::get("/devices".into()).authorized("SharedAccessSignature sig=secret");
+        let request = request.expect("a token is a header");
+        assert_eq!(text(&request, "authorization").as_deref(), Some("SharedAccessSignature sig=secret"));
+        assert!(!format!("{request:?}").contains("secret"), "{request:?}");
+    }
+
+    pub(crate) fn identity<'a>(device: &'a str, module: Option<&'a str>) -> Identity<'a> {
+        let device = DeviceId::new(device).expect("the name of a device");
+        let module = module.map(|name| ModuleId::new(name).expect("the name of a module"));
+        Identity { device, module }
+    }
+
+    pub(crate) fn text(request: &Request, header: &str) -> Option<String> {
+        let value = request.headers.get(header)?;
+        Some(value.to_str().expect("a header of visible characters").to_owned())
+    }
+}
