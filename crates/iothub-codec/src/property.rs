@@ -93,8 +93,10 @@ impl<'a> Properties<'a> {
 }
 
 /// The pairs of a `name=value&name=value` list. What has no `=` has an empty value.
-pub(crate) fn pairs(list: &str) -> impl Iterator<Item = (&str, &str)> + Clone {
-    list.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+pub(crate) fn pairs<'a>(list: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
+    // An absent value is empty, and still stands behind its name: errors point there.
+    let halves = |pair: &'a str| pair.split_once('=').unwrap_or((pair, &pair[pair.len()..]));
+    list.split('&').filter(|pair| !pair.is_empty()).map(halves)
 }
 
 impl fmt::Debug for Properties<'_> {
