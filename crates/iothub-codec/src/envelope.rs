@@ -34,6 +34,13 @@ pub(crate) enum Path<'a> {
     Reply(Option<Operation<'a>>),
 }
 
+/// At which end a message is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    Hub,
+    Device,
+}
+
 /// The named parts of a message, apart from its properties.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fields {

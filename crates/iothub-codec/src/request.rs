@@ -1,7 +1,5 @@
 use core::fmt;
 
-use crate::error::{DecodeErrorKind, Field};
-
 /// Says which reply belongs to which request. Means something only to whoever made it.
 ///
 /// Kept by value: a reply may come long after the packet of its request is gone. It goes back byte for
@@ -51,10 +49,6 @@ impl RequestId {
     /// The id as it stands on the wire.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).expect("`new` put in no more than there is room for")
-    }
-
-    pub(crate) fn read(id: &str) -> Result<Self, DecodeErrorKind> {
-        Self::new(id.as_bytes()).ok_or(DecodeErrorKind::BadValue(Field::RequestId))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::channel::{Channels, Subscription};
 use crate::connect::{Claim, Connect, Introduction, Proof, Version};
 use crate::dialect::Dialect;
-use crate::envelope::{Envelope, Fields, Path};
+use crate::envelope::{Envelope, Fields, Path, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
 use crate::message::Operation;
@@ -57,11 +57,15 @@ const NAMES: &[(SystemProperty, &str)] = &[
     (SystemProperty::Ack, "iothub-ack"),
 ];
 
-pub(super) fn open<'a>(identity: Identity<'_>, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
+pub(super) fn open<'a>(
+    identity: Identity<'_>,
+    receiver: Receiver,
+    publish: &Publish<'a>,
+) -> Result<Envelope<'a>, DecodeError> {
     let topic = publish.topic;
     let (path, fields, properties) = match topic.strip_prefix("devices/") {
         Some(rest) => open_device_topic(identity, topic, rest)?,
-        None => open_hub_topic(topic)?,
+        None => open_hub_topic(receiver, topic)?,
     };
     Ok(Envelope {
         path,
@@ -114,8 +118,13 @@ fn own<'t>(identity: Identity<'_>, rest: &'t str) -> Result<&'t str, &'t str> {
 }
 
 /// Topics without a name: the connection says whose they are.
-fn open_hub_topic(topic: &str) -> Result<Opened<'_>, DecodeError> {
-    let (path, number, parameters) = if let Some(parameters) = topic.strip_prefix(TWIN_GET) {
+fn open_hub_topic(receiver: Receiver, topic: &str) -> Result<Opened<'_>, DecodeError> {
+    // A hub asks for methods only, and a device for its twin only.
+    let reply = match receiver {
+        Receiver::Hub => METHOD_REPLY,
+        Receiver::Device => TWIN_REPLY,
+    };
+    let (path, code, parameters) = if let Some(parameters) = topic.strip_prefix(TWIN_GET) {
         (Path::TwinGet, None, parameters)
     } else if let Some(parameters) = topic.strip_prefix(TWIN_PATCH) {
         (Path::TwinPatch, None, parameters)
@@ -127,14 +136,9 @@ fn open_hub_topic(topic: &str) -> Result<Opened<'_>, DecodeError> {
             return Err(bad(topic, name, Field::MethodName));
         }
         (Path::Method(name), None, parameters)
-    } else if let Some((number, parameters)) =
-        topic.strip_prefix(METHOD_REPLY).and_then(|rest| rest.split_once('/'))
-    {
-        (Path::Reply(None), Some((number, false)), parameters)
-    } else if let Some((number, parameters)) =
-        topic.strip_prefix(TWIN_REPLY).and_then(|rest| rest.split_once('/'))
-    {
-        (Path::Reply(None), Some((number, true)), parameters)
+    } else if let Some((text, parameters)) = topic.strip_prefix(reply).and_then(|rest| rest.split_once('/')) {
+        let code: i32 = number(text).ok_or(bad(topic, text, Field::Status))?;
+        (Path::Reply(None), Some(code), parameters)
     } else {
         return Err(unknown());
     };
@@ -142,12 +146,12 @@ fn open_hub_topic(topic: &str) -> Result<Opened<'_>, DecodeError> {
     if path == Path::TwinPatch {
         fields.if_version = fields.version.take();
     }
-    if let Some((number, of_twin)) = number {
-        let code: i32 = number.parse().map_err(|_| bad(topic, number, Field::Status))?;
-        fields.code = Some(code);
-        // A method's number is the device's own affair; a twin's says how the hub did.
-        fields.status = Some(if of_twin { from_http(code) } else { Status::SUCCESS });
-    }
+    fields.code = code;
+    // A method's number is the device's own affair; a twin's says how the hub did.
+    fields.status = code.map(|code| match receiver {
+        Receiver::Hub => Status::SUCCESS,
+        Receiver::Device => from_http(code),
+    });
     Ok((path, fields, Properties::default()))
 }
 
@@ -159,12 +163,11 @@ fn read_parameters(topic: &str, parameters: &str) -> Result<Fields, DecodeError>
     for (name, value) in pairs(parameters) {
         let name = Text::percent_encoded(name);
         if name == REQUEST_ID {
-            let request =
-                RequestId::read(value).map_err(|kind| DecodeError { place: place(topic, value), kind });
-            fields.request = Some(request?);
+            // What could not be sent back is no request.
+            let request = RequestId::new(value.as_bytes()).filter(|id| request_text(id).is_some());
+            fields.request = Some(request.ok_or(bad(topic, value, Field::RequestId))?);
         } else if name == VERSION {
-            let version = value.parse().map_err(|_| bad(topic, value, Field::Version));
-            fields.version = Some(version?);
+            fields.version = Some(number(value).ok_or(bad(topic, value, Field::Version))?);
         }
         // Other parameters may be added to the protocol at any time and mean nothing here.
     }
@@ -556,6 +559,11 @@ const fn from_http(code: i32) -> Status {
         504 => Status::TIMEOUT,
         _ => Status::SERVER_ERROR,
     }
+}
+
+/// A number as it stands in a topic: Rust would read a plus sign, too.
+fn number<N: core::str::FromStr>(text: &str) -> Option<N> {
+    if text.starts_with('+') { None } else { text.parse().ok() }
 }
 
 /// Where in `whole` its part `part` begins.

@@ -5,7 +5,7 @@ pub(crate) mod classic;
 
 use crate::channel::{Channels, Subscription};
 use crate::connect::{Claim, Connect, Introduction, Proof, Version};
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
 use crate::filters::Filters;
 use crate::identity::Identity;
@@ -88,7 +88,7 @@ impl<'d> Codec<'d> {
     ///
     /// [`DecodeError`] for everything that only a hub sends, or nobody.
     pub fn decode_to_hub<'a>(self, publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
-        self.open(publish)?.to_hub(Place::Topic(publish.topic.len()))
+        self.open(Receiver::Hub, publish)?.to_hub(Place::Topic(publish.topic.len()))
     }
 
     /// Reads what the hub sent.
@@ -97,7 +97,7 @@ impl<'d> Codec<'d> {
     ///
     /// [`DecodeError`] for everything that only a device sends, or nobody.
     pub fn decode_to_device<'a>(self, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
-        self.open(publish)?.to_device(Place::Topic(publish.topic.len()))
+        self.open(Receiver::Device, publish)?.to_device(Place::Topic(publish.topic.len()))
     }
 
     /// Writes the topic filters that open these channels, with the QoS that suits each.
@@ -141,9 +141,9 @@ impl<'d> Codec<'d> {
         }
     }
 
-    fn open<'a>(self, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
+    fn open<'a>(self, receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
         match self.dialect {
-            Dialect::Classic => classic::open(self.identity, publish),
+            Dialect::Classic => classic::open(self.identity, receiver, publish),
         }
     }
 
