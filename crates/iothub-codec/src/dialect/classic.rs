@@ -453,7 +453,8 @@ pub(super) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, Decod
     let missing = |field, place| DecodeError { place, kind: DecodeErrorKind::Missing(field) };
     let username = connect.username.ok_or(missing(Field::UserName, Place::Whole))?;
     // The preview over the same MQTT has a list of parameters there, and no host in front.
-    if pairs(username).any(|(name, _)| name == "av") {
+    let has_host = username.split_once('/').is_some_and(|(host, _)| is_host(host));
+    if !has_host && pairs(username).any(|(name, _)| name == "av") {
         return Err(DecodeError { place: Place::UserName(0), kind: DecodeErrorKind::UnservedDialect });
     }
     let bad = |at: &str, field| DecodeError {
@@ -471,8 +472,10 @@ pub(super) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, Decod
         None => (names, None),
     };
     let identity = Identity {
-        device: DeviceId::new(device).map_err(|_| bad(device, Field::DeviceId))?,
-        module: module.map(|name| ModuleId::new(name).map_err(|_| bad(name, Field::ModuleId))).transpose()?,
+        device: DeviceId::new(device).map_err(|error| bad(&device[error.at..], Field::DeviceId))?,
+        module: module
+            .map(|name| ModuleId::new(name).map_err(|error| bad(&name[error.at..], Field::ModuleId)))
+            .transpose()?,
     };
     if !identity.is(connect.client_id) {
         return Err(DecodeError { place: Place::ClientId, kind: DecodeErrorKind::WrongDevice });
@@ -499,20 +502,23 @@ pub(super) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, Decod
 }
 
 /// What stands behind the host in a user name: names, and parameters, which old clients write without the
-/// question mark. As `?` may be part of a name, only one behind a slash counts, and the last of those.
+/// question mark. As both signs of parameters may be part of a name, the last segment with one of them counts,
+/// and never the first, which is the device's.
 fn split_parameters(rest: &str) -> (&str, &str) {
-    if let Some(at) = rest.rfind("/?") {
-        return (&rest[..at], &rest[at + 2..]);
+    let mut names = rest;
+    while let Some((before, segment)) = names.rsplit_once('/') {
+        if segment.starts_with('?') || segment.contains("api-version=") {
+            let parameters = &rest[before.len() + 1..];
+            return (before, parameters.strip_prefix('?').unwrap_or(parameters));
+        }
+        names = before;
     }
-    match rest.rfind("api-version=").and_then(|at| rest[..at].rfind('/')) {
-        Some(slash) => (&rest[..slash], &rest[slash + 1..]),
-        None => (rest.strip_suffix('/').unwrap_or(rest), ""),
-    }
+    (rest.strip_suffix('/').unwrap_or(rest), "")
 }
 
-/// Host names of hubs are looked at for nothing but to be the first part of a path.
+/// Host names of hubs are looked at for nothing but to be the first part of a path, and no list of parameters.
 fn is_host(host: &str) -> bool {
-    !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b'&')
+    !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && !b"/&=".contains(&b))
 }
 
 /// Printable ASCII, without the characters that the reference excludes and without MQTT's wildcards.
