@@ -85,7 +85,7 @@ fn open_device_topic<'a>(
     topic: &'a str,
     rest: &'a str,
 ) -> Result<Opened<'a>, DecodeError> {
-    let rest = own(identity, rest)
+    let rest = own(identity, rest, |part, name| part == name)
         .map_err(|at| DecodeError { place: place(topic, at), kind: DecodeErrorKind::WrongDevice })?;
     let (path, tail) = if let Some(tail) = rest.strip_prefix(EVENTS) {
         match tail.strip_prefix('/') {
@@ -106,13 +106,20 @@ fn open_device_topic<'a>(
     Ok((path, Fields::default(), Properties::from_tail(tail, Dialect::Classic)))
 }
 
-/// What follows the own name in a topic; otherwise where another name stands.
-fn own<'t>(identity: Identity<'_>, rest: &'t str) -> Result<&'t str, &'t str> {
-    let after = |rest: &'t str, name: &str| rest.strip_prefix(name)?.strip_prefix('/');
-    let behind = after(rest, identity.device.as_str()).ok_or(rest)?;
+/// What follows the own name; otherwise the part where another name stands. `is` compares a part with a name.
+fn own<'t>(
+    identity: Identity<'_>,
+    rest: &'t str,
+    is: impl Fn(&str, &str) -> bool,
+) -> Result<&'t str, &'t str> {
+    let after = |rest: &'t str, name: &str| {
+        let (first, behind) = rest.split_once('/').unwrap_or((rest, &rest[rest.len()..]));
+        if is(first, name) { Ok(behind) } else { Err(rest) }
+    };
+    let behind = after(rest, identity.device.as_str())?;
     match (identity.module, behind.strip_prefix("modules/")) {
         (None, None) => Ok(behind),
-        (Some(module), Some(name)) => after(name, module.as_str()).ok_or(name),
+        (Some(module), Some(name)) => after(name, module.as_str()),
         (None, Some(_)) | (Some(_), None) => Err(behind),
     }
 }
@@ -369,7 +376,7 @@ pub(super) fn decode_filter<'f>(
 ) -> Result<Subscription<'f>, DecodeError> {
     let whole = |channels| Ok(Subscription { channels, method: None });
     let unknown = DecodeError { place: Place::Filter(0), kind: DecodeErrorKind::UnknownTopic };
-    let Some(stem) = filter.strip_suffix('#') else { return Err(unknown) };
+    let Some(stem) = filter.strip_suffix('#').filter(|stem| stem.ends_with('/')) else { return Err(unknown) };
     match stem {
         METHOD => whole(Channels::METHODS),
         TWIN_REPLY => whole(Channels::REPLIES),
@@ -383,9 +390,12 @@ pub(super) fn decode_filter<'f>(
             },
             (None, None) => Err(unknown),
             (None, Some(names)) => {
-                let rest = own_or_wildcard(identity, names).ok_or(DecodeError {
-                    place: Place::Filter(filter.len() - names.len() - 1),
-                    kind: DecodeErrorKind::WrongDevice,
+                // Some clients write `+` for their own name.
+                let rest = own(identity, names, |part, name| part == name || part == "+").map_err(|at| {
+                    DecodeError {
+                        place: Place::Filter(offset(filter, at)),
+                        kind: DecodeErrorKind::WrongDevice,
+                    }
                 })?;
                 match (rest, identity.module) {
                     (COMMANDS, _) => whole(Channels::COMMANDS),
@@ -396,20 +406,6 @@ pub(super) fn decode_filter<'f>(
                 }
             }
         },
-    }
-}
-
-/// What follows the own name in a filter, for which some clients write `+`.
-fn own_or_wildcard<'f>(identity: Identity<'_>, rest: &'f str) -> Option<&'f str> {
-    let after = |rest: &'f str, name: &str| {
-        let (first, behind) = rest.split_once('/')?;
-        (first == name || first == "+").then_some(behind)
-    };
-    let behind = after(rest, identity.device.as_str())?;
-    match (identity.module, behind.strip_prefix("modules/")) {
-        (None, None) => Some(behind),
-        (Some(module), Some(name)) => after(name, module.as_str()),
-        (None, Some(_)) | (Some(_), None) => None,
     }
 }
 
