@@ -95,7 +95,12 @@ fn open_device_topic<'a>(
         }
     } else if let Some(tail) = rest.strip_prefix(COMMANDS) {
         (Path::Command, tail)
-    } else if let Some((input, tail)) = rest.strip_prefix(INPUTS).and_then(|input| input.split_once('/')) {
+    } else if identity.module.is_some()
+        && let Some((input, tail)) = rest.strip_prefix(INPUTS).and_then(|input| input.split_once('/'))
+    {
+        if input.is_empty() {
+            return Err(bad(topic, input, Field::InputName));
+        }
         (Path::Input(Text::percent_encoded(input)), tail)
     } else {
         return Err(unknown());
@@ -189,25 +194,28 @@ pub(super) fn seal(
     let fields = &envelope.fields;
     match envelope.path {
         Path::Telemetry => {
-            put_own(identity, out);
+            put_own(identity, out)?;
             out.put_str(EVENTS);
             out.put_str("/");
-            put_properties(envelope.properties, true, out);
+            put_properties(envelope.properties, true, out)?;
         }
         Path::Command => {
-            put_own(identity, out);
+            put_own(identity, out)?;
             out.put_str(COMMANDS);
-            put_command_properties(identity, envelope.properties, out);
+            put_command_properties(identity, envelope.properties, out)?;
         }
         Path::Input(name) => {
             if identity.module.is_none() {
                 return Err(EncodeError::NotExpressible);
             }
-            put_own(identity, out);
+            if name.is_empty() {
+                return Err(EncodeError::BadValue(Field::InputName));
+            }
+            put_own(identity, out)?;
             out.put_str(INPUTS);
             out.put_encoded(name.bytes());
             out.put_str("/");
-            put_properties(envelope.properties, true, out);
+            put_properties(envelope.properties, true, out)?;
         }
         Path::Method(name) => {
             if !is_method_name(name) {
@@ -243,6 +251,10 @@ fn seal_reply(operation: Operation<'_>, fields: &Fields, out: &mut Writer<'_>) -
         Operation::Method(_) => {
             // A device has no other way to say that it cannot than a number of its own.
             let code = fields.code.or(status.is_success().then_some(200));
+            // Clients take everything behind the request id for a part of it.
+            if fields.version.is_some() {
+                return Err(EncodeError::NotExpressible);
+            }
             out.put_str(METHOD_REPLY);
             out.put_display(code.ok_or(EncodeError::NotExpressible)?);
         }
@@ -263,7 +275,12 @@ fn seal_reply(operation: Operation<'_>, fields: &Fields, out: &mut Writer<'_>) -
     put_parameters(fields.request, fields.version, out)
 }
 
-fn put_own(identity: Identity<'_>, out: &mut Writer<'_>) {
+/// Names may contain MQTT's wildcards, topics may not: such a device has its twin and methods, and no messages.
+fn put_own(identity: Identity<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    let module = identity.module.map_or("", ModuleId::as_str);
+    if [identity.device.as_str(), module].into_iter().any(|name| name.contains(['+', '#'])) {
+        return Err(EncodeError::NotExpressible);
+    }
     out.put_str("devices/");
     out.put_str(identity.device.as_str());
     if let Some(module) = identity.module {
@@ -271,6 +288,7 @@ fn put_own(identity: Identity<'_>, out: &mut Writer<'_>) {
         out.put_str(module.as_str());
     }
     out.put_str("/");
+    Ok(())
 }
 
 /// The request id stands first, because clients take everything behind it up to the next parameter.
@@ -302,21 +320,34 @@ fn request_text(request: &RequestId) -> Option<&str> {
     id.chars().all(fits).then_some(id)
 }
 
-fn put_properties(properties: Properties<'_>, mut first: bool, out: &mut Writer<'_>) {
+fn put_properties(
+    properties: Properties<'_>,
+    mut first: bool,
+    out: &mut Writer<'_>,
+) -> Result<(), EncodeError> {
     for property in properties.iter() {
         out.put_str(if first { "" } else { "&" });
         first = false;
         match property.name {
             Name::System(name) => out.put_encoded(spelling(name).bytes()),
+            // It would arrive as what it is not.
+            Name::Application(name) if system_property(name).is_some() => {
+                return Err(EncodeError::NotExpressible);
+            }
             Name::Application(name) => out.put_encoded(name.bytes()),
         }
         out.put_str("=");
         out.put_encoded(property.value.bytes());
     }
+    Ok(())
 }
 
 /// A command always says whom it is for: one client cannot read a topic that ends before its properties.
-fn put_command_properties(identity: Identity<'_>, properties: Properties<'_>, out: &mut Writer<'_>) {
+fn put_command_properties(
+    identity: Identity<'_>,
+    properties: Properties<'_>,
+    out: &mut Writer<'_>,
+) -> Result<(), EncodeError> {
     let addressed = properties.system(SystemProperty::To).is_some();
     if !addressed {
         out.put_encoded(spelling(SystemProperty::To).bytes());
@@ -327,7 +358,7 @@ fn put_command_properties(identity: Identity<'_>, properties: Properties<'_>, ou
             out.put_encoded(part.bytes());
         }
     }
-    put_properties(properties, addressed, out);
+    put_properties(properties, addressed, out)
 }
 
 fn spelling(name: SystemProperty) -> &'static str {
@@ -359,7 +390,7 @@ pub(super) fn filters(
         let start = out.len();
         out.put(&[0, 0]);
         if own {
-            put_own(identity, out);
+            put_own(identity, out)?;
         }
         out.put_str(rest);
         out.put_str("#");
