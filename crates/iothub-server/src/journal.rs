@@ -1,0 +1,190 @@
+use core::marker::PhantomData;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::folder::Folder;
+
+/// The changes of a hub, on disk, in order. One process at a time.
+pub(crate) struct Journal<C> {
+    database: Database,
+    path: PathBuf,
+    next: u64,
+    changes: PhantomData<fn(C)>,
+}
+
+impl<C: Serialize + DeserializeOwned> Journal<C> {
+    /// Opens the journal in `folder`, or begins one, and gives `replay` every change in it.
+    pub(crate) fn open(folder: &Folder, mut replay: impl FnMut(&C)) -> Result<Self, JournalError> {
+        let path = folder.path().join(FILE);
+        let file = folder.open_file(FILE).map_err(|source| JournalError::Io { path: path.clone(), source })?;
+        let mut builder = Builder::new();
+        builder.set_cache_size(CACHE_LEN);
+        let database = builder.create_file(file).map_err(|error| JournalError::opening(&path, error))?;
+        let mut journal = Self { database, path, next: 0, changes: PhantomData };
+        journal.next = journal.replay(&mut replay)?;
+        Ok(journal)
+    }
+
+    /// Appends changes. They are durable when this returns.
+    pub(crate) fn append<'a>(&mut self, changes: impl Iterator<Item = &'a C>) -> Result<(), JournalError>
+    where
+        C: 'a,
+    {
+        let transaction = self.database.begin_write().map_err(|error| self.failed(error.into()))?;
+        let mut next = self.next;
+        {
+            let mut table = transaction.open_table(CHANGES).map_err(|error| self.failed(error.into()))?;
+            for change in changes {
+                let row = serde_json::to_vec(change).map_err(|error| JournalError::Io {
+                    path: self.path.clone(),
+                    source: error.into(),
+                })?;
+                table.insert(next, row.as_slice()).map_err(|error| self.failed(error.into()))?;
+                next += 1;
+            }
+        }
+        transaction.commit().map_err(|error| self.failed(error.into()))?;
+        self.next = next;
+        Ok(())
+    }
+
+    fn replay(&self, replay: &mut impl FnMut(&C)) -> Result<u64, JournalError> {
+        let transaction = self.database.begin_read().map_err(|error| self.failed(error.into()))?;
+        let table = match transaction.open_table(CHANGES) {
+            Ok(table) => table,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(0),
+            Err(error) => return Err(self.failed(error.into())),
+        };
+        let mut next = 0;
+        for row in table.iter().map_err(|error| self.failed(error.into()))? {
+            let (number, row) = row.map_err(|error| self.failed(error.into()))?;
+            if number.value() != next {
+                return Err(self.damaged(format!("change {next} is missing")));
+            }
+            let change = serde_json::from_slice(row.value())
+                .map_err(|error| self.damaged(format!("change {next}: {error}")))?;
+            replay(&change);
+            next += 1;
+        }
+        Ok(next)
+    }
+
+    fn failed(&self, error: redb::Error) -> JournalError {
+        match error {
+            redb::Error::Io(source) => JournalError::Io { path: self.path.clone(), source },
+            other => self.damaged(other.to_string()),
+        }
+    }
+
+    fn damaged(&self, why: String) -> JournalError {
+        JournalError::Damaged { path: self.path.clone(), why }
+    }
+}
+
+/// Why a hub's journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Another process, or another hub in this one, keeps its journal there.
+    #[error("{}: another hub has it open", path.display())]
+    InUse {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// It is not a journal, or not as it was written.
+    #[error("{}: damaged: {why} (restore it from a copy, or begin anew with another folder)", path.display())]
+    Damaged {
+        /// The journal.
+        path: PathBuf,
+        /// What does not fit.
+        why: String,
+    },
+    /// The operating system refuses.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The journal.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl JournalError {
+    fn opening(path: &Path, error: DatabaseError) -> Self {
+        let path = path.to_owned();
+        match error {
+            DatabaseError::DatabaseAlreadyOpen => Self::InUse { path },
+            DatabaseError::Storage(redb::StorageError::Io(source)) if source.kind() != io::ErrorKind::InvalidData => {
+                Self::Io { path, source }
+            }
+            other => Self::Damaged { path, why: other.to_string() },
+        }
+    }
+}
+
+const FILE: &str = "hub.redb";
+/// One row a change: its number from 0 on, and its JSON. Another notation would be another table.
+const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("changes");
+/// A journal is written at its end and read once.
+const CACHE_LEN: usize = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    fn reopen(folder: &Folder) -> Result<Vec<String>, JournalError> {
+        let mut seen = Vec::new();
+        Journal::<String>::open(folder, |change| seen.push(change.clone()))?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn what_was_appended_is_replayed_in_order() {
+        let scratch = Scratch::new();
+        let folder = Folder::open(scratch.path()).unwrap();
+        let mut journal = Journal::<String>::open(&folder, |_| panic!("a new one is empty")).unwrap();
+        let first = ["a".to_owned(), "b".to_owned()];
+        journal.append(first.iter()).unwrap();
+        drop(journal);
+        let mut journal = Journal::<String>::open(&folder, |_| ()).unwrap();
+        journal.append(["c".to_owned()].iter()).unwrap();
+        drop(journal);
+        assert_eq!(reopen(&folder).unwrap(), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_journal_in_use_is_refused() {
+        let scratch = Scratch::new();
+        let folder = Folder::open(scratch.path()).unwrap();
+        let _held = Journal::<String>::open(&folder, |_| ()).unwrap();
+        assert!(matches!(reopen(&folder), Err(JournalError::InUse { .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_no_journal_is_refused_and_kept() {
+        let scratch = Scratch::new();
+        let folder = Folder::open(scratch.path()).unwrap();
+        for content in [&b"these are not the bytes of a journal"[..], &[0; 8192]] {
+            folder.write(FILE, content).unwrap();
+            let error = reopen(&folder).unwrap_err();
+            assert!(matches!(error, JournalError::Damaged { .. }), "{error}");
+            assert_eq!(std::fs::read(folder.path().join(FILE)).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn a_journal_with_another_kind_of_change_is_refused() {
+        let scratch = Scratch::new();
+        let folder = Folder::open(scratch.path()).unwrap();
+        let mut journal = Journal::<u32>::open(&folder, |_| ()).unwrap();
+        journal.append([7].iter()).unwrap();
+        drop(journal);
+        let error = reopen(&folder).unwrap_err().to_string();
+        assert!(error.contains("change 0: invalid type"), "{error}");
+    }
+}

@@ -1,0 +1,130 @@
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::folder::Folder;
+
+/// The folder in which the hubs that a user runs can be found: each has a folder inside, and a lock on a
+/// file in it for as long as it runs. A lock ends with its process, however that ends, and is never mistaken
+/// for another process that happens to have the same number.
+pub(crate) struct Runtime {
+    folder: Folder,
+    /// Held while folders come and go, so that none is swept away between its making and its locking.
+    _coming_and_going: File,
+}
+
+impl Runtime {
+    pub(crate) fn open() -> io::Result<Self> {
+        Self::open_at(&Self::path())
+    }
+
+    /// Makes a folder for one hub, and sweeps away those of hubs that are gone.
+    pub(crate) fn settle(&self) -> io::Result<Settled> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+
+        self.sweep()?;
+        let name = format!("hub-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let folder = self.folder.inner(&name)?;
+        let lock = lock(&folder)?.ok_or(io::ErrorKind::AlreadyExists)?;
+        Ok(Settled { folder, _lock: lock })
+    }
+
+    /// The folders of the hubs that run.
+    pub(crate) fn running(&self) -> io::Result<Vec<Folder>> {
+        self.sweep()
+    }
+
+    fn open_at(path: &Path) -> io::Result<Self> {
+        let folder = Folder::open(path)?;
+        refuse_if_of_others(path)?;
+        let file = folder.open_file(LOCK)?;
+        file.lock()?;
+        Ok(Self { folder, _coming_and_going: file })
+    }
+
+    fn sweep(&self) -> io::Result<Vec<Folder>> {
+        let mut running = Vec::new();
+        for entry in fs::read_dir(self.folder.path())? {
+            let entry = entry?;
+            if !entry.file_type()?.is_dir() || !entry.file_name().to_string_lossy().starts_with("hub-") {
+                continue;
+            }
+            let folder = Folder::open(&entry.path())?;
+            match lock(&folder)? {
+                Some(_) => fs::remove_dir_all(folder.path())?,
+                None => running.push(folder),
+            }
+        }
+        Ok(running)
+    }
+
+    pub(crate) fn path() -> PathBuf {
+        match std::env::var_os("XDG_RUNTIME_DIR").filter(|path| Path::new(path).is_absolute()) {
+            Some(path) => Path::new(&path).join("iothub"),
+            None => std::env::temp_dir().join(format!("iothub{}", user_suffix())),
+        }
+    }
+}
+
+/// A hub's place in the [`Runtime`] folder. Gone when dropped.
+pub(crate) struct Settled {
+    folder: Folder,
+    _lock: File,
+}
+
+impl Settled {
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+}
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(self.folder.path()) {
+            tracing::debug!(folder = %self.folder.path().display(), %error, "left behind");
+        }
+    }
+}
+
+/// Locks a folder for this process; `None` if another has it, or another hub in this one.
+pub(crate) fn lock(folder: &Folder) -> io::Result<Option<File>> {
+    let file = folder.open_file(LOCK)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Temporary folders are shared: without the user's number in the name, the first user would own it.
+#[cfg(unix)]
+fn user_suffix() -> String {
+    format!("-{}", rustix::process::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn user_suffix() -> String {
+    String::new()
+}
+
+/// Somebody else may have made the folder first, to read what is put there.
+#[cfg(unix)]
+fn refuse_if_of_others(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let found = fs::symlink_metadata(path)?;
+    let own = found.uid() == rustix::process::geteuid().as_raw();
+    if !own || !found.is_dir() || found.mode() & 0o077 != 0 {
+        let why = "not a folder that only this user can enter";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_if_of_others(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+const LOCK: &str = "lock";
