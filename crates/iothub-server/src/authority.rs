@@ -208,8 +208,9 @@ impl Record {
     }
 
     fn authority_until(&self) -> Result<OffsetDateTime, AuthorityError> {
-        OffsetDateTime::from_unix_timestamp(self.authority_until)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "no such date in certificates.json").into())
+        OffsetDateTime::from_unix_timestamp(self.authority_until).map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidData, "no such date in certificates.json").into()
+        })
     }
 }
 

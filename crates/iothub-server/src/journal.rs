@@ -1,3 +1,4 @@
+use core::fmt::Display;
 use core::marker::PhantomData;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,10 +18,15 @@ pub(crate) struct Journal<C> {
 }
 
 impl<C: Serialize + DeserializeOwned> Journal<C> {
-    /// Opens the journal in `folder`, or begins one, and gives `replay` every change in it.
-    pub(crate) fn open(folder: &Folder, mut replay: impl FnMut(&C)) -> Result<Self, JournalError> {
+    /// Opens the journal in `folder`, or begins one, and gives `replay` every change in it. One that it does
+    /// not take makes the journal a damaged one.
+    pub(crate) fn open<E: Display>(
+        folder: &Folder,
+        mut replay: impl FnMut(&C) -> Result<(), E>,
+    ) -> Result<Self, JournalError> {
         let path = folder.path().join(FILE);
-        let file = folder.open_file(FILE).map_err(|source| JournalError::Io { path: path.clone(), source })?;
+        let file =
+            folder.open_file(FILE).map_err(|source| JournalError::Io { path: path.clone(), source })?;
         let mut builder = Builder::new();
         builder.set_cache_size(CACHE_LEN);
         let database = builder.create_file(file).map_err(|error| JournalError::opening(&path, error))?;
@@ -39,10 +45,8 @@ impl<C: Serialize + DeserializeOwned> Journal<C> {
         {
             let mut table = transaction.open_table(CHANGES).map_err(|error| self.failed(error.into()))?;
             for change in changes {
-                let row = serde_json::to_vec(change).map_err(|error| JournalError::Io {
-                    path: self.path.clone(),
-                    source: error.into(),
-                })?;
+                let row = serde_json::to_vec(change)
+                    .map_err(|error| JournalError::Io { path: self.path.clone(), source: error.into() })?;
                 table.insert(next, row.as_slice()).map_err(|error| self.failed(error.into()))?;
                 next += 1;
             }
@@ -52,7 +56,7 @@ impl<C: Serialize + DeserializeOwned> Journal<C> {
         Ok(())
     }
 
-    fn replay(&self, replay: &mut impl FnMut(&C)) -> Result<u64, JournalError> {
+    fn replay<E: Display>(&self, replay: &mut impl FnMut(&C) -> Result<(), E>) -> Result<u64, JournalError> {
         let transaction = self.database.begin_read().map_err(|error| self.failed(error.into()))?;
         let table = match transaction.open_table(CHANGES) {
             Ok(table) => table,
@@ -65,19 +69,19 @@ impl<C: Serialize + DeserializeOwned> Journal<C> {
             if number.value() != next {
                 return Err(self.damaged(format!("change {next} is missing")));
             }
-            let change = serde_json::from_slice(row.value())
-                .map_err(|error| self.damaged(format!("change {next}: {error}")))?;
-            replay(&change);
+            let unfit = |error: &dyn Display| self.damaged(format!("change {next}: {error}"));
+            let change = serde_json::from_slice(row.value()).map_err(|error| unfit(&error))?;
+            replay(&change).map_err(|error| unfit(&error))?;
             next += 1;
         }
         Ok(next)
     }
 
     fn failed(&self, error: redb::Error) -> JournalError {
-        match error {
-            redb::Error::Io(source) => JournalError::Io { path: self.path.clone(), source },
-            other => self.damaged(other.to_string()),
+        if let redb::Error::Io(source) = error {
+            return JournalError::Io { path: self.path.clone(), source };
         }
+        self.damaged(error.to_string())
     }
 
     fn damaged(&self, why: String) -> JournalError {
@@ -116,13 +120,17 @@ pub enum JournalError {
 impl JournalError {
     fn opening(path: &Path, error: DatabaseError) -> Self {
         let path = path.to_owned();
-        match error {
-            DatabaseError::DatabaseAlreadyOpen => Self::InUse { path },
-            DatabaseError::Storage(redb::StorageError::Io(source)) if source.kind() != io::ErrorKind::InvalidData => {
-                Self::Io { path, source }
-            }
-            other => Self::Damaged { path, why: other.to_string() },
+        if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
+            return Self::InUse { path };
         }
+        // What does not begin as a journal does is an error of the operating system's for the engine.
+        let why = error.to_string();
+        if let DatabaseError::Storage(redb::StorageError::Io(source)) = error
+            && source.kind() != io::ErrorKind::InvalidData
+        {
+            return Self::Io { path, source };
+        }
+        Self::Damaged { path, why }
     }
 }
 
@@ -136,22 +144,33 @@ const CACHE_LEN: usize = 4 * 1024 * 1024;
 mod tests {
     use super::*;
     use crate::scratch::Scratch;
+    use core::convert::Infallible;
+
+    fn open<C: Serialize + DeserializeOwned + Clone>(
+        folder: &Folder,
+    ) -> Result<(Journal<C>, Vec<C>), JournalError> {
+        let mut seen = Vec::new();
+        let journal = Journal::open(folder, |change: &C| {
+            seen.push(change.clone());
+            Ok::<_, Infallible>(())
+        })?;
+        Ok((journal, seen))
+    }
 
     fn reopen(folder: &Folder) -> Result<Vec<String>, JournalError> {
-        let mut seen = Vec::new();
-        Journal::<String>::open(folder, |change| seen.push(change.clone()))?;
-        Ok(seen)
+        open(folder).map(|(_, seen)| seen)
     }
 
     #[test]
     fn what_was_appended_is_replayed_in_order() {
         let scratch = Scratch::new();
         let folder = Folder::open(scratch.path()).unwrap();
-        let mut journal = Journal::<String>::open(&folder, |_| panic!("a new one is empty")).unwrap();
+        let (mut journal, seen) = open::<String>(&folder).unwrap();
+        assert_eq!(seen.len(), 0);
         let first = ["a".to_owned(), "b".to_owned()];
         journal.append(first.iter()).unwrap();
         drop(journal);
-        let mut journal = Journal::<String>::open(&folder, |_| ()).unwrap();
+        let (mut journal, _) = open::<String>(&folder).unwrap();
         journal.append(["c".to_owned()].iter()).unwrap();
         drop(journal);
         assert_eq!(reopen(&folder).unwrap(), ["a", "b", "c"]);
@@ -161,7 +180,7 @@ mod tests {
     fn a_journal_in_use_is_refused() {
         let scratch = Scratch::new();
         let folder = Folder::open(scratch.path()).unwrap();
-        let _held = Journal::<String>::open(&folder, |_| ()).unwrap();
+        let _held = open::<String>(&folder).unwrap();
         assert!(matches!(reopen(&folder), Err(JournalError::InUse { .. })));
     }
 
@@ -181,7 +200,7 @@ mod tests {
     fn a_journal_with_another_kind_of_change_is_refused() {
         let scratch = Scratch::new();
         let folder = Folder::open(scratch.path()).unwrap();
-        let mut journal = Journal::<u32>::open(&folder, |_| ()).unwrap();
+        let (mut journal, _) = open::<u32>(&folder).unwrap();
         journal.append([7].iter()).unwrap();
         drop(journal);
         let error = reopen(&folder).unwrap_err().to_string();

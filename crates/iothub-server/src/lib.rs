@@ -1,13 +1,48 @@
-//! To be written.
-#![allow(dead_code)]
+//! An Azure IoT Hub on sockets: MQTT over TLS, MQTT over WebSocket, and the service API over HTTPS.
+//!
+//! [`Server::start`] starts a hub inside this process, on ports of its choice if need be, and gives a
+//! [`Running`] that knows everything a client has to. What the hub decides is decided in `iothub-hub`; here
+//! are the sockets, the certificates, the clock and the journal.
+//!
+//! ```
+//! use iothub_server::{Options, Server};
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let options = Options { ready_device: Some("pump-7".into()), ..Options::free_ports() };
+//! let hub = Server::start(options).await?;
+//! assert!(hub.device_connection_string().unwrap().contains(";DeviceId=pump-7;SharedAccessKey="));
+//! hub.stop().await;
+//! # Ok::<(), iothub_server::StartError>(())
+//! # }).unwrap();
+//! ```
+
 mod authority;
+mod carrier;
 mod clock;
+mod connection;
+mod driver;
+mod error;
+mod events;
 mod folder;
+mod http;
 mod journal;
+mod listener;
+mod options;
+mod outbox;
+mod patience;
+mod pipe;
+mod prepared;
 mod ready;
 mod runtime;
 #[cfg(test)]
 mod scratch;
+mod server;
+mod shared;
 mod tls;
+mod websocket;
+
+pub use error::{Port, StartError};
 pub use journal::JournalError;
+pub use options::{Limits, Options};
 pub use ready::{NotFound, Ready, Urls};
+pub use server::{Running, Server};

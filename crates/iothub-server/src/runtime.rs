@@ -1,7 +1,7 @@
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::folder::Folder;
 

@@ -1,0 +1,305 @@
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use iothub_hub::{Change, ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Response};
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::events::{Events, Stream};
+use crate::journal::Journal;
+use crate::outbox::{Ending, Outbox};
+use crate::prepared::record;
+
+/// Carries out what the hub has decided, in the order in which it has.
+///
+/// In memory that is done at once, by whoever called the hub. With a journal it is done by one thread, which
+/// commits the changes of everything that has queued up in one transaction and then carries all of it out: what
+/// anybody is told has happened is on disk. Where nothing is to be recorded and nothing is queued up, that
+/// thread is not waited for.
+pub(crate) struct Carrier {
+    queue: Mutex<Queue>,
+    /// There is something for the thread to do.
+    queued: Condvar,
+    /// There is room again.
+    room: Notify,
+    routes: Mutex<Routes>,
+    events: Arc<Events>,
+    failure: watch::Sender<Option<String>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    effects: Effects,
+    committer: Committer,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Committer {
+    /// There is no journal.
+    #[default]
+    None,
+    /// Waits for something to do.
+    Idle,
+    /// Has taken effects that are not carried out yet.
+    Busy,
+    /// Is to end when nothing is left.
+    Ending,
+}
+
+#[derive(Default)]
+struct Routes {
+    connections: BTreeMap<ConnectionId, Route>,
+    exchanges: BTreeMap<ExchangeId, oneshot::Sender<Answer>>,
+}
+
+struct Route {
+    outbox: Arc<Outbox>,
+    peer: SocketAddr,
+}
+
+/// What becomes of an HTTP request.
+pub(crate) enum Answer {
+    Response(Response),
+    Stream(Stream),
+}
+
+impl Carrier {
+    pub(crate) fn new() -> Self {
+        Self {
+            queue: Mutex::default(),
+            queued: Condvar::new(),
+            room: Notify::new(),
+            routes: Mutex::default(),
+            events: Arc::new(Events::new()),
+            failure: watch::Sender::new(None),
+        }
+    }
+
+    /// From now on changes are committed before anything after them is carried out. The thread ends, and
+    /// closes the journal, behind [`Self::end`].
+    pub(crate) fn commit_to(
+        self: &Arc<Self>,
+        journal: Journal<Change>,
+    ) -> std::io::Result<std::thread::JoinHandle<()>> {
+        self.lock_queue().committer = Committer::Idle;
+        let carrier = Arc::clone(self);
+        std::thread::Builder::new().name("journal".into()).spawn(move || carrier.commit_all(journal))
+    }
+
+    /// Ends the streams of events, which would go on for ever.
+    pub(crate) fn end_streams(&self) {
+        self.events.end();
+    }
+
+    /// Nothing more will be handed over: what is there is carried out, then the thread ends.
+    pub(crate) fn end(&self) {
+        let mut queue = self.lock_queue();
+        if queue.committer != Committer::None {
+            queue.committer = Committer::Ending;
+        }
+        drop(queue);
+        self.queued.notify_one();
+    }
+
+    /// Takes hold of the order in which effects are carried out.
+    pub(crate) fn queue(&self) -> Ordered<'_> {
+        Ordered { carrier: self, queue: self.lock_queue() }
+    }
+
+    /// Waits until it makes sense to give the hub more to do.
+    pub(crate) async fn has_room(&self) {
+        loop {
+            let mut room = core::pin::pin!(self.room.notified());
+            room.as_mut().enable();
+            if self.lock_queue().effects.len() < QUEUE_MAX || self.has_failed() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    pub(crate) fn connect(&self, connection: ConnectionId, peer: SocketAddr, outbox: Arc<Outbox>) {
+        self.routes().connections.insert(connection, Route { outbox, peer });
+    }
+
+    pub(crate) fn disconnect(&self, connection: ConnectionId) {
+        self.routes().connections.remove(&connection);
+    }
+
+    /// Where the answer to a request will come out.
+    pub(crate) fn expect(&self, exchange: ExchangeId) -> oneshot::Receiver<Answer> {
+        let (answer, expected) = oneshot::channel();
+        self.routes().exchanges.insert(exchange, answer);
+        expected
+    }
+
+    pub(crate) fn expect_no_longer(&self, exchange: ExchangeId) {
+        self.routes().exchanges.remove(&exchange);
+    }
+
+    /// The hub cannot go on, and whoever it serves is told so.
+    pub(crate) fn fail(&self, why: &str) {
+        let first = self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            failure.get_or_insert_with(|| why.into());
+            first
+        });
+        if first {
+            tracing::error!(why, "the hub stops: it cannot go on");
+        }
+        self.routes().fail();
+        self.room.notify_waiters();
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    /// Why the hub cannot go on, as soon as it cannot.
+    pub(crate) fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.failure.subscribe()
+    }
+
+    /// Carries out what needs no journal, or has been recorded.
+    pub(crate) fn carry_out(&self, effects: impl Iterator<Item = Effect>) {
+        let mut routes = self.routes();
+        for effect in effects {
+            match effect {
+                // On disk before this if there is a disk.
+                Effect::Record(_) => {}
+                Effect::Append(event) => self.events.append(event),
+                Effect::Send { connection, packet } => {
+                    if let Some(route) = routes.connections.get(&connection) {
+                        route.outbox.push(packet);
+                    }
+                }
+                Effect::Close { connection } => {
+                    if let Some(route) = routes.connections.get(&connection) {
+                        route.outbox.end(Ending::Closed);
+                    }
+                }
+                Effect::Respond { exchange, response } => {
+                    routes.answer(exchange, Answer::Response(response));
+                }
+                Effect::Stream { exchange, device } => {
+                    routes.answer(exchange, Answer::Stream(self.events.stream(device)));
+                }
+                Effect::Log(notice) => {
+                    let route = notice.connection.and_then(|id| routes.connections.get(&id));
+                    log(&notice, route.map(|route| route.peer));
+                }
+            }
+        }
+    }
+
+    fn commit_all(&self, mut journal: Journal<Change>) {
+        let mut batch = Effects::new();
+        let mut broken = false;
+        while self.next_batch(&mut batch) {
+            // Behind a gap nothing may be recorded, and what has not been recorded nobody may hear of.
+            if broken {
+                batch.clear();
+                continue;
+            }
+            match record(&mut journal, &batch) {
+                Ok(()) => self.carry_out(batch.drain(..)),
+                Err(error) => {
+                    broken = true;
+                    batch.clear();
+                    self.fail(&error.to_string());
+                }
+            }
+        }
+    }
+
+    /// Waits for effects; `false` when there will be none.
+    fn next_batch(&self, batch: &mut Effects) -> bool {
+        let mut queue = self.lock_queue();
+        if queue.committer == Committer::Busy {
+            queue.committer = Committer::Idle;
+        }
+        while queue.effects.is_empty() {
+            if queue.committer == Committer::Ending {
+                return false;
+            }
+            queue = self.queued.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        core::mem::swap(&mut queue.effects, batch);
+        if queue.committer == Committer::Idle {
+            queue.committer = Committer::Busy;
+        }
+        drop(queue);
+        self.room.notify_waiters();
+        true
+    }
+
+    fn lock_queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn routes(&self) -> MutexGuard<'_, Routes> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hold of the order of effects.
+pub(crate) struct Ordered<'a> {
+    carrier: &'a Carrier,
+    queue: MutexGuard<'a, Queue>,
+}
+
+impl Ordered<'_> {
+    /// Puts effects behind those that are there.
+    pub(crate) fn take_over(&mut self, effects: &mut Effects) {
+        if self.queue.effects.is_empty() {
+            // Both keep the room they have grown to.
+            core::mem::swap(&mut self.queue.effects, effects);
+        } else {
+            self.queue.effects.append(effects);
+        }
+    }
+
+    /// Carries everything out, or has the thread do so if it has to be waited for.
+    pub(crate) fn carry(mut self) {
+        let at_once = match self.queue.committer {
+            Committer::None => true,
+            Committer::Idle => !self.queue.effects.iter().any(|effect| matches!(effect, Effect::Record(_))),
+            Committer::Busy | Committer::Ending => false,
+        };
+        if at_once {
+            self.carrier.carry_out(self.queue.effects.drain(..));
+        } else {
+            drop(self.queue);
+            self.carrier.queued.notify_one();
+        }
+    }
+}
+
+impl Routes {
+    fn answer(&mut self, exchange: ExchangeId, answer: Answer) {
+        if let Some(expected) = self.exchanges.remove(&exchange) {
+            // Whoever asked may have gone in the meantime.
+            let _ = expected.send(answer);
+        }
+    }
+
+    fn fail(&mut self) {
+        for route in self.connections.values() {
+            route.outbox.end(Ending::Failed);
+        }
+        // Whoever waits sees that no answer will come.
+        self.exchanges.clear();
+    }
+}
+
+fn log(notice: &Notice, peer: Option<SocketAddr>) {
+    let Notice { level, connection: _, who, what, why } = notice;
+    let (who, peer) = (who.as_deref(), peer.map(tracing::field::display));
+    match level {
+        Level::Info => tracing::info!(who, peer, why, "{what}"),
+        Level::Warn => tracing::warn!(who, peer, why, "{what}"),
+    }
+}
+
+/// Effects that may be waiting for the journal before connections and requests wait as well.
+const QUEUE_MAX: usize = 16 * 1024;

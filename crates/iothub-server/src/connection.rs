@@ -1,0 +1,206 @@
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+
+use iothub_hub::{ConnectionId, Input, Peer};
+use iothub_mqtt::{WireError, WriteError};
+use iothub_proto::{Instant, Packet, Refusal, RefusalReason};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::driver::Driver;
+use crate::outbox::{Ending, Outbox};
+use crate::pipe::{Pipe, Progress};
+use crate::shared::Shared;
+
+/// Serves one device until its connection ends. Its CONNECT has to come before `greeting_due`.
+pub(crate) async fn serve<S>(stream: S, peer: Peer, greeting_due: Instant, shared: &Shared)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let attached = Attached::new(peer, shared);
+    let mut connection = Connection { pipe: Pipe::new(stream), attached, greeting_due, shared };
+    let end = tokio::select! {
+        end = connection.converse() => end,
+        () = shared.stopping() => End::Stopping,
+    };
+    let Connection { mut pipe, mut attached, .. } = connection;
+    attached.why = end.to_string();
+    drop(attached);
+    if end.has_last_words(&mut pipe) {
+        part(&mut pipe, shared).await;
+    }
+}
+
+/// Closes the connection in order, as far as the peer does its part.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(pipe: &mut Pipe<S>, shared: &Shared) {
+    let hurry = async {
+        shared.stopping().await;
+        tokio::time::sleep(STOPPING).await;
+    };
+    tokio::select! {
+        // It may fail: the peer has its own reasons not to take notice.
+        _ = pipe.close() => {}
+        () = tokio::time::sleep(PARTING) => {}
+        () = hurry => {}
+    }
+}
+
+struct Connection<'a, S> {
+    pipe: Pipe<S>,
+    attached: Attached<'a>,
+    greeting_due: Instant,
+    shared: &'a Shared,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
+    async fn converse(&mut self) -> End {
+        loop {
+            match self.step().await {
+                Ok(()) => {}
+                Err(end) => return end,
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<(), End> {
+        self.fill()?;
+        let clock = self.shared.driver.clock();
+        let due = self.pipe.mqtt.poll_timeout().map_or(self.greeting_due, |(due, _)| due);
+        tokio::select! {
+            progress = self.pipe.progress(clock) => match progress? {
+                Progress::Read => {
+                    self.shared.driver.carrier().has_room().await;
+                    self.take_in()
+                }
+                Progress::Written => Ok(()),
+                Progress::Ended => Err(End::Peer),
+            },
+            () = self.attached.outbox.changed() => Ok(()),
+            () = clock.reaches(Some(due)) => self.timeout(clock.now().instant),
+        }
+    }
+
+    /// Moves what the hub has to say to where it is written from.
+    fn fill(&mut self) -> Result<(), End> {
+        let now = self.shared.driver.clock().now().instant;
+        while !self.pipe.is_backlogged() {
+            match self.attached.outbox.pop() {
+                Ok(Some(packet)) => match self.pipe.mqtt.send(now, &packet.as_packet()) {
+                    Ok(()) => {}
+                    // The device has said goodbye while this was on its way.
+                    Err(WriteError::OutOfPlace { .. }) => {}
+                    Err(error) => return Err(End::Write(error)),
+                },
+                Ok(None) => break,
+                Err(ending) => return Err(End::Hub(ending)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the hub the packets that have arrived, all of them in one go.
+    fn take_in(&mut self) -> Result<(), End> {
+        let connection = self.attached.id;
+        let mut hub = None;
+        while let Some(packet) = self.pipe.mqtt.poll_packet().map_err(End::Wire)? {
+            let hub = match &mut hub {
+                Some(hub) => hub,
+                None => hub.insert(self.shared.driver.enter().map_err(|_| End::Hub(Ending::Failed))?),
+            };
+            hub.handle(Input::Packet { connection, packet: &packet });
+        }
+        Ok(())
+    }
+
+    fn timeout(&mut self, now: Instant) -> Result<(), End> {
+        match self.pipe.mqtt.poll_timeout() {
+            Some(_) => self.pipe.mqtt.handle_timeout(now).map_err(End::Wire),
+            None if now >= self.greeting_due => Err(End::NoGreeting),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A connection that the hub knows of, and is told about the end of once, whatever happens.
+struct Attached<'a> {
+    id: ConnectionId,
+    outbox: Arc<Outbox>,
+    driver: &'a Driver,
+    why: String,
+}
+
+impl<'a> Attached<'a> {
+    fn new(peer: Peer, shared: &'a Shared) -> Self {
+        let driver = &shared.driver;
+        let limits = &shared.limits;
+        let outbox = Arc::new(Outbox::new(limits.outbox_packets, limits.outbox_bytes));
+        let id = driver.connection_id();
+        driver.carrier().connect(id, peer.address, Arc::clone(&outbox));
+        match driver.enter() {
+            Ok(mut hub) => hub.handle(Input::Opened { connection: id, peer }),
+            Err(_) => outbox.end(Ending::Failed),
+        }
+        Self { id, outbox, driver, why: "its task has ended".into() }
+    }
+}
+
+impl Drop for Attached<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut hub) = self.driver.enter() {
+            hub.handle(Input::Closed { connection: self.id, why: &self.why });
+        }
+        self.driver.carrier().disconnect(self.id);
+    }
+}
+
+/// Why a connection ends.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("closed by the device")]
+    Peer,
+    #[error("{}", loss(.0))]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Wire(WireError),
+    #[error("cannot be told: {0}")]
+    Write(WriteError),
+    #[error("{}", match .0 {
+        Ending::Closed => "closed by the hub",
+        Ending::Overflow => "too much waits for a device that does not read",
+        Ending::Failed => "the hub cannot go on",
+    })]
+    Hub(Ending),
+    #[error("no CONNECT in time")]
+    NoGreeting,
+    #[error("the hub stops")]
+    Stopping,
+}
+
+impl End {
+    /// Adds what is left to say. Whether there is a point in saying anything.
+    fn has_last_words<S: AsyncRead + AsyncWrite + Unpin>(&self, pipe: &mut Pipe<S>) -> bool {
+        match self {
+            Self::Wire(WireError::ProtocolLevel { .. }) => {
+                let refusal = Packet::Refused(Refusal::new(RefusalReason::UnacceptableProtocol));
+                pipe.mqtt.send(Instant::default(), &refusal).is_ok()
+            }
+            Self::Peer | Self::Wire(_) | Self::NoGreeting | Self::Stopping | Self::Hub(Ending::Closed) => {
+                true
+            }
+            Self::Io(_) | Self::Write(_) | Self::Hub(Ending::Overflow | Ending::Failed) => false,
+        }
+    }
+}
+
+fn loss(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        // TLS peers should announce the end, and devices that lose power or patience do not.
+        return "connection lost".into();
+    }
+    error.to_string()
+}
+
+/// How long the peer of a closed connection may take to read the last words.
+const PARTING: Duration = Duration::from_secs(5);
+/// The same from when the hub stops, which waits for it.
+const STOPPING: Duration = Duration::from_millis(200);

@@ -1,0 +1,128 @@
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use iothub_hub::{ConnectionId, Effects, ExchangeId, Hub, Input};
+use iothub_proto::{Instant, Now};
+use tokio::sync::Notify;
+
+use crate::carrier::Carrier;
+use crate::clock::Clock;
+
+/// The hub and everybody's way to it: one at a time, and the effects are carried out in the hub's order.
+pub(crate) struct Driver {
+    desk: Mutex<Desk>,
+    carrier: Arc<Carrier>,
+    clock: Clock,
+    /// The hub wants to be called earlier than [`Self::tick`] waits for.
+    earlier: Notify,
+    next_id: AtomicU64,
+}
+
+struct Desk {
+    hub: Hub,
+    /// Of the inputs that were handled since the desk was entered.
+    effects: Effects,
+    /// What [`Driver::tick`] waits for.
+    armed: Option<Instant>,
+}
+
+/// The hub cannot go on; why, the carrier has been told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopped;
+
+impl Driver {
+    pub(crate) fn new(hub: Hub, clock: Clock, carrier: Arc<Carrier>) -> Self {
+        let desk = Desk { hub, effects: Effects::new(), armed: None };
+        Self { desk: Mutex::new(desk), carrier, clock, earlier: Notify::new(), next_id: AtomicU64::new(1) }
+    }
+
+    /// Takes hold of the hub. Never across an `await`.
+    pub(crate) fn enter(&self) -> Result<Entered<'_>, Stopped> {
+        match self.desk.lock() {
+            Ok(desk) if !self.carrier.has_failed() => {
+                Ok(Entered { driver: self, now: self.clock.now(), desk: Some(desk) })
+            }
+            Ok(_) => Err(Stopped),
+            Err(_) => {
+                self.carrier.fail("the hub has broken a rule of its own");
+                Err(Stopped)
+            }
+        }
+    }
+
+    /// Calls the hub when it wants to be called, for as long as it can go on.
+    pub(crate) async fn tick(&self) {
+        loop {
+            let Ok(due) = self.enter().map(|mut entered| entered.arm()) else { return };
+            tokio::select! {
+                () = self.clock.reaches(due) => {
+                    let Ok(()) = self.enter().map(|mut entered| entered.handle(Input::Tick)) else { return };
+                }
+                () = self.earlier.notified() => {}
+            }
+        }
+    }
+
+    pub(crate) fn connection_id(&self) -> ConnectionId {
+        ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn exchange_id(&self) -> ExchangeId {
+        ExchangeId(self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn carrier(&self) -> &Carrier {
+        &self.carrier
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+}
+
+/// Hold of the hub. Letting go has the effects carried out.
+pub(crate) struct Entered<'a> {
+    driver: &'a Driver,
+    now: Now,
+    /// There until it is dropped.
+    desk: Option<MutexGuard<'a, Desk>>,
+}
+
+impl Entered<'_> {
+    pub(crate) fn handle(&mut self, input: Input<'_>) {
+        if let Some(desk) = &mut self.desk {
+            let Desk { hub, effects, .. } = &mut **desk;
+            hub.handle(self.now, input, effects);
+        }
+    }
+
+    /// Says when the hub wants to be called; whoever asks is told if that becomes earlier.
+    fn arm(&mut self) -> Option<Instant> {
+        let desk = self.desk.as_mut()?;
+        desk.armed = desk.hub.poll_timeout().map(|(due, _)| due);
+        desk.armed
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let Some(mut desk) = self.desk.take() else { return };
+        if std::thread::panicking() {
+            // The lock is poisoned behind this; what the hub meant to do is not known to be right.
+            return;
+        }
+        if let Some((due, _)) = desk.hub.poll_timeout()
+            && desk.armed.is_none_or(|armed| due < armed)
+        {
+            desk.armed = Some(due);
+            self.driver.earlier.notify_one();
+        }
+        if !desk.effects.is_empty() {
+            // Hand over hand: the carrier is taken before the hub is let go, so that effects cannot overtake.
+            let mut queue = self.driver.carrier.queue();
+            queue.take_over(&mut desk.effects);
+            drop(desk);
+            queue.carry();
+        }
+    }
+}

@@ -1,0 +1,252 @@
+use core::convert::Infallible;
+use core::net::SocketAddr;
+use core::pin::Pin;
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Body as _, Frame, Incoming};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use iothub_hub::{ExchangeId, Input, Peer, RestRequest, Transport};
+use iothub_model::{Date, ErrorCode, Form, Problem};
+use iothub_proto::Timestamp;
+
+use crate::carrier::Answer;
+use crate::connection;
+use crate::driver::Driver;
+use crate::events::Stream;
+use crate::listener::Secured;
+use crate::shared::{Place, Shared};
+use crate::websocket::{self, ByteStream, Handshake};
+
+/// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket.
+pub(crate) async fn serve(stream: Secured, peer: SocketAddr, place: Place, shared: Arc<Shared>) {
+    let place = Arc::new(place);
+    let service = service_fn(|request| {
+        let (place, shared) = (Arc::clone(&place), Arc::clone(&shared));
+        async move { Ok::<_, Infallible>(answer(request, peer, place, shared).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(shared.limits.request).max_buf_size(HEAD_LEN_MAX);
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = core::pin::pin!(connection);
+    let end = tokio::select! {
+        end = connection.as_mut() => end,
+        () = shared.stopping() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(FINISHING, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = end {
+        let why = core::error::Error::source(&error).map(ToString::to_string);
+        tracing::info!(%peer, %error, why, "HTTP connection closed");
+    }
+}
+
+type Body = Either<Full<Bytes>, StreamBody<Lines>>;
+type Lines = Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
+
+async fn answer(
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    place: Arc<Place>,
+    shared: Arc<Shared>,
+) -> Response<Body> {
+    if websocket::is_at(request.uri().path()) {
+        return upgrade(request, peer, place, shared);
+    }
+    let (head, body) = request.into_parts();
+    match read(body, shared.limits.request).await {
+        Ok(body) => ask(&head, &body, &shared).await,
+        Err((code, message)) => {
+            tracing::warn!(%peer, path = head.uri.path(), message, "HTTP request refused");
+            let mut response = refusal(code, message, shared.driver.clock().now().timestamp);
+            // The rest of the body is not read, so nothing can follow it.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
+    }
+}
+
+async fn read(body: Incoming, limit: Duration) -> Result<Bytes, (ErrorCode, &'static str)> {
+    const TOO_LONG: (ErrorCode, &str) = (ErrorCode::MessageTooLarge, "the body is longer than 1 MiB");
+
+    if body.size_hint().lower() > BODY_LEN_MAX as u64 {
+        return Err(TOO_LONG);
+    }
+    match tokio::time::timeout(limit, Limited::new(body, BODY_LEN_MAX).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LONG),
+        Ok(Err(_)) => Err((ErrorCode::GenericBadRequest, "the body cannot be read")),
+        Err(_) => Err((ErrorCode::RequestTimedOut, "the body did not come in time")),
+    }
+}
+
+/// Has the hub answer, however long that takes it.
+async fn ask(head: &hyper::http::request::Parts, body: &[u8], shared: &Shared) -> Response<Body> {
+    let driver = &shared.driver;
+    let headers: Result<Vec<_>, _> = head
+        .headers
+        .iter()
+        .map(|(name, value)| Ok((name.as_str(), core::str::from_utf8(value.as_bytes())?)))
+        .collect::<Result<_, core::str::Utf8Error>>();
+    let Ok(headers) = headers else {
+        return refusal(
+            ErrorCode::GenericBadRequest,
+            "a header is not UTF-8",
+            driver.clock().now().timestamp,
+        );
+    };
+    driver.carrier().has_room().await;
+    let mut exchange = Exchange { id: driver.exchange_id(), driver, open: true };
+    let answer = driver.carrier().expect(exchange.id);
+    if let Ok(mut hub) = driver.enter() {
+        let request = RestRequest {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query(),
+            headers: &headers,
+            body,
+        };
+        hub.handle(Input::Rest { exchange: exchange.id, request });
+    } else {
+        driver.carrier().expect_no_longer(exchange.id);
+    }
+    let answer = answer.await;
+    exchange.open = false;
+    match answer {
+        Ok(Answer::Response(response)) => whole(response, driver),
+        Ok(Answer::Stream(events)) => stream(events),
+        Err(_) => refusal(
+            ErrorCode::ServerError,
+            "the hub cannot go on; see its log",
+            driver.clock().now().timestamp,
+        ),
+    }
+}
+
+/// A request that awaits its answer. The hub is told when nobody does any longer.
+struct Exchange<'a> {
+    id: ExchangeId,
+    driver: &'a Driver,
+    open: bool,
+}
+
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        self.driver.carrier().expect_no_longer(self.id);
+        if let Ok(mut hub) = self.driver.enter() {
+            hub.handle(Input::Abandoned { exchange: self.id });
+        }
+    }
+}
+
+fn whole(answer: iothub_hub::Response, driver: &Driver) -> Response<Body> {
+    let has_body = !answer.body.is_empty();
+    let mut response = Response::new(Either::Left(Full::from(answer.body)));
+    let Ok(status) = StatusCode::from_u16(answer.status) else {
+        tracing::error!(status = answer.status, "the hub answers with what is no status");
+        return refusal(ErrorCode::ServerError, "no status", driver.clock().now().timestamp);
+    };
+    *response.status_mut() = status;
+    for (name, value) in answer.headers {
+        match HeaderValue::try_from(value) {
+            Ok(value) => drop(response.headers_mut().append(HeaderName::from_static(name), value)),
+            Err(_) => tracing::error!(name, "the hub answers with a header that cannot be written"),
+        }
+    }
+    if has_body {
+        response.headers_mut().entry(header::CONTENT_TYPE).or_insert(JSON);
+    }
+    response
+}
+
+fn stream(events: Stream) -> Response<Body> {
+    let lines = stream::unfold(events, async |mut events| {
+        let lines = events.lines().await?;
+        Some((Ok(Frame::data(lines)), events))
+    });
+    let mut response = Response::new(Either::Right(StreamBody::new(Box::pin(lines) as Lines)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    response
+}
+
+/// What is refused before the hub hears of it looks as if the hub had refused it.
+fn refusal(code: ErrorCode, message: &str, now: Timestamp) -> Response<Body> {
+    let mut id = [0; 16];
+    // Without chance the id is of no use to whoever looks for it, and everything else still holds.
+    let _ = getrandom::fill(&mut id);
+    let problem = Problem {
+        code,
+        message: message.into(),
+        tracking_id: format!("{:032x}", u128::from_be_bytes(id)),
+        time: Date::from_millis(now.as_millis()),
+    };
+    let mut response = Response::new(Either::Left(Full::from(problem.body(Form::Registry))));
+    *response.status_mut() =
+        StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert("iothub-errorcode", HeaderValue::from_static(code.name()));
+    response
+}
+
+fn upgrade(
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    place: Arc<Place>,
+    shared: Arc<Shared>,
+) -> Response<Body> {
+    let handshake = match Handshake::check(&request) {
+        Ok(handshake) => handshake,
+        Err((status, why)) => {
+            tracing::warn!(%peer, %status, why, "WebSocket refused");
+            let mut response = Response::new(Either::Left(Full::from(why)));
+            *response.status_mut() = status;
+            return response;
+        }
+    };
+    tokio::spawn(async move {
+        let upgraded = tokio::select! {
+            upgraded = hyper::upgrade::on(request) => upgraded,
+            () = shared.stopping() => return,
+        };
+        match upgraded {
+            Ok(upgraded) => {
+                let stream = ByteStream::new(TokioIo::new(upgraded)).await;
+                let peer = Peer { address: peer, transport: Transport::MqttWebSocket };
+                let due = shared.driver.clock().now().instant.after(shared.limits.greeting);
+                connection::serve(stream, peer, due, &shared).await;
+            }
+            Err(error) => tracing::info!(%peer, %error, "WebSocket not opened"),
+        }
+        drop(place);
+    });
+    let mut response = Response::new(Either::Left(Full::default()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, handshake.protocol);
+    if let Ok(accept) = HeaderValue::try_from(handshake.accept) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    response
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+/// Longest body of a request. The longest that means something is a hundred devices at once.
+const BODY_LEN_MAX: usize = 1024 * 1024;
+/// Longest head of a request.
+const HEAD_LEN_MAX: usize = 64 * 1024;
+/// How long requests may go on when the hub stops.
+const FINISHING: Duration = Duration::from_secs(1);

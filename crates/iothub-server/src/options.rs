@@ -1,0 +1,102 @@
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+use std::path::PathBuf;
+
+/// How a hub is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The address to listen on.
+    pub bind: IpAddr,
+    /// The port for MQTT over TLS; 0 picks a free one.
+    pub mqtt_port: u16,
+    /// The port for HTTPS and MQTT over WebSocket; 0 picks a free one.
+    pub https_port: u16,
+    /// Names, besides `localhost`, by which clients know the hub. The first is the one in connection strings.
+    pub host_names: Vec<String>,
+    /// The folder in which everything is kept; without one it is forgotten when the hub stops.
+    pub data: Option<PathBuf>,
+    /// A device that is there from the beginning.
+    pub ready_device: Option<String>,
+    /// What a client can make the server spend.
+    pub limits: Limits,
+}
+
+impl Options {
+    /// The port that MQTT over TLS has by convention, which connection strings need not name.
+    pub const MQTT_PORT: u16 = 8883;
+    /// The port of HTTPS, which connection strings need not name.
+    pub const HTTPS_PORT: u16 = 443;
+
+    /// A hub in memory, on this machine only, on ports that are free: for tests and demonstrations.
+    pub fn free_ports() -> Self {
+        Self { mqtt_port: 0, https_port: 0, ..Self::default() }
+    }
+
+    /// Every name and address that the hub's certificate is for.
+    pub(crate) fn certificate_names(&self) -> Vec<String> {
+        let own = ["localhost", "127.0.0.1", "::1"].map(String::from);
+        let mut names: Vec<String> = Vec::new();
+        for name in self.host_names.iter().cloned().chain(own) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if !self.bind.is_unspecified() && !names.contains(&self.bind.to_string()) {
+            names.push(self.bind.to_string());
+        }
+        names
+    }
+
+    /// The name in connection strings.
+    pub(crate) fn host_name(&self) -> &str {
+        self.host_names.first().map_or("localhost", String::as_str)
+    }
+}
+
+impl Default for Options {
+    /// This machine only, the ports of convention, in memory.
+    fn default() -> Self {
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            mqtt_port: Self::MQTT_PORT,
+            https_port: Self::HTTPS_PORT,
+            host_names: Vec::new(),
+            data: None,
+            ready_device: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The most that clients can make the server spend. Who goes beyond is refused or closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time, both ports together.
+    pub connections: usize,
+    /// TLS handshakes at a time; more wait.
+    pub handshakes: usize,
+    /// From accepting a connection to the end of its TLS handshake, and for a device to its CONNECT.
+    pub greeting: Duration,
+    /// From one HTTP request to the end of the head of the next on the same connection, and for each body.
+    pub request: Duration,
+    /// How long a client may leave what is sent to it unread before it is closed.
+    pub unread: Duration,
+    /// Packets that wait for one device.
+    pub outbox_packets: usize,
+    /// Bytes of packets that wait for one device.
+    pub outbox_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            handshakes: 256,
+            greeting: Duration::from_secs(30),
+            request: Duration::from_secs(60),
+            unread: Duration::from_secs(30),
+            outbox_packets: 1024,
+            outbox_bytes: 4 * 1024 * 1024,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use iothub_codec::DeviceId;
+use iothub_hub::{Change, Config, Effect, Effects, Hub, Input, Seed};
+use rustls::ServerConfig;
+use time::OffsetDateTime;
+
+use crate::authority::{Authority, CA};
+use crate::clock::Clock;
+use crate::error::StartError;
+use crate::folder::Folder;
+use crate::journal::{Journal, JournalError};
+use crate::options::Options;
+use crate::ready::{Ready, Urls};
+use crate::runtime::{self, Runtime, Settled};
+use crate::tls;
+
+/// Everything that a hub needs to serve, but sockets and tasks.
+pub(crate) struct Prepared {
+    pub(crate) options: Options,
+    pub(crate) hub: Hub,
+    pub(crate) clock: Clock,
+    pub(crate) journal: Option<Journal<Change>>,
+    /// What the beginning has led to, recorded already.
+    pub(crate) effects: Effects,
+    pub(crate) mqtt_tls: Arc<ServerConfig>,
+    pub(crate) https_tls: Arc<ServerConfig>,
+    pub(crate) ca_pem: String,
+    pub(crate) ready: Ready,
+    pub(crate) places: Places,
+}
+
+/// The folders that are the hub's while it runs.
+pub(crate) struct Places {
+    settled: Settled,
+    data: Option<Data>,
+}
+
+struct Data {
+    folder: Folder,
+    _lock: File,
+}
+
+impl Prepared {
+    /// Reads and makes files: not for a thread that has others to serve.
+    pub(crate) fn new(options: Options, mqtt: SocketAddr, https: SocketAddr) -> Result<Self, StartError> {
+        check_ready_device(options.ready_device.as_deref())?;
+        let clock = Clock::start();
+        let places = Places::take(options.data.as_deref())?;
+        let authority = authority(&options, &places, clock)?;
+        let ca_file = places.put_ca(&authority)?;
+        let tls = |alpn: &[&[u8]]| tls::config(&authority, alpn).map_err(StartError::certificate);
+        let (mqtt_tls, https_tls) = (tls(&[])?, tls(&[b"http/1.1"])?);
+        let (hub, journal, effects) = bring_up(&options, &places, clock)?;
+        let ready = ready(&options, &hub, ca_file, mqtt, https, clock);
+        let ca_pem = authority.ca_pem().to_owned();
+        Ok(Self { options, hub, clock, journal, effects, mqtt_tls, https_tls, ca_pem, ready, places })
+    }
+}
+
+impl Places {
+    fn take(data: Option<&Path>) -> Result<Self, StartError> {
+        let data = data.map(Data::take).transpose()?;
+        let settled = Runtime::open()
+            .and_then(|runtime| runtime.settle())
+            .map_err(|source| StartError::Runtime { path: Runtime::path(), source })?;
+        Ok(Self { settled, data })
+    }
+
+    /// Where it is to be found that the hub runs.
+    pub(crate) fn folders(&self) -> Vec<Folder> {
+        let data = self.data.iter().map(|data| data.folder.clone());
+        data.chain([self.settled.folder().clone()]).collect()
+    }
+
+    fn put_ca(&self, authority: &Authority) -> Result<PathBuf, StartError> {
+        let Some(data) = &self.data else {
+            let folder = self.settled.folder();
+            folder
+                .write(CA, authority.ca_pem().as_bytes())
+                .map_err(|source| StartError::Runtime { path: folder.path().into(), source })?;
+            return Ok(folder.path().join(CA));
+        };
+        Ok(data.folder.path().join(CA))
+    }
+}
+
+impl Data {
+    fn take(path: &Path) -> Result<Self, StartError> {
+        let failed = |source| StartError::Data { path: path.into(), source };
+        let folder = Folder::open(path).map_err(failed)?;
+        let lock = runtime::lock(&folder)
+            .map_err(failed)?
+            .ok_or_else(|| StartError::DataInUse { path: path.into() })?;
+        Ok(Self { folder, _lock: lock })
+    }
+}
+
+fn check_ready_device(name: Option<&str>) -> Result<(), StartError> {
+    match name.map(|name| (name, DeviceId::new(name))) {
+        None | Some((_, Ok(_))) => Ok(()),
+        Some((name, Err(error))) => {
+            Err(StartError::ReadyDevice { name: name.into(), why: error.to_string() })
+        }
+    }
+}
+
+fn authority(options: &Options, places: &Places, clock: Clock) -> Result<Authority, StartError> {
+    let seconds = i64::try_from(clock.now().timestamp.as_secs()).unwrap_or(i64::MAX);
+    let today = OffsetDateTime::from_unix_timestamp(seconds).map_err(StartError::certificate)?;
+    let names = options.certificate_names();
+    match &places.data {
+        Some(data) => Authority::kept_in(&data.folder, &names, today).map_err(StartError::certificate),
+        None => Authority::in_memory(&names, today).map_err(StartError::certificate),
+    }
+}
+
+/// The hub as it was, and begun. What that changes is on disk when this returns.
+fn bring_up(
+    options: &Options,
+    places: &Places,
+    clock: Clock,
+) -> Result<(Hub, Option<Journal<Change>>, Effects), StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(StartError::Chance)?;
+    let mut config = Config::new(Seed(seed));
+    config.ready_device.clone_from(&options.ready_device);
+    let mut hub = Hub::new(config);
+    let mut journal = match &places.data {
+        Some(data) => Some(Journal::open(&data.folder, |change| hub.apply(change))?),
+        None => None,
+    };
+    let mut effects = Effects::new();
+    hub.handle(clock.now(), Input::Start, &mut effects);
+    if let Some(journal) = &mut journal {
+        record(journal, &effects)?;
+    }
+    Ok((hub, journal, effects))
+}
+
+/// Records the changes among some effects, in one commit. They are durable when this returns.
+pub(crate) fn record(journal: &mut Journal<Change>, effects: &[Effect]) -> Result<(), JournalError> {
+    let mut changes = effects.iter().filter_map(|effect| match effect {
+        Effect::Record(change) => Some(change),
+        Effect::Append(_)
+        | Effect::Send { .. }
+        | Effect::Respond { .. }
+        | Effect::Stream { .. }
+        | Effect::Close { .. }
+        | Effect::Log(_) => None,
+    });
+    match changes.next() {
+        Some(first) => journal.append(core::iter::once(first).chain(changes)),
+        None => Ok(()),
+    }
+}
+
+fn ready(
+    options: &Options,
+    hub: &Hub,
+    ca_file: PathBuf,
+    mqtt: SocketAddr,
+    https: SocketAddr,
+    clock: Clock,
+) -> Ready {
+    let host = options.host_name();
+    let (mqtt_port, https_port) = (mqtt.port(), https.port());
+    let service = with_port(host, https_port, Options::HTTPS_PORT);
+    let key = hub.policy_key(OWNER).unwrap_or_default();
+    let service_connection_string =
+        format!("HostName={service};SharedAccessKeyName={OWNER};SharedAccessKey={key}");
+    let device_connection_string = options.ready_device.as_deref().and_then(|device| {
+        let key = hub.device_key(device)?;
+        let host = with_port(host, mqtt_port, Options::MQTT_PORT);
+        Some(format!("HostName={host};DeviceId={device};SharedAccessKey={key}"))
+    });
+    let ca = ca_file.display().to_string();
+    let environment = [
+        ("IOTHUB_CONNECTION_STRING", Some(&service_connection_string)),
+        ("IOTHUB_DEVICE_CONNECTION_STRING", device_connection_string.as_ref()),
+        ("IOTHUB_CA_FILE", Some(&ca)),
+        ("NODE_EXTRA_CA_CERTS", Some(&ca)),
+        ("SSL_CERT_FILE", Some(&ca)),
+        ("REQUESTS_CA_BUNDLE", Some(&ca)),
+    ];
+    let environment: BTreeMap<String, String> =
+        environment.into_iter().filter_map(|(name, value)| Some((name.into(), value?.clone()))).collect();
+    Ready {
+        host_name: host.into(),
+        mqtt_port,
+        https_port,
+        mqtt_address: reachable(mqtt),
+        https_address: reachable(https),
+        urls: Urls {
+            mqtt: format!("mqtts://{host}:{mqtt_port}"),
+            websocket: format!("wss://{host}:{https_port}/$iothub/websocket"),
+            https: format!("https://{host}:{https_port}"),
+        },
+        service_connection_string,
+        device_id: options.ready_device.clone(),
+        device_connection_string,
+        ca_file,
+        environment,
+        pid: std::process::id(),
+        started_ms: clock.now().timestamp.as_millis(),
+    }
+}
+
+fn with_port(host: &str, port: u16, usual: u16) -> String {
+    if port == usual { host.into() } else { format!("{host}:{port}") }
+}
+
+/// Where a client on this machine connects to if the hub listens there.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let loopback: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    let ip = if address.ip().is_unspecified() { loopback } else { address.ip() };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The policy that may do everything.
+const OWNER: &str = "iothubowner";

@@ -1,0 +1,8 @@
+//! The hub on real sockets, with real clients of every kind.
+
+#![allow(clippy::unwrap_used, reason = "these are all tests")]
+
+mod keeping;
+mod peers;
+mod refusing;
+mod serving;

@@ -1,0 +1,230 @@
+//! The other ends of a hub's sockets: devices and back ends, as little as will do.
+
+use core::net::SocketAddr;
+use std::io;
+use std::sync::Arc;
+
+use iothub_codec::{
+    Connect, ConnectionString, DeviceId, Identity, PropertySection, Publish, Qos, SharedKey, TokenRequest,
+    Version,
+};
+use iothub_hub::PacketBuf;
+use iothub_mqtt::Client;
+use iothub_proto::{AckToken, Instant, Limits, Opening, Packet, Session};
+use iothub_server::{Options, Running, Server};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+pub(crate) const DEVICE: &str = "dev1";
+
+/// A hub in memory with a device.
+pub(crate) async fn hub() -> Running {
+    start(options()).await
+}
+
+pub(crate) fn options() -> Options {
+    Options { ready_device: Some(DEVICE.into()), ..Options::free_ports() }
+}
+
+pub(crate) async fn start(options: Options) -> Running {
+    Server::start(options).await.unwrap()
+}
+
+pub(crate) type Tls = TlsStream<TcpStream>;
+
+/// A TLS connection that trusts the hub's authority and nobody else.
+pub(crate) async fn secure(hub: &Running, address: SocketAddr) -> Tls {
+    secure_by(hub, address, rustls::ALL_VERSIONS).await.unwrap()
+}
+
+/// A TLS connection to a hub by another of its names.
+pub(crate) async fn secure_as(hub: &Running, address: SocketAddr, name: &'static str) -> io::Result<Tls> {
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::try_from(name).unwrap();
+    TlsConnector::from(trust(hub.ca_pem(), rustls::ALL_VERSIONS)).connect(name, stream).await
+}
+
+pub(crate) async fn secure_by(
+    hub: &Running,
+    address: SocketAddr,
+    versions: &[&'static SupportedProtocolVersion],
+) -> io::Result<Tls> {
+    let socket = TcpSocket::new_v4()?;
+    // What the kernel takes without anybody reading it shall be little.
+    socket.set_recv_buffer_size(4096)?;
+    let stream = socket.connect(address).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(trust(hub.ca_pem(), versions)).connect(name, stream).await
+}
+
+fn trust(ca_pem: &str, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+/// A token of the hub's owner.
+pub(crate) fn owner_token(hub: &Running) -> String {
+    token(hub.service_connection_string())
+}
+
+/// A token as whom a connection string speaks for.
+pub(crate) fn token(connection_string: &str) -> String {
+    let string = ConnectionString::parse(connection_string).unwrap();
+    let key = SharedKey::from_base64(string.key().unwrap()).unwrap();
+    let identity = string.device().map(|device| Identity::device(DeviceId::new(device.as_str()).unwrap()));
+    let request =
+        TokenRequest { host: "localhost", identity, expiry_s: 4_102_444_800, policy: string.key_name() };
+    request.sign(&key, &mut [0; 512]).unwrap().to_owned()
+}
+
+/// A device's end of MQTT over any stream.
+pub(crate) struct Device<S> {
+    pub(crate) stream: S,
+    pub(crate) mqtt: Client,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Device<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, mqtt: Client::new(Limits::CLASSIC) }
+    }
+
+    /// Connects as [`DEVICE`], and gives the answer.
+    pub(crate) async fn connect(&mut self, hub: &Running) -> io::Result<PacketBuf> {
+        let password = token(hub.device_connection_string().unwrap());
+        self.connect_with(&password, 60).await
+    }
+
+    pub(crate) async fn connect_with(&mut self, password: &str, keep_alive_s: u16) -> io::Result<PacketBuf> {
+        let connect = Connect {
+            version: Version::V311,
+            client_id: DEVICE,
+            username: Some("localhost/dev1/?api-version=2021-04-12"),
+            password: Some(password.as_bytes()),
+            properties: PropertySection::EMPTY,
+        };
+        let opening = Opening { connect, session: Session::Fresh, keep_alive_s, will: None };
+        self.send(&Packet::Connect(opening)).await?;
+        self.next().await
+    }
+
+    pub(crate) async fn send(&mut self, packet: &Packet<'_>) -> io::Result<()> {
+        self.mqtt.send(Instant::default(), packet).unwrap();
+        while let Some(bytes) = self.mqtt.poll_bytes() {
+            let len = self.stream.write(bytes).await?;
+            self.mqtt.consume(len);
+        }
+        self.stream.flush().await
+    }
+
+    /// The next packet of the hub; the end of the connection is an error.
+    pub(crate) async fn next(&mut self) -> io::Result<PacketBuf> {
+        loop {
+            if let Some(packet) = self.mqtt.poll_packet().unwrap() {
+                return Ok(PacketBuf::new(&packet).unwrap());
+            }
+            let len = self.stream.read(self.mqtt.read_buffer()).await?;
+            if len == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.mqtt.handle_read(Instant::default(), len);
+        }
+    }
+
+    /// Sends telemetry at QoS 1 and waits for its acknowledgement.
+    pub(crate) async fn tell(&mut self, id: u16, payload: &[u8]) -> io::Result<()> {
+        let ack = AckToken::new(id).unwrap();
+        let publish = Publish { payload, qos: Qos::AtLeastOnce, ..telemetry() };
+        self.send(&Packet::Publish { ack: Some(ack), publish }).await?;
+        assert_eq!(self.next().await?, PacketBuf::Ack(ack));
+        Ok(())
+    }
+}
+
+pub(crate) fn telemetry() -> Publish<'static> {
+    Publish {
+        topic: "devices/dev1/messages/events/",
+        properties: PropertySection::EMPTY,
+        payload: b"21.5",
+        qos: Qos::AtMostOnce,
+        retain: false,
+        duplicate: false,
+    }
+}
+
+/// Reads until the hub closes the connection.
+pub(crate) async fn closed(stream: &mut (impl AsyncRead + Unpin)) {
+    let mut rest = Vec::new();
+    // How it closes is a matter of what was under way.
+    let _ = stream.read_to_end(&mut rest).await;
+}
+
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// One HTTP request with the owner's token.
+pub(crate) async fn ask(hub: &Running, method: &str, path: &str, body: &str) -> Reply {
+    let headers = format!("authorization: {}\r\n", owner_token(hub));
+    ask_with(hub, method, path, &headers, body).await
+}
+
+pub(crate) async fn ask_with(hub: &Running, method: &str, path: &str, headers: &str, body: &str) -> Reply {
+    let len = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {len}\r\nconnection: close\r\n\r\n{body}"
+    );
+    exchange(hub, request.as_bytes()).await
+}
+
+/// Writes bytes to the HTTPS port and reads all that comes back.
+pub(crate) async fn exchange(hub: &Running, request: &[u8]) -> Reply {
+    let (mut reader, mut writer) = tokio::io::split(secure(hub, hub.https_address()).await);
+    let mut reply = Vec::new();
+    // The hub may answer and close before it has read everything.
+    let (_, _) = tokio::join!(writer.write_all(request), reader.read_to_end(&mut reply));
+    let reply = String::from_utf8(reply).unwrap();
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP: {reply:?}"));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+    Reply { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+}
+
+/// A folder for one test.
+pub(crate) struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("iothub-server-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,227 @@
+//! What a hub does not put up with, and that it goes on serving the others.
+
+use core::time::Duration;
+
+use crate::peers::*;
+use futures_util::{SinkExt, StreamExt};
+use iothub_codec::{Filters, Publish, Qos};
+use iothub_hub::PacketBuf;
+use iothub_proto::{AckToken, Packet};
+use iothub_server::{Limits, Options, Running, Server, StartError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+
+/// A device that was there before goes on as if nothing had happened.
+async fn bystander(hub: &Running) -> Device<Tls> {
+    let mut device = Device::new(secure(hub, hub.mqtt_address()).await);
+    device.connect(hub).await.unwrap();
+    device
+}
+
+#[tokio::test]
+async fn what_is_not_tls_is_closed() {
+    let hub = hub().await;
+    let rows: [&[u8]; 3] = [
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04dev1",
+        &[0; 64],
+    ];
+    for address in [hub.mqtt_address(), hub.https_address()] {
+        for bytes in rows {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(bytes).await.unwrap();
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer).await;
+            // A TLS alert at the most, and nothing that was asked for.
+            assert!(answer.is_empty() || answer[0] == 0x15, "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn malformed_mqtt_closes_that_connection_only() {
+    let hub = hub().await;
+    let mut other = bystander(&hub).await;
+    let rows: &[(&str, &[u8])] = &[
+        ("a reserved packet type", b"\xf0\x00"),
+        ("an endless remaining length", b"\x10\xff\xff\xff\xff\xff"),
+        ("a packet that is too long", b"\x10\xff\xff\xff\x7f"),
+        ("something else first", b"\xc0\x00"),
+        ("an HTTP request", b"GET / HTTP/1.1\r\n\r\n"),
+        ("random bytes", &[0xa5; 300]),
+    ];
+    for (what, bytes) in rows {
+        let mut stream = secure(&hub, hub.mqtt_address()).await;
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert_eq!(answer, b"", "{what}");
+    }
+    other.tell(1, b"21.5").await.unwrap();
+}
+
+#[tokio::test]
+async fn another_version_of_mqtt_is_told_so() {
+    let hub = hub().await;
+    let rows: &[(&str, &[u8])] = &[
+        ("MQTT 5", b"\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x04dev1"),
+        ("MQTT 3.1", b"\x10\x12\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x04dev1"),
+    ];
+    for (what, bytes) in rows {
+        let mut stream = secure(&hub, hub.mqtt_address()).await;
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, [0x20, 2, 0, 1], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_refused_as_documented() {
+    let hub = hub().await;
+    let token = owner_token(&hub);
+    let head = format!(
+        "PUT /devices/dev2?api-version=2021-04-12 HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n"
+    );
+    let body = "x".repeat(1024 * 1024 + 1);
+    let announced = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    let in_chunks =
+        format!("{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for (what, request) in [("announced", announced), ("in chunks", in_chunks)] {
+        let reply = exchange(&hub, request.as_bytes()).await;
+        assert_eq!(reply.status, 413, "{what}: {reply:?}");
+        assert!(reply.head.contains("\r\niothub-errorcode: messagetoolarge"), "{what}: {reply:?}");
+        let message = reply.json()["Message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with("ErrorCode:MessageTooLarge;"), "{what}: {message}");
+    }
+    assert_eq!(ask(&hub, "GET", "/devices/dev1?api-version=2021-04-12", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_websocket_with_anything_but_short_binary_messages_is_closed() {
+    let hub = hub().await;
+    let rows = [
+        ("text", Message::text("CONNECT")),
+        ("too long", Message::binary(vec![0x10; 600 * 1024])),
+        ("no MQTT", Message::binary(b"hello".to_vec())),
+    ];
+    for (what, message) in rows {
+        let mut request = "wss://localhost/$iothub/websocket".into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mqtt"));
+        let stream = secure(&hub, hub.https_address()).await;
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        let (mut writer, mut reader) = socket.split();
+        let read = async {
+            while let Some(Ok(message)) = reader.next().await {
+                assert!(!message.is_binary(), "{what}: {message:?}");
+            }
+        };
+        let (_, ()) = tokio::join!(writer.send(message), read);
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_for_something_else_is_refused() {
+    let hub = hub().await;
+    let rows = [
+        ("", 426),
+        (
+            "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+          sec-websocket-protocol: AMQPWSB10\r\n",
+            426,
+        ),
+    ];
+    for (headers, status) in rows {
+        let reply = ask_with(&hub, "GET", "/$iothub/websocket", headers, "").await;
+        assert_eq!(reply.status, status, "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_does_not_read_is_closed() {
+    let limits = Limits { unread: Duration::from_millis(200), ..Limits::default() };
+    let hub = start(Options { limits, ..options() }).await;
+    let filler = "x".repeat(4000);
+    let desired: serde_json::Map<_, _> = (0..7).map(|i| (format!("p{i}"), filler.as_str().into())).collect();
+    let patch = serde_json::json!({"properties": {"desired": desired}}).to_string();
+    let reply = ask(&hub, "PATCH", "/twins/dev1?api-version=2021-04-12", &patch).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+
+    let mut device = bystander(&hub).await;
+    let filter = b"\0\x12$iothub/twin/res/#\0";
+    let filters = Filters::from_subscribe(filter).unwrap();
+    device.send(&Packet::Subscribe { token: AckToken::FIRST, filters }).await.unwrap();
+    assert!(matches!(device.next().await.unwrap(), PacketBuf::SubAck(..)));
+    let publish = Publish { topic: "$iothub/twin/GET/?$rid=1", payload: b"", ..telemetry() };
+    // Asks for the twin again and again, and never reads an answer: until writing fails.
+    while device.send(&Packet::Publish { ack: None, publish }).await.is_ok() {}
+    bystander(&hub).await.tell(1, b"21.5").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_device_for_which_too_much_waits_is_closed() {
+    let limits = Limits { outbox_packets: 8, ..Limits::default() };
+    let hub = start(Options { limits, ..options() }).await;
+    let mut device = bystander(&hub).await;
+    let mut bytes = Vec::new();
+    for id in 1..=12 {
+        let publish = Publish { qos: Qos::AtLeastOnce, ..telemetry() };
+        let ack = AckToken::new(id);
+        device.mqtt.send(Default::default(), &Packet::Publish { ack, publish }).unwrap();
+        bytes.extend_from_slice(device.mqtt.poll_bytes().unwrap());
+        device.mqtt.consume(usize::MAX);
+    }
+    // Written at once they are read at once, and a dozen acknowledgements are to wait.
+    device.stream.write_all(&bytes).await.unwrap();
+    closed(&mut device.stream).await;
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_closed() {
+    let limits = Limits {
+        greeting: Duration::from_millis(100),
+        request: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let hub = start(Options { limits, ..options() }).await;
+    for address in [hub.mqtt_address(), hub.https_address()] {
+        closed(&mut TcpStream::connect(address).await.unwrap()).await;
+        closed(&mut secure(&hub, address).await).await;
+    }
+}
+
+#[tokio::test]
+async fn more_connections_than_may_be_are_refused() {
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let hub = start(Options { limits, ..options() }).await;
+    let first = secure(&hub, hub.mqtt_address()).await;
+    let _second = secure(&hub, hub.https_address()).await;
+    assert!(secure_by(&hub, hub.mqtt_address(), rustls::ALL_VERSIONS).await.is_err());
+    drop(first);
+    // The place is free as soon as the hub has noticed.
+    while secure_by(&hub, hub.mqtt_address(), rustls::ALL_VERSIONS).await.is_err() {}
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_with_its_option() {
+    let hub = hub().await;
+    let taken = hub.https_address().port();
+    let error = Server::start(Options { https_port: taken, ..options() }).await.unwrap_err();
+    assert!(matches!(error, StartError::Listen { .. }), "{error:?}");
+    let line = error.to_string();
+    assert!(
+        line.starts_with(&format!("cannot listen on 127.0.0.1:{taken}: port {taken} is taken")),
+        "{line}"
+    );
+    assert!(line.contains("--https-port"), "{line}");
+}
+
+#[tokio::test]
+async fn a_name_that_no_device_can_have_is_refused_at_the_start() {
+    let options = Options { ready_device: Some("a b".into()), ..Options::free_ports() };
+    let error = Server::start(options).await.unwrap_err();
+    assert!(matches!(error, StartError::ReadyDevice { .. }), "{error}");
+}

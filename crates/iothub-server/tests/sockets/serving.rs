@@ -1,0 +1,200 @@
+//! What a hub serves, over real sockets.
+
+use crate::peers::*;
+use futures_util::{SinkExt, StreamExt};
+use iothub_codec::Filters;
+use iothub_hub::PacketBuf;
+use iothub_proto::{AckToken, Instant, Packet, Session};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+
+#[tokio::test]
+async fn tls_1_2_and_1_3_are_served_on_both_ports() {
+    let hub = hub().await;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        for address in [hub.mqtt_address(), hub.https_address()] {
+            let stream = secure_by(&hub, address, &[version]).await.unwrap();
+            assert_eq!(stream.get_ref().1.protocol_version(), Some(version.version));
+        }
+    }
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_connects_and_its_telemetry_is_acknowledged() {
+    let hub = hub().await;
+    let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
+    assert!(matches!(device.connect(&hub).await.unwrap(), PacketBuf::Connected(Session::Fresh, _)));
+    device.tell(1, b"{\"temperature\":21.5}").await.unwrap();
+    hub.stop().await;
+    assert!(device.next().await.is_err(), "a hub that stops closes its connections");
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_with_code_5() {
+    let hub = hub().await;
+    let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
+    let wrong =
+        "HostName=localhost;DeviceId=dev1;SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let answer = device.connect_with(&token(wrong), 60).await.unwrap();
+    assert_eq!(answer, PacketBuf::Refused(iothub_proto::RefusalReason::NotAuthorized));
+    assert!(device.next().await.is_err());
+}
+
+#[tokio::test]
+async fn a_websocket_carries_mqtt_cut_anywhere() {
+    let hub = hub().await;
+    let rows = [("/$iothub/websocket", "mqtt"), ("/$IotHub/WebSocket?iothub-no-client-cert=true", "MQTT")];
+    for (path, protocol) in rows {
+        let mut request = format!("wss://localhost{path}").into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
+        let stream = secure(&hub, hub.https_address()).await;
+        let (mut socket, response) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
+
+        // Every byte that the device writes goes into a message of its own.
+        let (device_end, mut wire) = tokio::io::duplex(1024);
+        let carry = async {
+            let mut byte = [0];
+            loop {
+                tokio::select! {
+                    read = tokio::io::AsyncReadExt::read(&mut wire, &mut byte) => {
+                        if read.unwrap() == 0 {
+                            return;
+                        }
+                        socket.send(Message::Binary(byte.to_vec().into())).await.unwrap();
+                    }
+                    message = socket.next() => {
+                        let message = message.unwrap().unwrap();
+                        assert!(message.is_binary(), "{message:?}");
+                        wire.write_all(&message.into_data()).await.unwrap();
+                    }
+                }
+            }
+        };
+        let talk = async {
+            let mut device = Device::new(device_end);
+            assert!(matches!(device.connect(&hub).await.unwrap(), PacketBuf::Connected(..)));
+            device.tell(1, b"21.5").await.unwrap();
+        };
+        tokio::join!(carry, talk);
+    }
+}
+
+#[tokio::test]
+async fn a_second_connection_of_a_device_closes_the_first() {
+    let hub = hub().await;
+    let mut first = Device::new(secure(&hub, hub.mqtt_address()).await);
+    first.connect(&hub).await.unwrap();
+    let mut second = Device::new(secure(&hub, hub.mqtt_address()).await);
+    second.connect(&hub).await.unwrap();
+    assert!(first.next().await.is_err());
+    second.tell(1, b"still here").await.unwrap();
+}
+
+#[tokio::test]
+async fn the_service_api_wants_a_token_and_answers_json() {
+    let hub = hub().await;
+    let path = "/devices/dev1?api-version=2021-04-12";
+    let refused = ask_with(&hub, "GET", path, "", "").await;
+    assert_eq!(refused.status, 401, "{refused:?}");
+    let reply = ask(&hub, "GET", path, "").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert!(reply.head.contains("\r\ncontent-type: application/json; charset=utf-8\r\n"), "{reply:?}");
+    assert!(reply.head.contains("\r\ndate: "), "{reply:?}");
+    assert_eq!(reply.json()["deviceId"], "dev1");
+}
+
+#[tokio::test]
+async fn a_method_travels_from_the_service_api_to_the_device_and_back() {
+    let hub = hub().await;
+    let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
+    device.connect(&hub).await.unwrap();
+    let filters = Filters::from_subscribe(b"\0\x16$iothub/methods/POST/#\0").unwrap();
+    device.send(&Packet::Subscribe { token: AckToken::FIRST, filters }).await.unwrap();
+    assert!(matches!(device.next().await.unwrap(), PacketBuf::SubAck(..)));
+    let body = r#"{"methodName":"reboot","payload":{"delay":5}}"#;
+    let answer = async {
+        let call = device.next().await.unwrap();
+        let Packet::Publish { publish: call, .. } = call.as_packet() else { panic!("{call:?}") };
+        assert_eq!(call.payload, br#"{"delay":5}"#);
+        let request = call.topic.strip_prefix("$iothub/methods/POST/reboot/?$rid=").unwrap();
+        let topic = format!("$iothub/methods/res/200/?$rid={request}");
+        let publish = iothub_codec::Publish { topic: &topic, payload: b"{\"ok\":true}", ..telemetry() };
+        device.send(&Packet::Publish { ack: None, publish }).await.unwrap();
+    };
+    let (reply, ()) =
+        tokio::join!(ask(&hub, "POST", "/twins/dev1/methods?api-version=2021-04-12", body), answer);
+    assert_eq!(
+        (reply.status, reply.json()),
+        (200, serde_json::json!({"status": 200, "payload": {"ok": true}}))
+    );
+}
+
+#[tokio::test]
+async fn events_are_read_as_they_come_and_end_with_the_hub() {
+    let hub = hub().await;
+    let mut stream = secure(&hub, hub.https_address()).await;
+    let request = format!(
+        "GET /$local/events HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\n\r\n",
+        owner_token(&hub)
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    assert_eq!(lines.next_line().await.unwrap().unwrap(), "HTTP/1.1 200 OK");
+    while !lines.next_line().await.unwrap().unwrap().is_empty() {}
+
+    let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
+    device.connect(&hub).await.unwrap();
+    device.tell(1, b"{\"temperature\":21.5}").await.unwrap();
+    let event = loop {
+        let line = lines.next_line().await.unwrap().unwrap();
+        if line.contains("\"kind\":\"telemetry\"") {
+            break serde_json::from_str::<serde_json::Value>(&line).unwrap();
+        }
+    };
+    assert_eq!(event["deviceId"], "dev1");
+    assert_eq!(event["body"]["temperature"], 21.5);
+    hub.stop().await;
+    while lines.next_line().await.unwrap().is_some() {}
+}
+
+#[tokio::test]
+async fn a_device_that_falls_silent_is_closed() {
+    let hub = hub().await;
+    let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
+    let password = token(hub.device_connection_string().unwrap());
+    device.connect_with(&password, 1).await.unwrap();
+    assert!(device.next().await.is_err());
+}
+
+#[tokio::test]
+async fn many_hubs_run_at_once() {
+    let mut hubs = Vec::new();
+    for _ in 0..8 {
+        hubs.push(hub().await);
+    }
+    for hub in &hubs {
+        let mut device = Device::new(secure(hub, hub.mqtt_address()).await);
+        assert!(matches!(device.connect(hub).await.unwrap(), PacketBuf::Connected(..)));
+    }
+    for hub in hubs {
+        hub.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn pings_are_answered() {
+    let hub = hub().await;
+    let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
+    device.connect(&hub).await.unwrap();
+    device.mqtt.handle_timeout(Instant::from_millis(60_000)).unwrap();
+    let ping = device.mqtt.poll_bytes().unwrap().to_vec();
+    assert_eq!(ping, [0xc0, 0]);
+    device.stream.write_all(&ping).await.unwrap();
+    let mut pong = [0; 2];
+    tokio::io::AsyncReadExt::read_exact(&mut device.stream, &mut pong).await.unwrap();
+    assert_eq!(pong, [0xd0, 0]);
+}
