@@ -41,8 +41,8 @@ impl Backoff {
     /// The wait before the attempt after `failures` failed ones.
     pub fn delay(self, failures: u32, seed: &mut Seed) -> Duration {
         let bound = self.bound(failures);
-        let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX - 1);
-        Duration::from_millis(seed.next() % (bound_ms + 1))
+        let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(seed.next() % bound_ms.saturating_add(1))
     }
 
     /// The longest that [`Self::delay`] gives after `failures` failed attempts.
