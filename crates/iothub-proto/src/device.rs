@@ -23,9 +23,12 @@ pub struct DeviceSession<'d, const REQUESTS: usize = 8> {
     limits: Limits,
     wanted: Channels,
     confirmed: Channels,
-    subscribing: Option<(AckToken, Channels)>,
+    subscribing: Option<Subscribing>,
     unacknowledged: Window<{ WINDOW as usize }>,
+    /// What the session acknowledges by itself.
     owed: Window<{ OWED as usize }>,
+    /// What came over this connection and awaits [`Self::complete`].
+    uncompleted: Window<{ UNCOMPLETED as usize }>,
     requests: Requests<Asked, REQUESTS>,
     renew_at: Option<Instant>,
 }
@@ -34,19 +37,27 @@ pub struct DeviceSession<'d, const REQUESTS: usize = 8> {
 const WINDOW: u16 = 16;
 /// Most QoS 1 messages of the hub that await their PUBACK from this session.
 const OWED: u16 = 16;
-/// The token of SUBSCRIBE, of which there is one at a time: out of the way of those that count up from 1.
-const SUBSCRIBE: AckToken = AckToken::new(u16::MAX).expect("not zero");
+/// Most commands and input messages that await the application: the queue of a device holds 50.
+const UNCOMPLETED: u16 = 64;
+/// The token of SUBSCRIBE, of which there is one at a time. No message ever has it.
+const SUBSCRIBE: AckToken = Window::<0>::RESERVED;
 /// Credentials are renewed when this share of their lifetime is over, in percent.
 const RENEW_AFTER_PERCENT: u64 = 85;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Offline,
-    /// The connection went away under requests that have not been told yet.
-    Broken,
     Connecting,
     Subscribing,
     Ready,
+}
+
+/// What the SUBSCRIBE that awaits its answer asks for.
+#[derive(Clone, Copy, Debug)]
+struct Subscribing {
+    channels: Channels,
+    /// How many outcomes the answer has.
+    filters: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +171,7 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
             subscribing: None,
             unacknowledged: Window::new(),
             owed: Window::new(),
+            uncompleted: Window::new(),
             requests: Requests::new(),
             renew_at: None,
         }
@@ -167,7 +179,8 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
 
     /// Begins a connection: the packet to send first.
     ///
-    /// The hub's answer comes as [`DeviceEvent::Ready`] or [`DeviceEvent::ConnectRefused`].
+    /// The hub's answer comes as [`DeviceEvent::Ready`] or [`DeviceEvent::ConnectRefused`]. A connection that
+    /// was there before is over, as after [`Self::handle_disconnect`].
     ///
     /// # Errors
     ///
@@ -179,7 +192,11 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
         out: &'b mut [u8],
     ) -> Result<Packet<'b>, SendError> {
         let connect = self.codec.encode_connect(&hello.introduction, hello.proof, out)?;
-        self.begin_connection();
+        self.end_connection();
+        self.state = State::Connecting;
+        if hello.session == Session::Fresh {
+            self.confirmed = Channels::NONE;
+        }
         self.renew_at = hello.valid_until.map(|end| {
             let left_ms = u64::try_from(end.since(now.timestamp).as_millis()).unwrap_or(u64::MAX);
             now.instant.after(Duration::from_millis(left_ms / 100 * RENEW_AFTER_PERCENT))
@@ -222,19 +239,9 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
                 self.state = State::Offline;
                 Some(DeviceEvent::ConnectRefused { reason: refusal.reason })
             }
-            (State::Subscribing, Packet::SubAck { token, granted }) => {
-                let Some((_, channels)) = self.subscribing.take_if(|(open, _)| open == token) else {
-                    return Err(self.out_of_place(packet));
-                };
-                if granted.as_slice().contains(&None) {
-                    self.wanted = self.wanted.difference(channels);
-                    // The refusal is the event; that everything else is ready goes with it.
-                    self.settle_subscriptions();
-                    Some(DeviceEvent::SubscribeRefused { channels })
-                } else {
-                    self.confirmed = self.confirmed.union(channels);
-                    self.settle_subscriptions()
-                }
+            (State::Subscribing, Packet::SubAck { token: SUBSCRIBE, granted }) => {
+                let asked = self.subscribing.take().ok_or(self.out_of_place(packet))?;
+                self.subscribed(asked, granted.as_slice())?
             }
             (State::Subscribing | State::Ready, Packet::Publish { ack, publish }) => {
                 self.receive(*ack, publish)?
@@ -252,16 +259,13 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
 
     /// Notices what time has done. Call it at the time of [`Self::poll_timeout`], until it gives `None`.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<DeviceEvent<'static>> {
-        if self.state == State::Broken {
-            if let Some((ticket, _)) = self.requests.lose() {
-                return Some(DeviceEvent::Lost { ticket });
-            }
-            self.state = State::Offline;
+        if let Some((ticket, _)) = self.requests.take_lost() {
+            return Some(DeviceEvent::Lost { ticket });
         }
         if let Some((ticket, _)) = self.requests.expire(now) {
             return Some(DeviceEvent::TimedOut { ticket });
         }
-        if self.state == State::Ready && self.renew_at.take_if(|at| *at <= now).is_some() {
+        if self.is_connected() && self.renew_at.take_if(|at| *at <= now).is_some() {
             return Some(DeviceEvent::RenewSoon);
         }
         None
@@ -269,9 +273,7 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
 
     /// The connection is gone. Open requests end as [`DeviceEvent::Lost`] from [`Self::handle_timeout`].
     pub fn handle_disconnect(&mut self) {
-        self.begin_connection();
-        self.state = State::Broken;
-        self.renew_at = None;
+        self.end_connection();
     }
 
     /// The next packet that the session owes the hub: a subscription or an acknowledgement.
@@ -280,7 +282,7 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
     ///
     /// [`SendError::Encode`] when `out` is too small; nothing is lost, call again with more.
     pub fn poll_transmit<'b>(&mut self, out: &'b mut [u8]) -> Result<Option<Packet<'b>>, SendError> {
-        if !matches!(self.state, State::Subscribing | State::Ready) {
+        if !self.is_connected() {
             return Ok(None);
         }
         if let Some(token) = self.owed.first() {
@@ -292,18 +294,17 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
             return Ok(None);
         }
         let filters = self.codec.filters(missing, out)?;
-        self.subscribing = Some((SUBSCRIBE, missing));
+        self.subscribing = Some(Subscribing { channels: missing, filters: filters.iter().count() });
         Ok(Some(Packet::Subscribe { token: SUBSCRIBE, filters }))
     }
 
     /// When to call [`Self::handle_timeout`], and why.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        if self.state == State::Broken {
+        if self.requests.any_lost() {
             return Some((Instant::default(), "requests were lost with the connection"));
         }
         let answer = self.requests.deadline().map(|at| (at, "an answer is due"));
-        let renewal =
-            self.renew_at.filter(|_| self.state == State::Ready).map(|at| (at, "credentials expire soon"));
+        let renewal = self.renew_at.filter(|_| self.is_connected()).map(|at| (at, "credentials expire soon"));
         [answer, renewal].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -399,9 +400,15 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
     ///
     /// # Errors
     ///
-    /// [`SendError::NotReady`] while there is no connection: the hub delivers the message again.
+    /// [`SendError::NotReady`] while there is no connection, and [`SendError::NotAwaited`] for a token that
+    /// this connection did not bring, or that was completed before. A message that is still to be completed
+    /// is delivered again by the hub.
     pub fn complete(&mut self, token: AckToken) -> Result<Packet<'static>, SendError> {
         self.must_be_connected()?;
+        // A hub that is told of what it did not send closes the connection.
+        if !self.uncompleted.close(token) {
+            return Err(SendError::NotAwaited);
+        }
         Ok(Packet::Ack { token, ack: Ack::SUCCESS })
     }
 
@@ -410,10 +417,33 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
         self.state == State::Ready
     }
 
-    fn begin_connection(&mut self) {
-        self.state = State::Connecting;
+    fn end_connection(&mut self) {
+        self.state = State::Offline;
         self.subscribing = None;
         self.owed = Window::new();
+        self.uncompleted = Window::new();
+        self.requests.lose_all();
+        self.renew_at = None;
+    }
+
+    fn subscribed(
+        &mut self,
+        asked: Subscribing,
+        outcomes: &[Option<Qos>],
+    ) -> Result<Option<DeviceEvent<'static>>, PeerError> {
+        let Subscribing { channels, filters } = asked;
+        if outcomes.len() != filters {
+            return Err(PeerError::WrongCount { outcomes: outcomes.len(), filters });
+        }
+        Ok(if outcomes.contains(&None) {
+            self.wanted = self.wanted.difference(channels);
+            // The refusal is the event; that everything else is ready goes with it.
+            self.settle_subscriptions();
+            Some(DeviceEvent::SubscribeRefused { channels })
+        } else {
+            self.confirmed = self.confirmed.union(channels);
+            self.settle_subscriptions()
+        })
     }
 
     fn receive<'a>(
@@ -421,22 +451,26 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
         ack: Option<AckToken>,
         publish: &Publish<'a>,
     ) -> Result<Option<DeviceEvent<'a>>, PeerError> {
-        let event = match self.codec.decode_to_device(publish)? {
+        let message = self.codec.decode_to_device(publish)?;
+        if let Some(token) = ack {
             // The application says when these two are dealt with; all else is when it is read.
-            ToDevice::Command(command) => return Ok(Some(DeviceEvent::Command { command, ack })),
-            ToDevice::Input(input) => return Ok(Some(DeviceEvent::Input { input, ack })),
+            let (room, limit) = match message {
+                ToDevice::Command(_) | ToDevice::Input(_) => (self.uncompleted.admit(token), UNCOMPLETED),
+                ToDevice::Method(_) | ToDevice::DesiredChanged(_) | ToDevice::Reply(_) => {
+                    (self.owed.admit(token), OWED)
+                }
+            };
+            if !room {
+                return Err(PeerError::WindowOverrun { limit });
+            }
+        }
+        Ok(match message {
+            ToDevice::Command(command) => Some(DeviceEvent::Command { command, ack }),
+            ToDevice::Input(input) => Some(DeviceEvent::Input { input, ack }),
             ToDevice::Method(call) => Some(DeviceEvent::Method(call)),
             ToDevice::DesiredChanged(change) => Some(DeviceEvent::DesiredChanged(change)),
             ToDevice::Reply(reply) => self.answered(&reply),
-        };
-        if let Some(token) = ack {
-            // A repeated message may find its acknowledgement already owed; one is enough.
-            let limit = usize::from(OWED);
-            if self.owed.reopen(token, limit).is_none() && self.owed.len() >= limit {
-                return Err(PeerError::WindowOverrun { limit: OWED });
-            }
-        }
-        Ok(event)
+        })
     }
 
     fn answered<'a>(&mut self, reply: &Reply<'a>) -> Option<DeviceEvent<'a>> {
@@ -488,15 +522,19 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
     }
 
     fn must_be_connected(&self) -> Result<(), SendError> {
+        if self.is_connected() { Ok(()) } else { Err(SendError::NotReady) }
+    }
+
+    fn is_connected(&self) -> bool {
         match self.state {
-            State::Subscribing | State::Ready => Ok(()),
-            State::Offline | State::Broken | State::Connecting => Err(SendError::NotReady),
+            State::Subscribing | State::Ready => true,
+            State::Offline | State::Connecting => false,
         }
     }
 
     fn out_of_place(&self, packet: &Packet<'_>) -> PeerError {
         let state = match self.state {
-            State::Offline | State::Broken => StateKind::Offline,
+            State::Offline => StateKind::Offline,
             State::Connecting => StateKind::Connecting,
             State::Subscribing => StateKind::Subscribing,
             State::Ready => StateKind::Ready,

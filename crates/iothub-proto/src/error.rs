@@ -24,6 +24,9 @@ pub enum SendError {
     /// The device did not subscribe to this.
     #[error("not subscribed by the device")]
     NotSubscribed,
+    /// No message of that token awaits to be completed on this connection.
+    #[error("no such message awaits completion")]
+    NotAwaited,
     /// The message cannot be written.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -43,6 +46,14 @@ pub enum PeerError {
         packet: PacketKind,
         /// What the session was doing.
         state: StateKind,
+    },
+    /// A SUBACK with more or fewer outcomes than the SUBSCRIBE had filters.
+    #[error("{outcomes} outcomes for {filters} filters")]
+    WrongCount {
+        /// How many came.
+        outcomes: usize,
+        /// How many were asked for.
+        filters: usize,
     },
     /// More QoS 1 messages than the session lets the other end leave unacknowledged.
     #[error("more than {limit} unacknowledged messages")]

@@ -27,6 +27,8 @@ struct Open<T> {
     ticket: Ticket,
     what: T,
     deadline: Instant,
+    /// Its connection is gone: it ends next, whatever its deadline.
+    lost: bool,
 }
 
 impl<T: Copy, const N: usize> Requests<T, N> {
@@ -39,7 +41,7 @@ impl<T: Copy, const N: usize> Requests<T, N> {
         let place = self.open.iter_mut().find(|place| place.is_none())?;
         let ticket = Ticket(self.next);
         self.next = self.next.wrapping_add(1);
-        *place = Some(Open { ticket, what, deadline });
+        *place = Some(Open { ticket, what, deadline, lost: false });
         Some(ticket)
     }
 
@@ -59,9 +61,20 @@ impl<T: Copy, const N: usize> Requests<T, N> {
         self.take(|open| open.deadline <= now)
     }
 
-    /// One request, whatever its deadline.
-    pub(crate) fn lose(&mut self) -> Option<(Ticket, T)> {
-        self.take(|_| true)
+    /// The connection is gone, and with it the way of every answer.
+    pub(crate) fn lose_all(&mut self) {
+        for open in self.open.iter_mut().flatten() {
+            open.lost = true;
+        }
+    }
+
+    /// One request that [`Self::lose_all`] has met.
+    pub(crate) fn take_lost(&mut self) -> Option<(Ticket, T)> {
+        self.take(|open| open.lost)
+    }
+
+    pub(crate) fn any_lost(&self) -> bool {
+        self.open.iter().flatten().any(|open| open.lost)
     }
 
     /// The earliest deadline.

@@ -8,6 +8,9 @@ pub(crate) struct Window<const N: usize> {
 }
 
 impl<const N: usize> Window<N> {
+    /// Never the name of a message: packets that are no messages share MQTT's packet identifiers.
+    pub(crate) const RESERVED: AckToken = AckToken::new(u16::MAX).expect("not zero");
+
     pub(crate) const fn new() -> Self {
         Self { open: [None; N], next: AckToken::FIRST }
     }
@@ -17,9 +20,9 @@ impl<const N: usize> Window<N> {
         if self.len() >= limit {
             return None;
         }
-        // At most N + 1 steps: one of N + 1 tokens in a row is not among N open ones.
+        // At most N + 2 steps: one of N + 2 tokens in a row is neither open nor reserved.
         let mut token = self.next;
-        while self.contains(token) {
+        while self.contains(token) || token == Self::RESERVED {
             token = token.next();
         }
         self.next = token.next();
@@ -32,6 +35,11 @@ impl<const N: usize> Window<N> {
             return None;
         }
         self.put(token)
+    }
+
+    /// Opens a token that the other end has chosen; a repeated message finds it open. `false` without room.
+    pub(crate) fn admit(&mut self, token: AckToken) -> bool {
+        self.contains(token) || self.reopen(token, N).is_some()
     }
 
     /// Whether the token was open.
