@@ -1,0 +1,226 @@
+use serde_json::{Value, json};
+
+use crate::world::{HOST, World};
+
+#[test]
+fn a_device_is_created_with_keys_and_reads_back_the_same() {
+    let mut world = World::new();
+    let keys = json!({"type": "sas", "symmetricKey": {"primaryKey": "", "secondaryKey": ""}});
+    let wish = json!({"deviceId": "dev-1", "status": "enabled", "authentication": keys});
+    let (status, created) = world.rest("PUT", "/devices/dev-1", wish);
+    assert_eq!(status, 200);
+    for key in ["primaryKey", "secondaryKey"] {
+        let key = created["authentication"]["symmetricKey"][key].as_str().unwrap();
+        assert_eq!(key.len(), 44, "32 bytes in base64");
+    }
+    assert_eq!(
+        created["authentication"]["x509Thumbprint"],
+        json!({"primaryThumbprint": null, "secondaryThumbprint": null})
+    );
+    assert_eq!(created["connectionState"], "Disconnected");
+    assert_eq!(created["connectionStateUpdatedTime"], "0001-01-01T00:00:00Z");
+    for path in ["/devices/dev-1", "/Devices/dev-1/", "//devices//dev-1"] {
+        let (status, read) = world.rest("GET", path, json!(null));
+        assert_eq!((status, &read), (200, &created), "{path}");
+    }
+    let response = world.rest_with("GET", "/devices/dev-1", "", &[]);
+    let etag = format!("\"{}\"", created["etag"].as_str().unwrap());
+    assert!(response.headers.contains(&("etag", etag)));
+}
+
+#[test]
+fn names_may_need_encoding_in_the_path() {
+    let mut world = World::new();
+    let (status, body) = world.rest("PUT", "/devices/a%25b%23c%3F", json!({"deviceId": "a%b#c?"}));
+    assert_eq!((status, &body["deviceId"]), (200, &json!("a%b#c?")));
+}
+
+#[test]
+fn if_match_decides_what_a_put_and_a_delete_do() {
+    let mut world = World::new();
+    let wish = json!({"deviceId": "d"});
+    let put = |world: &mut World, if_match: Option<&str>| {
+        world.rest_if("PUT", "/devices/d", wish.clone(), if_match)
+    };
+    assert_eq!(put(&mut world, Some("*")).0, 404, "an update of nothing");
+    let (status, created) = put(&mut world, None);
+    assert_eq!(status, 200);
+    let (status, body) = put(&mut world, None);
+    assert_eq!(status, 409);
+    assert!(body["Message"].as_str().unwrap().starts_with("ErrorCode:DeviceAlreadyExists;"), "{body}");
+    let etag = created["etag"].as_str().unwrap().to_owned();
+    let (status, updated) = put(&mut world, Some(&format!("\"{etag}\"")));
+    assert_eq!(status, 200);
+    assert_ne!(updated["etag"], created["etag"]);
+    assert_eq!(updated["generationId"], created["generationId"]);
+    assert_eq!(updated["authentication"], created["authentication"], "keys that are not mentioned stay");
+    assert_eq!(put(&mut world, Some(&etag)).0, 412);
+    let delete = |world: &mut World, if_match| world.rest_if("DELETE", "/devices/d", json!(null), if_match).0;
+    assert_eq!(delete(&mut world, Some(etag.as_str())), 412);
+    assert_eq!(delete(&mut world, Some("*")), 204);
+    assert_eq!(delete(&mut world, Some("*")), 404);
+    let (_, again) = put(&mut world, None);
+    assert_ne!(again["generationId"], created["generationId"], "another device of the same name");
+}
+
+#[test]
+fn lists_are_in_order_and_have_a_length() {
+    let mut world = World::new();
+    for id in ["b", "a", "c"] {
+        world.create_device(id);
+    }
+    let names = |body: &Value| -> Vec<String> {
+        body.as_array().unwrap().iter().map(|device| device["deviceId"].as_str().unwrap().into()).collect()
+    };
+    let (_, all) = world.rest("GET", "/devices", json!(null));
+    assert_eq!(names(&all), ["a", "b", "c", "dev1"]);
+    let (_, two) = world.rest("GET", "/devices/?top=2&api-version=2021-04-12", json!(null));
+    assert_eq!(names(&two), ["a", "b"]);
+    for top in ["0", "1001", "x", "-1"] {
+        let path = format!("/devices?top={top}&api-version=2021-04-12");
+        assert_eq!(world.rest("GET", &path, json!(null)).0, 400, "{top}");
+    }
+}
+
+#[test]
+fn modules_belong_to_a_device_and_go_with_it() {
+    let mut world = World::new();
+    assert_eq!(world.rest("PUT", "/devices/no/modules/m", json!({"deviceId": "no", "moduleId": "m"})).0, 404);
+    for module in ["m2", "m1"] {
+        world.create_module("dev1", module);
+    }
+    world.create_device("dev10");
+    world.create_module("dev10", "other");
+    let (_, modules) = world.rest("GET", "/devices/dev1/modules", json!(null));
+    let names: Vec<_> = modules.as_array().unwrap().iter().map(|module| module["moduleId"].clone()).collect();
+    assert_eq!(names, [json!("m1"), json!("m2")]);
+    let line = world.connect("dev1/m1");
+    assert_eq!(world.rest("DELETE", "/devices/dev1", json!(null)).0, 204);
+    assert!(world.is_closed(line));
+    assert_eq!(world.rest("GET", "/devices/dev1/modules/m1", json!(null)).0, 404);
+    assert_eq!(world.rest("GET", "/devices/dev10/modules/other", json!(null)).0, 200);
+}
+
+#[test]
+fn a_device_has_room_for_so_many_modules() {
+    let mut world = World::new();
+    for n in 0..50 {
+        world.create_module("dev1", &format!("m{n}"));
+    }
+    let (status, body) =
+        world.rest("PUT", "/devices/dev1/modules/x", json!({"deviceId": "dev1", "moduleId": "x"}));
+    assert_eq!(status, 413);
+    assert!(body["Message"].as_str().unwrap().starts_with("ErrorCode:TooManyModulesOnDevice;"));
+}
+
+#[test]
+fn an_edge_device_comes_with_its_two_modules() {
+    let mut world = World::new();
+    world.rest("PUT", "/devices/edge", json!({"deviceId": "edge", "capabilities": {"iotEdge": true}}));
+    for module in ["%24edgeAgent", "$edgeHub"] {
+        assert_eq!(world.rest("GET", &format!("/devices/edge/modules/{module}"), json!(null)).0, 200);
+    }
+}
+
+#[test]
+fn bad_requests_are_refused_with_their_code() {
+    let mut world = World::new();
+    let short = json!({"deviceId": "d", "authentication": {"type": "sas", "symmetricKey": {"primaryKey": "c2hvcnQ="}}});
+    let print = json!({"deviceId": "d", "authentication": {"type": "selfSigned", "x509Thumbprint": {"primaryThumbprint": "zz"}}});
+    let long = json!({"deviceId": "d", "statusReason": "x".repeat(129)});
+    for (method, path, body, status, name) in [
+        ("GET", "/devices/none", json!(null), 404, "DeviceNotFound"),
+        ("GET", "/devices/dev1/modules/none", json!(null), 404, "ModuleNotFound"),
+        ("GET", "/twins/none", json!(null), 404, "DeviceNotFound"),
+        ("PUT", "/devices/d", json!([]), 400, "IotHubFormatError"),
+        ("PUT", "/devices/d", json!({"deviceId": "e"}), 400, "ArgumentInvalid"),
+        ("PUT", "/devices/d", json!({}), 400, "IotHubFormatError"),
+        ("PUT", "/devices/d", json!({"deviceId": "d", "status": "maybe"}), 400, "IotHubFormatError"),
+        ("PUT", "/devices/d", short, 400, "ArgumentInvalid"),
+        ("PUT", "/devices/d", print, 400, "ArgumentInvalid"),
+        ("PUT", "/devices/d", long, 400, "ArgumentInvalid"),
+        ("GET", "/devices/a%20b", json!(null), 400, "ArgumentInvalid"),
+        ("GET", "/devices/a%2", json!(null), 400, "ArgumentInvalid"),
+        ("GET", "/devices/%ff", json!(null), 400, "ArgumentInvalid"),
+        ("GET", "/nonsense", json!(null), 404, "GenericNotFound"),
+        ("POST", "/devices/dev1", json!({}), 405, "GenericMethodNotAllowed"),
+        ("DELETE", "/devices", json!(null), 405, "GenericMethodNotAllowed"),
+        ("GET", "/devices/dev1?", json!(null), 400, "InvalidProtocolVersion"),
+        ("PATCH", "/twins/dev1", json!({"properties": {"desired": {"a.b": 1}}}), 400, "ArgumentInvalid"),
+    ] {
+        let response = world.rest_with(method, path, &body.to_string(), &[]);
+        let header =
+            response.headers.iter().find(|(name, _)| *name == "iothub-errorcode").map(|(_, v)| v.as_str());
+        let text = String::from_utf8(response.body).unwrap();
+        assert_eq!((response.status, header), (status, Some(name)), "{method} {path} {text}");
+        let body: Value = serde_json::from_str(&text).unwrap();
+        assert!(body["Message"].as_str().unwrap().starts_with(&format!("ErrorCode:{name};")), "{text}");
+        assert!(body["ExceptionMessage"].as_str().unwrap().starts_with("Tracking ID:"), "{text}");
+    }
+}
+
+#[test]
+fn each_policy_may_do_what_its_rights_say() {
+    let mut world = World::new();
+    let routes = [
+        ("GET", "/devices/dev1", ""),
+        ("DELETE", "/devices/none", ""),
+        ("GET", "/twins/dev1", ""),
+        ("POST", "/$local/devices/dev1/commands", "x"),
+        ("GET", "/$local/events", ""),
+        ("GET", "/statistics/devices", ""),
+    ];
+    for (policy, allowed) in [
+        ("iothubowner", [true, true, true, true, true, true]),
+        ("service", [false, false, true, true, true, false]),
+        ("registryRead", [true, false, false, false, false, true]),
+        ("registryReadWrite", [true, true, false, false, false, true]),
+        ("device", [false, false, false, false, false, false]),
+    ] {
+        let token = world.policy_token(policy);
+        for ((method, path, body), allowed) in routes.into_iter().zip(allowed) {
+            let response = world.rest_with(method, path, body, &[("authorization", &token)]);
+            assert_eq!(response.status != 401, allowed, "{policy}: {method} {path}");
+        }
+    }
+}
+
+#[test]
+fn a_request_without_a_good_token_is_unauthorized() {
+    let mut world = World::new();
+    let good = world.policy_token("iothubowner");
+    let device = world.token("dev1", 60);
+    let unknown = good.replace("skn=iothubowner", "skn=nobody");
+    let moved = good.replace("se=", "se=1");
+    for (headers, why) in [
+        (vec![("authorization", "")], "missing"),
+        (vec![("authorization", "Bearer abc")], "cannot be read"),
+        (vec![("authorization", device.as_str())], "not for"),
+        (vec![("authorization", unknown.as_str())], "no policy"),
+        (vec![("authorization", moved.as_str())], "neither key"),
+        (vec![("authorization", good.as_str()), ("host", "hub2.test")], "not for hub2.test"),
+    ] {
+        let response = world.rest_with("GET", "/devices", "", &headers);
+        let text = String::from_utf8(response.body).unwrap();
+        assert_eq!(response.status, 401, "{text}");
+        assert!(text.contains("ErrorCode:IotHubUnauthorizedAccess;") && text.contains(why), "{text}");
+        assert!(!text.contains("sig="), "the token does not show");
+    }
+    let upper = HOST.to_uppercase() + ":8443";
+    let headers = [("authorization", good.as_str()), ("host", upper.as_str())];
+    assert_eq!(world.rest_with("GET", "/devices", "", &headers).status, 200, "case and port do not matter");
+}
+
+#[test]
+fn statistics_count() {
+    let mut world = World::new();
+    for id in ["a", "b"] {
+        world.create_device(id);
+    }
+    world.rest_if("PUT", "/devices/b", json!({"deviceId": "b", "status": "disabled"}), Some("*"));
+    world.connect("dev1");
+    let (_, devices) = world.rest("GET", "/statistics/devices", json!(null));
+    assert_eq!(devices, json!({"totalDeviceCount": 3, "enabledDeviceCount": 2, "disabledDeviceCount": 1}));
+    let (_, service) = world.rest("GET", "/statistics/service", json!(null));
+    assert_eq!(service, json!({"connectedDeviceCount": 1}));
+}

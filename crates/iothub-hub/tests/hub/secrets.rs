@@ -1,0 +1,47 @@
+use serde_json::json;
+
+use crate::world::World;
+
+#[test]
+fn no_key_and_no_token_shows_in_anything_but_the_registry() {
+    let mut world = World::new();
+    world.create_device("dev2");
+    let line = world.connect("dev2");
+    world.rest("PATCH", "/twins/dev2", json!({"properties": {"desired": {"a": 1}}}));
+    world.publish(line, "nonsense", b"", None);
+    let mut greeting = world.greeting("dev2");
+    greeting.client_id = "dev1".into();
+    let _ = world.greet(&greeting);
+    greeting.client_id = "dev2".into();
+    greeting.password = Some(world.token("dev1", 60).into_bytes());
+    let _ = world.greet(&greeting);
+    world.rest_with(
+        "GET",
+        "/devices",
+        "",
+        &[("authorization", "SharedAccessSignature sr=x&sig=c2VjcmV0&se=9999999999&skn=service")],
+    );
+    world.rest("DELETE", "/devices/dev2", json!(null));
+
+    let mut secrets = vec!["c2VjcmV0".to_owned()];
+    for device in ["dev1"] {
+        secrets.push(world.hub.device_key(device).unwrap().to_owned());
+        secrets.push(
+            world.token(device, 60).split_once("sig=").unwrap().1.split_once('&').unwrap().0.to_owned(),
+        );
+    }
+    for policy in ["iothubowner", "service"] {
+        secrets.push(world.hub.policy_key(policy).unwrap().to_owned());
+    }
+    let shown = [
+        format!("{:?}", world.hub),
+        format!("{:?}", world.notices),
+        format!("{:?}", world.events),
+        format!("{:?}", world.changes),
+    ];
+    for text in &shown {
+        for secret in &secrets {
+            assert!(!text.contains(secret), "a secret shows in {text:.200}");
+        }
+    }
+}
