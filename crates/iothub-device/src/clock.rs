@@ -1,0 +1,56 @@
+use core::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use iothub_proto::{Instant, Now, Timestamp};
+
+/// The one reader of time in this crate: milliseconds since it was made, and civil time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    origin: tokio::time::Instant,
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that the others are told to use")]
+    pub(crate) fn start() -> Self {
+        Self { origin: tokio::time::Instant::now() }
+    }
+
+    pub(crate) fn now(self) -> Instant {
+        let since = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Instant::from_millis(since)
+    }
+
+    /// Civil time as the system has it at this moment, so that a clock that was set right counts at once.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that the others are told to use")]
+    pub(crate) fn now_on_both(self) -> Now {
+        // A clock before 1970 was never set; expiry dates made from it will be refused by the hub.
+        let civil = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::try_from(civil.as_millis()).unwrap_or(u64::MAX);
+        Now { instant: self.now(), timestamp: Timestamp::from_millis(millis) }
+    }
+
+    /// Returns when that time has come; without one, never.
+    pub(crate) async fn sleep_until(self, wake: Option<(Instant, &'static str)>) {
+        match wake {
+            Some((at, _)) => {
+                tokio::time::sleep_until(self.origin + Duration::from_millis(at.as_millis())).await;
+            }
+            None => core::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_wakes_when_the_time_has_come_and_not_before() {
+        let clock = Clock::start();
+        let at = Instant::from_millis(5_000);
+        clock.sleep_until(Some((at, "test"))).await;
+        assert!(clock.now() >= at);
+        let without = tokio::time::timeout(Duration::from_secs(3_600), clock.sleep_until(None)).await;
+        assert!(without.is_err(), "without a time it waits for ever");
+    }
+}

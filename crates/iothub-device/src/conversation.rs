@@ -1,0 +1,376 @@
+use core::time::Duration;
+use std::sync::Arc;
+
+use iothub_codec::{Channels, Codec, EncodeError, Telemetry};
+use iothub_mqtt::{Client, WriteError};
+use iothub_proto::{DeviceSession, Farewell, Hello, Instant, Limits, Now, Packet, Session};
+
+use crate::desk::{Asker, Declined, Desk};
+use crate::error::{AnswerError, ConnectError, SendError, TwinError};
+use crate::inboxes::Inboxes;
+use crate::lanes::{Answer, AnswerKind, Ask, Outgoing};
+
+/// The device's side of all its connections, without their sockets: session, MQTT, and who waits for what.
+///
+/// It only translates. What may be sent, what is repeated and what has timed out is decided by the session
+/// and the MQTT endpoint.
+pub(crate) struct Conversation<'d> {
+    codec: Codec<'d>,
+    session: DeviceSession<'d, REQUESTS>,
+    mqtt: Client,
+    desk: Desk,
+    /// Where topics are written.
+    scratch: Vec<u8>,
+    /// Taken from their lanes, and to be sent as soon as the session takes them.
+    held_telemetry: Option<Outgoing>,
+    held_ask: Option<Ask>,
+    /// When the connection has to be ready.
+    ready_by: Option<(Instant, Duration)>,
+    /// When the connection is replaced at the latest; it is as soon as nothing is under way.
+    renew_by: Option<Instant>,
+}
+
+/// Twin requests that are open at a time.
+const REQUESTS: usize = 8;
+/// Bytes that wait for the socket while more is taken from the lanes.
+const WRITE_AHEAD: usize = 64 * 1024;
+/// Most room for topics: one of MQTT's has at most 64 KiB, and a SUBSCRIBE has a few short ones.
+const SCRATCH_MAX: usize = 68 * 1024;
+/// First room for topics.
+const SCRATCH: usize = 512;
+/// What a PUBLISH has beside topic and payload: first byte, remaining length, topic length and identifier.
+const PUBLISH_OVERHEAD: usize = 1 + 4 + 2 + 2;
+/// Most bytes of a topic of this crate's own, without properties.
+const TOPIC_LEN_MAX: usize = 1024;
+/// How long a connection that is to be replaced waits for what is under way.
+const RENEW_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a packet was not sent.
+enum Unsent {
+    Session(iothub_proto::SendError),
+    Mqtt(WriteError),
+}
+
+impl<'d> Conversation<'d> {
+    pub(crate) fn new(codec: Codec<'d>, channels: Channels, inboxes: Arc<Inboxes>) -> Self {
+        Self {
+            codec,
+            session: DeviceSession::new(codec, channels),
+            mqtt: Client::new(Limits::CLASSIC),
+            desk: Desk::new(inboxes, channels),
+            scratch: vec![0; SCRATCH],
+            held_telemetry: None,
+            held_ask: None,
+            ready_by: None,
+            renew_by: None,
+        }
+    }
+
+    /// Begins a connection, which has to be ready within that time.
+    pub(crate) fn open(&mut self, now: Now, hello: &Hello<'_>, within: Duration) -> Result<(), ConnectError> {
+        self.mqtt.reset(Session::Resume);
+        self.ready_by = Some((now.instant.after(within), within));
+        self.write(|session, mqtt, out| {
+            let packet = session.connect(now, hello, out)?;
+            mqtt.send(now.instant, &packet)?;
+            Ok(())
+        })
+        .map_err(ConnectError::from)
+    }
+
+    /// Takes in that many bytes, which are in the read buffer of [`Self::mqtt`].
+    pub(crate) fn handle_read(&mut self, now: Instant, len: usize) -> Result<(), ConnectError> {
+        self.mqtt.handle_read(now, len);
+        while let Some(packet) = self.mqtt.poll_packet()? {
+            let Some(event) = self.session.handle_packet(now, &packet)? else { continue };
+            if let Some(declined) = self.desk.deliver(event)? {
+                self.decline(now, &declined)?;
+            }
+        }
+        self.advance(now)
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectError> {
+        self.mqtt.handle_timeout(now)?;
+        while let Some(event) = self.session.handle_timeout(now) {
+            self.desk.deliver(event)?;
+        }
+        if let Some((_, after)) = self.ready_by.filter(|(at, _)| *at <= now) {
+            return Err(ConnectError::TimedOut { after });
+        }
+        if self.desk.renewal_wanted() && self.renew_by.is_none() {
+            self.renew_by = Some(now.after(RENEW_WITHIN));
+        }
+        self.advance(now)
+    }
+
+    /// The connection is gone.
+    pub(crate) fn disconnected(&mut self, now: Instant) {
+        self.session.handle_disconnect();
+        while let Some(event) = self.session.handle_timeout(now) {
+            // Requests that are lost, and ends of nothing else: there is no connection to be refused.
+            let _ = self.desk.deliver(event);
+        }
+        self.mqtt.reset(Session::Resume);
+        self.desk.disconnected();
+        self.ready_by = None;
+        self.renew_by = None;
+    }
+
+    /// Says goodbye, so that the hub does not publish the will.
+    pub(crate) fn say_goodbye(&mut self, now: Instant) {
+        // Where nothing was agreed on yet, there is nothing to say goodbye to.
+        let _ = self.mqtt.send(now, &Packet::Disconnect(Farewell::NORMAL));
+    }
+
+    /// Sends a message, or holds it until it can be sent.
+    pub(crate) fn send(&mut self, now: Instant, outgoing: Outgoing) -> Result<(), ConnectError> {
+        let Outgoing { message, done } = outgoing;
+        if done.is_given_up() {
+            // Given up before it was sent, so it never is.
+            return Ok(());
+        }
+        let (system, application) = (message.properties.system_pairs(), message.properties.pairs());
+        let telemetry = Telemetry {
+            payload: &message.payload,
+            properties: iothub_codec::Properties::new(&system, &application),
+            qos: message.qos(),
+            retain: false,
+        };
+        if let Err(error) = self.fits(&telemetry, message.properties.wire_len_max()) {
+            done.end(Err(error));
+            return Ok(());
+        }
+        let sent = self.write(|session, mqtt, out| {
+            let (token, packet) = session.send_telemetry(&telemetry, out)?;
+            mqtt.send(now, &packet)?;
+            Ok(token)
+        });
+        match sent {
+            Ok(Some(token)) => self.desk.sent(token, done),
+            Ok(None) => done.end(Ok(())),
+            Err(Unsent::Session(iothub_proto::SendError::Encode(error))) => {
+                done.end(Err(SendError::Unwritable(error)));
+            }
+            // Not ready, or too many are unacknowledged.
+            Err(Unsent::Session(_)) => self.held_telemetry = Some(Outgoing { message, done }),
+            Err(Unsent::Mqtt(error)) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Sends a request, or holds it until it can be sent.
+    pub(crate) fn ask(&mut self, now: Instant, ask: Ask) -> Result<(), ConnectError> {
+        if ask.is_given_up() {
+            return Ok(());
+        }
+        let ask = match ask {
+            Ask::Subscribe { channels, done } => {
+                self.session.want(channels);
+                self.desk.subscribing(channels, done);
+                return self.advance(now);
+            }
+            Ask::Twin { .. } | Ask::Report { .. } => ask,
+        };
+        // Answers come to who listens for them.
+        self.session.want(Channels::REPLIES);
+        let sent = self.write(|session, mqtt, out| {
+            let (ticket, packet) = match &ask {
+                Ask::Twin { deadline, .. } => session.get_twin(now, deadline.since(now), out)?,
+                Ask::Report { report, deadline, .. } => {
+                    session.report(now, deadline.since(now), &report.patch, report.if_version, out)?
+                }
+                Ask::Subscribe { .. } => return Err(iothub_proto::SendError::NotReady.into()),
+            };
+            mqtt.send(now, &packet)?;
+            Ok(ticket)
+        });
+        match (sent, ask) {
+            (Ok(ticket), Ask::Twin { done, .. }) => self.desk.asked(ticket, Asker::Twin(done)),
+            (Ok(ticket), Ask::Report { done, .. }) => self.desk.asked(ticket, Asker::Report(done)),
+            (Ok(_), Ask::Subscribe { .. }) => {}
+            (Err(Unsent::Session(iothub_proto::SendError::Encode(error))), ask) => {
+                ask.fail(TwinError::Unwritable(error));
+            }
+            (Err(Unsent::Session(_)), ask) => self.held_ask = Some(ask),
+            (Err(Unsent::Mqtt(error)), _) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Sends what the hub waits for, if it still does.
+    pub(crate) fn answer(&mut self, now: Instant, answer: Answer) -> Result<(), ConnectError> {
+        let Answer { connection, what, done } = answer;
+        let outcome = if connection == self.desk.connection() {
+            self.answer_now(now, &what)?
+        } else {
+            Err(AnswerError::Disconnected)
+        };
+        done.end(outcome);
+        Ok(())
+    }
+
+    /// Whether a message could go out now.
+    pub(crate) fn takes_telemetry(&self) -> bool {
+        let room = self.desk.unacknowledged() < usize::from(Limits::CLASSIC.receive_maximum);
+        self.session.is_ready() && self.held_telemetry.is_none() && room && self.takes_more()
+    }
+
+    /// Whether a request could go out now.
+    pub(crate) fn takes_asks(&self) -> bool {
+        let room = self.desk.unanswered() < REQUESTS;
+        self.session.is_ready() && self.held_ask.is_none() && room && self.takes_more()
+    }
+
+    /// Whether the socket keeps up.
+    pub(crate) fn takes_answers(&self) -> bool {
+        self.mqtt.poll_bytes().is_none_or(|bytes| bytes.len() < WRITE_AHEAD)
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.session.is_ready()
+    }
+
+    /// Whether it is time to replace the connection by one with new credentials.
+    pub(crate) fn is_renewal_due(&self, now: Instant) -> bool {
+        let quiet = self.desk.unacknowledged() == 0 && self.desk.unanswered() == 0;
+        self.renew_by.is_some_and(|by| by <= now || (quiet && self.mqtt.poll_bytes().is_none()))
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let ready = self.ready_by.map(|(at, _)| (at, "the connection has to be ready"));
+        let renewal = self.renew_by.map(|at| (at, "the connection is replaced"));
+        [self.session.poll_timeout(), self.mqtt.poll_timeout(), ready, renewal]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// For the socket.
+    pub(crate) fn mqtt(&mut self) -> &mut Client {
+        &mut self.mqtt
+    }
+
+    /// While the connection is about to be replaced, nothing new is begun on it.
+    fn takes_more(&self) -> bool {
+        self.renew_by.is_none() && self.takes_answers()
+    }
+
+    /// Sends what the session owes, and what was held until now.
+    fn advance(&mut self, now: Instant) -> Result<(), ConnectError> {
+        while self.write(|session, mqtt, out| match session.poll_transmit(out)? {
+            Some(packet) => Ok(mqtt.send(now, &packet).map(|()| true)?),
+            None => Ok(false),
+        })? {}
+        if !self.session.is_ready() {
+            return Ok(());
+        }
+        self.ready_by = None;
+        self.desk.subscribed();
+        if self.renew_by.is_some() {
+            return Ok(());
+        }
+        if let Some(outgoing) = self.held_telemetry.take() {
+            self.send(now, outgoing)?;
+        }
+        match self.held_ask.take() {
+            Some(ask) => self.ask(now, ask),
+            None => Ok(()),
+        }
+    }
+
+    fn answer_now(
+        &mut self,
+        now: Instant,
+        what: &AnswerKind,
+    ) -> Result<Result<(), AnswerError>, ConnectError> {
+        let limit = Limits::CLASSIC.maximum_packet_size as usize - PUBLISH_OVERHEAD - TOPIC_LEN_MAX;
+        if let AnswerKind::Method { payload, .. } = what
+            && payload.len() > limit
+        {
+            return Ok(Err(AnswerError::TooLarge { size: payload.len(), limit }));
+        }
+        let sent = self.write(|session, mqtt, out| {
+            let packet = match what {
+                AnswerKind::Method { request, name, code, payload } => {
+                    session.reply(*request, name, *code, payload, out)?
+                }
+                AnswerKind::Complete { token } => session.complete(*token)?,
+            };
+            mqtt.send(now, &packet)?;
+            Ok(())
+        });
+        match sent {
+            Ok(()) => Ok(Ok(())),
+            Err(Unsent::Session(iothub_proto::SendError::Encode(error))) => {
+                Ok(Err(AnswerError::Unwritable(error)))
+            }
+            Err(Unsent::Session(_)) => Ok(Err(AnswerError::Disconnected)),
+            Err(Unsent::Mqtt(error)) => Err(error.into()),
+        }
+    }
+
+    fn decline(&mut self, now: Instant, declined: &Declined) -> Result<(), ConnectError> {
+        let Declined { request, name, response } = declined;
+        self.write(|session, mqtt, out| {
+            let packet = session.reply(*request, name, response.code, &response.payload, out)?;
+            mqtt.send(now, &packet)?;
+            Ok(())
+        })
+        .map_err(ConnectError::from)
+    }
+
+    /// Whether the message fits into a packet; without that, the session would open a place for it in vain.
+    fn fits(&mut self, telemetry: &Telemetry<'_>, properties_len_max: usize) -> Result<(), SendError> {
+        let limit = Limits::CLASSIC.maximum_packet_size as usize;
+        let rest = telemetry.payload.len() + PUBLISH_OVERHEAD;
+        if rest + TOPIC_LEN_MAX + properties_len_max <= limit {
+            return Ok(());
+        }
+        let size = match self.codec.encode(telemetry, &mut []) {
+            Err(EncodeError::BufferTooSmall { needed }) => rest + needed,
+            Ok(publish) => rest + publish.topic.len(),
+            Err(error) => return Err(SendError::Unwritable(error)),
+        };
+        if size > limit { Err(SendError::TooLarge { size, limit }) } else { Ok(()) }
+    }
+
+    /// Writes and sends a packet, with more room for its topic if it needs that.
+    fn write<T>(
+        &mut self,
+        mut write: impl FnMut(&mut DeviceSession<'d, REQUESTS>, &mut Client, &mut [u8]) -> Result<T, Unsent>,
+    ) -> Result<T, Unsent> {
+        loop {
+            match write(&mut self.session, &mut self.mqtt, &mut self.scratch) {
+                Err(Unsent::Session(iothub_proto::SendError::Encode(EncodeError::BufferTooSmall {
+                    needed,
+                }))) if self.scratch.len() < needed && needed <= SCRATCH_MAX => {
+                    self.scratch.resize(needed, 0);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+impl From<iothub_proto::SendError> for Unsent {
+    fn from(error: iothub_proto::SendError) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl From<WriteError> for Unsent {
+    fn from(error: WriteError) -> Self {
+        Self::Mqtt(error)
+    }
+}
+
+impl From<Unsent> for ConnectError {
+    fn from(unsent: Unsent) -> Self {
+        match unsent {
+            Unsent::Session(error) => Self::Unwritable(error),
+            Unsent::Mqtt(error) => Self::Unsendable(error),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+use core::time::Duration;
+use std::sync::Arc;
+
+use iothub_codec::{Codec, Dialect};
+use iothub_proto::{Instant, RefusalReason, Seed};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{oneshot, watch};
+use tracing::{debug, info};
+
+use crate::chance;
+use crate::clock::Clock;
+use crate::conversation::Conversation;
+use crate::dial::Dial;
+use crate::error::{AnswerError, ConnectError};
+use crate::inboxes::Inboxes;
+use crate::lanes::Lanes;
+use crate::link::{Link, Turn};
+use crate::options::Options;
+use crate::status::ConnectionStatus;
+
+/// How the first connection came out.
+pub(crate) type FirstOutcome = Result<watch::Receiver<ConnectionStatus>, ConnectError>;
+
+/// Keeps a device connected until it is closed, its last handle is dropped, or that makes no sense.
+pub(crate) async fn drive<D: Dial>(
+    options: Options,
+    dial: D,
+    clock: Clock,
+    lanes: Lanes,
+    inboxes: Arc<Inboxes>,
+    first: oneshot::Sender<FirstOutcome>,
+) {
+    let codec = Codec::new(Dialect::Classic, options.identity());
+    let mut driver = Driver {
+        conversation: Conversation::new(codec, options.channels, Arc::clone(&inboxes)),
+        options: &options,
+        dial,
+        clock,
+        lanes,
+        audience: Audience::new(first),
+        seed: chance::seed(options.host()),
+        failures: 0,
+        ready_since: None,
+    };
+    let cause = driver.run().await;
+    let Driver { conversation, lanes, audience, .. } = driver;
+    // Whoever hears that the device is closed finds it closed.
+    drop((conversation, lanes));
+    inboxes.close();
+    audience.closed(cause);
+}
+
+struct Driver<'o, D> {
+    options: &'o Options,
+    dial: D,
+    clock: Clock,
+    lanes: Lanes,
+    conversation: Conversation<'o>,
+    audience: Audience,
+    seed: Seed,
+    /// Attempts since a connection last held.
+    failures: u32,
+    ready_since: Option<Instant>,
+}
+
+/// How a connection, or the attempt to make one, ended.
+enum End {
+    /// The device is to stop.
+    Stopped,
+    /// New credentials want a new connection.
+    Renewal,
+    Failed(ConnectError),
+}
+
+/// A connection that was ready for that long counts as one that held, so that a hub which accepts and
+/// closes at once is not hurried.
+const HELD: Duration = Duration::from_secs(30);
+/// How long a goodbye may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+impl<D: Dial> Driver<'_, D> {
+    /// Returns what cannot be mended, if it was that.
+    async fn run(&mut self) -> Option<ConnectError> {
+        loop {
+            let end = self.connection().await;
+            let now = self.clock.now();
+            self.conversation.disconnected(now);
+            if self.ready_since.take().is_some_and(|since| now.since(since) >= HELD) {
+                self.failures = 0;
+            }
+            match end {
+                End::Stopped => return None,
+                End::Renewal => debug!("connecting again with new credentials"),
+                End::Failed(cause) if self.is_final(&cause) => return Some(cause),
+                End::Failed(cause) => {
+                    let delay = self.options.backoff.delay(self.failures, &mut self.seed);
+                    self.failures = self.failures.saturating_add(1);
+                    info!(%cause, retry_in = ?delay, "disconnected");
+                    self.audience.disconnected(cause, delay);
+                    let wake = Some((now.after(delay), "the next attempt"));
+                    // Told to stop, there is nothing to be mended.
+                    offline(&mut self.lanes, self.clock.sleep_until(wake)).await?;
+                }
+            }
+        }
+    }
+
+    /// Makes one connection and serves it until it ends.
+    async fn connection(&mut self) -> End {
+        let within = self.options.connect_timeout;
+        let began = self.clock.now();
+        let dial = tokio::time::timeout(within, self.dial.dial());
+        let stream = match offline(&mut self.lanes, dial).await {
+            None => return End::Stopped,
+            Some(Err(_)) => return End::Failed(ConnectError::TimedOut { after: within }),
+            Some(Ok(Err(error))) => return End::Failed(error),
+            Some(Ok(Ok(stream))) => stream,
+        };
+        let mut link = Link::new(stream);
+        let left = within.saturating_sub(self.clock.now().since(began));
+        if let Err(error) = self.options.introduce(self.clock.now_on_both(), left, &mut self.conversation) {
+            return End::Failed(error);
+        }
+        let end = self.serve(&mut link).await;
+        if let End::Stopped | End::Renewal = end {
+            self.conversation.say_goodbye(self.clock.now());
+            // A hub that does not listen to it notices the end all the same.
+            let _ = tokio::time::timeout(FAREWELL, link.finish(self.conversation.mqtt())).await;
+        }
+        end
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, link: &mut Link<S>) -> End {
+        loop {
+            match self.step(link).await {
+                Ok(Step::Done) => {}
+                Ok(Step::Stopped) => return End::Stopped,
+                Err(error) => return End::Failed(error),
+            }
+            let now = self.clock.now();
+            if let Err(error) = self.take_what_waits(now) {
+                return End::Failed(error);
+            }
+            if self.conversation.is_ready() && self.ready_since.is_none() {
+                self.ready_since = Some(now);
+                self.audience.connected();
+            }
+            if self.conversation.is_renewal_due(now) {
+                return End::Renewal;
+            }
+        }
+    }
+
+    /// Waits for one thing to happen, and sees to it.
+    async fn step<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        link: &mut Link<S>,
+    ) -> Result<Step, ConnectError> {
+        let Self { lanes, clock, conversation, .. } = self;
+        let wake = conversation.poll_timeout();
+        let (telemetry, asks) = (conversation.takes_telemetry(), conversation.takes_asks());
+        let answers = conversation.takes_answers();
+        tokio::select! {
+            turn = link.turn(conversation.mqtt()) => match turn.map_err(ConnectError::Broken)? {
+                Turn::Read(len) => conversation.handle_read(clock.now(), len)?,
+                Turn::Written => {}
+                Turn::Ended => return Err(ConnectError::ClosedByHub),
+            },
+            Some(outgoing) = lanes.telemetry.recv(), if telemetry => conversation.send(clock.now(), outgoing)?,
+            Some(ask) = lanes.asks.recv(), if asks => conversation.ask(clock.now(), ask)?,
+            Some(answer) = lanes.answers.recv(), if answers => conversation.answer(clock.now(), answer)?,
+            () = clock.sleep_until(wake) => conversation.handle_timeout(clock.now())?,
+            _ = lanes.stop.changed() => return Ok(Step::Stopped),
+        }
+        Ok(Step::Done)
+    }
+
+    /// Takes everything from the lanes that can be sent, so that it goes out in one write.
+    fn take_what_waits(&mut self, now: Instant) -> Result<(), ConnectError> {
+        let Self { lanes, conversation, .. } = self;
+        while conversation.takes_answers()
+            && let Ok(answer) = lanes.answers.try_recv()
+        {
+            conversation.answer(now, answer)?;
+        }
+        while conversation.takes_asks()
+            && let Ok(ask) = lanes.asks.try_recv()
+        {
+            conversation.ask(now, ask)?;
+        }
+        while conversation.takes_telemetry()
+            && let Ok(outgoing) = lanes.telemetry.try_recv()
+        {
+            conversation.send(now, outgoing)?;
+        }
+        Ok(())
+    }
+
+    /// Whether another attempt makes no sense.
+    fn is_final(&self, cause: &ConnectError) -> bool {
+        let refused = matches!(cause, ConnectError::Refused { reason: RefusalReason::NotAuthorized });
+        // Whoever calls `connect` decides whether to call it again. A token that was given gets no better;
+        // one that is signed with a key may be accepted when the hub has learned of the key.
+        self.audience.is_first() || !cause.is_retryable() || (refused && !self.options.can_renew())
+    }
+}
+
+enum Step {
+    Done,
+    Stopped,
+}
+
+/// Waits for something while there is no connection; `None` when the device is to stop.
+///
+/// Telemetry and requests stay in their lanes for the next connection.
+async fn offline<T>(lanes: &mut Lanes, something: impl Future<Output = T>) -> Option<T> {
+    tokio::pin!(something);
+    loop {
+        tokio::select! {
+            value = &mut something => return Some(value),
+            Some(answer) = lanes.answers.recv() => answer.done.end(Err(AnswerError::Disconnected)),
+            _ = lanes.stop.changed() => return None,
+        }
+    }
+}
+
+/// Who is told how the device stands.
+struct Audience {
+    /// Whoever waits for the first connection.
+    first: Option<oneshot::Sender<FirstOutcome>>,
+    status: watch::Sender<ConnectionStatus>,
+}
+
+impl Audience {
+    fn new(first: oneshot::Sender<FirstOutcome>) -> Self {
+        // Nobody sees this status before it is true.
+        Self { first: Some(first), status: watch::Sender::new(ConnectionStatus::Connected) }
+    }
+
+    fn is_first(&self) -> bool {
+        self.first.is_some()
+    }
+
+    fn connected(&mut self) {
+        match self.first.take() {
+            Some(first) => drop(first.send(Ok(self.status.subscribe()))),
+            // A connection that was only replaced has been connected all the time.
+            None => drop(self.status.send_if_modified(|status| {
+                let news = !matches!(status, ConnectionStatus::Connected);
+                *status = ConnectionStatus::Connected;
+                news
+            })),
+        }
+    }
+
+    fn disconnected(&self, cause: ConnectError, retry_in: Duration) {
+        self.status.send_replace(ConnectionStatus::Disconnected { cause: Arc::new(cause), retry_in });
+    }
+
+    fn closed(self, cause: Option<ConnectError>) {
+        match (self.first, cause) {
+            (Some(first), Some(cause)) => drop(first.send(Err(cause))),
+            // Whoever waited for the first connection has given up.
+            (Some(_), None) => {}
+            (None, cause) => {
+                self.status.send_replace(ConnectionStatus::Closed { cause: cause.map(Arc::new) });
+            }
+        }
+    }
+}

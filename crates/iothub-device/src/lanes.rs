@@ -1,0 +1,113 @@
+use bytes::Bytes;
+use iothub_codec::{Channels, RequestId};
+use iothub_proto::{AckToken, Instant};
+use tokio::sync::{mpsc, watch};
+
+use crate::error::{AnswerError, SendError, SubscribeError, TwinError};
+use crate::message::Message;
+use crate::outcome::Done;
+
+/// The driver's end of what the handles send it.
+///
+/// Three lanes, because each is held up by something else: telemetry while too much is unacknowledged,
+/// requests while too many are open, answers only while the socket takes nothing.
+pub(crate) struct Lanes {
+    pub(crate) telemetry: mpsc::Receiver<Outgoing>,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) answers: mpsc::Receiver<Answer>,
+    /// Changes when the device is closed, and fails when its last handle is dropped.
+    pub(crate) stop: watch::Receiver<()>,
+}
+
+/// The handles' end.
+#[derive(Debug)]
+pub(crate) struct LaneEntries {
+    pub(crate) telemetry: mpsc::Sender<Outgoing>,
+    pub(crate) asks: mpsc::Sender<Ask>,
+    pub(crate) answers: mpsc::Sender<Answer>,
+    pub(crate) stop: watch::Sender<()>,
+}
+
+/// Both ends, with room for so many telemetry messages.
+pub(crate) fn lanes(telemetry_capacity: usize) -> (LaneEntries, Lanes) {
+    let (telemetry_in, telemetry) = mpsc::channel(telemetry_capacity.max(1));
+    let (asks_in, asks) = mpsc::channel(ASKS);
+    let (answers_in, answers) = mpsc::channel(ANSWERS);
+    let (stop_in, stop) = watch::channel(());
+    (
+        LaneEntries { telemetry: telemetry_in, asks: asks_in, answers: answers_in, stop: stop_in },
+        Lanes { telemetry, asks, answers, stop },
+    )
+}
+
+/// Twin requests and subscriptions that wait for the driver.
+const ASKS: usize = 8;
+/// Method replies and completed commands that wait for the driver.
+const ANSWERS: usize = 16;
+
+/// Telemetry.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) message: Message,
+    pub(crate) done: Done<(), SendError>,
+}
+
+/// What the hub answers.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Subscribe { channels: Channels, done: Done<(), SubscribeError> },
+    Twin { deadline: Instant, done: Done<Bytes, TwinError> },
+    Report { report: Report, deadline: Instant, done: Done<Option<u64>, TwinError> },
+}
+
+/// A change of the reported properties.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) patch: Bytes,
+    pub(crate) if_version: Option<u64>,
+}
+
+impl Ask {
+    /// Whether nobody waits for the outcome any longer.
+    pub(crate) fn is_given_up(&self) -> bool {
+        match self {
+            Self::Subscribe { done, .. } => done.is_given_up(),
+            Self::Twin { done, .. } => done.is_given_up(),
+            Self::Report { done, .. } => done.is_given_up(),
+        }
+    }
+
+    /// Ends a twin request.
+    pub(crate) fn fail(self, error: TwinError) {
+        match self {
+            Self::Subscribe { .. } => {}
+            Self::Twin { done, .. } => done.end(Err(error)),
+            Self::Report { done, .. } => done.end(Err(error)),
+        }
+    }
+}
+
+/// What the hub waits for.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Means something on that connection only.
+    pub(crate) connection: ConnectionNumber,
+    pub(crate) what: AnswerKind,
+    pub(crate) done: Done<(), AnswerError>,
+}
+
+#[derive(Debug)]
+pub(crate) enum AnswerKind {
+    Method { request: RequestId, name: String, code: i32, payload: Bytes },
+    Complete { token: AckToken },
+}
+
+/// Counts the connections of a device, so that an answer to what came over an older one is recognised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ConnectionNumber(u64);
+
+impl ConnectionNumber {
+    pub(crate) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}

@@ -1,0 +1,109 @@
+use bytes::Bytes;
+use iothub_codec::{Qos, SystemProperty};
+
+use crate::properties::Properties;
+
+/// A message from the device to the cloud.
+///
+/// Made by the application, consumed by [`Device::send`](crate::Device::send). The payload is shared, not
+/// copied, when a message is cloned.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    pub(crate) payload: Bytes,
+    pub(crate) properties: Properties,
+    pub(crate) qos: Delivery,
+}
+
+/// How often a message arrives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    #[default]
+    AtLeastOnce,
+    AtMostOnce,
+}
+
+impl Message {
+    /// Longest message, payload and properties together, in bytes: a limit of IoT Hub.
+    pub const SIZE_MAX: usize = 256 * 1024;
+
+    /// A message without properties, to be delivered at least once.
+    pub fn new(payload: impl Into<Bytes>) -> Self {
+        Self { payload: payload.into(), ..Self::default() }
+    }
+
+    /// Says what the payload is, such as `application/json`. The hub's routing looks into payloads of that
+    /// type when [`Self::content_encoding`] is `utf-8`.
+    #[must_use]
+    pub fn content_type(self, content_type: impl Into<String>) -> Self {
+        self.system(SystemProperty::ContentType, content_type)
+    }
+
+    /// Says how text in the payload is encoded: `utf-8`, `utf-16` or `utf-32`.
+    #[must_use]
+    pub fn content_encoding(self, encoding: impl Into<String>) -> Self {
+        self.system(SystemProperty::ContentEncoding, encoding)
+    }
+
+    /// Names the message, so that the back end can tell a repeated one.
+    #[must_use]
+    pub fn message_id(self, id: impl Into<String>) -> Self {
+        self.system(SystemProperty::MessageId, id)
+    }
+
+    /// Names what the message belongs to.
+    #[must_use]
+    pub fn correlation_id(self, id: impl Into<String>) -> Self {
+        self.system(SystemProperty::CorrelationId, id)
+    }
+
+    /// Sends the message to an output of this module, for the routes of an Edge device.
+    #[must_use]
+    pub fn output(self, name: impl Into<String>) -> Self {
+        self.system(SystemProperty::OutputName, name)
+    }
+
+    /// Sets a system property; the last value given counts.
+    #[must_use]
+    pub fn system(mut self, name: SystemProperty, value: impl Into<String>) -> Self {
+        self.properties.set_system(name, value.into());
+        self
+    }
+
+    /// Sets a property of the application's; the last value given counts.
+    #[must_use]
+    pub fn property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.properties.set(name.into(), value.into());
+        self
+    }
+
+    /// Sends the message once and forgets it: QoS 0. What is under way when a connection breaks is lost.
+    #[must_use]
+    pub fn at_most_once(mut self) -> Self {
+        self.qos = Delivery::AtMostOnce;
+        self
+    }
+
+    /// What counts towards [`Self::SIZE_MAX`], in bytes.
+    pub fn size(&self) -> usize {
+        self.payload.len() + self.properties.size()
+    }
+
+    pub(crate) fn qos(&self) -> Qos {
+        match self.qos {
+            Delivery::AtLeastOnce => Qos::AtLeastOnce,
+            Delivery::AtMostOnce => Qos::AtMostOnce,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_counts_payload_and_properties() {
+        let message = Message::new("21.5").property("room", "2b").property("room", "2c").message_id("m1");
+        assert_eq!(message.size(), 4 + 4 + 2 + 2);
+        assert_eq!(message.properties.get("room"), Some("2c"), "the last value counts");
+    }
+}

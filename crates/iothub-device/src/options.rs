@@ -1,0 +1,416 @@
+use core::time::Duration;
+
+use iothub_codec::{
+    BadConnectionString, BadSharedKey, Channels, Codec, ConnectionString, Dialect, Identity, IdentityBuf,
+    Introduction, Proof, SharedKey, Telemetry,
+};
+use iothub_proto::{Backoff, Hello, Now, Session};
+
+use crate::address::{Address, BadAddress};
+use crate::conversation::Conversation;
+use crate::credentials::Credentials;
+use crate::error::ConnectError;
+use crate::message::Message;
+
+/// Who connects where, how, and with what limits.
+///
+/// Made from a connection string, changed as needed, consumed by
+/// [`Device::connect`](crate::Device::connect). What it shows in logs has no secret in it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    identity: IdentityBuf,
+    /// The hub's name, as it is signed and introduced: without a port, and not the gateway's.
+    host: String,
+    /// The name that the server's certificate has to be for.
+    tls_name: String,
+    address: Address,
+    credentials: Credentials,
+    model_id: Option<String>,
+    product_info: String,
+    will: Option<Message>,
+    session: Session,
+    keep_alive_s: u16,
+    token_lifetime: Duration,
+    pub(crate) roots: Roots,
+    pub(crate) channels: Channels,
+    pub(crate) backoff: Backoff,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) operation_timeout: Duration,
+    pub(crate) waiting_messages: usize,
+    pub(crate) waiting_calls: usize,
+    pub(crate) waiting_commands: usize,
+    pub(crate) waiting_changes: usize,
+}
+
+/// Which certificates are trusted to vouch for the hub.
+#[derive(Clone)]
+pub(crate) enum Roots {
+    /// Those that the platform trusts.
+    Platform,
+    /// Only these.
+    Pem(Vec<u8>),
+}
+
+impl Options {
+    /// How long an operation may take, unless [`Self::operation_timeout`] says otherwise.
+    pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+    /// How long connecting may take, unless [`Self::connect_timeout`] says otherwise.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+    /// How long a signed token is valid, unless [`Self::token_lifetime`] says otherwise.
+    pub const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+    /// Seconds between signs of life, unless [`Self::keep_alive`] says otherwise.
+    pub const KEEP_ALIVE_S: u16 = 60;
+    /// Messages that wait to be sent, unless [`Self::waiting_messages`] says otherwise.
+    pub const WAITING_MESSAGES: usize = 32;
+    /// Method calls that wait for the application, unless [`Self::waiting_calls`] says otherwise.
+    pub const WAITING_CALLS: usize = 16;
+    /// Commands that wait for the application, unless [`Self::waiting_commands`] says otherwise.
+    pub const WAITING_COMMANDS: usize = 16;
+    /// Desired changes that wait for the application, unless [`Self::waiting_changes`] says otherwise.
+    pub const WAITING_CHANGES: usize = 16;
+
+    /// Reads the connection string of a device or module, with a shared key or a token.
+    ///
+    /// `HostName` may carry a port, as in `localhost:18883`. `GatewayHostName`, with or without a port,
+    /// says where to connect instead.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] says which part is missing or wrong; no secret is in it.
+    pub fn from_connection_string(text: &str) -> Result<Self, OptionsError> {
+        let parts = ConnectionString::parse(text)?;
+        if parts.x509() {
+            return Err(OptionsError::CertificatesNotServed);
+        }
+        let identity = parts.identity().ok_or(OptionsError::Missing { part: "DeviceId" })?;
+        let host: Address = parts.host().ok_or(OptionsError::Missing { part: "HostName" })?.parse()?;
+        let address: Address = match parts.gateway() {
+            Some(gateway) => gateway.parse()?,
+            None => host.clone(),
+        };
+        let credentials = match (parts.key(), parts.signature()) {
+            (Some(key), _) => Credentials::Key {
+                key: SharedKey::from_base64(key)?,
+                policy: parts.key_name().map(str::to_owned),
+            },
+            (None, Some(token)) => Credentials::Token(token.as_str().to_owned()),
+            (None, None) => return Err(OptionsError::Missing { part: "SharedAccessKey" }),
+        };
+        Ok(Self {
+            identity: IdentityBuf::new(identity),
+            host: host.host().to_owned(),
+            tls_name: address.host().to_owned(),
+            address,
+            credentials,
+            model_id: None,
+            product_info: concat!("iothub-device/", env!("CARGO_PKG_VERSION")).to_owned(),
+            will: None,
+            session: Session::Resume,
+            keep_alive_s: Self::KEEP_ALIVE_S,
+            token_lifetime: Self::TOKEN_LIFETIME,
+            roots: Roots::Platform,
+            channels: Channels::NONE,
+            backoff: Backoff::DEFAULT,
+            connect_timeout: Self::CONNECT_TIMEOUT,
+            operation_timeout: Self::OPERATION_TIMEOUT,
+            waiting_messages: Self::WAITING_MESSAGES,
+            waiting_calls: Self::WAITING_CALLS,
+            waiting_commands: Self::WAITING_COMMANDS,
+            waiting_changes: Self::WAITING_CHANGES,
+        })
+    }
+
+    /// Trusts the certificates in this PEM text, and no others.
+    #[must_use]
+    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots = Roots::Pem(pem.into());
+        self
+    }
+
+    /// Connects there. The certificate still has to be for the hub's or gateway's name.
+    #[must_use]
+    pub fn connect_to(mut self, address: Address) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// Subscribes to these channels with the first connection, instead of when they are first asked for.
+    #[must_use]
+    pub fn subscribe(mut self, channels: Channels) -> Self {
+        self.channels = self.channels | channels;
+        self
+    }
+
+    /// Whether the hub keeps subscriptions between connections. It does by default; with
+    /// [`Session::Fresh`] the hub forgets each connection when it ends.
+    #[must_use]
+    pub fn session(mut self, session: Session) -> Self {
+        self.session = session;
+        self
+    }
+
+    /// What the hub publishes, as telemetry, when the connection ends without [`Device::close`].
+    ///
+    /// [`Device::close`]: crate::Device::close
+    #[must_use]
+    pub fn will(mut self, will: Message) -> Self {
+        self.will = Some(will);
+        self
+    }
+
+    /// Names the model of the device, such as `dtmi:com:example:Thermostat;1`.
+    #[must_use]
+    pub fn model_id(mut self, model_id: impl Into<String>) -> Self {
+        self.model_id = Some(model_id.into());
+        self
+    }
+
+    /// Says what software connects, for the hub's statistics.
+    #[must_use]
+    pub fn product_info(mut self, product_info: impl Into<String>) -> Self {
+        self.product_info = product_info.into();
+        self
+    }
+
+    /// Pings after that many seconds of silence; 0 never. A hub that has been silent for half as long
+    /// again is taken for gone.
+    #[must_use]
+    pub fn keep_alive(mut self, seconds: u16) -> Self {
+        self.keep_alive_s = seconds;
+        self
+    }
+
+    /// How long the tokens that are signed with a shared key are valid. The connection is replaced when
+    /// most of that is over.
+    #[must_use]
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.token_lifetime = lifetime;
+        self
+    }
+
+    /// How long to wait before connecting again.
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// How long connecting may take, from the name's look-up to the last subscription.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long each operation may take, waiting for a connection included.
+    #[must_use]
+    pub fn operation_timeout(mut self, timeout: Duration) -> Self {
+        self.operation_timeout = timeout;
+        self
+    }
+
+    /// How many messages wait to be sent before [`Device::send`](crate::Device::send) waits for room.
+    #[must_use]
+    pub fn waiting_messages(mut self, count: usize) -> Self {
+        self.waiting_messages = count;
+        self
+    }
+
+    /// How many method calls wait for the application; further ones are answered with
+    /// [`MethodResponse::BUSY`](crate::MethodResponse::BUSY).
+    #[must_use]
+    pub fn waiting_calls(mut self, count: usize) -> Self {
+        self.waiting_calls = count;
+        self
+    }
+
+    /// How many commands, and how many input messages, wait for the application; further ones are left
+    /// to be delivered again.
+    #[must_use]
+    pub fn waiting_commands(mut self, count: usize) -> Self {
+        self.waiting_commands = count;
+        self
+    }
+
+    /// How many desired changes wait for the application; then the oldest are dropped.
+    #[must_use]
+    pub fn waiting_changes(mut self, count: usize) -> Self {
+        self.waiting_changes = count;
+        self
+    }
+
+    /// Who connects.
+    pub fn identity(&self) -> Identity<'_> {
+        self.identity.as_identity()
+    }
+
+    /// The name of the hub, without a port.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Where the connection goes.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(crate) fn tls_name(&self) -> &str {
+        &self.tls_name
+    }
+
+    pub(crate) fn can_renew(&self) -> bool {
+        self.credentials.can_renew()
+    }
+
+    /// Begins a connection of the conversation, with a new proof.
+    pub(crate) fn introduce(
+        &self,
+        now: Now,
+        within: Duration,
+        conversation: &mut Conversation<'_>,
+    ) -> Result<(), ConnectError> {
+        let proven = self.credentials.prove(&self.host, self.identity(), now.timestamp, self.token_lifetime);
+        let introduction = Introduction {
+            host: &self.host,
+            client_agent: Some(&self.product_info),
+            model_id: self.model_id.as_deref(),
+        };
+        let codec = Codec::new(Dialect::Classic, self.identity());
+        let will = self.will.clone().unwrap_or_default();
+        let (system, application) = (will.properties.system_pairs(), will.properties.pairs());
+        let telemetry = Telemetry {
+            payload: &will.payload,
+            properties: iothub_codec::Properties::new(&system, &application),
+            qos: will.qos(),
+            retain: false,
+        };
+        let mut topic = vec![0; WILL_TOPIC_LEN_MAX];
+        let will = match self.will {
+            Some(_) => Some(codec.encode(&telemetry, &mut topic).map_err(iothub_proto::SendError::from)?),
+            None => None,
+        };
+        let hello = Hello {
+            introduction,
+            proof: Proof::Token(&proven.token),
+            valid_until: proven.valid_until,
+            session: self.session,
+            keep_alive_s: self.keep_alive_s,
+            will,
+        };
+        conversation.open(now, &hello, within)
+    }
+}
+
+/// The topic of a will, with its properties: as long as MQTT lets it be.
+const WILL_TOPIC_LEN_MAX: usize = u16::MAX as usize;
+
+/// Without the certificates, which are long.
+impl core::fmt::Debug for Roots {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Platform => "Platform",
+            Self::Pem(_) => "Pem(..)",
+        })
+    }
+}
+
+/// Why a connection string says not enough to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionsError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] BadConnectionString),
+    /// It is the connection string of something else than a device.
+    #[error("no {part} in the connection string")]
+    Missing {
+        /// What has to be there.
+        part: &'static str,
+    },
+    /// The key is none.
+    #[error("SharedAccessKey: {0}")]
+    BadKey(#[from] BadSharedKey),
+    /// The name of the hub or gateway is none.
+    #[error("HostName or GatewayHostName: {0}")]
+    BadAddress(#[from] BadAddress),
+    /// The device proves itself with a certificate, which this version cannot.
+    #[error("x509=true: client certificates are not served by this version")]
+    CertificatesNotServed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+    fn options(text: &str) -> Result<Options, OptionsError> {
+        Options::from_connection_string(&text.replace("KEY", KEY))
+    }
+
+    #[test]
+    fn the_port_and_the_gateway_say_where_to_connect_and_nothing_else() {
+        for (text, host, tls_name, address) in [
+            ("HostName=hub1.net;DeviceId=d;SharedAccessKey=KEY", "hub1.net", "hub1.net", "hub1.net:8883"),
+            (
+                "HostName=localhost:18883;DeviceId=d;SharedAccessKey=KEY",
+                "localhost",
+                "localhost",
+                "localhost:18883",
+            ),
+            (
+                "HostName=hub1.net;DeviceId=d;SharedAccessKey=KEY;GatewayHostName=edge:1",
+                "hub1.net",
+                "edge",
+                "edge:1",
+            ),
+        ] {
+            let options = options(text).unwrap();
+            assert_eq!((options.host(), options.tls_name()), (host, tls_name), "{text}");
+            assert_eq!(options.address().to_string(), address, "{text}");
+        }
+        let elsewhere = options("HostName=hub1.net;DeviceId=d;SharedAccessKey=KEY").unwrap();
+        let elsewhere = elsewhere.connect_to("127.0.0.1:9".parse().unwrap());
+        assert_eq!((elsewhere.host(), elsewhere.tls_name()), ("hub1.net", "hub1.net"));
+        assert_eq!(elsewhere.address().to_string(), "127.0.0.1:9");
+    }
+
+    #[test]
+    fn who_connects_is_a_device_or_a_module_of_one() {
+        let device = options("HostName=h;DeviceId=d;SharedAccessKey=KEY").unwrap();
+        let module = options("HostName=h;DeviceId=d;ModuleId=m;SharedAccessKey=KEY").unwrap();
+        assert_eq!(device.identity().to_string(), "d");
+        assert_eq!(module.identity().to_string(), "d/m");
+    }
+
+    #[test]
+    fn what_says_not_enough_is_refused_with_the_part() {
+        for (text, error) in [
+            (
+                "HostName=h;SharedAccessKeyName=service;SharedAccessKey=KEY",
+                OptionsError::Missing { part: "DeviceId" },
+            ),
+            ("HostName=h;DeviceId=d", OptionsError::Missing { part: "SharedAccessKey" }),
+            ("HostName=h;DeviceId=d;SharedAccessKey=AAEC", OptionsError::BadKey(BadSharedKey::TooShort)),
+            ("HostName=h:0;DeviceId=d;SharedAccessKey=KEY", OptionsError::BadAddress(BadAddress)),
+            ("HostName=h;DeviceId=d;x509=true", OptionsError::CertificatesNotServed),
+        ] {
+            assert_eq!(options(text).unwrap_err(), error, "{text}");
+        }
+        assert!(matches!(options("HostName").unwrap_err(), OptionsError::Unreadable(_)));
+    }
+
+    #[test]
+    fn options_show_no_secret() {
+        let token = "SharedAccessSignature sr=h&sig=c2VjcmV0&se=1893456000";
+        for text in [
+            "HostName=h;DeviceId=d;SharedAccessKey=KEY",
+            &format!("HostName=h;DeviceId=d;SharedAccessSignature={token}"),
+        ] {
+            let shown = format!("{:?}", options(text).unwrap().ca_pem("CERTIFICATE"));
+            for secret in [KEY, "c2VjcmV0", "CERTIFICATE"] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+        }
+    }
+}
