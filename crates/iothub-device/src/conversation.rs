@@ -6,7 +6,7 @@ use iothub_mqtt::{Client, WriteError};
 use iothub_proto::{DeviceSession, Farewell, Hello, Instant, Limits, Now, Packet, Session};
 
 use crate::desk::{Asker, Declined, Desk};
-use crate::error::{AnswerError, ConnectError, SendError, TwinError};
+use crate::error::{AnswerError, ConnectError, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::{Answer, AnswerKind, Ask, Outgoing};
 
@@ -38,8 +38,9 @@ const WRITE_AHEAD: usize = 64 * 1024;
 const SCRATCH_MAX: usize = 68 * 1024;
 /// First room for topics.
 const SCRATCH: usize = 512;
-/// What a PUBLISH has beside topic and payload: first byte, remaining length, topic length and identifier.
-const PUBLISH_OVERHEAD: usize = 1 + 4 + 2 + 2;
+/// What a PUBLISH of the longest kind has beside topic and payload, in bytes: first byte, remaining length,
+/// topic length and packet identifier.
+const PUBLISH_OVERHEAD: usize = 1 + 3 + 2 + 2;
 /// Most bytes of a topic of this crate's own, without properties.
 const TOPIC_LEN_MAX: usize = 1024;
 /// How long a connection that is to be replaced waits for what is under way.
@@ -167,6 +168,11 @@ impl<'d> Conversation<'d> {
         }
         let ask = match ask {
             Ask::Subscribe { channels, done } => {
+                // Known before the session tries, because it would have to try for ever.
+                if let Err(EncodeError::NotExpressible) = self.codec.filters(channels, &mut []) {
+                    done.end(Err(SubscribeError::NotExpressible));
+                    return Ok(());
+                }
                 self.session.want(channels);
                 self.desk.subscribing(channels, done);
                 return self.advance(now);
@@ -175,6 +181,7 @@ impl<'d> Conversation<'d> {
         };
         // Answers come to who listens for them.
         self.session.want(Channels::REPLIES);
+        self.transmit(now)?;
         let sent = self.write(|session, mqtt, out| {
             let (ticket, packet) = match &ask {
                 Ask::Twin { deadline, .. } => session.get_twin(now, deadline.since(now), out)?,
@@ -259,10 +266,7 @@ impl<'d> Conversation<'d> {
 
     /// Sends what the session owes, and what was held until now.
     fn advance(&mut self, now: Instant) -> Result<(), ConnectError> {
-        while self.write(|session, mqtt, out| match session.poll_transmit(out)? {
-            Some(packet) => Ok(mqtt.send(now, &packet).map(|()| true)?),
-            None => Ok(false),
-        })? {}
+        self.transmit(now)?;
         if !self.session.is_ready() {
             return Ok(());
         }
@@ -278,6 +282,15 @@ impl<'d> Conversation<'d> {
             Some(ask) => self.ask(now, ask),
             None => Ok(()),
         }
+    }
+
+    /// Sends what the session owes: subscriptions and acknowledgements.
+    fn transmit(&mut self, now: Instant) -> Result<(), ConnectError> {
+        while self.write(|session, mqtt, out| match session.poll_transmit(out)? {
+            Some(packet) => Ok(mqtt.send(now, &packet).map(|()| true)?),
+            None => Ok(false),
+        })? {}
+        Ok(())
     }
 
     fn answer_now(

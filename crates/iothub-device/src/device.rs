@@ -137,7 +137,7 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`SubscribeError`]; a device that is no module is refused.
+    /// [`SubscribeError`]; for a device that is no module, [`SubscribeError::NotExpressible`].
     pub async fn inputs(&self) -> Result<Inputs, SubscribeError> {
         self.subscribe(Channels::INPUTS).await?;
         Ok(Inputs::new(Arc::clone(&self.shared.inboxes), self.answering()))

@@ -268,3 +268,6 @@ impl Audience {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

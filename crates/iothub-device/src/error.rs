@@ -207,6 +207,9 @@ pub enum SubscribeError {
     /// The hub did not grant the subscription.
     #[error("subscription refused by the hub")]
     Refused,
+    /// There is no such channel for this identity, or in this dialect: only modules have inputs.
+    #[error("there is no such channel for this device")]
+    NotExpressible,
     /// The hub did not answer in time. The subscription is asked for again with every connection.
     #[error("not subscribed within {after:?}")]
     TimedOut {

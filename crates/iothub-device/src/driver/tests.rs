@@ -1,0 +1,7 @@
+//! The driver against the hub's end of the protocol, in memory and in virtual time.
+
+mod calls;
+mod connection;
+mod hub;
+mod telemetry;
+mod twin;

@@ -1,0 +1,228 @@
+use core::time::Duration;
+
+use iothub_codec::{Dialect, RequestId};
+use iothub_mqtt::Server;
+use iothub_proto::{
+    AckToken, HubEvent, HubSession, Instant, Limits, Packet, Received, Refusal, RefusalReason, Session,
+    Subscriptions,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::clock::Clock;
+use crate::device::Device;
+use crate::dial::Dial;
+use crate::error::ConnectError;
+use crate::options::Options;
+
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+/// What fits into the wire while nobody reads, in bytes.
+const WIRE: usize = 16 * 1024;
+
+pub(super) fn options() -> Options {
+    options_of("DeviceId=dev-1")
+}
+
+pub(super) fn options_of(who: &str) -> Options {
+    let text = format!("HostName=hub1.azure-devices.net;{who};SharedAccessKey={KEY}");
+    Options::from_connection_string(&text).unwrap()
+}
+
+/// How long ago the clock was started.
+pub(super) fn elapsed(clock: Clock) -> Duration {
+    clock.now().since(Instant::default())
+}
+
+/// Dials by handing the other end of a pipe to a [`Hub`].
+pub(super) struct Wire(mpsc::UnboundedSender<DuplexStream>);
+
+impl Dial for Wire {
+    type Stream = DuplexStream;
+
+    async fn dial(&self) -> Result<DuplexStream, ConnectError> {
+        let (ours, theirs) = duplex(WIRE);
+        self.0.send(theirs).expect("the test has a hub");
+        Ok(ours)
+    }
+}
+
+/// Where connections arrive.
+pub(super) struct Hub {
+    arriving: mpsc::UnboundedReceiver<DuplexStream>,
+    clock: Clock,
+}
+
+/// The hub's end of one connection: the MQTT endpoint and session that a real hub has, and a test in the
+/// place of its registry.
+pub(super) struct Connection {
+    stream: DuplexStream,
+    mqtt: Server,
+    session: HubSession,
+    clock: Clock,
+    /// The password of the CONNECT.
+    pub(super) token: String,
+    /// What the CONNECT wants of the session before.
+    pub(super) wants: Session,
+    /// The payload of the will.
+    pub(super) will: Option<Vec<u8>>,
+}
+
+/// What the device did, as far as a test has to react to it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Did {
+    Telemetry { ack: Option<AckToken>, payload: Vec<u8>, duplicate: bool },
+    TwinGet(RequestId),
+    TwinPatch(RequestId, Vec<u8>),
+    Answered { code: i32, payload: Vec<u8> },
+    Completed(AckToken),
+    SaidGoodbye,
+    Closed,
+}
+
+impl Hub {
+    pub(super) fn new() -> (Self, Wire) {
+        let (dialled, arriving) = mpsc::unbounded_channel();
+        (Self { arriving, clock: Clock::start() }, Wire(dialled))
+    }
+
+    /// A device that has connected, and its connection.
+    pub(super) async fn with_device(options: Options) -> (Self, Device, Connection) {
+        let (mut hub, wire) = Self::new();
+        let connecting = tokio::spawn(Device::start(options, wire));
+        let mut connection = hub.arrival().await;
+        connection.accept(Session::Fresh).await;
+        let (device, connection) = connection.during(connecting).await;
+        (hub, device.unwrap().unwrap(), connection)
+    }
+
+    /// The next connection, with its CONNECT read.
+    pub(super) async fn arrival(&mut self) -> Connection {
+        let stream = self.arriving.recv().await.expect("a device is there to dial");
+        Connection::open(stream, self.clock).await
+    }
+
+    /// The next connection, before anything is read; `None` when the device dials no more.
+    pub(super) async fn dialled(&mut self) -> Option<DuplexStream> {
+        self.arriving.recv().await
+    }
+}
+
+impl Connection {
+    async fn open(mut stream: DuplexStream, clock: Clock) -> Self {
+        let mut mqtt = Server::new(Limits::CLASSIC);
+        loop {
+            if let Some(Packet::Connect(opening)) = mqtt.poll_packet().unwrap() {
+                let (dialect, claim) = iothub_codec::open_connect(&opening.connect).unwrap();
+                let iothub_codec::Proof::Token(token) = claim.proof else { panic!("no token") };
+                let (token, wants) = (token.to_owned(), opening.session);
+                let will = opening.will.map(|will| will.payload.to_vec());
+                assert_eq!(dialect, Dialect::Classic);
+                let session = HubSession::new(dialect, claim.identity, Subscriptions::NONE);
+                return Self { stream, mqtt, session, clock, token, wants, will };
+            }
+            let len = stream.read(mqtt.read_buffer()).await.unwrap();
+            assert_ne!(len, 0, "the device closed before CONNECT");
+            mqtt.handle_read(clock.now(), len);
+        }
+    }
+
+    pub(super) async fn accept(&mut self, session: Session) {
+        self.send(&Packet::Connected { session, limits: Limits::CLASSIC }).await;
+    }
+
+    pub(super) async fn refuse(mut self, reason: RefusalReason) {
+        self.send(&Packet::Refused(Refusal::new(reason))).await;
+    }
+
+    pub(super) async fn acknowledge(&mut self, token: AckToken) {
+        self.send(&HubSession::<10>::acknowledge(token)).await;
+    }
+
+    /// Sends what the session writes.
+    pub(super) async fn say<T>(
+        &mut self,
+        say: impl for<'b> FnOnce(&'b mut HubSession, &'b mut [u8]) -> (T, Packet<'b>),
+    ) -> T {
+        let mut out = [0; 512];
+        let (value, packet) = say(&mut self.session, &mut out);
+        self.mqtt.send(self.clock.now(), &packet).unwrap();
+        self.flush().await;
+        value
+    }
+
+    pub(super) async fn send(&mut self, packet: &Packet<'_>) {
+        self.mqtt.send(self.clock.now(), packet).unwrap();
+        self.flush().await;
+    }
+
+    /// Telemetry, which has to come next.
+    pub(super) async fn telemetry(&mut self) -> (Option<AckToken>, Vec<u8>) {
+        let did = self.next().await;
+        let Did::Telemetry { ack, payload, .. } = did else { panic!("instead of telemetry: {did:?}") };
+        (ack, payload)
+    }
+
+    /// What the device does next. Subscriptions are granted on the way.
+    pub(super) async fn next(&mut self) -> Did {
+        loop {
+            if let Some(did) = self.poll_next() {
+                return did;
+            }
+            self.flush().await;
+            let len = self.stream.read(self.mqtt.read_buffer()).await.unwrap();
+            if len == 0 {
+                return Did::Closed;
+            }
+            self.mqtt.handle_read(self.clock.now(), len);
+        }
+    }
+
+    /// Grants subscriptions while a task of the device's runs, during which it does nothing else.
+    pub(super) async fn during<T>(mut self, task: JoinHandle<T>) -> (Result<T, JoinError>, Self) {
+        let outcome = tokio::select! {
+            outcome = task => outcome,
+            did = self.next() => panic!("while only a task should run: {did:?}"),
+        };
+        (outcome, self)
+    }
+
+    /// Whether nothing comes from the device for that long.
+    pub(super) async fn is_silent_for(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.next()).await.is_err()
+    }
+
+    fn poll_next(&mut self) -> Option<Did> {
+        while let Some(packet) = self.mqtt.poll_packet().unwrap() {
+            let duplicate = matches!(packet, Packet::Publish { publish, .. } if publish.duplicate);
+            let event = self.session.handle_packet(self.clock.now(), &packet).unwrap();
+            let (ack, message) = match event {
+                HubEvent::Received { ack, message } => (ack, message),
+                HubEvent::Completed { token } => return Some(Did::Completed(token)),
+                HubEvent::Goodbye => return Some(Did::SaidGoodbye),
+                HubEvent::Subscribed { token, granted, .. } => {
+                    self.mqtt.send(self.clock.now(), &Packet::SubAck { token, granted }).unwrap();
+                    continue;
+                }
+                HubEvent::Unsubscribed { .. } | HubEvent::Unanswered { .. } => panic!("{event:?}"),
+            };
+            return Some(match message {
+                Received::Telemetry(telemetry) => {
+                    Did::Telemetry { ack, payload: telemetry.payload.to_vec(), duplicate }
+                }
+                Received::TwinGet(get) => Did::TwinGet(get.request),
+                Received::TwinPatch(patch) => Did::TwinPatch(patch.request, patch.patch.to_vec()),
+                Received::Answer { code, payload, .. } => Did::Answered { code, payload: payload.to_vec() },
+                Received::LateAnswer => panic!("an answer to nothing"),
+            });
+        }
+        None
+    }
+
+    async fn flush(&mut self) {
+        while let Some(bytes) = self.mqtt.poll_bytes() {
+            let len = self.stream.write(bytes).await.unwrap();
+            self.mqtt.consume(len);
+        }
+    }
+}
