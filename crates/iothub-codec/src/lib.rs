@@ -25,6 +25,8 @@ mod dialect;
 mod envelope;
 mod error;
 mod filters;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod message;
 mod property;

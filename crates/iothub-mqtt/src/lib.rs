@@ -39,6 +39,8 @@ mod client;
 mod error;
 mod fields;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod inbox;
 mod inflight;
 mod keep_alive;
