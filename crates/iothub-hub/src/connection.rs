@@ -267,7 +267,7 @@ impl Hub {
                         self.twin_get(id, key, &get, effects);
                     }
                     Received::TwinPatch(patch) => {
-                        let reply = self.twin_patch(now, key, &patch, effects);
+                        let reply = self.twin_patch(now, id, key, &patch, effects);
                         acknowledge(effects);
                         self.twin_answer(id, &reply, effects);
                     }

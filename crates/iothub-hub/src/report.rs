@@ -41,6 +41,7 @@ impl Hub {
     pub(crate) fn twin_patch(
         &mut self,
         now: Now,
+        id: ConnectionId,
         key: &Key,
         patch: &TwinPatch<'_>,
         effects: &mut Effects,
@@ -50,6 +51,8 @@ impl Hub {
             Ok(version) => (Status::SUCCESS, Some(version), Vec::new()),
             Err((status, code, message)) => {
                 let tracking_id = self.source.tracking_id();
+                let why = format!("{message} (tracking id {tracking_id})");
+                self.log(Level::Warn, id, Some(key), "report refused", why, effects);
                 let problem = Problem { code, message, tracking_id, time: date(now.timestamp) };
                 (status, None, problem.device_body().into_bytes())
             }

@@ -75,20 +75,36 @@ impl Hub {
             Ok(Outcome::Done(response)) => effects.push(Effect::Respond { exchange, response }),
             Ok(Outcome::Later) => {}
             Ok(Outcome::Stream(device)) => effects.push(Effect::Stream { exchange, device }),
-            Err(failure) => self.fail(now, exchange, failure, effects),
+            Err(failure) => {
+                let asked = format!("{} {}", request.method, request.path);
+                self.refuse(now, exchange, &asked, failure, effects);
+            }
         }
     }
 
-    /// Responds with an error, and logs its reason.
+    /// Responds to a method call that has come to nothing.
     pub(crate) fn fail(&mut self, now: Now, exchange: ExchangeId, failure: Failure, effects: &mut Effects) {
+        self.refuse(now, exchange, "method call", failure, effects);
+    }
+
+    /// Responds with an error, and logs its reason.
+    fn refuse(
+        &mut self,
+        now: Now,
+        exchange: ExchangeId,
+        asked: &str,
+        failure: Failure,
+        effects: &mut Effects,
+    ) {
         let Failure { code, form, message } = failure;
         let tracking_id = self.source.tracking_id();
+        let (number, name) = (code.number(), code.name());
         effects.push(Effect::Log(Notice {
             level: Level::Warn,
             connection: None,
             who: None,
             what: "request refused",
-            why: format!("{} {}: {message} (tracking id {tracking_id})", code.number(), code.name()),
+            why: format!("{asked}: {number} {name}: {message} (tracking id {tracking_id})"),
         }));
         let problem = Problem { code, message, tracking_id, time: date(now.timestamp) };
         let response = Response {

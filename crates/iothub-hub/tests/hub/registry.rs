@@ -156,6 +156,8 @@ fn bad_requests_are_refused_with_their_code() {
         let body: Value = serde_json::from_str(&text).unwrap();
         assert!(body["Message"].as_str().unwrap().starts_with(&format!("ErrorCode:{name};")), "{text}");
         assert!(body["ExceptionMessage"].as_str().unwrap().starts_with("Tracking ID:"), "{text}");
+        let why = &world.notices.last().unwrap().why;
+        assert!(why.starts_with(&format!("{method} /")) && why.contains(name), "{why}");
     }
 }
 

@@ -54,6 +54,8 @@ fn a_device_reports() {
         assert_eq!(answer.topic, format!("$iothub/twin/res/{status}/?$rid=1"), "{patch}");
         assert_eq!(answer.json()["errorCode"], code, "{patch}");
         assert!(answer.json()["message"].as_str().unwrap().contains(word), "{}", answer.payload);
+        let notice = world.notices.last().unwrap();
+        assert!(notice.what == "report refused" && notice.why.contains(word), "{notice:?}");
     }
     let answer = report(&mut world, "$iothub/twin/PATCH/properties/reported/?$rid=2&$version=3", "{}");
     assert_eq!(answer.topic, "$iothub/twin/res/204/?$rid=2&$version=4", "the precondition holds");

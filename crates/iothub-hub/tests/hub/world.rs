@@ -260,7 +260,13 @@ impl World {
         self.rest_if(method, path, body, None)
     }
 
-    pub(crate) fn rest_if(&mut self, method: &str, path: &str, body: Value, if_match: Option<&str>) -> (u16, Value) {
+    pub(crate) fn rest_if(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Value,
+        if_match: Option<&str>,
+    ) -> (u16, Value) {
         let response = self.rest_with(
             method,
             path,
@@ -272,13 +278,25 @@ impl World {
     }
 
     /// The same with everything to choose; the response must come at once.
-    pub(crate) fn rest_with(&mut self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Response {
+    pub(crate) fn rest_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Response {
         let exchange = self.ask(method, path, body, headers);
         self.response(exchange).expect("a response at once")
     }
 
     /// Makes a request whose response may take its time.
-    pub(crate) fn ask(&mut self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> ExchangeId {
+    pub(crate) fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> ExchangeId {
         let token = self.policy_token("iothubowner");
         let mut all = headers.to_vec();
         for header in [("host", HOST), ("authorization", token.as_str())] {
