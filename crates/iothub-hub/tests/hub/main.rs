@@ -1,5 +1,7 @@
 //! A whole hub in memory and in virtual time: what devices and back ends may expect of it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+
 mod commands;
 mod connecting;
 mod methods;
