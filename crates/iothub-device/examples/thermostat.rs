@@ -3,9 +3,9 @@
 //! Takes the connection string from `IOTHUB_DEVICE_CONNECTION_STRING`, and from `IOTHUB_CA_FILE` the
 //! certificate of a hub of your own. Ends with Ctrl-C.
 
+use core::error::Error;
 use core::time::Duration;
 use std::env;
-use std::error::Error;
 
 use iothub_device::{Device, Message, MethodResponse, Options};
 use serde_json::json;
