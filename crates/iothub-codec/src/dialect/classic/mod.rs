@@ -1,22 +1,22 @@
 //! `devices/...` and `$iothub/...` over MQTT 3.1.1.
 
-use crate::channel::{Channels, Subscription};
-use crate::connect::{Claim, Connect, Introduction, Proof, Version};
+mod connect;
+mod filters;
+
+pub(super) use connect::{encode_connect, open_connect};
+pub(super) use filters::{decode_filter, filters};
+
 use crate::dialect::Dialect;
 use crate::envelope::{Envelope, Fields, Path, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
-use crate::identity::{DeviceId, Identity, ModuleId};
+use crate::identity::{Identity, ModuleId};
 use crate::message::Operation;
 use crate::property::{Name, Properties, SystemProperty, pairs};
-use crate::publish::{Publish, Qos};
+use crate::publish::Publish;
 use crate::request::RequestId;
-use crate::section::PropertySection;
 use crate::status::Status;
 use crate::text::Text;
 use crate::write::Writer;
-
-/// What a device's CONNECT says it speaks.
-const API_VERSION: &str = "2021-04-12";
 
 /// Topics without a device's name in them, up to their parameters.
 const TWIN_GET: &str = "$iothub/twin/GET/";
@@ -371,181 +371,6 @@ pub(super) fn system_property(name: Text<'_>) -> Option<SystemProperty> {
         return None;
     }
     NAMES.iter().find(|(_, spelling)| name == *spelling).map(|(property, _)| *property)
-}
-
-pub(super) fn filters(
-    identity: Identity<'_>,
-    channels: Channels,
-    out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
-    for channel in channels.iter() {
-        let (own, rest, qos) = match channel {
-            Channels::COMMANDS => (true, COMMANDS, Qos::AtLeastOnce),
-            Channels::INPUTS if identity.module.is_none() => return Err(EncodeError::NotExpressible),
-            Channels::INPUTS => (true, INPUTS, Qos::AtLeastOnce),
-            Channels::METHODS => (false, METHOD, Qos::AtMostOnce),
-            Channels::REPLIES => (false, TWIN_REPLY, Qos::AtMostOnce),
-            _ => (false, TWIN_DESIRED, Qos::AtMostOnce),
-        };
-        let start = out.len();
-        out.put(&[0, 0]);
-        if own {
-            put_own(identity, out)?;
-        }
-        out.put_str(rest);
-        out.put_str("#");
-        let len = u16::try_from(out.len() - start - 2).expect("names have at most 128 bytes");
-        out.patch_u16(start, len);
-        out.put(&[qos as u8]);
-    }
-    Ok(())
-}
-
-pub(super) fn decode_filter<'f>(
-    identity: Identity<'_>,
-    filter: &'f str,
-) -> Result<Subscription<'f>, DecodeError> {
-    let whole = |channels| Ok(Subscription { channels, method: None });
-    let unknown = DecodeError { place: Place::Filter(0), kind: DecodeErrorKind::UnknownTopic };
-    let Some(stem) = filter.strip_suffix('#').filter(|stem| stem.ends_with('/')) else { return Err(unknown) };
-    match stem {
-        METHOD => whole(Channels::METHODS),
-        TWIN_REPLY => whole(Channels::REPLIES),
-        TWIN_DESIRED => whole(Channels::DESIRED),
-        _ => match (stem.strip_prefix(METHOD), stem.strip_prefix("devices/")) {
-            (Some(name), _) => match name.strip_suffix('/') {
-                Some(name) if is_method_name(name) => {
-                    Ok(Subscription { channels: Channels::METHODS, method: Some(name) })
-                }
-                _ => Err(unknown),
-            },
-            (None, None) => Err(unknown),
-            (None, Some(names)) => {
-                // Some clients write `+` for their own name.
-                let rest = own(identity, names, |part, name| part == name || part == "+").map_err(|at| {
-                    DecodeError {
-                        place: Place::Filter(offset(filter, at)),
-                        kind: DecodeErrorKind::WrongDevice,
-                    }
-                })?;
-                match (rest, identity.module) {
-                    (COMMANDS, _) => whole(Channels::COMMANDS),
-                    (INPUTS, Some(_)) => whole(Channels::INPUTS),
-                    // A module may ask for all that is sent to it at once.
-                    ("", Some(_)) => whole(Channels::COMMANDS | Channels::INPUTS),
-                    _ => Err(unknown),
-                }
-            }
-        },
-    }
-}
-
-pub(super) fn encode_connect<'b>(
-    identity: Identity<'_>,
-    who: &Introduction<'b>,
-    proof: Proof<'b>,
-    out: &'b mut [u8],
-) -> Result<Connect<'b>, EncodeError> {
-    if !is_host(who.host) {
-        return Err(EncodeError::BadValue(Field::Host));
-    }
-    let mut writer = Writer::new(out);
-    writer.put_display(identity);
-    let client_id_len = writer.len();
-    writer.put_str(who.host);
-    writer.put_str("/");
-    writer.put_display(identity);
-    writer.put_str("/?api-version=");
-    writer.put_str(API_VERSION);
-    for (name, value) in [("&DeviceClientType=", who.client_agent), ("&model-id=", who.model_id)] {
-        if let Some(value) = value {
-            writer.put_str(name);
-            writer.put_encoded(value.bytes());
-        }
-    }
-    let (client_id, username) = writer.finish_str()?.split_at(client_id_len);
-    Ok(Connect {
-        version: Version::V311,
-        client_id,
-        username: Some(username),
-        password: match proof {
-            Proof::Token(token) => Some(token.as_bytes()),
-            Proof::None => None,
-        },
-        properties: PropertySection::EMPTY,
-    })
-}
-
-pub(super) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, DecodeError> {
-    let missing = |field, place| DecodeError { place, kind: DecodeErrorKind::Missing(field) };
-    let username = connect.username.ok_or(missing(Field::UserName, Place::Whole))?;
-    // The preview over the same MQTT has a list of parameters there, and no host in front.
-    let has_host = username.split_once('/').is_some_and(|(host, _)| is_host(host));
-    if !has_host && pairs(username).any(|(name, _)| name == "av") {
-        return Err(DecodeError { place: Place::UserName(0), kind: DecodeErrorKind::UnservedDialect });
-    }
-    let bad = |at: &str, field| DecodeError {
-        place: Place::UserName(offset(username, at)),
-        kind: DecodeErrorKind::BadValue(field),
-    };
-    let (host, rest) =
-        username.split_once('/').ok_or(missing(Field::DeviceId, Place::UserName(username.len())))?;
-    if !is_host(host) {
-        return Err(bad(host, Field::Host));
-    }
-    let (names, parameters) = split_parameters(rest);
-    let (device, module) = match names.split_once('/') {
-        Some((device, module)) => (device, Some(module)),
-        None => (names, None),
-    };
-    let identity = Identity {
-        device: DeviceId::new(device).map_err(|error| bad(&device[error.at..], Field::DeviceId))?,
-        module: module
-            .map(|name| ModuleId::new(name).map_err(|error| bad(&name[error.at..], Field::ModuleId)))
-            .transpose()?,
-    };
-    if !identity.is(connect.client_id) {
-        return Err(DecodeError { place: Place::ClientId, kind: DecodeErrorKind::WrongDevice });
-    }
-    let parameter = |wanted| {
-        let mut values = pairs(parameters).filter(|(name, _)| *name == wanted).map(|(_, value)| value);
-        values.next().map(Text::percent_encoded)
-    };
-    let proof = match connect.password {
-        None | Some([]) => Proof::None,
-        Some(password) => Proof::Token(core::str::from_utf8(password).map_err(|_| DecodeError {
-            place: Place::Password,
-            kind: DecodeErrorKind::BadValue(Field::Password),
-        })?),
-    };
-    Ok(Claim {
-        identity,
-        host,
-        api_version: parameter("api-version"),
-        client_agent: parameter("DeviceClientType"),
-        model_id: parameter("model-id"),
-        proof,
-    })
-}
-
-/// What stands behind the host in a user name: names, and parameters, which old clients write without the
-/// question mark. As both signs of parameters may be part of a name, the last segment with one of them counts,
-/// and never the first, which is the device's.
-fn split_parameters(rest: &str) -> (&str, &str) {
-    let mut names = rest;
-    while let Some((before, segment)) = names.rsplit_once('/') {
-        if segment.starts_with('?') || segment.contains("api-version=") {
-            let parameters = &rest[before.len() + 1..];
-            return (before, parameters.strip_prefix('?').unwrap_or(parameters));
-        }
-        names = before;
-    }
-    (rest.strip_suffix('/').unwrap_or(rest), "")
-}
-
-/// Host names of hubs are looked at for nothing but to be the first part of a path, and no list of parameters.
-fn is_host(host: &str) -> bool {
-    !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && !b"/&=".contains(&b))
 }
 
 /// Printable ASCII, without the characters that the reference excludes and without MQTT's wildcards.

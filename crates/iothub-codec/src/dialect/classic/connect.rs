@@ -1,0 +1,119 @@
+use super::offset;
+use crate::connect::{Claim, Connect, Introduction, Proof, Version};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
+use crate::identity::{DeviceId, Identity, ModuleId};
+use crate::property::pairs;
+use crate::section::PropertySection;
+use crate::text::Text;
+use crate::write::Writer;
+
+/// What a device's CONNECT says it speaks.
+const API_VERSION: &str = "2021-04-12";
+
+pub(crate) fn encode_connect<'b>(
+    identity: Identity<'_>,
+    who: &Introduction<'b>,
+    proof: Proof<'b>,
+    out: &'b mut [u8],
+) -> Result<Connect<'b>, EncodeError> {
+    if !is_host(who.host) {
+        return Err(EncodeError::BadValue(Field::Host));
+    }
+    let mut writer = Writer::new(out);
+    writer.put_display(identity);
+    let client_id_len = writer.len();
+    writer.put_str(who.host);
+    writer.put_str("/");
+    writer.put_display(identity);
+    writer.put_str("/?api-version=");
+    writer.put_str(API_VERSION);
+    for (name, value) in [("&DeviceClientType=", who.client_agent), ("&model-id=", who.model_id)] {
+        if let Some(value) = value {
+            writer.put_str(name);
+            writer.put_encoded(value.bytes());
+        }
+    }
+    let (client_id, username) = writer.finish_str()?.split_at(client_id_len);
+    Ok(Connect {
+        version: Version::V311,
+        client_id,
+        username: Some(username),
+        password: match proof {
+            Proof::Token(token) => Some(token.as_bytes()),
+            Proof::None => None,
+        },
+        properties: PropertySection::EMPTY,
+    })
+}
+
+pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, DecodeError> {
+    let missing = |field, place| DecodeError { place, kind: DecodeErrorKind::Missing(field) };
+    let username = connect.username.ok_or(missing(Field::UserName, Place::Whole))?;
+    // The preview over the same MQTT has a list of parameters there, and no host in front.
+    let has_host = username.split_once('/').is_some_and(|(host, _)| is_host(host));
+    if !has_host && pairs(username).any(|(name, _)| name == "av") {
+        return Err(DecodeError { place: Place::UserName(0), kind: DecodeErrorKind::UnservedDialect });
+    }
+    let bad = |at: &str, field| DecodeError {
+        place: Place::UserName(offset(username, at)),
+        kind: DecodeErrorKind::BadValue(field),
+    };
+    let (host, rest) =
+        username.split_once('/').ok_or(missing(Field::DeviceId, Place::UserName(username.len())))?;
+    if !is_host(host) {
+        return Err(bad(host, Field::Host));
+    }
+    let (names, parameters) = split_parameters(rest);
+    let (device, module) = match names.split_once('/') {
+        Some((device, module)) => (device, Some(module)),
+        None => (names, None),
+    };
+    let identity = Identity {
+        device: DeviceId::new(device).map_err(|error| bad(&device[error.at..], Field::DeviceId))?,
+        module: module
+            .map(|name| ModuleId::new(name).map_err(|error| bad(&name[error.at..], Field::ModuleId)))
+            .transpose()?,
+    };
+    if !identity.is(connect.client_id) {
+        return Err(DecodeError { place: Place::ClientId, kind: DecodeErrorKind::WrongDevice });
+    }
+    let parameter = |wanted| {
+        let mut values = pairs(parameters).filter(|(name, _)| *name == wanted).map(|(_, value)| value);
+        values.next().map(Text::percent_encoded)
+    };
+    let proof = match connect.password {
+        None | Some([]) => Proof::None,
+        Some(password) => Proof::Token(core::str::from_utf8(password).map_err(|_| DecodeError {
+            place: Place::Password,
+            kind: DecodeErrorKind::BadValue(Field::Password),
+        })?),
+    };
+    Ok(Claim {
+        identity,
+        host,
+        api_version: parameter("api-version"),
+        client_agent: parameter("DeviceClientType"),
+        model_id: parameter("model-id"),
+        proof,
+    })
+}
+
+/// What stands behind the host in a user name: names, and parameters, which old clients write without the
+/// question mark. As both signs of parameters may be part of a name, the last segment with one of them counts,
+/// and never the first, which is the device's.
+fn split_parameters(rest: &str) -> (&str, &str) {
+    let mut names = rest;
+    while let Some((before, segment)) = names.rsplit_once('/') {
+        if segment.starts_with('?') || segment.contains("api-version=") {
+            let parameters = &rest[before.len() + 1..];
+            return (before, parameters.strip_prefix('?').unwrap_or(parameters));
+        }
+        names = before;
+    }
+    (rest.strip_suffix('/').unwrap_or(rest), "")
+}
+
+/// Host names of hubs are looked at for nothing but to be the first part of a path, and no list of parameters.
+fn is_host(host: &str) -> bool {
+    !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && !b"/&=".contains(&b))
+}

@@ -1,0 +1,73 @@
+use super::{COMMANDS, INPUTS, METHOD, TWIN_DESIRED, TWIN_REPLY, is_method_name, offset, own, put_own};
+use crate::channel::{Channels, Subscription};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
+use crate::identity::Identity;
+use crate::publish::Qos;
+use crate::write::Writer;
+
+pub(crate) fn filters(
+    identity: Identity<'_>,
+    channels: Channels,
+    out: &mut Writer<'_>,
+) -> Result<(), EncodeError> {
+    for channel in channels.iter() {
+        let (own, rest, qos) = match channel {
+            Channels::COMMANDS => (true, COMMANDS, Qos::AtLeastOnce),
+            Channels::INPUTS if identity.module.is_none() => return Err(EncodeError::NotExpressible),
+            Channels::INPUTS => (true, INPUTS, Qos::AtLeastOnce),
+            Channels::METHODS => (false, METHOD, Qos::AtMostOnce),
+            Channels::REPLIES => (false, TWIN_REPLY, Qos::AtMostOnce),
+            _ => (false, TWIN_DESIRED, Qos::AtMostOnce),
+        };
+        let start = out.len();
+        out.put(&[0, 0]);
+        if own {
+            put_own(identity, out)?;
+        }
+        out.put_str(rest);
+        out.put_str("#");
+        let len = u16::try_from(out.len() - start - 2).expect("names have at most 128 bytes");
+        out.patch_u16(start, len);
+        out.put(&[qos as u8]);
+    }
+    Ok(())
+}
+
+pub(crate) fn decode_filter<'f>(
+    identity: Identity<'_>,
+    filter: &'f str,
+) -> Result<Subscription<'f>, DecodeError> {
+    let whole = |channels| Ok(Subscription { channels, method: None });
+    let unknown = DecodeError { place: Place::Filter(0), kind: DecodeErrorKind::UnknownTopic };
+    let Some(stem) = filter.strip_suffix('#').filter(|stem| stem.ends_with('/')) else { return Err(unknown) };
+    match stem {
+        METHOD => whole(Channels::METHODS),
+        TWIN_REPLY => whole(Channels::REPLIES),
+        TWIN_DESIRED => whole(Channels::DESIRED),
+        _ => match (stem.strip_prefix(METHOD), stem.strip_prefix("devices/")) {
+            (Some(name), _) => match name.strip_suffix('/') {
+                Some(name) if is_method_name(name) => {
+                    Ok(Subscription { channels: Channels::METHODS, method: Some(name) })
+                }
+                _ => Err(unknown),
+            },
+            (None, None) => Err(unknown),
+            (None, Some(names)) => {
+                // Some clients write `+` for their own name.
+                let rest = own(identity, names, |part, name| part == name || part == "+").map_err(|at| {
+                    DecodeError {
+                        place: Place::Filter(offset(filter, at)),
+                        kind: DecodeErrorKind::WrongDevice,
+                    }
+                })?;
+                match (rest, identity.module) {
+                    (COMMANDS, _) => whole(Channels::COMMANDS),
+                    (INPUTS, Some(_)) => whole(Channels::INPUTS),
+                    // A module may ask for all that is sent to it at once.
+                    ("", Some(_)) => whole(Channels::COMMANDS | Channels::INPUTS),
+                    _ => Err(unknown),
+                }
+            }
+        },
+    }
+}
