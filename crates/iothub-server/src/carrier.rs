@@ -193,6 +193,7 @@ impl Carrier {
     }
 
     fn commit_all(&self, mut journal: Journal<Change>) {
+        let _alarm = Alarm(self);
         let mut batch = Effects::new();
         let mut broken = false;
         while self.next_batch(&mut batch) {
@@ -292,6 +293,17 @@ impl Routes {
     }
 }
 
+/// Without the thread nothing would ever be answered again.
+struct Alarm<'a>(&'a Carrier);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the journal has broken a rule of its own");
+        }
+    }
+}
+
 fn log(notice: &Notice, peer: Option<SocketAddr>) {
     let Notice { level, connection: _, who, what, why } = notice;
     let (who, peer) = (who.as_deref(), peer.map(tracing::field::display));
@@ -303,3 +315,131 @@ fn log(notice: &Notice, peer: Option<SocketAddr>) {
 
 /// Effects that may be waiting for the journal before connections and requests wait as well.
 const QUEUE_MAX: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::{AtomicBool, Ordering};
+    use std::io;
+
+    use iothub_hub::{Hub, PacketBuf, Seed};
+    use iothub_proto::AckToken;
+    use redb::StorageBackend;
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    /// A disk that can be made to fail.
+    #[derive(Debug)]
+    struct Disk {
+        memory: InMemoryBackend,
+        broken: Arc<AtomicBool>,
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.memory.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.memory.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.memory.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            if self.broken.load(Ordering::SeqCst) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.memory.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.memory.write(offset, data)
+        }
+    }
+
+    fn journal(broken: &Arc<AtomicBool>) -> Journal<Change> {
+        let disk = Disk { memory: InMemoryBackend::new(), broken: Arc::clone(broken) };
+        Journal::on(redb::Builder::new().create_with_backend(disk).unwrap(), "disk".into())
+    }
+
+    /// Something to record, as a hub makes it.
+    fn record() -> Effect {
+        let mut effects = Effects::new();
+        let mut hub = Hub::new(iothub_hub::Config::new(Seed([7; 32])));
+        hub.handle(iothub_proto::Now::default(), iothub_hub::Input::Start, &mut effects);
+        effects.into_iter().find(|effect| matches!(effect, Effect::Record(_))).unwrap()
+    }
+
+    fn hand_over(carrier: &Carrier, effects: impl IntoIterator<Item = Effect>) {
+        let mut queue = carrier.queue();
+        queue.take_over(&mut effects.into_iter().collect());
+        queue.carry();
+    }
+
+    fn respond(exchange: ExchangeId) -> Effect {
+        Effect::Respond {
+            exchange,
+            response: Response { status: 200, headers: Vec::new(), body: Vec::new() },
+        }
+    }
+
+    #[tokio::test]
+    async fn effects_are_carried_out_in_order_with_and_without_a_journal() {
+        const CONNECTION: ConnectionId = ConnectionId(1);
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        for journalled in [false, true] {
+            let carrier = Arc::new(Carrier::new());
+            let committer = journalled.then(|| carrier.commit_to(journal(&Arc::default())).unwrap());
+            let outbox = Arc::new(Outbox::new(10_000, 10_000_000));
+            carrier.connect(CONNECTION, peer, Arc::clone(&outbox));
+            let mut sent = Vec::new();
+            let mut token = AckToken::FIRST;
+            for round in 0..500 {
+                // Some have to wait for the journal, and those behind them must not overtake.
+                let records = (round % 3 == 0).then(record);
+                let packet = PacketBuf::Ack(token);
+                let send = Effect::Send { connection: CONNECTION, packet: packet.clone() };
+                hand_over(&carrier, records.into_iter().chain([send]));
+                sent.push(packet);
+                token = token.next();
+            }
+            carrier.end();
+            if let Some(committer) = committer {
+                committer.join().unwrap();
+            }
+            let received: Vec<_> = core::iter::from_fn(|| outbox.pop().unwrap()).collect();
+            assert_eq!(received, sent, "with a journal: {journalled}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_recorded_is_told_to_nobody_and_stops_the_hub() {
+        let broken = Arc::<AtomicBool>::default();
+        let carrier = Arc::new(Carrier::new());
+        let committer = carrier.commit_to(journal(&broken)).unwrap();
+        let answer = carrier.expect(ExchangeId(1));
+        hand_over(&carrier, [record(), respond(ExchangeId(1))]);
+        assert!(answer.await.is_ok());
+
+        broken.store(true, Ordering::SeqCst);
+        let outbox = Arc::new(Outbox::new(10, 1000));
+        carrier.connect(ConnectionId(1), SocketAddr::from(([127, 0, 0, 1], 1)), Arc::clone(&outbox));
+        let answer = carrier.expect(ExchangeId(2));
+        hand_over(&carrier, [record(), respond(ExchangeId(2))]);
+        assert!(answer.await.is_err());
+        assert!(carrier.has_failed());
+        assert_eq!(outbox.pop(), Err(Ending::Failed));
+
+        // A disk that works again does not help: a change is missing in between.
+        broken.store(false, Ordering::SeqCst);
+        let answer = carrier.expect(ExchangeId(3));
+        hand_over(&carrier, [record(), respond(ExchangeId(3))]);
+        carrier.end();
+        committer.join().unwrap();
+        carrier.expect_no_longer(ExchangeId(3));
+        assert!(answer.await.is_err());
+    }
+}

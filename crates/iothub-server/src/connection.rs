@@ -88,7 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Ok(Some(packet)) => match self.pipe.mqtt.send(now, &packet.as_packet()) {
                     Ok(()) => {}
                     // The device has said goodbye while this was on its way.
-                    Err(WriteError::OutOfPlace { .. }) => {}
+                    Err(WriteError::OutOfPlace { packet }) => tracing::debug!(%packet, "not sent any longer"),
                     Err(error) => return Err(End::Write(error)),
                 },
                 Ok(None) => break,

@@ -126,3 +126,28 @@ impl Drop for Entered<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use iothub_hub::{Config, Seed};
+
+    use super::*;
+
+    #[test]
+    fn a_hub_that_broke_a_rule_of_its_own_is_not_used_again() {
+        let carrier = Arc::new(Carrier::new());
+        let hub = Hub::new(Config::new(Seed([7; 32])));
+        let driver = Driver::new(hub, Clock::start(), Arc::clone(&carrier));
+        assert!(driver.enter().is_ok());
+        let broken = std::thread::scope(|scope| {
+            let user = scope.spawn(|| {
+                let _entered = driver.enter();
+                panic!("this is meant to happen");
+            });
+            user.join().is_err()
+        });
+        assert!(broken);
+        assert!(driver.enter().is_err());
+        assert!(carrier.has_failed());
+    }
+}

@@ -2,6 +2,7 @@ use core::convert::Infallible;
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::time::Duration;
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -44,9 +45,25 @@ pub(crate) async fn serve(stream: Secured, peer: SocketAddr, place: Place, share
         }
     };
     if let Err(error) = end {
-        let why = core::error::Error::source(&error).map(ToString::to_string);
-        tracing::info!(%peer, %error, why, "HTTP connection closed");
+        log_end(peer, &error);
     }
+}
+
+fn log_end(peer: SocketAddr, error: &hyper::Error) {
+    let source = core::error::Error::source(error);
+    let why = source.map(ToString::to_string);
+    if error.is_parse() {
+        tracing::warn!(%peer, %error, why, "HTTP connection closed: what came is not HTTP/1.1");
+    } else if source.is_some_and(is_stalled) {
+        tracing::warn!(%peer, why, "HTTP connection closed");
+    } else {
+        // Idle for long enough, or the client has hung up: the ordinary end.
+        tracing::debug!(%peer, %error, why, "HTTP connection closed");
+    }
+}
+
+fn is_stalled(source: &(dyn core::error::Error + 'static)) -> bool {
+    source.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 type Body = Either<Full<Bytes>, StreamBody<Lines>>;

@@ -30,9 +30,14 @@ impl<C: Serialize + DeserializeOwned> Journal<C> {
         let mut builder = Builder::new();
         builder.set_cache_size(CACHE_LEN);
         let database = builder.create_file(file).map_err(|error| JournalError::opening(&path, error))?;
-        let mut journal = Self { database, path, next: 0, changes: PhantomData };
+        let mut journal = Self::on(database, path);
         journal.next = journal.replay(&mut replay)?;
         Ok(journal)
+    }
+
+    /// A journal in a database in which there is none yet.
+    pub(crate) const fn on(database: Database, path: PathBuf) -> Self {
+        Self { database, path, next: 0, changes: PhantomData }
     }
 
     /// Appends changes. They are durable when this returns.

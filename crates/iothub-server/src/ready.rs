@@ -86,9 +86,12 @@ impl Ready {
         }
         let unreadable = |source| NotFound::Unreadable { path: path.into(), source };
         let folder = Folder::open(path).map_err(unreadable)?;
+        // The file first: looking whether the lock is taken takes it, which could be in the way of a hub that
+        // starts, so that is done only where a hub seems to run.
+        let ready = Self::read(&folder)?.ok_or(NotFound::NoHub)?;
         match runtime::lock(&folder).map_err(unreadable)? {
             Some(_) => Err(NotFound::NoHub),
-            None => Self::read(&folder)?.ok_or(NotFound::NoHub),
+            None => Ok(ready),
         }
     }
 

@@ -128,3 +128,50 @@ fn refuse_if_of_others(_: &Path) -> io::Result<()> {
 }
 
 const LOCK: &str = "lock";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn a_hub_is_there_as_long_as_it_holds_its_place() {
+        let scratch = Scratch::new();
+        let path = scratch.path().join("runtime");
+        let running = || Runtime::open_at(&path).unwrap().running().unwrap().len();
+        assert_eq!(running(), 0);
+        let first = Runtime::open_at(&path).unwrap().settle().unwrap();
+        let second = Runtime::open_at(&path).unwrap().settle().unwrap();
+        assert_eq!(running(), 2);
+        drop(first);
+        assert_eq!(running(), 1);
+        drop(second);
+        assert_eq!(running(), 0);
+    }
+
+    #[test]
+    fn what_a_dead_process_left_behind_is_swept_away() {
+        let scratch = Scratch::new();
+        let path = scratch.path().join("runtime");
+        let left_behind = Folder::open(&path.join("hub-1-0")).unwrap();
+        left_behind.write("hub.json", b"{}").unwrap();
+        left_behind.open_file(LOCK).unwrap();
+        assert_eq!(Runtime::open_at(&path).unwrap().running().unwrap().len(), 0);
+        assert!(!left_behind.path().exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_can_enter_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let scratch = Scratch::new();
+        let path = scratch.path().join("runtime");
+        drop(Runtime::open_at(&path).unwrap());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(Runtime::open_at(&path).is_err());
+        fs::remove_dir_all(&path).unwrap();
+        std::os::unix::fs::symlink(scratch.path(), &path).unwrap();
+        assert!(Runtime::open_at(&path).is_err());
+    }
+}

@@ -30,6 +30,26 @@ async fn authority_policies_and_devices_are_there_again_after_a_restart() {
     hub.stop().await;
 }
 
+#[tokio::test]
+async fn what_was_acknowledged_outlives_a_hub_that_was_not_stopped() {
+    let scratch = Scratch::new("killed");
+    let (running, copy) = (scratch.path().join("running"), scratch.path().join("copy"));
+    let hub = start(Options { data: Some(running.clone()), ..options() }).await;
+    for number in 0..20 {
+        let body = format!(r#"{{"deviceId":"pump-{number}"}}"#);
+        let path = format!("/devices/pump-{number}?api-version=2021-04-12");
+        assert_eq!(ask(&hub, "PUT", &path, &body).await.status, 200);
+    }
+    // What a process that is killed here leaves behind.
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::copy(running.join("hub.redb"), copy.join("hub.redb")).unwrap();
+    let after = start(Options { data: Some(copy), ..options() }).await;
+    for number in 0..20 {
+        let path = format!("/devices/pump-{number}?api-version=2021-04-12");
+        assert_eq!(ask(&after, "GET", &path, "").await.status, 200, "{number}");
+    }
+}
+
 /// The key at the end of a connection string.
 fn secret(connection_string: &str) -> String {
     connection_string.split_once("SharedAccessKey=").unwrap().1.to_owned()

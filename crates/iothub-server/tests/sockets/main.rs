@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "these are all tests")]
 
 mod keeping;
+mod logging;
 mod peers;
 mod refusing;
 mod serving;

@@ -1,12 +1,13 @@
 //! The other ends of a hub's sockets: devices and back ends, as little as will do.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
 use iothub_codec::{
-    Connect, ConnectionString, DeviceId, Identity, PropertySection, Publish, Qos, SharedKey, TokenRequest,
-    Version,
+    Connect, ConnectionString, DeviceId, Filters, Identity, PropertySection, Publish, Qos, SharedKey,
+    TokenRequest, Version,
 };
 use iothub_hub::PacketBuf;
 use iothub_mqtt::Client;
@@ -21,6 +22,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub(crate) const DEVICE: &str = "dev1";
+
+/// Fails a test that would otherwise wait for ever.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    const LIMIT: Duration = Duration::from_secs(20);
+    tokio::time::timeout(LIMIT, what).await.unwrap_or_else(|_| panic!("nothing happens for {LIMIT:?}"))
+}
 
 /// A hub in memory with a device.
 pub(crate) async fn hub() -> Running {
@@ -133,12 +140,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Device<S> {
             if let Some(packet) = self.mqtt.poll_packet().unwrap() {
                 return Ok(PacketBuf::new(&packet).unwrap());
             }
-            let len = self.stream.read(self.mqtt.read_buffer()).await?;
+            let len = soon(self.stream.read(self.mqtt.read_buffer())).await?;
             if len == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             self.mqtt.handle_read(Instant::default(), len);
         }
+    }
+
+    /// Subscribes to a filter as it stands in a SUBSCRIBE.
+    pub(crate) async fn subscribe(&mut self, filter: &[u8]) {
+        let filters = Filters::from_subscribe(filter).unwrap();
+        self.send(&Packet::Subscribe { token: AckToken::FIRST, filters }).await.unwrap();
+        assert!(matches!(self.next().await.unwrap(), PacketBuf::SubAck(..)));
+    }
+
+    /// Answers the next call of a method with 200, and gives its payload.
+    pub(crate) async fn answer(&mut self, method: &str) -> Vec<u8> {
+        let call = self.next().await.unwrap();
+        let Packet::Publish { publish: call, .. } = call.as_packet() else { panic!("{call:?}") };
+        let request = call.topic.strip_prefix(&format!("$iothub/methods/POST/{method}/?$rid=")).unwrap();
+        let topic = format!("$iothub/methods/res/200/?$rid={request}");
+        let publish = Publish { topic: &topic, payload: b"{\"ok\":true}", ..telemetry() };
+        self.send(&Packet::Publish { ack: None, publish }).await.unwrap();
+        call.payload.to_vec()
     }
 
     /// Sends telemetry at QoS 1 and waits for its acknowledgement.
@@ -166,7 +191,7 @@ pub(crate) fn telemetry() -> Publish<'static> {
 pub(crate) async fn closed(stream: &mut (impl AsyncRead + Unpin)) {
     let mut rest = Vec::new();
     // How it closes is a matter of what was under way.
-    let _ = stream.read_to_end(&mut rest).await;
+    let _ = soon(stream.read_to_end(&mut rest)).await;
 }
 
 #[derive(Debug)]
@@ -201,7 +226,8 @@ pub(crate) async fn exchange(hub: &Running, request: &[u8]) -> Reply {
     let (mut reader, mut writer) = tokio::io::split(secure(hub, hub.https_address()).await);
     let mut reply = Vec::new();
     // The hub may answer and close before it has read everything.
-    let (_, _) = tokio::join!(writer.write_all(request), reader.read_to_end(&mut reply));
+    let (_, _) =
+        soon(async { tokio::join!(writer.write_all(request), reader.read_to_end(&mut reply)) }).await;
     let reply = String::from_utf8(reply).unwrap();
     let (head, body) = reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP: {reply:?}"));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();

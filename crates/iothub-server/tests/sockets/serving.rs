@@ -2,9 +2,8 @@
 
 use crate::peers::*;
 use futures_util::{SinkExt, StreamExt};
-use iothub_codec::Filters;
 use iothub_hub::PacketBuf;
-use iothub_proto::{AckToken, Instant, Packet, Session};
+use iothub_proto::{Farewell, Instant, Packet, Session};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -112,18 +111,10 @@ async fn a_method_travels_from_the_service_api_to_the_device_and_back() {
     let hub = hub().await;
     let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
     device.connect(&hub).await.unwrap();
-    let filters = Filters::from_subscribe(b"\0\x16$iothub/methods/POST/#\0").unwrap();
-    device.send(&Packet::Subscribe { token: AckToken::FIRST, filters }).await.unwrap();
-    assert!(matches!(device.next().await.unwrap(), PacketBuf::SubAck(..)));
+    device.subscribe(b"\0\x16$iothub/methods/POST/#\0").await;
     let body = r#"{"methodName":"reboot","payload":{"delay":5}}"#;
     let answer = async {
-        let call = device.next().await.unwrap();
-        let Packet::Publish { publish: call, .. } = call.as_packet() else { panic!("{call:?}") };
-        assert_eq!(call.payload, br#"{"delay":5}"#);
-        let request = call.topic.strip_prefix("$iothub/methods/POST/reboot/?$rid=").unwrap();
-        let topic = format!("$iothub/methods/res/200/?$rid={request}");
-        let publish = iothub_codec::Publish { topic: &topic, payload: b"{\"ok\":true}", ..telemetry() };
-        device.send(&Packet::Publish { ack: None, publish }).await.unwrap();
+        assert_eq!(device.answer("reboot").await, br#"{"delay":5}"#);
     };
     let (reply, ()) =
         tokio::join!(ask(&hub, "POST", "/twins/dev1/methods?api-version=2021-04-12", body), answer);
@@ -131,6 +122,73 @@ async fn a_method_travels_from_the_service_api_to_the_device_and_back() {
         (reply.status, reply.json()),
         (200, serde_json::json!({"status": 200, "payload": {"ok": true}}))
     );
+}
+
+#[tokio::test]
+async fn the_hub_knows_that_a_device_is_gone_however_it_goes() {
+    let hub = hub().await;
+    let state = async || {
+        let twin = ask(&hub, "GET", "/twins/dev1?api-version=2021-04-12", "").await.json();
+        twin["connectionState"].as_str().unwrap().to_owned()
+    };
+    for polite in [true, false] {
+        let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
+        device.connect(&hub).await.unwrap();
+        assert_eq!(state().await, "Connected");
+        if polite {
+            device.send(&Packet::Disconnect(Farewell::NORMAL)).await.unwrap();
+            closed(&mut device.stream).await;
+        }
+        drop(device);
+        soon(async { while state().await != "Disconnected" {} }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_any_longer_makes_room_for_others() {
+    let hub = hub().await;
+    let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
+    device.connect(&hub).await.unwrap();
+    device.subscribe(b"\0\x16$iothub/methods/POST/#\0").await;
+    let path = "/twins/dev1/methods?api-version=2021-04-12";
+    let body = r#"{"methodName":"reboot","responseTimeoutInSeconds":300}"#;
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\ncontent-length: {}\r\n\r\n{body}",
+        owner_token(&hub),
+        body.len()
+    );
+    // As many as may be open for one device.
+    for _ in 0..10 {
+        let mut client = secure(&hub, hub.https_address()).await;
+        client.write_all(request.as_bytes()).await.unwrap();
+        device.next().await.unwrap();
+    }
+    // All ten have hung up. Once the hub has noticed, there is room.
+    let status = soon(async {
+        loop {
+            match ask(&hub, "POST", path, body).await.status {
+                403 => {}
+                status => return status,
+            }
+        }
+    });
+    let answer = async {
+        device.answer("reboot").await;
+        core::future::pending().await
+    };
+    let status = tokio::select! {
+        status = status => status,
+        status = answer => status,
+    };
+    assert_eq!(status, 200);
+}
+
+#[tokio::test]
+async fn the_hub_is_called_when_it_wants_to_be() {
+    let hub = hub().await;
+    let body = r#"{"methodName":"reboot","connectTimeoutInSeconds":1}"#;
+    let reply = ask(&hub, "POST", "/twins/dev1/methods?api-version=2021-04-12", body).await;
+    assert_eq!(reply.status, 404, "{reply:?}");
 }
 
 #[tokio::test]
