@@ -176,7 +176,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Device<S> {
     }
 }
 
-pub(crate) fn telemetry() -> Publish<'static> {
+pub(crate) const fn telemetry() -> Publish<'static> {
     Publish {
         topic: "devices/dev1/messages/events/",
         properties: PropertySection::EMPTY,

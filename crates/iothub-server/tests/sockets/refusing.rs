@@ -3,13 +3,13 @@
 use core::time::Duration;
 
 use crate::peers::*;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use iothub_codec::{Publish, Qos};
+use iothub_hub::PacketBuf;
 use iothub_proto::{AckToken, Packet};
 use iothub_server::{Limits, Options, Running, Server, StartError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
@@ -86,7 +86,8 @@ async fn a_body_that_is_too_long_is_refused_as_documented() {
         "PUT /devices/dev2?api-version=2021-04-12 HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n"
     );
     let body = "x".repeat(1024 * 1024 + 1);
-    let announced = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    // An announcement is enough.
+    let announced = format!("{head}content-length: {}\r\n\r\n", body.len());
     let in_chunks =
         format!("{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
     for (what, request) in [("announced", announced), ("in chunks", in_chunks)] {
@@ -102,25 +103,26 @@ async fn a_body_that_is_too_long_is_refused_as_documented() {
 #[tokio::test]
 async fn a_websocket_with_anything_but_short_binary_messages_is_closed() {
     let hub = hub().await;
-    let rows = [
-        ("text", Message::text("CONNECT")),
-        ("too long", Message::binary(vec![0x10; 600 * 1024])),
-        ("no MQTT", Message::binary(b"hello".to_vec())),
-    ];
-    for (what, message) in rows {
+    let text = [&[0x81, 0x83][..], &MASK, b"abc"].concat();
+    // Of a message that is too long nobody has to send more than its length.
+    let too_long = [&[0x82, 0xff][..], &600_000_u64.to_be_bytes(), &MASK].concat();
+    let unmasked = [&[0x82, 0x02][..], b"\xc0\x00"].concat();
+    let no_mqtt = [&[0x82, 0x85][..], &MASK, b"hello"].concat();
+    let rows = [("text", text), ("too long", too_long), ("unmasked", unmasked), ("no MQTT", no_mqtt)];
+    for (what, frame) in rows {
         let mut request = "wss://localhost/$iothub/websocket".into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mqtt"));
         let stream = secure(&hub, hub.https_address()).await;
-        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
-        let (mut writer, mut reader) = socket.split();
-        let read = async {
-            while let Some(Ok(message)) = reader.next().await {
-                assert!(!message.is_binary(), "{what}: {message:?}");
-            }
-        };
-        let (_, ()) = tokio::join!(writer.send(message), read);
+        let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        socket.get_mut().write_all(&frame).await.unwrap();
+        while let Some(Ok(message)) = soon(socket.next()).await {
+            assert!(!message.is_binary(), "{what}: {message:?}");
+        }
     }
 }
+
+/// What a client's bytes are to be combined with; this one leaves them as they are.
+const MASK: [u8; 4] = [0; 4];
 
 #[tokio::test]
 async fn a_websocket_for_something_else_is_refused() {
@@ -139,22 +141,43 @@ async fn a_websocket_for_something_else_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn a_device_that_does_not_read_is_closed() {
-    let limits = Limits { unread: Duration::from_millis(200), ..Limits::default() };
+/// A device that may read its twin of some 28 KB, and a hub that may keep any number of answers for it.
+async fn patient_hub(unread: Duration) -> (Running, Device<Tls>) {
+    let limits = Limits { unread, outbox_packets: usize::MAX, outbox_bytes: usize::MAX, ..Limits::default() };
     let hub = start(Options { limits, ..options() }).await;
     let filler = "x".repeat(4000);
     let desired: serde_json::Map<_, _> = (0..7).map(|i| (format!("p{i}"), filler.as_str().into())).collect();
     let patch = serde_json::json!({"properties": {"desired": desired}}).to_string();
     let reply = ask(&hub, "PATCH", "/twins/dev1?api-version=2021-04-12", &patch).await;
     assert_eq!(reply.status, 200, "{reply:?}");
-
     let mut device = bystander(&hub).await;
     device.subscribe(b"\0\x12$iothub/twin/res/#\0").await;
-    let publish = Publish { topic: "$iothub/twin/GET/?$rid=1", payload: b"", ..telemetry() };
+    (hub, device)
+}
+
+const TWIN_GET: Packet<'static> = Packet::Publish {
+    ack: None,
+    publish: Publish { topic: "$iothub/twin/GET/?$rid=1", payload: b"", ..telemetry() },
+};
+
+#[tokio::test]
+async fn a_device_that_does_not_read_is_closed() {
+    let (hub, mut device) = patient_hub(Duration::from_millis(200)).await;
     // Asks for the twin again and again, and never reads an answer: until writing fails.
-    soon(async { while device.send(&Packet::Publish { ack: None, publish }).await.is_ok() {} }).await;
+    soon(async { while device.send(&TWIN_GET).await.is_ok() {} }).await;
     bystander(&hub).await.tell(1, b"21.5").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_device_that_reads_late_misses_nothing() {
+    let (_hub, mut device) = patient_hub(Limits::default().unread).await;
+    for _ in 0..300 {
+        device.send(&TWIN_GET).await.unwrap();
+    }
+    for number in 0..300 {
+        let answer = device.next().await.unwrap_or_else(|error| panic!("{number}: {error}"));
+        assert!(matches!(answer, PacketBuf::Publish { bytes, .. } if bytes.len() > 28_000), "{number}");
+    }
 }
 
 #[tokio::test]
