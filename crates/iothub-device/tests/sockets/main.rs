@@ -1,5 +1,7 @@
 //! Devices against a whole hub, over TLS on this machine.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+
 mod losing;
 mod refusing;
 mod serving;
