@@ -78,20 +78,23 @@ async fn answer(
     if websocket::is_at(request.uri().path()) {
         return upgrade(request, peer, place, shared);
     }
-    let (head, body) = request.into_parts();
-    match read(body, shared.limits.request).await {
+    let (head, mut body) = request.into_parts();
+    match read(&mut body, shared.limits.request).await {
         Ok(body) => ask(&head, &body, &shared).await,
         Err((code, message)) => {
             tracing::warn!(%peer, path = head.uri.path(), message, "HTTP request refused");
             let mut response = refusal(code, message, shared.driver.clock().now().timestamp);
-            // The rest of the body is not read, so nothing can follow it.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            // Who waits to be asked for the body has not sent it.
+            if !head.headers.contains_key(header::EXPECT) {
+                tokio::spawn(discard(body, shared.limits.request));
+            }
             response
         }
     }
 }
 
-async fn read(body: Incoming, limit: Duration) -> Result<Bytes, (ErrorCode, &'static str)> {
+async fn read(body: &mut Incoming, limit: Duration) -> Result<Bytes, (ErrorCode, &'static str)> {
     const TOO_LONG: (ErrorCode, &str) = (ErrorCode::MessageTooLarge, "the body is longer than 1 MiB");
 
     if body.size_hint().lower() > BODY_LEN_MAX as u64 {
@@ -103,6 +106,15 @@ async fn read(body: Incoming, limit: Duration) -> Result<Bytes, (ErrorCode, &'st
         Ok(Err(_)) => Err((ErrorCode::GenericBadRequest, "the body cannot be read")),
         Err(_) => Err((ErrorCode::RequestTimedOut, "the body did not come in time")),
     }
+}
+
+/// Lets a client finish what it sends while it is told that this is of no use: one whose connection is closed
+/// under it would not get to read that.
+async fn discard(body: Incoming, limit: Duration) {
+    let mut body = Limited::new(body, DISCARDED_LEN_MAX);
+    let all = async { while let Some(Ok(_)) = body.frame().await {} };
+    // Beyond either limit it is left to itself.
+    let _ = tokio::time::timeout(limit, all).await;
 }
 
 /// Has the hub answer, however long that takes it.
@@ -263,6 +275,8 @@ fn upgrade(
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 /// Longest body of a request. The longest that means something is a hundred devices at once.
 const BODY_LEN_MAX: usize = 1024 * 1024;
+/// Most that is read of a body that is too long.
+const DISCARDED_LEN_MAX: usize = 16 * 1024 * 1024;
 /// Longest head of a request.
 const HEAD_LEN_MAX: usize = 64 * 1024;
 /// How long requests may go on when the hub stops.

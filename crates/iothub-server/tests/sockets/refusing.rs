@@ -87,7 +87,7 @@ async fn a_body_that_is_too_long_is_refused_as_documented() {
     );
     let body = "x".repeat(1024 * 1024 + 1);
     // An announcement is enough.
-    let announced = format!("{head}content-length: {}\r\n\r\n", body.len());
+    let announced = format!("{head}expect: 100-continue\r\ncontent-length: {}\r\n\r\n", body.len());
     let in_chunks =
         format!("{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
     for (what, request) in [("announced", announced), ("in chunks", in_chunks)] {
@@ -98,6 +98,24 @@ async fn a_body_that_is_too_long_is_refused_as_documented() {
         assert!(message.starts_with("ErrorCode:MessageTooLarge;"), "{what}: {message}");
     }
     assert_eq!(ask(&hub, "GET", "/devices/dev1?api-version=2021-04-12", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_writes_all_before_it_reads_gets_to_know_that_it_was_too_much() {
+    let hub = hub().await;
+    let head = format!(
+        "PUT /devices/dev2?api-version=2021-04-12 HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\n",
+        owner_token(&hub)
+    );
+    for _ in 0..5 {
+        let mut stream = secure(&hub, hub.https_address()).await;
+        let body = "x".repeat(8 * 1024 * 1024);
+        let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        soon(stream.write_all(request.as_bytes())).await.unwrap();
+        let mut reply = [0; 12];
+        soon(stream.read_exact(&mut reply)).await.unwrap();
+        assert_eq!(&reply, b"HTTP/1.1 413");
+    }
 }
 
 #[tokio::test]
