@@ -1,3 +1,51 @@
-//! `iothub`: the command line. Its commands are on their way; the hub is served by `iothub-server`.
+//! `iothub`: a hub on this machine, and what one does with a hub from a shell.
+//!
+//! Results go to standard output, everything else to standard error; `args.rs` has the map of the commands,
+//! and each file in `commands` is one of them.
 
-fn main() {}
+mod advice;
+mod args;
+mod clock;
+mod commands;
+mod content;
+mod duration;
+mod failure;
+mod hub;
+mod identity;
+mod logging;
+mod login;
+mod output;
+mod redaction;
+mod shell;
+mod signals;
+mod table;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+use crate::failure::{Detail, Failure};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misuse(&error),
+    };
+    let detail = if cli.verbose { Detail::Chain } else { Detail::Line };
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(detail),
+    }
+}
+
+/// What clap has to say: help is a result, everything else is a misuse and may quote a secret.
+fn misuse(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        return Failure::from_clap(error).report(Detail::Line);
+    }
+    // Nobody is left to be told that nobody reads the help.
+    let _ = error.print();
+    ExitCode::SUCCESS
+}

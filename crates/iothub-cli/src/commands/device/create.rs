@@ -1,0 +1,63 @@
+use iothub_codec::Identity;
+use iothub_model::{Authentication, Capabilities, Device, Status, SymmetricKey};
+
+use super::{Keys, show};
+use crate::failure::Failure;
+use crate::hub::Hub;
+use crate::identity::DeviceArgument;
+use crate::login::HubArguments;
+use crate::output::Output;
+
+/// Register a device
+///
+/// The hub makes its two keys, unless --primary-key and --secondary-key give them in base64. The result is
+/// the device as it now stands in the registry; its keys do not show unless asked for.
+#[derive(clap::Args)]
+#[command(after_help = r#"Examples:
+  iothub device create pump-7
+  iothub device create -d pump-8 --status disabled --status-reason "not paid for"
+  iothub device create gateway-1 --edge-enabled --show-keys"#)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    device: DeviceArgument,
+    /// Whether it may connect: enabled or disabled
+    #[arg(long, value_name = "STATUS", default_value = "enabled")]
+    status: Status,
+    /// Why it has this status
+    #[arg(long, value_name = "TEXT")]
+    status_reason: Option<String>,
+    /// It is an Edge device: it runs modules
+    #[arg(long, visible_alias = "ee")]
+    edge_enabled: bool,
+    /// Its first key, in base64
+    #[arg(long, visible_alias = "pk", value_name = "KEY", requires = "secondary_key")]
+    primary_key: Option<String>,
+    /// Its second key, in base64
+    #[arg(long, visible_alias = "sk", value_name = "KEY", requires = "primary_key")]
+    secondary_key: Option<String>,
+    /// Show its keys
+    #[arg(long)]
+    show_keys: bool,
+    #[command(flatten)]
+    hub: HubArguments,
+}
+
+pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let hub = Hub::open(&arguments.hub)?;
+    let symmetric_key = SymmetricKey {
+        primary_key: arguments.primary_key.clone(),
+        secondary_key: arguments.secondary_key.clone(),
+    };
+    let id = arguments.device.id();
+    let device = Device {
+        device_id: id.as_str().into(),
+        status: Some(arguments.status),
+        status_reason: arguments.status_reason.clone(),
+        authentication: Some(Authentication { symmetric_key, ..Authentication::default() }),
+        capabilities: arguments.edge_enabled.then_some(Capabilities { iot_edge: true }),
+        ..Device::default()
+    };
+    let created = hub.service.create_device(&device).await;
+    let created = created.map_err(|error| hub.explain(error, Some(Identity::device(id))))?;
+    show(&created, Keys::asked_for(arguments.show_keys), output)
+}

@@ -1,0 +1,70 @@
+mod create;
+mod deed;
+mod delete;
+mod keys;
+mod list;
+mod send;
+mod show;
+mod simulate;
+mod update;
+
+pub(crate) use keys::Keys;
+pub(crate) use update::condition;
+
+use clap::Subcommand;
+use iothub_model::Device;
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::table;
+
+/// Devices of the hub: create, list, show, change, delete, and be one
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Create(create::Arguments),
+    List(list::Arguments),
+    Show(show::Arguments),
+    ConnectionString(show::ConnectionStringArguments),
+    Update(update::Arguments),
+    Delete(delete::Arguments),
+    Send(send::Arguments),
+    Simulate(simulate::Arguments),
+}
+
+pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::Create(arguments) => create::run(arguments, output).await,
+        Command::List(arguments) => list::run(arguments, output).await,
+        Command::Show(arguments) => show::run(arguments, output).await,
+        Command::ConnectionString(arguments) => show::connection_string(arguments, output).await,
+        Command::Update(arguments) => update::run(arguments, output).await,
+        Command::Delete(arguments) => delete::run(arguments, output).await,
+        Command::Send(arguments) => send::run(arguments, output).await,
+        Command::Simulate(arguments) => simulate::run(arguments, output).await,
+    }
+}
+
+/// Shows a device as the registry has it; its keys only if they are asked for.
+fn show(device: &Device, keys: Keys, output: &mut Output) -> Result<(), Failure> {
+    let mut json = serde_json::to_value(device).expect("documents have text for keys, all that can fail");
+    keys.apply_to(&mut json);
+    output.show(&json, || {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let mut fields = vec![
+            ("device", device.device_id.clone()),
+            ("status", device.status.unwrap_or_default().to_string()),
+            ("reason", text(&device.status_reason)),
+            ("connection", device.connection_state.to_string()),
+            ("last activity", device.last_activity_time.to_string()),
+            ("waiting messages", device.cloud_to_device_message_count.to_string()),
+            (
+                "edge",
+                device.capabilities.filter(|can| can.iot_edge).map(|_| "yes".into()).unwrap_or_default(),
+            ),
+            ("scope", text(&device.device_scope)),
+            ("etag", device.etag.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ];
+        fields.extend(keys.fields(device.authentication.as_ref()));
+        table::record(fields)
+    })
+}

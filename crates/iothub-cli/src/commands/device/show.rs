@@ -1,0 +1,103 @@
+use clap::ValueEnum;
+use iothub_codec::Identity;
+use iothub_model::Authentication;
+use serde_json::json;
+
+use super::{Keys, show};
+use crate::failure::Failure;
+use crate::hub::Hub;
+use crate::identity::{DeviceArgument, IdentityArgument};
+use crate::login::HubArguments;
+use crate::output::Output;
+
+/// Show a device as the registry has it
+///
+/// Its keys do not show unless asked for.
+#[derive(clap::Args)]
+#[command(after_help = r#"Examples:
+  iothub device show pump-7
+  iothub device show pump-7 --show-keys -o json | jq -r .authentication.symmetricKey.primaryKey"#)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    device: DeviceArgument,
+    /// Show its keys
+    #[arg(long)]
+    show_keys: bool,
+    #[command(flatten)]
+    hub: HubArguments,
+}
+
+/// Print the connection string of a device or module
+///
+/// This is what a device is given, key included. It is printed as it is, in a pipe too; -o json makes it a
+/// JSON object.
+#[derive(clap::Args)]
+#[command(after_help = r#"Examples:
+  iothub device connection-string pump-7
+  iothub device connection-string pump-7 --key-type secondary
+  iothub device connection-string gateway-1 --module-id camera -o json
+  MY_DEVICE="$(iothub device connection-string pump-7)" node device.js"#)]
+pub(crate) struct ConnectionStringArguments {
+    #[command(flatten)]
+    identity: IdentityArgument,
+    /// Which of its two keys
+    #[arg(long, visible_alias = "kt", value_name = "KEY", default_value = "primary")]
+    key_type: KeyType,
+    #[command(flatten)]
+    hub: HubArguments,
+}
+
+/// One of two keys of equal right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum KeyType {
+    /// The one in use
+    Primary,
+    /// The one before or after it
+    Secondary,
+}
+
+pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let hub = Hub::open(&arguments.hub)?;
+    let id = arguments.device.id();
+    let device = hub.service.get_device(id).await;
+    let device = device.map_err(|error| hub.explain(error, Some(Identity::device(id))))?;
+    show(&device, Keys::asked_for(arguments.show_keys), output)
+}
+
+pub(crate) async fn connection_string(
+    arguments: &ConnectionStringArguments,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let hub = Hub::open(&arguments.hub)?;
+    let who = arguments.identity.identity();
+    let authentication = hub.authentication(who).await?;
+    let key = match arguments.key_type {
+        KeyType::Primary => authentication.symmetric_key.primary_key,
+        KeyType::Secondary => authentication.symmetric_key.secondary_key,
+    };
+    let key = key.ok_or_else(|| keyless(who))?;
+    let text = hub.login.device_connection_string(who, &key)?;
+    output.text(&text, &json!({ "connectionString": text }))
+}
+
+impl Hub {
+    /// What a device or module proves itself with.
+    async fn authentication(&self, who: Identity<'_>) -> Result<Authentication, Failure> {
+        let found = match who.module {
+            None => self.service.get_device(who.device).await.map(|device| device.authentication),
+            Some(module) => {
+                self.service.get_module(who.device, module).await.map(|module| module.authentication)
+            }
+        };
+        found.map_err(|error| self.explain(error, Some(who)))?.ok_or_else(|| keyless(who))
+    }
+
+    /// The first key of a device or module.
+    pub(crate) async fn primary_key(&self, who: Identity<'_>) -> Result<String, Failure> {
+        self.authentication(who).await?.symmetric_key.primary_key.ok_or_else(|| keyless(who))
+    }
+}
+
+fn keyless(who: Identity<'_>) -> Failure {
+    Failure::failed(format_args!("{who} has no such key: it proves itself by a certificate, or not at all"))
+}

@@ -1,0 +1,46 @@
+pub(crate) mod demo;
+pub(crate) mod device;
+pub(crate) mod env;
+pub(crate) mod method;
+pub(crate) mod module;
+pub(crate) mod monitor;
+pub(crate) mod sas;
+pub(crate) mod twin;
+pub(crate) mod up;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    let mut output = Output::stdout(cli.output);
+    match cli.command {
+        Command::Up(arguments) => several_threads()?.block_on(up::run(arguments, &mut output)),
+        Command::Env(arguments) => env::run(&arguments, &mut output),
+        Command::Demo(arguments) => several_threads()?.block_on(demo::run(&arguments, &mut output)),
+        Command::Device(command) => one_thread()?.block_on(device::run(&command, &mut output)),
+        Command::Module(command) => one_thread()?.block_on(module::run(&command, &mut output)),
+        Command::Twin(command) => one_thread()?.block_on(twin::run(&command, &mut output)),
+        Command::Method(command) => one_thread()?.block_on(method::run(&command, &mut output)),
+        Command::Monitor(arguments) => one_thread()?.block_on(monitor::run(&arguments, &mut output)),
+        Command::Sas(arguments) => one_thread()?.block_on(sas::run(&arguments, &mut output)),
+    }
+}
+
+/// For commands that ask one thing at a time.
+fn one_thread() -> Result<Runtime, Failure> {
+    Builder::new_current_thread().enable_all().build().map_err(|error| without_runtime(&error))
+}
+
+/// For commands that serve: one slow connection is not to hold up the others.
+fn several_threads() -> Result<Runtime, Failure> {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().map_err(|error| without_runtime(&error))
+}
+
+fn without_runtime(error: &std::io::Error) -> Failure {
+    Failure::failed(format_args!("cannot start threads: {error}"))
+}

@@ -1,0 +1,119 @@
+use core::net::IpAddr;
+use std::path::PathBuf;
+
+use iothub_server::{Options, Ready, Server};
+
+use crate::failure::Failure;
+use crate::logging::{self, Level, LogFormat};
+use crate::output::{Output, remark};
+use crate::signals::Interrupt;
+
+/// Start a hub on this machine, until Ctrl-C
+///
+/// Serves MQTT 3.1.1 over TLS, MQTT over WebSocket and the service API over HTTPS, with a certificate of its
+/// own authority for localhost, 127.0.0.1, ::1 and the names given. Prints, when it is ready, the URLs, the
+/// connection strings of the service and of a first device, and the CA file that clients have to trust: all
+/// of it secret enough not to be shown around. With -o json that is one line.
+#[derive(clap::Args)]
+#[command(after_help = r#"Examples:
+  iothub up                                        the ports that SDKs insist on, 8883 and 443
+  iothub up --mqtt-port 18883 --https-port 8443    where 443 needs privileges
+  iothub up --data ~/my-hub                        registry, keys and certificates outlive a restart
+  iothub up --bind 0.0.0.0 --hostname hub.test     for other machines that know it as hub.test
+  iothub up --mqtt-port 0 --https-port 0 -o json   free ports, for a test
+
+Exit status: 0 after SIGINT or SIGTERM, 1 when it cannot start or go on."#)]
+pub(crate) struct Arguments {
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    bind: IpAddr,
+    /// The port for MQTT over TLS; 0 picks a free one
+    #[arg(long, value_name = "PORT", default_value_t = Options::MQTT_PORT)]
+    mqtt_port: u16,
+    /// The port for HTTPS and MQTT over WebSocket; 0 picks a free one
+    #[arg(long, value_name = "PORT", default_value_t = Options::HTTPS_PORT)]
+    https_port: u16,
+    /// A name that the certificate is for; the first one stands in connection strings
+    #[arg(long, value_name = "NAME")]
+    hostname: Vec<String>,
+    /// Keep everything in this folder; without it everything is forgotten
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The device that is there from the start
+    #[arg(long, value_name = "DEVICE", default_value = "dev1")]
+    device: String,
+    /// Start without a device
+    #[arg(long, conflicts_with = "device")]
+    no_device: bool,
+    /// How much to say on standard error
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: Level,
+    /// How to say it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+pub(crate) async fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failure> {
+    logging::start(arguments.log, arguments.log_format);
+    let mut interrupt = Interrupt::listen()?;
+    let hub = Server::start(arguments.into()).await;
+    let hub = hub.map_err(|error| Failure::failed(&error).because(&error))?;
+    let said = output.show(hub.ready(), || introduction(hub.ready()));
+    // Nobody reads what has been printed: it serves nevertheless, as `env` finds it.
+    if let Err(failure) = said.or_else(Failure::unless_unheard) {
+        hub.stop().await;
+        return Err(failure);
+    }
+    let end = tokio::select! {
+        () = interrupt.wait() => Ok(()),
+        why = hub.failed() => Err(Failure::failed(format_args!("the hub cannot go on: {why}"))),
+    };
+    if end.is_ok() {
+        remark("stopping");
+    }
+    hub.stop().await;
+    end
+}
+
+impl From<Arguments> for Options {
+    fn from(arguments: Arguments) -> Self {
+        Self {
+            bind: arguments.bind,
+            mqtt_port: arguments.mqtt_port,
+            https_port: arguments.https_port,
+            host_names: arguments.hostname,
+            data: arguments.data,
+            ready_device: (!arguments.no_device).then_some(arguments.device),
+            ..Self::default()
+        }
+    }
+}
+
+/// Where everything is, and what to type next.
+fn introduction(ready: &Ready) -> String {
+    let mut text = format!(
+        "A hub serves on this machine. Ctrl-C stops it.\n\n\
+         MQTT       {}\nWebSocket  {}\nHTTPS      {}\nCA file    {}\n\n\
+         service    {}\n",
+        ready.urls.mqtt,
+        ready.urls.websocket,
+        ready.urls.https,
+        ready.ca_file.display(),
+        ready.service_connection_string,
+    );
+    if let Some((id, string)) = ready.device_id.as_deref().zip(ready.device_connection_string.as_deref()) {
+        text.push_str(&format!("{id:<10} {string}\n"));
+    }
+    let id = ready.device_id.as_deref().unwrap_or("dev1");
+    text.push_str("\nNext, in another terminal:\n");
+    if ready.device_id.is_none() {
+        text.push_str("  iothub device create dev1\n");
+    }
+    text.push_str(&format!(
+        "  eval \"$(iothub env)\"  point SDKs at this hub\n\
+         \x20 iothub monitor  watch what devices send\n\
+         \x20 iothub device simulate {id}  be a device that answers methods\n\
+         \x20 iothub method invoke {id} reboot '{{\"delay\":5}}'  call it"
+    ));
+    text
+}

@@ -1,0 +1,233 @@
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use iothub_codec::{ConnectionString, Identity};
+use iothub_server::Ready;
+
+use crate::failure::Failure;
+
+/// Which hub is meant.
+#[derive(clap::Args, Default)]
+#[command(
+    next_help_heading = "Which hub (without these: $IOTHUB_CONNECTION_STRING, else the one that runs here)"
+)]
+pub(crate) struct HubArguments {
+    /// The connection string of one of the hub's policies
+    #[arg(long, short, value_name = "CONNECTION_STRING")]
+    login: Option<String>,
+    /// The file with the certificate of the hub's authority, else $IOTHUB_CA_FILE
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The hub that was started with this --data folder
+    #[arg(long, value_name = "DIR", conflicts_with = "login")]
+    hub_data: Option<PathBuf>,
+}
+
+/// What is needed to reach a hub and be let in. Holds a secret.
+pub(crate) struct Login {
+    connection_string: String,
+    /// What vouches for the hub: a file, else whatever this machine trusts.
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) origin: Origin,
+    /// Where it listens, if it runs on this machine.
+    local: Option<Local>,
+    /// The connection string of a device of this hub, which says where devices connect to.
+    device_sample: Option<String>,
+}
+
+/// Where a hub on this machine listens, whatever its name resolves to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Local {
+    https: SocketAddr,
+    mqtt: SocketAddr,
+}
+
+/// Who has named the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// `--login`
+    Option,
+    /// `IOTHUB_CONNECTION_STRING`
+    Variable,
+    /// A hub runs on this machine.
+    Running,
+}
+
+/// The variables that `iothub env` sets, as far as they say which hub is meant.
+#[derive(Default)]
+struct Variables {
+    connection_string: Option<String>,
+    device_connection_string: Option<String>,
+    ca_file: Option<PathBuf>,
+}
+
+impl HubArguments {
+    /// The hub that is meant.
+    pub(crate) fn login(&self) -> Result<Login, Failure> {
+        self.choose(Variables::read(), running)
+    }
+
+    fn choose(
+        &self,
+        variables: Variables,
+        running: impl Fn(Option<&Path>) -> Result<Ready, Failure>,
+    ) -> Result<Login, Failure> {
+        let Variables { connection_string, device_connection_string, ca_file } = variables;
+        if self.hub_data.is_some() {
+            return Ok(Login::of_running(running(self.hub_data.as_deref())?, self.ca.clone()));
+        }
+        let (text, origin) = match (&self.login, connection_string) {
+            (Some(text), _) => (text.clone(), Origin::Option),
+            (None, Some(text)) => (text, Origin::Variable),
+            (None, None) => {
+                let ready = running(None).map_err(|failure| {
+                    Failure::failed(
+                        "no hub is named by --login or IOTHUB_CONNECTION_STRING, and none runs here (start one \
+                         with `iothub up`)",
+                    )
+                    .because_of(failure)
+                })?;
+                return Ok(Login::of_running(ready, self.ca.clone()));
+            }
+        };
+        // A hub that was named by its connection string, and runs here: more is known about it.
+        let ready = running(None).ok().filter(|ready| ready.service_connection_string == text);
+        let local = ready.as_ref().map(Local::new);
+        let ca = self.ca.clone().or(ready.map(|ready| ready.ca_file)).or(ca_file);
+        let login =
+            Login { connection_string: text, ca, origin, local, device_sample: device_connection_string };
+        login.parts()?;
+        Ok(login)
+    }
+}
+
+impl Login {
+    fn of_running(ready: Ready, ca: Option<PathBuf>) -> Self {
+        Self {
+            local: Some(Local::new(&ready)),
+            ca: Some(ca.unwrap_or(ready.ca_file)),
+            connection_string: ready.service_connection_string,
+            origin: Origin::Running,
+            device_sample: None,
+        }
+    }
+
+    /// What the connection string says.
+    pub(crate) fn parts(&self) -> Result<ConnectionString<'_>, Failure> {
+        let wrong = |why: &dyn fmt::Display| Failure::misused(format_args!("{}: {why}", self.origin));
+        let parts = ConnectionString::parse(&self.connection_string).map_err(|error| wrong(&error))?;
+        match (parts.device(), parts.host()) {
+            (Some(_), _) => {
+                Err(wrong(&"the connection string of a device, where that of a policy is needed"))
+            }
+            (None, None) => Err(wrong(&"no HostName in the connection string")),
+            (None, Some(_)) => Ok(parts),
+        }
+    }
+
+    pub(crate) fn connection_string(&self) -> &str {
+        &self.connection_string
+    }
+
+    /// The name of the hub, without a port.
+    pub(crate) fn host(&self) -> Result<&str, Failure> {
+        Ok(split_port(self.parts()?.host().unwrap_or_default()).0)
+    }
+
+    /// Where the service API is, if its name need not be looked up.
+    pub(crate) fn https_address(&self) -> Result<Option<SocketAddr>, Failure> {
+        self.unless_numeric(self.local.map(|local| local.https))
+    }
+
+    /// Where devices connect to, if the name need not be looked up.
+    pub(crate) fn mqtt_address(&self) -> Result<Option<SocketAddr>, Failure> {
+        self.unless_numeric(self.local.map(|local| local.mqtt))
+    }
+
+    /// The connection string of a device or module with this key.
+    pub(crate) fn device_connection_string(&self, who: Identity<'_>, key: &str) -> Result<String, Failure> {
+        let mut text = format!("HostName={};DeviceId={}", self.device_host()?, who.device.as_str());
+        if let Some(module) = who.module {
+            text.push_str(";ModuleId=");
+            text.push_str(module.as_str());
+        }
+        text.push_str(";SharedAccessKey=");
+        text.push_str(key);
+        Ok(text)
+    }
+
+    /// The name by which devices know the hub, with the port for MQTT unless it is the usual one.
+    fn device_host(&self) -> Result<String, Failure> {
+        let host = self.host()?;
+        if let Some(local) = self.local {
+            return Ok(with_port(host, local.mqtt.port()));
+        }
+        let sample = self.device_sample.as_deref().and_then(|text| ConnectionString::parse(text).ok());
+        let same = sample.and_then(|sample| sample.host()).filter(|name| split_port(name).0 == host);
+        Ok(same.unwrap_or(host).to_owned())
+    }
+
+    /// A hub that goes by an address is reached there and nowhere else.
+    fn unless_numeric(&self, address: Option<SocketAddr>) -> Result<Option<SocketAddr>, Failure> {
+        let host = self.host()?;
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        Ok(address.filter(|_| bare.parse::<IpAddr>().is_err()))
+    }
+}
+
+/// The hub, and who has named it.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Option => "--login",
+            Self::Variable => "IOTHUB_CONNECTION_STRING",
+            Self::Running => "the hub that runs here",
+        })
+    }
+}
+
+impl Local {
+    fn new(ready: &Ready) -> Self {
+        Self { https: ready.https_address, mqtt: ready.mqtt_address }
+    }
+}
+
+impl Variables {
+    fn read() -> Self {
+        // Empty is how a variable is taken back in some shells.
+        let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            connection_string: read("IOTHUB_CONNECTION_STRING"),
+            device_connection_string: read("IOTHUB_DEVICE_CONNECTION_STRING"),
+            ca_file: read("IOTHUB_CA_FILE").map(Into::into),
+        }
+    }
+}
+
+/// The hub that runs on this machine, or the one of them that keeps its data in `data`.
+pub(crate) fn running(data: Option<&Path>) -> Result<Ready, Failure> {
+    Ready::find(data).map_err(|error| {
+        let line = match (&error, data) {
+            (iothub_server::NotFound::NoHub, Some(data)) => {
+                let data = data.display();
+                format!("no hub runs with its data in {data} (start it with `iothub up --data {data}`)")
+            }
+            (error, _) => error.to_string(),
+        };
+        Failure::failed(line).because(&error)
+    })
+}
+
+fn split_port(host: &str) -> (&str, Option<&str>) {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => {
+            (name, Some(port))
+        }
+        _ => (host, None),
+    }
+}
+
+fn with_port(host: &str, port: u16) -> String {
+    if port == iothub_server::Options::MQTT_PORT { host.to_owned() } else { format!("{host}:{port}") }
+}

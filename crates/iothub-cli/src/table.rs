@@ -1,0 +1,69 @@
+use comfy_table::{ContentArrangement, Row, Table, presets};
+
+use crate::terminal::printable;
+
+/// Rows beneath a heading, one line each unless the terminal is too narrow.
+pub(crate) fn rows<const N: usize>(
+    heading: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = empty();
+    table.set_header(heading);
+    for row in rows {
+        table.add_row(row.map(|text| printable(&text).into_owned()));
+    }
+    trimmed(&table)
+}
+
+/// Names with their values. A value may have several lines; one that is empty is left out.
+pub(crate) fn record<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    let mut table = empty();
+    for (name, value) in fields {
+        if !value.is_empty() {
+            let lines: Vec<_> = value.split('\n').map(printable).collect();
+            table.add_row(Row::from([name.to_owned(), lines.join("\n")]));
+        }
+    }
+    trimmed(&table)
+}
+
+fn empty() -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+/// Without the blanks that only fill a frame which is not drawn.
+fn trimmed(table: &Table) -> String {
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let indent = lines.iter().all(|line| line.is_empty() || line.starts_with(' '));
+    lines.iter().map(|line| if indent { line.get(1..).unwrap_or_default() } else { line }).fold(
+        String::new(),
+        |mut text, line| {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(line);
+            text
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_beneath_their_heading() {
+        let text =
+            rows(["DEVICE", "STATUS"], [["pump-7".into(), "enabled".into()], ["p".into(), "\u{1b}".into()]]);
+        assert_eq!(text, "DEVICE  STATUS\npump-7  enabled\np       \\u{1b}");
+    }
+
+    #[test]
+    fn a_record_leaves_out_what_is_empty() {
+        let text =
+            record([("device", "pump-7".into()), ("reason", String::new()), ("tags", "{\n  1\n}".into())]);
+        assert_eq!(text, "device  pump-7\ntags    {\n          1\n        }");
+    }
+}
