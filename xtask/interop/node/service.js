@@ -113,7 +113,7 @@ async function twins() {
   await steps.step('a twin is there as soon as its device is', 10, async () => {
     await registry.create({ deviceId });
     before = (await registry.getTwin(deviceId)).responseBody;
-    equal([before.deviceId, before.version], [deviceId, 1], 'identity and version');
+    equal([before.deviceId, before.version], [deviceId, 2], 'identity and version');
     equal([before.properties.desired.$version, before.properties.reported.$version], [1, 1], 'the versions');
     check(before.etag, 'it has no etag');
   });
