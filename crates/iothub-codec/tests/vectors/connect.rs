@@ -61,7 +61,7 @@ fn user_names_are_read_as_clients_write_them() {
         // What is unknown is nothing, and the first of two counts. Clients do write raw slashes.
         (
             "dev-1",
-            "hub1.azure-devices.net/dev-1/?av=1&auth-chain=a%3Bb&api-version=1&x",
+            "hub1.azure-devices.net/dev-1/?api-version=1&av=1&auth-chain=a%3Bb&x",
             Some("1"),
             None,
             None,

@@ -214,12 +214,15 @@ fn a_topic_is_read_with_and_without_its_last_slash() {
 
 #[test]
 fn parameters_are_read_in_any_order_and_spelling() {
+    let longest = "x".repeat(RequestId::MAX_LEN);
+    assert_eq!(longest.len(), 64, "room for a GUID in any spelling");
     for (topic, id, if_version) in [
         ("$iothub/twin/PATCH/properties/reported/?$version=3&$rid=x", "x", Some(3)),
         ("$iothub/twin/PATCH/properties/reported/?%24rid=x&%24version=3", "x", Some(3)),
         ("$iothub/twin/PATCH/properties/reported/?other=1&$rid=x&more", "x", None),
         ("$iothub/twin/PATCH/properties/reported/?&$rid=x&", "x", None),
         ("$iothub/twin/PATCH/properties/reported/?$rid=x&$rid=y", "y", None),
+        (&format!("$iothub/twin/PATCH/properties/reported/?$rid={longest}"), &longest, None),
         // Echoed byte for byte: not decoded.
         ("$iothub/twin/PATCH/properties/reported/?$rid=%41=b/c d", "%41=b/c d", None),
     ] {
