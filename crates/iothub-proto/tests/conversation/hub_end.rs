@@ -1,0 +1,174 @@
+//! The hub's end of the pair: its application, and what a hub remembers between connections.
+
+use iothub_codec::{Channels, Command, Operation, Reply, Status, open_connect};
+use iothub_proto::{
+    AckToken, Delivery, HubEvent, HubSession, Packet, Received, SendError, Session, Subscriptions, Ticket,
+};
+
+use crate::link::End;
+use crate::pair::{CALLS, Ending, Pair};
+use crate::parcel::Parcel;
+
+/// A command in the hub's queue.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Queued {
+    /// Each time that it went out: on which connection, under which token, and whether marked as repeated.
+    pub(crate) sent: Vec<(u32, AckToken, bool)>,
+    pub(crate) completed: u32,
+}
+
+impl Pair {
+    pub(crate) fn hub_receives(&mut self, parcel: &Parcel) {
+        if let Some(valid_until) = self.valid_until {
+            assert!(self.timestamp() < valid_until, "the hub would have cut\n{}", self.log());
+        }
+        let packet = parcel.packet();
+        if let Packet::Connect(opening) = packet {
+            let (dialect, claim) = open_connect(&opening.connect).unwrap();
+            let kept = self.kept.take().filter(|_| opening.session == Session::Resume);
+            let session = if kept.is_some() { Session::Resume } else { Session::Fresh };
+            self.connections += 1;
+            self.lasting = opening.session;
+            self.hub = Some(HubSession::new(dialect, claim.identity, kept.unwrap_or(Subscriptions::NONE)));
+            self.carry(End::Device, Parcel::Connected { session });
+            return self.deliver();
+        }
+        let hub = self.hub.as_mut().expect("CONNECT comes first");
+        match hub.handle_packet(self.now, &packet) {
+            Ok(event) => self.on_hub_event(&event, parcel),
+            Err(error) => panic!("the device broke the rules: {error}\n{}", self.log()),
+        }
+    }
+
+    pub(crate) fn hub_times_out(&mut self) {
+        while let Some(event) = self.hub.as_mut().and_then(|hub| hub.handle_timeout(self.now)) {
+            let HubEvent::Unanswered { ticket } = event else { panic!("{event:?} by itself") };
+            self.note(&format!("hub: {event:?}"));
+            self.call_ended(ticket, Ending::TimedOut);
+        }
+        if let Some((at, why)) = self.hub.as_ref().and_then(HubSession::poll_timeout) {
+            assert!(at > self.now, "{why} was due and not dealt with\n{}", self.log());
+        }
+    }
+
+    fn on_hub_event(&mut self, event: &HubEvent<'_>, parcel: &Parcel) {
+        match *event {
+            HubEvent::Received { ack, message } => {
+                let again = matches!(parcel, Parcel::Publish { duplicate: true, .. });
+                let answer = matches!(message, Received::Answer { .. } | Received::LateAnswer);
+                if !again && !answer {
+                    self.must_be_subscribed();
+                }
+                self.on_message(&message);
+                if let Some(token) = ack {
+                    self.carry(End::Device, Parcel::new(&HubSession::<CALLS>::acknowledge(token)));
+                }
+            }
+            HubEvent::Subscribed { token, granted, channels } => {
+                self.subscribes += 1;
+                self.carry(End::Device, Parcel::SubAck { token, granted });
+                if channels.contains(Channels::COMMANDS) {
+                    self.deliver();
+                }
+            }
+            HubEvent::Unsubscribed { token, count } => {
+                self.carry(End::Device, Parcel::UnsubAck { token, count })
+            }
+            HubEvent::Completed { token } => {
+                let now_open = |queued: &&mut Queued| {
+                    queued.completed == 0 && queued.sent.last().is_some_and(|(_, last, _)| *last == token)
+                };
+                let command = self.commands.iter_mut().find(now_open).expect("completed once");
+                command.completed += 1;
+                self.deliver();
+            }
+            HubEvent::Goodbye => self.lose_hub(),
+            HubEvent::Unanswered { .. } => panic!("by a packet"),
+        }
+    }
+
+    /// Before it has every channel, a device sends nothing of its own.
+    fn must_be_subscribed(&self) {
+        let hub = self.hub.as_ref().expect("it received");
+        for channel in self.wanted.iter() {
+            let granted = hub.subscriptions().granted(channel);
+            assert!(granted.is_some(), "something came before {channel:?}\n{}", self.log());
+        }
+    }
+
+    fn on_message(&mut self, message: &Received<'_>) {
+        let (operation, request, version) = match *message {
+            Received::Telemetry(telemetry) => {
+                let number = u32::from_be_bytes(telemetry.payload.try_into().unwrap());
+                *self.arrived.entry(number).or_default() += 1;
+                return;
+            }
+            Received::Answer { ticket, code, .. } => {
+                assert_eq!(code, 200);
+                return self.call_ended(ticket, Ending::Answered);
+            }
+            Received::LateAnswer => {
+                self.late_answers += 1;
+                return;
+            }
+            Received::TwinGet(get) => (Operation::TwinGet, get.request, None),
+            Received::TwinPatch(patch) => (Operation::TwinPatch, patch.request, Some(7)),
+        };
+        let reply = Reply { request, status: Status::SUCCESS, code: None, version, payload: b"{}" };
+        let mut out = [0; 256];
+        let hub = self.hub.as_ref().expect("it received");
+        let parcel = Parcel::new(&hub.reply(operation, &reply, &mut out).unwrap());
+        self.carry(End::Device, parcel);
+    }
+
+    fn call_ended(&mut self, ticket: Ticket, ending: Ending) {
+        let call = (self.connections, ticket);
+        self.calls.get_mut(&call).expect("nothing ends that did not begin").push(ending);
+    }
+
+    /// The hub's end of the connection is over: its calls are, and its subscriptions are kept or not.
+    pub(crate) fn lose_hub(&mut self) {
+        let Some(hub) = self.hub.take() else { return };
+        self.kept = (self.lasting == Session::Resume).then(|| *hub.subscriptions());
+        for ((connection, _), endings) in &mut self.calls {
+            if *connection == self.connections && endings.is_empty() {
+                endings.push(Ending::Lost);
+            }
+        }
+    }
+
+    /// Plays the hub's queue: commands that went out before go first, under their old tokens.
+    pub(crate) fn deliver(&mut self) {
+        let connection = self.connections;
+        for number in 0..self.commands.len() {
+            let Some(hub) = self.hub.as_mut() else { return };
+            let queued = &mut self.commands[number];
+            if queued.completed > 0 || queued.sent.last().is_some_and(|(on, _, _)| *on == connection) {
+                continue;
+            }
+            let payload = u32::try_from(number).unwrap().to_be_bytes();
+            let command = Command { payload: &payload, ..Command::default() };
+            let mut out = [0; 256];
+            match hub.command(&command, queued.delivery(), &mut out) {
+                Ok((token, packet)) => {
+                    let token = token.expect("the codec asks for QoS 1");
+                    let parcel = Parcel::new(&packet);
+                    let Parcel::Publish { duplicate, .. } = parcel else { panic!("{parcel:?}") };
+                    queued.sent.push((connection, token, duplicate));
+                    self.carry(End::Device, parcel);
+                }
+                Err(SendError::WindowFull { .. } | SendError::NotSubscribed) => return,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+impl Queued {
+    fn delivery(&self) -> Delivery {
+        match self.sent.last() {
+            None => Delivery::First,
+            Some((_, token, _)) => Delivery::Again(*token),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! One session alone, brought to where a test begins.
+
+use core::time::Duration;
+
+use iothub_codec::{Channels, Filters, Introduction, Proof, Publish, Qos};
+use iothub_proto::{
+    AckToken, DeviceEvent, DeviceSession, Granted, Hello, HubEvent, HubSession, Instant, Limits, Now, Packet,
+    PeerError, Session, Subscriptions, Timestamp,
+};
+
+use crate::pair::{ALL, CALLS, REQUESTS, codec, identity};
+
+pub(crate) type Device = DeviceSession<'static, REQUESTS>;
+pub(crate) type Hub = HubSession<CALLS>;
+
+pub(crate) const NOW: Instant = Instant::from_millis(1000);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(crate) fn token(number: u16) -> AckToken {
+    AckToken::new(number).unwrap()
+}
+
+pub(crate) fn offline(wanted: Channels) -> Device {
+    Device::new(codec(), wanted)
+}
+
+/// CONNECT is sent, and asks for that session, with credentials that last so long.
+pub(crate) fn connect(device: &mut Device, session: Session, lifetime: Option<Duration>) {
+    let now = Now { instant: NOW, timestamp: Timestamp::from_secs(1_900_000_000) };
+    let hello = Hello {
+        introduction: Introduction { host: "hub1", client_agent: None, model_id: None },
+        proof: Proof::None,
+        valid_until: lifetime.map(|lifetime| now.timestamp.after(lifetime)),
+        session,
+        keep_alive_s: 60,
+        will: None,
+    };
+    let mut out = [0; 128];
+    let packet = device.connect(now, &hello, &mut out).unwrap();
+    assert!(matches!(packet, Packet::Connect(_)), "{packet:?}");
+}
+
+pub(crate) fn connected(session: Session) -> Packet<'static> {
+    Packet::Connected { session, limits: Limits::CLASSIC }
+}
+
+/// The hub has answered CONNECT, and SUBSCRIBE is still to be sent.
+pub(crate) fn accepted(wanted: Channels) -> Device {
+    let mut device = offline(wanted);
+    connect(&mut device, Session::Resume, None);
+    let event = device.handle_packet(NOW, &connected(Session::Fresh)).unwrap();
+    assert_eq!(event, wanted.is_empty().then_some(DeviceEvent::Ready));
+    device
+}
+
+/// The SUBSCRIBE that the device sends: its token, and how many filters it has.
+pub(crate) fn subscribe(device: &mut Device) -> (AckToken, usize) {
+    let mut out = [0; 512];
+    match device.poll_transmit(&mut out).unwrap() {
+        Some(Packet::Subscribe { token, filters }) => (token, filters.iter().count()),
+        other => panic!("{other:?} instead of SUBSCRIBE"),
+    }
+}
+
+pub(crate) fn granted(outcomes: &[Option<Qos>]) -> Granted {
+    let mut granted = Granted::EMPTY;
+    for outcome in outcomes {
+        assert!(granted.push(*outcome));
+    }
+    granted
+}
+
+/// SUBACK for the SUBSCRIBE that the device sends now, with everything granted.
+pub(crate) fn grant(device: &mut Device) -> Option<DeviceEvent<'static>> {
+    let (token, filters) = subscribe(device);
+    let granted = granted(&vec![Some(Qos::AtMostOnce); filters]);
+    device.handle_packet(NOW, &Packet::SubAck { token, granted }).unwrap()
+}
+
+pub(crate) fn ready() -> Device {
+    let mut device = accepted(ALL);
+    assert_eq!(grant(&mut device), Some(DeviceEvent::Ready));
+    device
+}
+
+pub(crate) fn publish(topic: &str, ack: Option<AckToken>) -> Packet<'_> {
+    let qos = if ack.is_some() { Qos::AtLeastOnce } else { Qos::AtMostOnce };
+    Packet::Publish { ack, publish: Publish { qos, ..Publish::new(topic, b"{}") } }
+}
+
+pub(crate) const COMMAND: &str = "devices/pump-7/messages/devicebound/%24.to=x";
+pub(crate) const CALL: &str = "$iothub/methods/POST/reboot/?$rid=1";
+pub(crate) const TELEMETRY: &str = "devices/pump-7/messages/events/";
+
+/// A hub's session, without any subscription.
+pub(crate) fn hub() -> Hub {
+    Hub::new(codec().dialect(), identity(), Subscriptions::NONE)
+}
+
+/// The payload of a SUBSCRIBE with these filters.
+pub(crate) fn wire(filters: &[(&str, Qos)]) -> Vec<u8> {
+    let mut wire = Vec::new();
+    for (topic, qos) in filters {
+        wire.extend(u16::try_from(topic.len()).unwrap().to_be_bytes());
+        wire.extend(topic.bytes());
+        wire.push(*qos as u8);
+    }
+    wire
+}
+
+/// The device subscribes: what it is granted, and which channels that opens.
+pub(crate) fn subscribes(
+    hub: &mut Hub,
+    filters: &[(&str, Qos)],
+) -> Result<(Vec<Option<Qos>>, Channels), PeerError> {
+    let wire = wire(filters);
+    let packet = Packet::Subscribe { token: token(1), filters: Filters::from_subscribe(&wire).unwrap() };
+    let event = hub.handle_packet(NOW, &packet)?;
+    let HubEvent::Subscribed { token: answered, granted, channels } = event else {
+        panic!("{event:?} after SUBSCRIBE")
+    };
+    assert_eq!(answered, token(1));
+    Ok((granted.as_slice().to_vec(), channels))
+}

@@ -1,0 +1,198 @@
+//! Subscriptions: what is asked for, what is believed, and when that is enough.
+
+use iothub_codec::{Channels, Qos};
+use iothub_proto::{DeviceEvent, Packet, PeerError, SendError, Session};
+
+use crate::link::Weather;
+use crate::pair::{ALL, Pair, ms};
+use crate::stage::{
+    NOW, accepted, connect, connected, grant, granted, hub, offline, ready, subscribe, subscribes,
+};
+
+const SLOW: Weather = Weather { latency_ms: (100, 100), ..Weather::FINE };
+
+#[test]
+fn what_was_granted_goes_on_with_the_session_and_is_asked_for_without_it() {
+    for (session, subscribes) in [(Session::Resume, 1), (Session::Fresh, 4)] {
+        let mut pair = Pair::new(SLOW, ALL);
+        pair.session = session;
+        pair.run_for(ms(10_000));
+        for _ in 0..3 {
+            pair.cut();
+            pair.run_for(ms(10_000));
+        }
+        assert!(pair.device.is_ready());
+        assert_eq!((pair.connections, pair.subscribes), (4, subscribes), "{session:?}");
+    }
+}
+
+#[test]
+fn a_session_of_an_earlier_program_is_not_believed() {
+    let mut pair = Pair::new(SLOW, Channels::METHODS);
+    pair.run_for(ms(10_000));
+    assert!(pair.device.is_ready());
+    // The hub resumes a session that has methods only; the pair asserts that ready means everything.
+    for (wanted, subscribes) in [(ALL, 2), (Channels::METHODS, 3)] {
+        pair.reboot_device(wanted);
+        pair.run_for(ms(10_000));
+        assert!(pair.device.is_ready(), "{}", pair.log());
+        assert_eq!(pair.subscribes, subscribes);
+    }
+}
+
+#[test]
+fn a_subscription_whose_answer_was_lost_is_asked_for_again() {
+    for cut_at in (0..800).step_by(50) {
+        let mut pair = Pair::new(SLOW, ALL);
+        pair.run_for(ms(cut_at));
+        pair.cut();
+        pair.run_for(ms(10_000));
+        assert!(pair.device.is_ready(), "cut at {cut_at}\n{}", pair.log());
+        // What is ready works: the answers come.
+        let ticket = pair.get_twin(ms(5000)).unwrap();
+        pair.call(ms(5000)).unwrap();
+        pair.change_desired(9).unwrap();
+        pair.run_for(ms(10_000));
+        assert_eq!(pair.requests[&ticket], [crate::pair::Ending::Answered]);
+        assert_eq!(pair.desired, [9]);
+    }
+}
+
+#[test]
+fn nothing_is_sent_before_everything_is_granted() {
+    let mut out = [0; 256];
+    let mut refuses = |device: &mut crate::stage::Device, about| {
+        let telemetry = iothub_codec::Telemetry::default();
+        let not_ready = Some(SendError::NotReady);
+        assert!(!device.is_ready(), "{about}");
+        assert_eq!(device.send_telemetry(&telemetry, &mut out).err(), not_ready, "{about}");
+        assert_eq!(device.get_twin(NOW, ms(1), &mut out).err(), not_ready, "{about}");
+        assert_eq!(device.report(NOW, ms(1), b"{}", None, &mut out).err(), not_ready, "{about}");
+        assert_eq!(device.handle_timeout(NOW.after(ms(10))), None, "{about}: nothing was remembered");
+    };
+    let mut device = offline(ALL);
+    refuses(&mut device, "offline");
+    assert_eq!(device.poll_transmit(&mut [0; 512]), Ok(None));
+    connect(&mut device, Session::Resume, None);
+    refuses(&mut device, "connecting");
+    assert_eq!(device.poll_transmit(&mut [0; 512]), Ok(None), "a hub hears nothing before it has answered");
+    let mut device = accepted(ALL);
+    refuses(&mut device, "to subscribe");
+    subscribe(&mut device);
+    refuses(&mut device, "subscribing");
+    let mut device = ready();
+    device.handle_disconnect();
+    refuses(&mut device, "disconnected");
+}
+
+#[test]
+fn a_channel_can_be_added_at_any_time() {
+    // While nothing is there, while connecting, before and behind the SUBSCRIBE, and when all is ready.
+    for added_at in [None, Some(50), Some(250), Some(5000)] {
+        let mut pair = Pair::new(SLOW, Channels::METHODS);
+        if let Some(at) = added_at {
+            pair.run_for(ms(at));
+        }
+        pair.want(Channels::REPLIES);
+        pair.want(Channels::METHODS);
+        pair.run_for(ms(10_000));
+        assert!(pair.device.is_ready(), "{added_at:?}\n{}", pair.log());
+        let ticket = pair.get_twin(ms(5000)).unwrap();
+        pair.run_for(ms(10_000));
+        assert_eq!(pair.requests[&ticket], [crate::pair::Ending::Answered], "{added_at:?}");
+    }
+}
+
+#[test]
+fn what_is_wanted_while_subscribing_is_asked_for_next() {
+    let mut device = accepted(Channels::METHODS);
+    let (token, filters) = subscribe(&mut device);
+    assert_eq!(filters, 1);
+    device.want(Channels::REPLIES | Channels::DESIRED);
+    assert_eq!(device.poll_transmit(&mut [0; 512]), Ok(None), "one SUBSCRIBE at a time");
+    let answer = Packet::SubAck { token, granted: granted(&[Some(Qos::AtMostOnce)]) };
+    assert_eq!(device.handle_packet(NOW, &answer), Ok(None));
+    assert!(!device.is_ready());
+    assert_eq!(grant(&mut device), Some(DeviceEvent::Ready));
+    device.want(Channels::REPLIES);
+    assert!(device.is_ready(), "it is there already");
+}
+
+#[test]
+fn an_answer_has_one_outcome_for_each_filter() {
+    for (outcomes, expected) in [
+        (0, Err(PeerError::WrongCount { outcomes: 0, filters: 4 })),
+        (3, Err(PeerError::WrongCount { outcomes: 3, filters: 4 })),
+        (4, Ok(Some(DeviceEvent::Ready))),
+        (5, Err(PeerError::WrongCount { outcomes: 5, filters: 4 })),
+    ] {
+        let mut device = accepted(ALL);
+        let (token, filters) = subscribe(&mut device);
+        assert_eq!(filters, 4);
+        let granted = granted(&vec![Some(Qos::AtLeastOnce); outcomes]);
+        assert_eq!(device.handle_packet(NOW, &Packet::SubAck { token, granted }), expected);
+    }
+}
+
+#[test]
+fn a_refused_channel_stays_silent_and_the_rest_is_ready() {
+    let mut device = accepted(Channels::METHODS);
+    let (token, _) = subscribe(&mut device);
+    device.want(Channels::REPLIES);
+    let refused = DeviceEvent::SubscribeRefused { channels: Channels::METHODS };
+    let answer = Packet::SubAck { token, granted: granted(&[None]) };
+    assert_eq!(device.handle_packet(NOW, &answer), Ok(Some(refused)));
+    assert!(!device.is_ready(), "the other channel is still to come");
+    assert_eq!(grant(&mut device), Some(DeviceEvent::Ready));
+    assert_eq!(device.poll_transmit(&mut [0; 512]), Ok(None), "it is not asked for again");
+    device.want(Channels::METHODS);
+    assert_eq!(grant(&mut device), Some(DeviceEvent::Ready), "unless somebody wants it again");
+}
+
+#[test]
+fn who_asks_to_be_forgotten_does_not_believe_to_be_known() {
+    for (asked, answered, ready_at_once) in [
+        (Session::Resume, Session::Resume, true),
+        (Session::Resume, Session::Fresh, false),
+        (Session::Fresh, Session::Fresh, false),
+        (Session::Fresh, Session::Resume, false),
+    ] {
+        let mut device = ready();
+        device.handle_disconnect();
+        connect(&mut device, asked, None);
+        let event = device.handle_packet(NOW, &connected(answered)).unwrap();
+        assert_eq!(event, ready_at_once.then_some(DeviceEvent::Ready), "{asked:?} {answered:?}");
+    }
+}
+
+#[test]
+fn a_hub_grants_five_filters_and_what_it_knows() {
+    let mut hub = hub();
+    let (least, most) = (Qos::AtMostOnce, Qos::AtLeastOnce);
+    let own = "devices/pump-7/messages/devicebound/#";
+    let (outcomes, channels) = subscribes(
+        &mut hub,
+        &[
+            (own, most),
+            ("devices/pump-8/messages/devicebound/#", most),
+            ("#", most),
+            ("$iothub/methods/POST/a/#", least),
+            ("$iothub/twin/res/#", most),
+        ],
+    )
+    .unwrap();
+    assert_eq!(outcomes, [Some(most), None, None, Some(least), Some(most)]);
+    assert_eq!(channels, Channels::COMMANDS | Channels::METHODS | Channels::REPLIES);
+    let again = [
+        (own, least),
+        ("$iothub/methods/POST/b/#", least),
+        ("$iothub/methods/POST/c/#", least),
+        ("$iothub/methods/POST/d/#", least),
+    ];
+    let (outcomes, _) = subscribes(&mut hub, &again).unwrap();
+    assert_eq!(outcomes, [Some(least), Some(least), Some(least), None], "a filter of its own is no new one");
+    assert_eq!(hub.subscriptions().granted(Channels::COMMANDS), Some(least));
+    for (name, expected) in [("a", Some(least)), ("c", Some(least)), ("d", None)] {
+        assert_eq!(hub.subscriptions().granted_method(name), expected, "{name}");
+    }
+}
