@@ -188,18 +188,28 @@ async fn a_renewal_waits_for_what_is_under_way_but_not_for_ever() {
     let options = options().token_lifetime(Duration::from_secs(100)).keep_alive(0);
     let (mut hub, device, mut connection) = Hub::with_device(options).await;
     assert!(connection.is_silent_for(Duration::from_secs(84)).await);
-    let sending = tokio::spawn(async move { (device.send(Message::new("21.5")).await, device) });
-    let (ack, _) = connection.telemetry().await;
+    let send = |text| {
+        let device = device.clone();
+        tokio::spawn(async move { device.send(Message::new(text)).await })
+    };
+    let under_way = send("under way");
+    let (first, _) = connection.telemetry().await;
     let began = Clock::start();
-    assert_eq!(connection.next().await, Did::SaidGoodbye);
+    assert!(connection.is_silent_for(Duration::from_secs(2)).await);
+    let new = send("new");
+    assert_eq!(connection.next().await, Did::SaidGoodbye, "nothing new is begun on the old connection");
     assert!((10..=11).contains(&elapsed(began).as_secs()), "{:?}", elapsed(began));
 
     let mut connection = hub.arrival().await;
     connection.accept(Session::Resume).await;
-    let again = Did::Telemetry { ack, payload: b"21.5".to_vec(), duplicate: true };
+    let again = Did::Telemetry { ack: first, payload: b"under way".to_vec(), duplicate: true };
     assert_eq!(connection.next().await, again);
-    connection.acknowledge(ack.unwrap()).await;
-    assert_eq!(sending.await.unwrap().0, Ok(()));
+    let (second, payload) = connection.telemetry().await;
+    assert_eq!(payload, b"new");
+    for (ack, sent) in [(first, under_way), (second, new)] {
+        connection.acknowledge(ack.unwrap()).await;
+        assert_eq!(sent.await.unwrap(), Ok(()));
+    }
 }
 
 #[tokio::test(start_paused = true)]
