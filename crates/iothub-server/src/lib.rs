@@ -20,6 +20,7 @@ mod authority;
 mod carrier;
 mod clock;
 mod connection;
+mod doorway;
 mod driver;
 mod error;
 mod events;

@@ -1,12 +1,13 @@
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
 /// How a hub is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The address to listen on.
-    pub bind: IpAddr,
+    /// The address to listen on. Without one, those that `localhost` stands for: 127.0.0.1, and ::1 where there
+    /// is IPv6, since clients try either.
+    pub bind: Option<IpAddr>,
     /// The port for MQTT over TLS; 0 picks a free one.
     pub mqtt_port: u16,
     /// The port for HTTPS and MQTT over WebSocket; 0 picks a free one.
@@ -41,8 +42,11 @@ impl Options {
                 names.push(name);
             }
         }
-        if !self.bind.is_unspecified() && !names.contains(&self.bind.to_string()) {
-            names.push(self.bind.to_string());
+        if let Some(address) = self.bind.filter(|address| !address.is_unspecified()) {
+            let address = address.to_string();
+            if !names.contains(&address) {
+                names.push(address);
+            }
         }
         names
     }
@@ -57,7 +61,7 @@ impl Default for Options {
     /// This machine only, the ports of convention, in memory.
     fn default() -> Self {
         Self {
-            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            bind: None,
             mqtt_port: Self::MQTT_PORT,
             https_port: Self::HTTPS_PORT,
             host_names: Vec::new(),

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 
 use crate::carrier::Carrier;
+use crate::doorway::Doorway;
 use crate::driver::Driver;
 use crate::error::{Port, StartError};
 use crate::listener::Listener;
@@ -29,8 +30,9 @@ impl Server {
     ///
     /// [`StartError`], and then nothing is left behind but what belongs into `options.data`.
     pub async fn start(options: Options) -> Result<Running, StartError> {
-        let (mqtt, mqtt_address) = listen(&options, options.mqtt_port, Port::Mqtt).await?;
-        let (https, https_address) = listen(&options, options.https_port, Port::Https).await?;
+        let mqtt = Doorway::open(options.bind, options.mqtt_port, Port::Mqtt).await?;
+        let https = Doorway::open(options.bind, options.https_port, Port::Https).await?;
+        let (mqtt_address, https_address) = (mqtt.address, https.address);
         let prepare = move || Prepared::new(options, mqtt_address, https_address);
         let prepared = match tokio::task::spawn_blocking(prepare).await {
             Ok(prepared) => prepared?,
@@ -136,15 +138,7 @@ impl fmt::Debug for Running {
     }
 }
 
-async fn listen(options: &Options, number: u16, port: Port) -> Result<(TcpListener, SocketAddr), StartError> {
-    let address = SocketAddr::new(options.bind, number);
-    let failed = |source| StartError::Listen { address, port, source };
-    let socket = TcpListener::bind(address).await.map_err(failed)?;
-    let address = socket.local_addr().map_err(failed)?;
-    Ok((socket, address))
-}
-
-fn serve(prepared: Prepared, mqtt: TcpListener, https: TcpListener) -> Result<Running, StartError> {
+fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, StartError> {
     let Prepared { options, hub, clock, journal, effects, mqtt_tls, https_tls, ca_pem, ready, places } =
         prepared;
     let carrier = Arc::new(Carrier::new());
@@ -165,9 +159,12 @@ fn serve(prepared: Prepared, mqtt: TcpListener, https: TcpListener) -> Result<Ru
         ca_pem,
         places,
     };
-    for (socket, tls, port) in [(mqtt, mqtt_tls, Port::Mqtt), (https, https_tls, Port::Https)] {
-        let listener = Listener { socket, tls: tls.into(), port };
-        tokio::spawn(listener.serve(Arc::clone(&shared), sign.clone()));
+    for (doorway, tls, port) in [(mqtt, mqtt_tls, Port::Mqtt), (https, https_tls, Port::Https)] {
+        let tls = TlsAcceptor::from(tls);
+        for socket in doorway.sockets {
+            let listener = Listener { socket, tls: tls.clone(), port };
+            tokio::spawn(listener.serve(Arc::clone(&shared), sign.clone()));
+        }
     }
     tokio::spawn(async move {
         let _sign = sign;

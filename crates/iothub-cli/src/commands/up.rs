@@ -24,9 +24,9 @@ use crate::signals::Interrupt;
 
 Exit status: 0 after SIGINT or SIGTERM, 1 when it cannot start or go on."#)]
 pub(crate) struct Arguments {
-    /// The address to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    bind: IpAddr,
+    /// The address to listen on, else 127.0.0.1 and ::1
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<IpAddr>,
     /// The port for MQTT over TLS; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = Options::MQTT_PORT)]
     mqtt_port: u16,
