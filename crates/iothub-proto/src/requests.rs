@@ -38,9 +38,14 @@ impl<T: Copy, const N: usize> Requests<T, N> {
 
     /// `None` when all `N` places are taken.
     pub(crate) fn open(&mut self, what: T, deadline: Instant) -> Option<Ticket> {
+        // After the numbers have gone round, one of them may still be open. At most N steps.
+        let mut number = self.next;
+        while self.open.iter().flatten().any(|open| open.ticket.0 == number) {
+            number = number.wrapping_add(1);
+        }
         let place = self.open.iter_mut().find(|place| place.is_none())?;
-        let ticket = Ticket(self.next);
-        self.next = self.next.wrapping_add(1);
+        self.next = number.wrapping_add(1);
+        let ticket = Ticket(number);
         *place = Some(Open { ticket, what, deadline, lost: false });
         Some(ticket)
     }
@@ -104,6 +109,20 @@ mod tests {
         assert_eq!(requests.close(b.request()), None, "the second answer is nothing");
         assert_eq!(requests.close(a.request()), Some((a, 'a')));
         assert_eq!(requests.close(RequestId::new(b"not ours").unwrap()), None);
+    }
+
+    #[test]
+    fn numbers_go_round_past_those_that_are_open() {
+        let mut requests = Requests::<char, 3>::new();
+        let a = requests.open('a', SOON).unwrap();
+        requests.next = u32::MAX;
+        let b = requests.open('b', SOON).unwrap();
+        let c = requests.open('c', SOON).unwrap();
+        assert_eq!((b, c), (Ticket(u32::MAX), Ticket(0)));
+        requests.forget(b);
+        let d = requests.open('d', SOON).unwrap();
+        assert_eq!(d, Ticket(2), "the first is still open");
+        assert_eq!(requests.close(a.request()), Some((a, 'a')));
     }
 
     #[test]
