@@ -4,8 +4,11 @@ use iothub_codec::Command;
 use iothub_proto::{AckToken, DeviceEvent, Ticket};
 
 use crate::link::End;
-use crate::pair::{Ending, Pair};
+use crate::pair::{Ending, Pair, REQUESTS};
 use crate::parcel::Parcel;
+
+/// More than a session can owe: sixteen acknowledgements and a subscription.
+const OWED_MAX: usize = 20;
 
 impl Pair {
     pub(crate) fn device_receives(&mut self, parcel: &Parcel) {
@@ -30,15 +33,20 @@ impl Pair {
 
     pub(crate) fn device_transmits(&mut self) {
         let mut out = [0; 512];
-        while let Some(packet) = self.device.poll_transmit(&mut out).unwrap() {
+        for _ in 0..OWED_MAX {
+            let Some(packet) = self.device.poll_transmit(&mut out).unwrap() else { return };
             let parcel = Parcel::new(&packet);
             self.carry(End::Hub, parcel);
         }
+        panic!("there is no end to what is owed\n{}", self.log());
     }
 
     pub(crate) fn device_times_out(&mut self) {
+        let mut events = 0;
         while let Some(event) = self.device.handle_timeout(self.now) {
             self.on_device_event(&event);
+            events += 1;
+            assert!(events <= REQUESTS + 1, "more than the requests and a renewal\n{}", self.log());
         }
         if let Some((at, why)) = self.device.poll_timeout() {
             assert!(at > self.now, "{why} was due and not dealt with\n{}", self.log());

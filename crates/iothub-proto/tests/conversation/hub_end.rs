@@ -41,7 +41,10 @@ impl Pair {
     }
 
     pub(crate) fn hub_times_out(&mut self) {
+        let mut events = 0;
         while let Some(event) = self.hub.as_mut().and_then(|hub| hub.handle_timeout(self.now)) {
+            events += 1;
+            assert!(events <= CALLS, "more than were open\n{}", self.log());
             let HubEvent::Unanswered { ticket } = event else { panic!("{event:?} by itself") };
             self.note(&format!("hub: {event:?}"));
             self.call_ended(ticket, Ending::TimedOut);

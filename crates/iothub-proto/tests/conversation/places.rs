@@ -2,7 +2,8 @@
 
 use iothub_codec::{Connect, DecodeErrorKind, Filters, PropertySection, Qos, Version};
 use iothub_proto::{
-    Ack, AckToken, Farewell, Granted, Opening, Packet, PeerError, Refusal, RefusalReason, Session, StateKind,
+    Ack, AckToken, DeviceEvent, Farewell, Granted, Opening, Packet, PeerError, Refusal, RefusalReason,
+    Session, StateKind,
 };
 
 use crate::pair::ALL;
@@ -77,10 +78,18 @@ fn packets_are_in_place_for_a_device_or_end_the_connection() {
         device.handle_disconnect();
         device
     };
+    let refused = || {
+        let mut device = connecting();
+        let refusal = Packet::Refused(Refusal::new(RefusalReason::NotAuthorized));
+        let event = DeviceEvent::ConnectRefused { reason: RefusalReason::NotAuthorized };
+        assert_eq!(device.handle_packet(NOW, &refusal), Ok(Some(event)));
+        device
+    };
     // In the order of `every_packet`; x is in place.
-    let rows: [(&str, StateKind, &dyn Fn() -> Device); 7] = [
+    let rows: [(&str, StateKind, &dyn Fn() -> Device); 8] = [
         ("..............", StateKind::Offline, &|| offline(ALL)),
         ("..............", StateKind::Offline, &lost),
+        ("..............", StateKind::Offline, &refused),
         (".xx...........", StateKind::Connecting, &connecting),
         ("........xxx...", StateKind::Subscribing, &|| accepted(ALL)),
         ("....x...xxx...", StateKind::Subscribing, &subscribing),

@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use iothub_codec::{Publish, Status};
+use iothub_codec::{Channels, Publish, Qos, Status};
 use iothub_proto::{DeviceEvent, Packet, SendError, Session};
 
 use crate::chance::Chance;
 use crate::link::Weather;
 use crate::pair::{Ending, Pair, ms};
-use crate::stage::{NOW, TIMEOUT, connect, ready};
+use crate::stage::{NOW, TIMEOUT, connect, connected, hub, offline, ready, subscribes};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -85,6 +85,41 @@ fn an_answer_at_the_last_moment_counts() {
         let ticket = pair.get_twin(ms(timeout)).unwrap();
         pair.run_for(ms(1000));
         assert_eq!(pair.requests[&ticket], [ending], "{timeout}");
+    }
+}
+
+#[test]
+fn what_is_due_first_is_told_first() {
+    let mut out = [0; 128];
+    for order in [[30, 10, 20], [10, 20, 30], [20, 30, 10]] {
+        // The credentials are renewed between the second answer and the third.
+        let mut device = offline(Channels::NONE);
+        connect(&mut device, Session::Fresh, Some(ms(100)));
+        device.handle_packet(NOW, &connected(Session::Fresh)).unwrap();
+        let mut hub = hub();
+        subscribes(&mut hub, &[("$iothub/methods/POST/#", Qos::AtMostOnce)]).unwrap();
+        for after in order {
+            device.get_twin(NOW, ms(after * 3), &mut out).unwrap();
+            hub.call(NOW, ms(after), "reboot", b"", &mut out).unwrap();
+        }
+        for (after, why) in [
+            (30, "an answer is due"),
+            (60, "an answer is due"),
+            (85, "credentials expire soon"),
+            (90, "an answer is due"),
+        ] {
+            let due = NOW.after(ms(after));
+            assert_eq!(device.poll_timeout(), Some((due, why)), "{order:?}");
+            assert_eq!(device.handle_timeout(NOW.after(ms(after - 1))), None);
+            assert!(device.handle_timeout(due).is_some());
+        }
+        assert_eq!(device.poll_timeout(), None);
+        for after in [10, 20, 30] {
+            let due = NOW.after(ms(after));
+            assert_eq!(hub.poll_timeout(), Some((due, "the answer to a method call is due")), "{order:?}");
+            assert!(hub.handle_timeout(due).is_some());
+        }
+        assert_eq!(hub.poll_timeout(), None);
     }
 }
 

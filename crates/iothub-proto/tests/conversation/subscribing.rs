@@ -1,12 +1,13 @@
 //! Subscriptions: what is asked for, what is believed, and when that is enough.
 
-use iothub_codec::{Channels, Qos};
-use iothub_proto::{DeviceEvent, Packet, PeerError, SendError, Session};
+use iothub_codec::{Channels, DesiredChanged, Filters, Operation, Qos, Reply, RequestId, Status};
+use iothub_proto::{DeviceEvent, HubEvent, Packet, PeerError, SendError, Session};
 
 use crate::link::Weather;
 use crate::pair::{ALL, Pair, ms};
 use crate::stage::{
-    NOW, accepted, connect, connected, grant, granted, hub, offline, ready, subscribe, subscribes,
+    NOW, TIMEOUT, accepted, connect, connected, grant, granted, hub, offline, ready, subscribe, subscribes,
+    token,
 };
 
 const SLOW: Weather = Weather { latency_ms: (100, 100), ..Weather::FINE };
@@ -135,6 +136,18 @@ fn an_answer_has_one_outcome_for_each_filter() {
 }
 
 #[test]
+fn one_refusal_among_the_outcomes_is_a_refusal() {
+    let yes = Some(Qos::AtMostOnce);
+    for outcomes in [[None, yes, yes, yes], [yes, None, yes, yes], [yes, yes, yes, None], [None; 4]] {
+        let mut device = accepted(ALL);
+        let (token, _) = subscribe(&mut device);
+        let answer = Packet::SubAck { token, granted: granted(&outcomes) };
+        let refused = DeviceEvent::SubscribeRefused { channels: ALL };
+        assert_eq!(device.handle_packet(NOW, &answer), Ok(Some(refused)), "{outcomes:?}");
+    }
+}
+
+#[test]
 fn a_refused_channel_stays_silent_and_the_rest_is_ready() {
     let mut device = accepted(Channels::METHODS);
     let (token, _) = subscribe(&mut device);
@@ -194,5 +207,68 @@ fn a_hub_grants_five_filters_and_what_it_knows() {
     assert_eq!(hub.subscriptions().granted(Channels::COMMANDS), Some(least));
     for (name, expected) in [("a", Some(least)), ("c", Some(least)), ("d", None)] {
         assert_eq!(hub.subscriptions().granted_method(name), expected, "{name}");
+    }
+}
+
+const REPLIES: &str = "$iothub/twin/res/#";
+const DESIRED: &str = "$iothub/twin/PATCH/properties/desired/#";
+const METHODS: &str = "$iothub/methods/POST/#";
+
+#[test]
+fn a_device_gets_what_it_listens_to() {
+    let deaf = Some(SendError::NotSubscribed);
+    for (filter, replies, desired, call) in [
+        (None, deaf, deaf, deaf),
+        (Some(REPLIES), None, deaf, deaf),
+        (Some(DESIRED), deaf, None, deaf),
+        (Some(METHODS), deaf, deaf, None),
+        (Some("$iothub/methods/POST/rotate/#"), deaf, deaf, deaf),
+    ] {
+        let mut hub = hub();
+        if let Some(filter) = filter {
+            subscribes(&mut hub, &[(filter, Qos::AtLeastOnce)]).unwrap();
+        }
+        let mut out = [0; 128];
+        let reply = Reply {
+            request: RequestId::new(b"1").unwrap(),
+            status: Status::SUCCESS,
+            code: None,
+            version: None,
+            payload: b"{}",
+        };
+        assert_eq!(hub.reply(Operation::TwinGet, &reply, &mut out).err(), replies, "{filter:?}");
+        let change = DesiredChanged { version: 2, patch: b"{}", qos: Qos::AtMostOnce };
+        assert_eq!(hub.desired_changed(&change, &mut out).err(), desired, "{filter:?}");
+        assert_eq!(hub.call(NOW, TIMEOUT, "reboot", b"", &mut out).err(), call, "{filter:?}");
+    }
+}
+
+#[test]
+fn what_is_given_up_is_gone_and_the_rest_stays() {
+    let mut hub = hub();
+    subscribes(&mut hub, &[REPLIES, DESIRED, METHODS].map(|filter| (filter, Qos::AtMostOnce))).unwrap();
+    // The second was never asked for, and counts all the same: the answer is for each filter.
+    let wire = [METHODS, "$iothub/methods/POST/reboot/#", REPLIES]
+        .map(|topic| [&u16::try_from(topic.len()).unwrap().to_be_bytes()[..], topic.as_bytes()].concat())
+        .concat();
+    let filters = Filters::from_unsubscribe(&wire).unwrap();
+    let event = hub.handle_packet(NOW, &Packet::Unsubscribe { token: token(7), filters });
+    assert_eq!(event, Ok(HubEvent::Unsubscribed { token: token(7), count: 3 }));
+    for (channel, expected) in
+        [(Channels::METHODS, None), (Channels::REPLIES, None), (Channels::DESIRED, Some(Qos::AtMostOnce))]
+    {
+        assert_eq!(hub.subscriptions().granted(channel), expected, "{channel:?}");
+    }
+}
+
+#[test]
+fn of_two_filters_that_let_a_call_through_the_stronger_counts() {
+    let all = (METHODS, Qos::AtMostOnce);
+    let one = ("$iothub/methods/POST/reboot/#", Qos::AtLeastOnce);
+    for filters in [[all, one], [one, all]] {
+        let mut hub = hub();
+        subscribes(&mut hub, &filters).unwrap();
+        assert_eq!(hub.subscriptions().granted_method("reboot"), Some(Qos::AtLeastOnce));
+        assert_eq!(hub.subscriptions().granted_method("rotate"), Some(Qos::AtMostOnce));
     }
 }
