@@ -1,10 +1,10 @@
 //! Everything that can grow has a limit, and being full is an ordinary answer.
 
 use iothub_codec::{EncodeError, Qos};
-use iothub_proto::{Ack, HubEvent, Packet, PeerError, Received, SendError};
+use iothub_proto::{Ack, HubEvent, Now, Packet, PeerError, Received, SendError, Session, Timestamp};
 
 use crate::pair::{ALL, CALLS, REQUESTS};
-use crate::stage::{CALL, COMMAND, NOW, TIMEOUT, accepted, hub, publish, ready, subscribes, token};
+use crate::stage::{CALL, COMMAND, NOW, TIMEOUT, accepted, hello, hub, publish, ready, subscribes, token};
 
 const METHODS: &str = "$iothub/methods/POST/#";
 
@@ -58,6 +58,12 @@ fn what_could_not_be_written_was_not_begun() {
         assert!(hub.call(NOW, TIMEOUT, "a/b", b"", &mut [0; 64]).is_err());
     }
     assert_eq!(hub.poll_timeout(), None);
+
+    // A CONNECT that could not be written does not end the connection before it.
+    let mut device = ready();
+    let now = Now { instant: NOW, timestamp: Timestamp::from_secs(1_900_000_000) };
+    assert!(device.connect(now, &hello(now.timestamp, Session::Fresh, None), &mut []).is_err_and(small));
+    assert!(device.is_ready());
 
     let mut device = accepted(ALL);
     for _ in 0..3 {

@@ -27,17 +27,21 @@ pub(crate) fn offline(wanted: Channels) -> Device {
 /// CONNECT is sent, and asks for that session, with credentials that last so long.
 pub(crate) fn connect(device: &mut Device, session: Session, lifetime: Option<Duration>) {
     let now = Now { instant: NOW, timestamp: Timestamp::from_secs(1_900_000_000) };
-    let hello = Hello {
-        introduction: Introduction { host: "hub1", client_agent: None, model_id: None },
-        proof: Proof::None,
-        valid_until: lifetime.map(|lifetime| now.timestamp.after(lifetime)),
-        session,
-        keep_alive_s: 60,
-        will: None,
-    };
+    let hello = hello(now.timestamp, session, lifetime);
     let mut out = [0; 128];
     let packet = device.connect(now, &hello, &mut out).unwrap();
     assert!(matches!(packet, Packet::Connect(_)), "{packet:?}");
+}
+
+pub(crate) fn hello(now: Timestamp, session: Session, lifetime: Option<Duration>) -> Hello<'static> {
+    Hello {
+        introduction: Introduction { host: "hub1", client_agent: None, model_id: None },
+        proof: Proof::None,
+        valid_until: lifetime.map(|lifetime| now.after(lifetime)),
+        session,
+        keep_alive_s: 60,
+        will: None,
+    }
 }
 
 pub(crate) fn connected(session: Session) -> Packet<'static> {

@@ -87,6 +87,32 @@ fn nothing_is_sent_before_everything_is_granted() {
 }
 
 #[test]
+fn a_method_is_answered_on_a_connection_that_is_there() {
+    let connecting = || {
+        let mut device = offline(ALL);
+        connect(&mut device, Session::Resume, None);
+        device
+    };
+    let lost = || {
+        let mut device = ready();
+        device.handle_disconnect();
+        device
+    };
+    let not_ready = Some(SendError::NotReady);
+    for (about, mut device, expected) in [
+        ("offline", offline(ALL), not_ready),
+        ("connecting", connecting(), not_ready),
+        // A resumed session may bring a call before everything is granted.
+        ("subscribing", accepted(ALL), None),
+        ("ready", ready(), None),
+        ("disconnected", lost(), not_ready),
+    ] {
+        let request = RequestId::new(b"1").unwrap();
+        assert_eq!(device.reply(request, "reboot", 200, b"", &mut [0; 128]).err(), expected, "{about}");
+    }
+}
+
+#[test]
 fn a_channel_can_be_added_at_any_time() {
     // While nothing is there, while connecting, before and behind the SUBSCRIBE, and when all is ready.
     for added_at in [None, Some(50), Some(250), Some(5000)] {

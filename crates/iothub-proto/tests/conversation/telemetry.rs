@@ -1,7 +1,7 @@
 //! Messages to the cloud: how many may be under way, and that each arrives.
 
 use iothub_codec::{Qos, Telemetry};
-use iothub_proto::{Ack, DeviceEvent, Limits, Packet, SendError, Session};
+use iothub_proto::{Ack, DeviceEvent, Instant, Limits, Packet, SendError, Session};
 
 use crate::link::Weather;
 use crate::pair::{Pair, ms};
@@ -71,6 +71,9 @@ fn no_message_has_the_name_of_a_subscription() {
     assert_eq!(token.get(), 65_535);
 }
 
+/// Far more than a hundred slow round trips and six reconnects take.
+const PATIENCE: Instant = Instant::from_millis(600_000);
+
 #[test]
 fn every_message_arrives_and_is_told_once() {
     for seed in 0..200 {
@@ -80,7 +83,10 @@ fn every_message_arrives_and_is_told_once() {
         while sent < 60 {
             match pair.send(sent, Qos::AtLeastOnce) {
                 Ok(_) => sent += 1,
-                Err(SendError::NotReady | SendError::WindowFull { .. }) => pair.run_for(ms(200)),
+                Err(SendError::NotReady | SendError::WindowFull { .. }) => {
+                    assert!(pair.now < PATIENCE, "message {sent} never goes out\n{}", pair.log());
+                    pair.run_for(ms(200));
+                }
                 Err(error) => panic!("{error}"),
             }
         }
