@@ -60,3 +60,8 @@ pub use twin::{DesiredChange, DesiredChanges, Twin, TwinDocument};
 
 pub use iothub_codec::{Channels, Status, SystemProperty};
 pub use iothub_proto::{Backoff, RefusalReason, Session};
+
+/// Compiles what the README of the workspace shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
