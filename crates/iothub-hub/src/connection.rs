@@ -204,8 +204,11 @@ impl Hub {
             credentials_until,
             will,
         }));
-        let peer = connection.peer;
-        let why = format!("from {} by {:?}, {session:?} session", peer.address, peer.transport);
+        let whose = match session {
+            Session::Fresh => "a fresh session",
+            Session::Resume => "the session it had",
+        };
+        let why = format!("by {}, with {whose}", connection.peer.transport);
         self.log(Level::Info, id, Some(&key), "connected", why, effects);
         self.announce_presence(now, &key, "deviceConnected", effects);
         let packet = PacketBuf::Connected(session, Limits::CLASSIC);

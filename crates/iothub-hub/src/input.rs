@@ -1,3 +1,4 @@
+use core::fmt;
 use core::net::SocketAddr;
 
 use iothub_proto::Packet;
@@ -69,6 +70,15 @@ pub enum Transport {
     Mqtt,
     /// MQTT over WebSocket.
     MqttWebSocket,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mqtt => "MQTT",
+            Self::MqttWebSocket => "MQTT over WebSocket",
+        })
+    }
 }
 
 /// An HTTP request, read whole.
