@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use iothub_server::{Options, Ready, Server};
 
 use crate::failure::Failure;
+use crate::identity::DeviceName;
 use crate::logging::{self, Level, LogFormat};
 use crate::output::{Output, remark};
 use crate::signals::Interrupt;
@@ -34,14 +35,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PORT", default_value_t = Options::HTTPS_PORT)]
     https_port: u16,
     /// A name that the certificate is for; the first one stands in connection strings
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
     hostname: Vec<String>,
     /// Keep everything in this folder; without it everything is forgotten
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The device that is there from the start
-    #[arg(long, value_name = "DEVICE", default_value = "dev1")]
-    device: String,
+    #[arg(long, value_name = "DEVICE", value_parser = DeviceName::parse, default_value = "dev1")]
+    device: DeviceName,
     /// Start without a device
     #[arg(long, conflicts_with = "device")]
     no_device: bool,
@@ -83,7 +84,7 @@ impl From<Arguments> for Options {
             https_port: arguments.https_port,
             host_names: arguments.hostname,
             data: arguments.data,
-            ready_device: (!arguments.no_device).then_some(arguments.device),
+            ready_device: (!arguments.no_device).then(|| arguments.device.id().as_str().to_owned()),
             ..Self::default()
         }
     }
@@ -109,11 +110,61 @@ fn introduction(ready: &Ready) -> String {
     if ready.device_id.is_none() {
         text.push_str("  iothub device create dev1\n");
     }
-    text.push_str(&format!(
-        "  eval \"$(iothub env)\"  point SDKs at this hub\n\
-         \x20 iothub monitor  watch what devices send\n\
-         \x20 iothub device simulate {id}  be a device that answers methods\n\
-         \x20 iothub method invoke {id} reboot '{{\"delay\":5}}'  call it"
-    ));
-    text
+    let next = [
+        ("eval \"$(iothub env)\"".to_owned(), "point SDKs at this hub"),
+        ("iothub monitor".to_owned(), "watch what devices send"),
+        (format!("iothub device simulate {id}"), "be a device that answers methods"),
+        (format!("iothub method invoke {id} reboot '{{\"delay\":5}}'"), "call it"),
+    ];
+    let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    let lines = next.map(|(command, why)| format!("  {command:<width$}  {why}"));
+    text + &lines.join("\n")
+}
+
+/// A name that can stand in a certificate, a URL and a connection string.
+fn host_name(text: &str) -> Result<String, &'static str> {
+    let is_part = |part: &str| {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        (1..=63).contains(&part.len())
+            && part.bytes().all(inner)
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    match text.len() <= 253 && text.split('.').all(is_part) {
+        true => Ok(text.to_owned()),
+        false => Err("not the name of a host, such as hub.test, nor an address such as 192.0.2.7"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_name_has_nothing_in_it_that_a_url_or_a_connection_string_would_read_differently() {
+        let long = "a".repeat(63);
+        let longer = "a".repeat(64);
+        for (text, good) in [
+            ("localhost", true),
+            ("hub.test", true),
+            ("my_hub-2.Test", true),
+            ("192.0.2.7", true),
+            (&long, true),
+            (&longer, false),
+            (&[&*long; 4].join("."), false),
+            ("", false),
+            ("a/b", false),
+            ("a..b", false),
+            ("hub.test.", false),
+            ("-a", false),
+            ("a-", false),
+            ("hub.test:8443", false),
+            ("::1", false),
+            ("a;DeviceId=b", false),
+            ("*.test", false),
+            ("\u{fc}.test", false),
+        ] {
+            assert_eq!(host_name(text).is_ok(), good, "{text}");
+        }
+    }
 }
