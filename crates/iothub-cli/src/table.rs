@@ -29,7 +29,9 @@ pub(crate) fn record<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) ->
 
 fn empty() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_preset(presets::NOTHING);
+    let arrangement = arrangement(table.width());
+    table.set_content_arrangement(arrangement);
     table
 }
 
@@ -49,6 +51,17 @@ fn trimmed(table: &Table) -> String {
     )
 }
 
+fn arrangement(width: Option<u16>) -> ContentArrangement {
+    match width {
+        // Some terminals do not know how wide they are, and say 0. One letter to a line helps nobody.
+        Some(width) if width < NARROWEST => ContentArrangement::Disabled,
+        Some(_) | None => ContentArrangement::Dynamic,
+    }
+}
+
+/// A terminal with fewer columns breaks lines itself.
+const NARROWEST: u16 = 40;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +71,15 @@ mod tests {
         let text =
             rows(["DEVICE", "STATUS"], [["pump-7".into(), "enabled".into()], ["p".into(), "\u{1b}".into()]]);
         assert_eq!(text, "DEVICE  STATUS\npump-7  enabled\np       \\u{1b}");
+    }
+
+    #[test]
+    fn columns_shrink_only_where_words_remain() {
+        for (width, shrinks) in
+            [(None, true), (Some(80), true), (Some(40), true), (Some(39), false), (Some(0), false)]
+        {
+            assert_eq!(matches!(arrangement(width), ContentArrangement::Dynamic), shrinks, "{width:?}");
+        }
     }
 
     #[test]
