@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
-/// A text without the secrets of connection strings and tokens that may stand in it.
+/// A text without the secrets of connection strings and tokens that may stand in it, and without keys that
+/// stand alone.
 pub(crate) fn redacted(text: &str) -> Cow<'_, str> {
     let mut shown = String::new();
     let mut rest = text;
@@ -19,10 +20,31 @@ pub(crate) fn redacted(text: &str) -> Cow<'_, str> {
 /// Where the first secret in `text` begins and ends.
 fn secret(text: &str) -> Option<(usize, usize)> {
     let lower = text.to_ascii_lowercase();
-    let begin = NAMES.iter().filter_map(|name| Some(lower.find(name)? + name.len())).min()?;
-    let is_end = |c: char| matches!(c, ';' | '&' | '\'' | '"' | '`' | ',' | '<' | '>') || c.is_whitespace();
-    let len = text[begin..].find(is_end).unwrap_or(text.len() - begin);
-    Some((begin, begin + len))
+    let named = NAMES.iter().filter_map(|name| Some(lower.find(name)? + name.len())).min();
+    let named = named.map(|begin| (begin, begin + text[begin..].find(is_end).unwrap_or(text.len() - begin)));
+    [named, bare_key(text)].into_iter().flatten().min()
+}
+
+/// Where the first word begins and ends that looks like a key: what was meant for an option, and got lost.
+fn bare_key(text: &str) -> Option<(usize, usize)> {
+    let is_key = |word: &str| {
+        let letters = word.trim_end_matches('=');
+        let is_base64 = letters.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'));
+        is_base64 && letters.len() >= KEY_LEN_MIN && (1..=2).contains(&(word.len() - letters.len()))
+    };
+    let mut begin = 0;
+    for part in text.split_inclusive(is_end) {
+        let word = part.trim_end_matches(is_end);
+        if is_key(word) {
+            return Some((begin, begin + word.len()));
+        }
+        begin += part.len();
+    }
+    None
+}
+
+fn is_end(c: char) -> bool {
+    matches!(c, ';' | '&' | '\'' | '"' | '`' | ',' | '<' | '>') || c.is_whitespace()
 }
 
 /// What stands before a secret, in lower case: in connection strings, in tokens, and in JSON.
@@ -34,6 +56,9 @@ const NAMES: &[&str] = &[
     "--primary-key=",
     "--secondary-key=",
 ];
+
+/// Fewest letters of the shortest key that a hub takes, 16 bytes in base64; etags are shorter.
+const KEY_LEN_MIN: usize = 22;
 
 #[cfg(test)]
 mod tests {
@@ -56,6 +81,12 @@ mod tests {
                 r#"{"primaryKey":"c2VjcmV0","secondaryKey":"dG9v"}"#,
                 r#"{"primaryKey":"(hidden)","secondaryKey":"(hidden)"}"#,
             ),
+            (
+                "unexpected argument 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' found, sig=a",
+                "unexpected argument '(hidden)' found, sig=(hidden)",
+            ),
+            ("\"AAECAwQFBgcICQoLDA0ODw==\" etag AAAAAAAAAAE=", "\"(hidden)\" etag AAAAAAAAAAE="),
+            ("0123456789abcdef0123456789abcdef a/b=", "0123456789abcdef0123456789abcdef a/b="),
             ("Sig=a SIG=b", "Sig=(hidden) SIG=(hidden)"),
             ("SharedAccessKey=", "SharedAccessKey=(hidden)"),
             ("é sig=ü;é", "é sig=(hidden);é"),
