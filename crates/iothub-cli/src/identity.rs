@@ -9,7 +9,7 @@ pub(crate) struct DeviceName(String);
 impl DeviceName {
     /// Reads an argument.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        DeviceId::new(text).map(|_| Self(text.into())).map_err(|error| format!("{error}; {RULE}"))
+        DeviceId::new(text).map(|_| Self(text.into())).map_err(|error| error.to_string())
     }
 
     pub(crate) fn id(&self) -> DeviceId<'_> {
@@ -24,15 +24,13 @@ pub(crate) struct ModuleName(String);
 impl ModuleName {
     /// Reads an argument.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        ModuleId::new(text).map(|_| Self(text.into())).map_err(|error| format!("{error}; {RULE}"))
+        ModuleId::new(text).map(|_| Self(text.into())).map_err(|error| error.to_string())
     }
 
     pub(crate) fn id(&self) -> ModuleId<'_> {
         ModuleId::new(&self.0).expect("`parse`, the only way here, has checked it")
     }
 }
-
-const RULE: &str = "names have 1 to 128 letters, digits and - : . + % _ # * ? ! ( ) , = @ $ '";
 
 /// Which device, by position or as the Azure CLI spells it.
 #[derive(clap::Args, Debug)]
