@@ -24,6 +24,7 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::args::Cli;
 use crate::failure::{Detail, Failure};
@@ -42,6 +43,11 @@ fn main() -> ExitCode {
 
 /// What clap has to say: help is a result, everything else is a misuse and may quote a secret.
 fn misuse(error: &clap::Error) -> ExitCode {
+    // Nothing was typed that could be quoted, and whoever types so little wants to know what there is.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
     if error.use_stderr() {
         return Failure::from_clap(error).report(Detail::Line);
     }
