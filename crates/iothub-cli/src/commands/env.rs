@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SHELL")]
     shell: Option<Shell>,
     /// The hub that was started with this --data folder, else the one that was started last
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, alias = "hub-data", value_name = "DIR")]
     data: Option<PathBuf>,
 }
 
