@@ -19,6 +19,15 @@ pub(crate) fn date() -> Date {
     Date::from_millis(now_ms())
 }
 
+/// A time as a person reads it: to the millisecond, which is all there is, or `never`.
+pub(crate) fn shown(date: Date) -> String {
+    if date == Date::NEVER {
+        return "never".into();
+    }
+    let text = date.to_string();
+    text.strip_suffix("0000Z").map_or(text.clone(), |text| format!("{text}Z"))
+}
+
 /// Measures how long ago something began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch(Instant);
@@ -32,5 +41,21 @@ impl Stopwatch {
     /// Whole milliseconds since the start.
     pub(crate) fn elapsed_ms(self) -> u128 {
         self.0.elapsed().as_millis()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_without_the_digits_that_are_always_0() {
+        for (date, text) in [
+            (Date::from_millis(0), "1970-01-01T00:00:00.000Z"),
+            (Date::from_millis(1_893_456_000_120), "2030-01-01T00:00:00.120Z"),
+            (Date::NEVER, "never"),
+        ] {
+            assert_eq!(shown(date), text);
+        }
     }
 }

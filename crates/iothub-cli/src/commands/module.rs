@@ -2,6 +2,7 @@ use clap::Subcommand;
 use iothub_codec::Identity;
 use iothub_model::{IfMatch, Module};
 
+use crate::clock::shown;
 use crate::commands::device::Keys;
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -123,7 +124,7 @@ async fn list(arguments: &ListArguments, output: &mut Output) -> Result<(), Fail
     output.show(&json, || {
         let row = |module: &Module| {
             let managed_by = module.managed_by.clone().unwrap_or_default();
-            let last = module.last_activity_time.to_string();
+            let last = shown(module.last_activity_time);
             [module.module_id.clone(), module.connection_state.to_string(), last, managed_by]
         };
         table::rows(["MODULE", "CONNECTION", "LAST ACTIVITY", "MANAGED BY"], modules.iter().map(row))
@@ -160,7 +161,7 @@ fn print(module: &Module, keys: Keys, output: &mut Output) -> Result<(), Failure
             ("module", module.module_id.clone()),
             ("managed by", module.managed_by.clone().unwrap_or_default()),
             ("connection", module.connection_state.to_string()),
-            ("last activity", module.last_activity_time.to_string()),
+            ("last activity", shown(module.last_activity_time)),
             ("etag", module.etag.as_ref().map(ToString::to_string).unwrap_or_default()),
         ];
         fields.extend(keys.fields(module.authentication.as_ref()));

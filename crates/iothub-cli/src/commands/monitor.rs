@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::clock::shown;
 use crate::duration::duration;
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -23,8 +24,8 @@ use crate::terminal::printable;
   iothub monitor --device pump-7 -o json | jq -c 'select(.kind=="telemetry").body'
   iothub monitor --device pump-7 --count 1 --timeout 10   wait for a sign of life
 
-Exit status: 0 after Ctrl-C, after --count events, or without --count when --timeout is over; 1 when the
-hub ends the stream, or when --timeout is over before --count events have come."#)]
+Exit status: 0 after Ctrl-C, after --count events, or without --count when --timeout is over; 1
+when the hub stops, or when --timeout is over before --count events have come."#)]
 pub(crate) struct Arguments {
     /// Only events of this device and its modules
     #[arg(long, short, visible_alias = "device-id", value_name = "DEVICE", value_parser = DeviceName::parse)]
@@ -62,7 +63,7 @@ async fn follow(arguments: &Arguments, output: &mut Output) -> Result<(), Failur
             },
         };
         let Some((line, event)) = event else {
-            return Err(Failure::failed("the hub has ended the stream: it stops"));
+            return Err(Failure::failed("the hub has stopped, so there is nothing more to watch"));
         };
         output.show(&line, || event.line())?;
         left = left.map(|left| left - 1);
@@ -87,7 +88,7 @@ async fn next(
     hub: &Hub,
     device: Option<&DeviceName>,
 ) -> Result<Option<(Line, Event)>, Failure> {
-    while let Some(line) = events.next().await.map_err(|error| hub.explain(error, None))? {
+    while let Some(line) = events.next().await.map_err(|error| interrupted(hub, error))? {
         let event: Event = serde_json::from_str(line.get())
             .map_err(|error| Failure::failed(format_args!("an event that cannot be read: {error}")))?;
         if event.kind == "skipped" {
@@ -98,6 +99,14 @@ async fn next(
         }
     }
     Ok(None)
+}
+
+/// Why there are no more events: that a stream breaks says more than how it was read.
+fn interrupted(hub: &Hub, error: iothub_service::Error) -> Failure {
+    if matches!(error, iothub_service::Error::Unreachable { .. }) {
+        return Failure::failed("the hub has stopped, or cannot be reached any more").cause(&error);
+    }
+    hub.explain(error, None)
 }
 
 /// What a line shows of an event. Whatever else is in it goes through to programs.
@@ -118,7 +127,8 @@ struct Event {
 
 impl Event {
     fn line(&self) -> String {
-        let mut line = format!("{}  {}", self.enqueued_time, self.device_id);
+        let time = self.enqueued_time.parse().map_or_else(|_| self.enqueued_time.clone(), shown);
+        let mut line = format!("{time}  {}", self.device_id);
         if let Some(module) = &self.module_id {
             line.push('/');
             line.push_str(module);
@@ -131,8 +141,8 @@ impl Event {
             (None, None) => Ok(()),
         }
         .expect("a text takes every text");
-        let shown = |name: &str| matches!(name, "content-type" | "message-id" | "opType");
-        let system = self.system_properties.iter().filter(|(name, _)| shown(name));
+        let is_shown = |name: &str| matches!(name, "content-type" | "message-id" | "opType");
+        let system = self.system_properties.iter().filter(|(name, _)| is_shown(name));
         for (name, value) in system.chain(&self.properties) {
             write!(line, "  {name}={value}").expect("a text takes every text");
         }
@@ -151,7 +161,7 @@ mod tests {
                 r#"{"kind":"telemetry","deviceId":"pump-7","enqueuedTime":"2026-11-21T12:00:00Z","systemProperties":
                    {"content-type":"application/json","iothub-connection-device-id":"pump-7"},"properties":
                    {"room":"2b"},"body":{"t":21.50}}"#,
-                "2026-11-21T12:00:00Z  pump-7  telemetry  {\"t\":21.50}  content-type=application/json  room=2b",
+                "2026-11-21T12:00:00.000Z  pump-7  telemetry  {\"t\":21.50}  content-type=application/json  room=2b",
             ),
             (
                 r#"{"kind":"telemetry","deviceId":"d","moduleId":"m","enqueuedTime":"t","properties":{"a":"\u001b[2J\n"},

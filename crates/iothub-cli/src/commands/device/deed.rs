@@ -4,6 +4,8 @@ use iothub_model::Date;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::clock::shown;
+
 /// Something that a simulated device did or that happened to it, as it is printed.
 #[derive(Serialize)]
 pub(super) struct Entry<'a> {
@@ -55,7 +57,7 @@ pub(super) enum Deed {
 
 impl fmt::Display for Entry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}  ", self.time)?;
+        write!(f, "{}  ", shown(self.time))?;
         match self.deed {
             Deed::Connected { device_id } => write!(f, "connected as {device_id}"),
             Deed::Disconnected { cause, retry_in_ms } => {
@@ -111,7 +113,7 @@ mod tests {
             ),
         ] {
             let entry = Entry { time, deed: &deed };
-            assert_eq!(entry.to_string(), format!("{time}  {text}"));
+            assert_eq!(entry.to_string(), format!("1970-01-01T00:00:00.000Z  {text}"));
             let mut object = object;
             object["time"] = json!(time);
             assert_eq!(serde_json::to_value(&entry).unwrap(), object);

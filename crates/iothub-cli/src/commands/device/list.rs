@@ -2,6 +2,7 @@ use iothub_model::Device;
 use serde_json::Value;
 
 use super::Keys;
+use crate::clock::shown;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
@@ -33,7 +34,7 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
                 device.device_id.clone(),
                 device.status.unwrap_or_default().to_string(),
                 device.connection_state.to_string(),
-                device.last_activity_time.to_string(),
+                shown(device.last_activity_time),
                 device.cloud_to_device_message_count.to_string(),
             ]
         };

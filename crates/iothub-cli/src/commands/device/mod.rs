@@ -14,6 +14,7 @@ pub(crate) use update::condition;
 use clap::Subcommand;
 use iothub_model::Device;
 
+use crate::clock::shown;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::table;
@@ -55,7 +56,7 @@ fn show(device: &Device, keys: Keys, output: &mut Output) -> Result<(), Failure>
             ("status", device.status.unwrap_or_default().to_string()),
             ("reason", text(&device.status_reason)),
             ("connection", device.connection_state.to_string()),
-            ("last activity", device.last_activity_time.to_string()),
+            ("last activity", shown(device.last_activity_time)),
             ("waiting messages", device.cloud_to_device_message_count.to_string()),
             (
                 "edge",
