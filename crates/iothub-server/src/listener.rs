@@ -79,7 +79,6 @@ impl Listener {
 
 async fn secure(stream: TcpStream, tls: &TlsAcceptor, shared: &Shared) -> io::Result<Secured> {
     stream.set_nodelay(true)?;
-    let _turn = shared.handshakes.acquire().await.map_err(io::Error::other)?;
     Ok(Patient::new(tls.accept(stream).await?, shared.limits.unread))
 }
 

@@ -77,8 +77,6 @@ impl Default for Options {
 pub struct Limits {
     /// Connections at a time, both ports together.
     pub connections: usize,
-    /// TLS handshakes at a time; more wait.
-    pub handshakes: usize,
     /// From accepting a connection to the end of its TLS handshake, and for a device to its CONNECT.
     pub greeting: Duration,
     /// From one HTTP request to the end of the head of the next on the same connection, and for each body.
@@ -95,7 +93,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
-            handshakes: 256,
             greeting: Duration::from_secs(30),
             request: Duration::from_secs(60),
             unread: Duration::from_secs(30),

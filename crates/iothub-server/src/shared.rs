@@ -11,7 +11,6 @@ pub(crate) struct Shared {
     pub(crate) driver: Driver,
     pub(crate) limits: Limits,
     places: Arc<Semaphore>,
-    pub(crate) handshakes: Semaphore,
     stop: watch::Sender<bool>,
 }
 
@@ -30,7 +29,6 @@ impl Shared {
             driver,
             limits,
             places: Arc::new(Semaphore::new(limits.connections)),
-            handshakes: Semaphore::new(limits.handshakes),
             stop: watch::Sender::new(false),
         }
     }

@@ -231,6 +231,17 @@ async fn a_client_that_says_nothing_is_closed() {
 }
 
 #[tokio::test]
+async fn clients_that_stall_in_the_handshake_keep_nobody_out() {
+    let hub = hub().await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        silent.push(TcpStream::connect(hub.mqtt_address()).await.unwrap());
+    }
+    // Sooner than the hub gives up on the silent ones.
+    soon(bystander(&hub)).await.tell(1, b"21.5").await.unwrap();
+}
+
+#[tokio::test]
 async fn more_connections_than_may_be_are_refused() {
     let limits = Limits { connections: 2, ..Limits::default() };
     let hub = start(Options { limits, ..options() }).await;
