@@ -67,6 +67,7 @@ fn is_stalled(source: &(dyn core::error::Error + 'static)) -> bool {
 }
 
 type Body = Either<Full<Bytes>, StreamBody<Lines>>;
+type Head = hyper::http::request::Parts;
 type Lines = Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
 
 async fn answer(
@@ -80,10 +81,9 @@ async fn answer(
     }
     let (head, mut body) = request.into_parts();
     match read(&mut body, shared.limits.request).await {
-        Ok(body) => ask(&head, &body, &shared).await,
+        Ok(body) => ask(&head, &body, peer, &shared).await,
         Err((code, message)) => {
-            tracing::warn!(%peer, path = head.uri.path(), message, "HTTP request refused");
-            let mut response = refusal(code, message, shared.driver.clock().now().timestamp);
+            let mut response = refuse(&head, peer, code, message, &shared);
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             // Who waits to be asked for the body has not sent it.
             if !head.headers.contains_key(header::EXPECT) {
@@ -118,7 +118,7 @@ async fn discard(body: Incoming, limit: Duration) {
 }
 
 /// Has the hub answer, however long that takes it.
-async fn ask(head: &hyper::http::request::Parts, body: &[u8], shared: &Shared) -> Response<Body> {
+async fn ask(head: &Head, body: &[u8], peer: SocketAddr, shared: &Shared) -> Response<Body> {
     let driver = &shared.driver;
     let headers: Result<Vec<_>, _> = head
         .headers
@@ -126,11 +126,7 @@ async fn ask(head: &hyper::http::request::Parts, body: &[u8], shared: &Shared) -
         .map(|(name, value)| Ok((name.as_str(), core::str::from_utf8(value.as_bytes())?)))
         .collect::<Result<_, core::str::Utf8Error>>();
     let Ok(headers) = headers else {
-        return refusal(
-            ErrorCode::GenericBadRequest,
-            "a header is not UTF-8",
-            driver.clock().now().timestamp,
-        );
+        return refuse(head, peer, ErrorCode::GenericBadRequest, "a header is not UTF-8", shared);
     };
     driver.carrier().has_room().await;
     let mut exchange = Exchange { id: driver.exchange_id(), driver, open: true };
@@ -207,6 +203,18 @@ fn stream(events: Stream) -> Response<Body> {
     let mut response = Response::new(Either::Right(StreamBody::new(Box::pin(lines) as Lines)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     response
+}
+
+/// Refuses, and logs, what the hub does not hear of.
+fn refuse(
+    head: &Head,
+    peer: SocketAddr,
+    code: ErrorCode,
+    message: &'static str,
+    shared: &Shared,
+) -> Response<Body> {
+    tracing::warn!(%peer, path = head.uri.path(), message, "HTTP request refused");
+    refusal(code, message, shared.driver.clock().now().timestamp)
 }
 
 /// What is refused before the hub hears of it looks as if the hub had refused it.

@@ -94,6 +94,9 @@ async fn what_is_refused_is_one_line_with_the_reason() {
     next("plain text", &["not TLS", "HTTPS", "127.0.0.1:"]);
     ask_with(&hub, "GET", "/devices/dev1?api-version=2021-04-12", "", "").await;
     next("a request without a token", &["WARN", "request refused", "401"]);
+    let unreadable = b"GET /devices HTTP/1.1\r\nhost: localhost\r\nx-a: \xe9\r\nconnection: close\r\n\r\n";
+    assert_eq!(exchange(&hub, unreadable).await.status, 400);
+    next("a header that is not UTF-8", &["WARN", "HTTP request refused", "UTF-8", "127.0.0.1:"]);
     ask_with(&hub, "GET", "/$iothub/websocket", "", "").await;
     next("no WebSocket", &["WARN", "WebSocket refused", "127.0.0.1:"]);
 
