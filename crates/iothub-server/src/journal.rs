@@ -1,6 +1,8 @@
 use core::fmt::Display;
 use core::marker::PhantomData;
+use std::fs::File;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError};
@@ -27,12 +29,14 @@ impl<C: Serialize + DeserializeOwned> Journal<C> {
         let path = folder.path().join(FILE);
         let file =
             folder.open_file(FILE).map_err(|source| JournalError::Io { path: path.clone(), source })?;
-        let mut builder = Builder::new();
-        builder.set_cache_size(CACHE_LEN);
-        let database = builder.create_file(file).map_err(|error| JournalError::opening(&path, error))?;
-        let mut journal = Self::on(database, path);
-        journal.next = journal.replay(&mut replay)?;
-        Ok(journal)
+        // The engine panics on some files that it has not written so. What was replayed half-way, and what the
+        // engine holds, is dropped with the error.
+        let read = AssertUnwindSafe(|| Self::read(file, path.clone(), &mut replay));
+        std::panic::catch_unwind(read).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let why = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("the engine panicked");
+            Err(JournalError::Damaged { path, why: why.into() })
+        })
     }
 
     /// A journal in a database in which there is none yet.
@@ -59,6 +63,19 @@ impl<C: Serialize + DeserializeOwned> Journal<C> {
         transaction.commit().map_err(|error| self.failed(error.into()))?;
         self.next = next;
         Ok(())
+    }
+
+    fn read<E: Display>(
+        file: File,
+        path: PathBuf,
+        replay: &mut impl FnMut(&C) -> Result<(), E>,
+    ) -> Result<Self, JournalError> {
+        let mut builder = Builder::new();
+        builder.set_cache_size(CACHE_LEN);
+        let database = builder.create_file(file).map_err(|error| JournalError::opening(&path, error))?;
+        let mut journal = Self::on(database, path);
+        journal.next = journal.replay(replay)?;
+        Ok(journal)
     }
 
     fn replay<E: Display>(&self, replay: &mut impl FnMut(&C) -> Result<(), E>) -> Result<u64, JournalError> {
@@ -199,6 +216,23 @@ mod tests {
             assert!(matches!(error, JournalError::Damaged { .. }), "{error}");
             assert_eq!(std::fs::read(folder.path().join(FILE)).unwrap(), content);
         }
+    }
+
+    #[test]
+    fn a_journal_that_was_cut_off_is_refused_and_kept() {
+        let scratch = Scratch::new();
+        let folder = Folder::open(scratch.path()).unwrap();
+        let (mut journal, _) = open::<String>(&folder).unwrap();
+        journal.append(["a".repeat(100_000)].iter()).unwrap();
+        drop(journal);
+        let path = folder.path().join(FILE);
+        let content = std::fs::read(&path).unwrap();
+        // The engine would panic.
+        let half = &content[..content.len() / 2];
+        std::fs::write(&path, half).unwrap();
+        let error = reopen(&folder).unwrap_err();
+        assert!(matches!(error, JournalError::Damaged { .. }), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), half);
     }
 
     #[test]
