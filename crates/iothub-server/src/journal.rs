@@ -1,8 +1,8 @@
 use core::fmt::Display;
 use core::marker::PhantomData;
+use core::panic::AssertUnwindSafe;
 use std::fs::File;
 use std::io;
-use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError};
