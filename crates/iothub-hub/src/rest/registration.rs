@@ -293,11 +293,24 @@ impl Wish {
     }
 }
 
-/// Reads the body of a request.
+/// Reads the body of a request, an object.
 pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
-        let message = format!("The body is not what this operation takes: {error}.");
+    let refused = |why: &str| {
+        let message = format!("The body is not what this operation takes: {why}.");
         Failure::new(ErrorCode::IotHubFormatError, message)
+    };
+    // A list would be read as the members of the object, one after the other.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(refused("a list in the place of an object"));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let error = error.to_string();
+        // Where a value is of the wrong type, the value is told as well: it may be a key in the wrong place.
+        let why = match error.rsplit_once(", expected ") {
+            Some((_value, expected)) => format!("expected {expected}"),
+            None => error,
+        };
+        refused(&why)
     })
 }
 

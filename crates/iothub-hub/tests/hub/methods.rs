@@ -114,6 +114,7 @@ fn requests_that_cannot_be_are_refused() {
         ("/twins/dev1/modules/none/methods", r#"{"methodName":"m"}"#, 404, "ModuleNotFound"),
         ("/twins/dev1/methods", "{", 400, "IotHubFormatError"),
         ("/twins/dev1/methods", "{}", 400, "IotHubFormatError"),
+        ("/twins/dev1/methods", " [\"m\"]", 400, "IotHubFormatError"),
         ("/twins/dev1/methods", r#"{"methodName":"a/b"}"#, 400, "ArgumentInvalid"),
         ("/twins/dev1/methods", r#"{"methodName":""}"#, 400, "ArgumentInvalid"),
         ("/twins/dev1/methods", r#"{"methodName":"a#"}"#, 400, "ArgumentInvalid"),

@@ -22,8 +22,15 @@ fn no_key_and_no_token_shows_in_anything_but_the_registry() {
         &[("authorization", "SharedAccessSignature sr=x&sig=c2VjcmV0&se=9999999999&skn=service")],
     );
     world.rest("DELETE", "/devices/dev2", json!(null));
+    let misplaced = "bWlzcGxhY2VkLCBleHBlY3RlZCBlbHNld2hlcmU=, expected elsewhere";
+    for authentication in [json!(misplaced), json!({"symmetricKey": misplaced}), json!({"type": misplaced})] {
+        let (status, body) =
+            world.rest("PUT", "/devices/dev3", json!({"deviceId": "dev3", "authentication": authentication}));
+        assert_eq!(status, 400, "{body}");
+        assert!(!body.to_string().contains("bWlzcGxhY2Vk"), "{body}");
+    }
 
-    let mut secrets = vec!["c2VjcmV0".to_owned()];
+    let mut secrets = vec!["c2VjcmV0".to_owned(), "bWlzcGxhY2Vk".to_owned()];
     secrets.push(world.hub.device_key("dev1").unwrap().to_owned());
     secrets.push(world.token("dev1", 60).split_once("sig=").unwrap().1.split_once('&').unwrap().0.to_owned());
     for policy in ["iothubowner", "service"] {
