@@ -90,7 +90,8 @@ impl Gate {
         Ok(Admission { until, scope })
     }
 
-    /// Lets a back end in that presents the header `Authorization` for a service at `host`.
+    /// Lets a back end in that presents the header `Authorization` for a service at `host`, which a token may
+    /// name with or without its port.
     pub(crate) fn authorize(
         &self,
         authorization: Option<&str>,
@@ -101,9 +102,10 @@ impl Gate {
         let text = authorization.ok_or_else(|| Denied::new("the header Authorization is missing"))?;
         let token = read(text)?;
         self.unexpired(&token, now)?;
-        if !token.covers(host, None) {
+        let name = without_port(host);
+        if !token.covers(name, None) && !token.covers(host, None) {
             let resource = token.resource_encoded();
-            return Err(Denied::new(format!("the token is for {resource}, not for {host}")));
+            return Err(Denied::new(format!("the token is for {resource}, not for {name}")));
         }
         let Some(policy) = token.policy() else {
             return Err(Denied::new("the token names no policy (skn), which a back end needs"));
@@ -139,6 +141,14 @@ impl Gate {
             )));
         }
         Ok(())
+    }
+}
+
+/// The host of a `Host` header: `name`, `name:port`, `[::1]:port`.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => name,
+        _ => host,
     }
 }
 

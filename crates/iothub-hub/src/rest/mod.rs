@@ -165,7 +165,7 @@ impl Hub {
     fn let_in(&self, now: Now, request: &RestRequest<'_>, needed: Rights) -> Result<(), Failure> {
         let host = request.header("host").unwrap_or_default();
         let authorization = request.header("authorization");
-        self.gate.authorize(authorization, without_port(host), needed, now.timestamp).map_err(|denied| {
+        self.gate.authorize(authorization, host, needed, now.timestamp).map_err(|denied| {
             Failure::new(ErrorCode::IotHubUnauthorizedAccess, format!("Unauthorized: {}", denied.why))
         })
     }
@@ -174,12 +174,4 @@ impl Hub {
 fn written(status: u16, body: &impl Serialize) -> Response {
     let body = serde_json::to_vec(body).expect("documents have text for keys, which is all that can fail");
     Response { status, headers: Vec::new(), body }
-}
-
-/// The host of a `Host` header: `name`, `name:port`, `[::1]:port`.
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => name,
-        _ => host,
-    }
 }

@@ -1,6 +1,7 @@
+use iothub_codec::TokenRequest;
 use serde_json::{Value, json};
 
-use crate::world::{HOST, World};
+use crate::world::{HOST, World, sign};
 
 #[test]
 fn a_device_is_created_with_keys_and_reads_back_the_same() {
@@ -211,6 +212,19 @@ fn a_request_without_a_good_token_is_unauthorized() {
     let upper = HOST.to_uppercase() + ":8443";
     let headers = [("authorization", good.as_str()), ("host", upper.as_str())];
     assert_eq!(world.rest_with("GET", "/devices", "", &headers).status, 200, "case and port do not matter");
+}
+
+#[test]
+fn a_token_may_name_the_host_as_a_connection_string_does_that_has_a_port() {
+    let mut world = World::new();
+    let key = world.hub.policy_key("iothubowner").unwrap();
+    let expiry_s = world.now.timestamp.as_secs() + 60;
+    let host = &format!("{HOST}:8443");
+    let token = sign(key, &TokenRequest { host, identity: None, expiry_s, policy: Some("iothubowner") });
+    for (asked, status) in [(host.as_str(), 200), (&format!("{HOST}:8444"), 401), (HOST, 401)] {
+        let headers = [("authorization", token.as_str()), ("host", asked)];
+        assert_eq!(world.rest_with("GET", "/devices", "", &headers).status, status, "{asked}");
+    }
 }
 
 #[test]
