@@ -124,6 +124,18 @@ impl Hub {
         }
     }
 
+    /// The device has said goodbye: its will is void, and it is gone.
+    fn leave(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let stage = core::mem::replace(&mut connection.stage, Stage::Closing);
+        effects.push(Effect::Close { connection: id });
+        if let Stage::Serving(mut serving) = stage {
+            serving.will = None;
+            self.log(Level::Info, id, Some(&serving.key), "disconnected", "it said goodbye".into(), effects);
+            self.part(now, id, *serving, effects);
+        }
+    }
+
     /// Closes a device's connection, if there is one.
     pub(crate) fn expel(&mut self, now: Now, key: &Key, why: &str, effects: &mut Effects) {
         if let Some(id) = self.registry.get(key).and_then(|entry| entry.presence.connection) {
@@ -299,12 +311,7 @@ impl Hub {
                 effects.push(Effect::Send { connection: id, packet });
             }
             HubEvent::Completed { token } => self.command_completed(now, key, token, effects),
-            HubEvent::Goodbye => {
-                if let Some(serving) = self.serving(id) {
-                    serving.will = None;
-                }
-                effects.push(Effect::Close { connection: id });
-            }
+            HubEvent::Goodbye => self.leave(now, id, effects),
             HubEvent::Unanswered { ticket } => self.unanswered(now, id, ticket, effects),
         }
     }

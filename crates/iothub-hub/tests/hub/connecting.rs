@@ -285,6 +285,8 @@ fn a_will_is_told_unless_the_device_said_goodbye() {
     greeting.will = Some(("devices/dev1/messages/events/left=1".into(), b"gone".to_vec()));
     let (line, _) = world.greet(&greeting);
     world.disconnect(line);
+    let last = world.notices.last().unwrap();
+    assert_eq!((last.what, last.why.as_str()), ("disconnected", "it said goodbye"), "not the hub's doing");
     assert!(world.events.iter().all(|event| &event.body[..] != b"gone"));
     let (line, _) = world.greet(&greeting);
     world.cut(line);
