@@ -14,6 +14,9 @@ use crate::registry::Key;
 use crate::rest::Failure;
 use crate::timers::Due;
 
+/// Longest argument of a method, and longest answer, in bytes.
+pub(crate) const METHOD_PAYLOAD_MAX: usize = 128 * 1024;
+
 /// Method calls of back ends that are neither answered nor given up.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
@@ -109,14 +112,18 @@ impl Hub {
         effects: &mut Effects,
     ) {
         let Some(call) = self.take_call(id, ticket) else { return };
-        match MethodResult::from_reply(code, payload) {
-            Ok(result) => self.succeed(call.exchange, 200, &result, effects),
-            Err(error) => {
-                let message = format!("the device answered with status {code} and a payload that is {error}");
-                let failure = Failure::gateway(ErrorCode::GenericBadGateway, message);
-                self.fail(now, call.exchange, failure, effects);
+        let why = match MethodResult::from_reply(code, payload) {
+            Ok(result) if result.payload.get().len() <= METHOD_PAYLOAD_MAX => {
+                return self.succeed(call.exchange, 200, &result, effects);
             }
-        }
+            Ok(result) => {
+                let len = result.payload.get().len();
+                format!("of {len} bytes, and at most {METHOD_PAYLOAD_MAX} are allowed")
+            }
+            Err(error) => format!("that is {error}"),
+        };
+        let message = format!("the device answered with status {code} and a payload {why}");
+        self.fail(now, call.exchange, Failure::gateway(ErrorCode::GenericBadGateway, message), effects);
     }
 
     /// Time has passed on that connection: calls may have gone unanswered.

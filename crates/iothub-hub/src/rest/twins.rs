@@ -3,6 +3,7 @@
 use iothub_model::{ErrorCode, MethodInvocation, Patch, TwinPatch, Update};
 use iothub_proto::Now;
 
+use crate::call::METHOD_PAYLOAD_MAX;
 use crate::change::Change;
 use crate::effect::Effects;
 use crate::hub::Hub;
@@ -12,9 +13,6 @@ use crate::rest::identities::twin;
 use crate::rest::registration::{condition, json, other_etag};
 use crate::rest::{Failure, Outcome};
 use crate::twin::TwinEdit;
-
-/// Longest argument of a method, in bytes.
-const METHOD_PAYLOAD_MAX: usize = 128 * 1024;
 
 impl Hub {
     pub(super) fn get_twin(&self, key: &Key) -> Result<Outcome, Failure> {

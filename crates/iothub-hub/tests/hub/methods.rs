@@ -99,6 +99,13 @@ fn what_goes_wrong_has_its_number() {
     answer(&mut world, line, &message, 200, b"{");
     assert_eq!(outcome(&mut world, garbled).0, 502);
 
+    for (len, status) in [(128 * 1024, 200), (128 * 1024 + 1, 502)] {
+        let long = call(&mut world, r#"{"methodName":"reboot"}"#);
+        let message = world.published(line).remove(0);
+        answer(&mut world, line, &message, 200, format!(r#""{}""#, "x".repeat(len - 2)).as_bytes());
+        assert_eq!(outcome(&mut world, long).0, status, "an answer of {len} bytes");
+    }
+
     let lost = call(&mut world, r#"{"methodName":"reboot"}"#);
     world.cut(line);
     assert_eq!(outcome(&mut world, lost).1["errorCode"], 404_103);
