@@ -1,3 +1,5 @@
+use std::io;
+
 use serde_json::{Number, Value};
 
 use crate::Object;
@@ -12,6 +14,10 @@ const STRING_LEN_MAX: usize = 4096;
 const INTEGER_MIN: i64 = -4_503_599_627_370_496;
 /// Greatest integer.
 const INTEGER_MAX: i64 = 4_503_599_627_370_495;
+/// Longest patch and longest section as JSON, in bytes. The published formula counts much as nothing: empty texts,
+/// lists of empty lists, control characters, and every `null` of a patch. So it does not keep the two sections that
+/// a device reads from outgrowing the 256 KiB of a packet, and this does.
+const JSON_LEN_MAX: usize = 120 * 1024;
 /// Most characters of a name that are repeated in a message about it.
 const SHOWN_MAX: usize = 64;
 
@@ -62,6 +68,12 @@ pub enum Rule {
         /// What they may amount to.
         max: usize,
     },
+    /// The patch, or what comes of it, is too long to be sent to a device.
+    #[error("{len} bytes of JSON, at most {JSON_LEN_MAX} are allowed")]
+    JsonLength {
+        /// Its length in bytes.
+        len: usize,
+    },
 }
 
 /// Checks everything that can be said about a patch by itself. As merging never deepens anything and adds
@@ -74,6 +86,33 @@ pub(crate) fn check_patch(patch: &Object) -> Result<(), Violation> {
 pub(crate) fn check_size(section: &Object, max: usize) -> Result<(), Violation> {
     let size = size_of_members(section);
     if size <= max { Ok(()) } else { Err(Violation { path: String::new(), rule: Rule::Size { size, max } }) }
+}
+
+/// Checks that a patch, or a section after it, is fit to be sent.
+pub(crate) fn check_json_len(members: &Object) -> Result<(), Violation> {
+    let mut counter = Counter { len: 0 };
+    serde_json::to_writer(&mut counter, members)
+        .expect("members have text for names, and counting cannot fail");
+    if counter.len <= JSON_LEN_MAX {
+        return Ok(());
+    }
+    Err(Violation { path: String::new(), rule: Rule::JsonLength { len: counter.len } })
+}
+
+/// Counts what is written, and keeps nothing of it.
+struct Counter {
+    len: usize,
+}
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.len += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What `null` means where the check is.

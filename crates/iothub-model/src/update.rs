@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{check_patch, check_size};
+use crate::limits::{check_json_len, check_patch, check_size};
 use crate::{Object, Patch, Violation, merge};
 
 /// A change to a section of a twin, or to its tags.
@@ -58,6 +58,8 @@ impl Update {
         check_patch(patch)?;
         merge(&mut next, patch);
         check_size(&next, size_max)?;
+        check_json_len(patch)?;
+        check_json_len(&next)?;
         Ok(next)
     }
 }

@@ -238,6 +238,34 @@ fn what_counts_is_the_size_afterwards() {
 }
 
 #[test]
+fn what_the_formula_counts_as_nothing_is_not_unlimited() {
+    const MAX: usize = 120 * 1024;
+    let removals = |count: usize| (0..count).map(|n| (format!("{n:07}"), Value::Null)).collect::<Object>();
+    for (what, patch) in [
+        ("empty lists", json!({"a": vec![json!([]); 60_000]})),
+        ("empty texts", json!({"a": vec![""; 60_000]})),
+        ("empty objects", json!({"a": vec![json!({}); 60_000]})),
+        ("control characters", json!({"a": vec!["\u{1}".repeat(4096); 10]})),
+        ("removals", Value::Object(removals(10_000))),
+    ] {
+        let Value::Object(patch) = patch else { unreachable!("rows are objects") };
+        let rule = Rule::JsonLength { len: Value::Object(patch.clone()).to_string().len() };
+        let violation = Err(Violation { path: String::new(), rule });
+        assert_eq!(Section::reported(at(0)).apply(Update::Merge(patch.clone()), at(1)), violation, "{what}");
+        assert_eq!(Section::desired(at(0)).apply(Update::Replace(patch.clone()), at(1)), violation, "{what}");
+        assert!(Tags::default().apply(Update::Merge(patch)).is_err(), "{what}");
+    }
+    // A patch that is short enough adds up to a section that is not.
+    let part = |name: &str| object(&json!({name: vec![""; MAX / 7]}).to_string());
+    let mut section = Section::reported(at(0));
+    section.apply(Update::Merge(part("a")), at(1)).unwrap();
+    section.apply(Update::Merge(part("b")), at(2)).unwrap();
+    let violation = section.apply(Update::Merge(part("c")), at(3)).unwrap_err();
+    assert!(matches!(violation.rule, Rule::JsonLength { len } if len > MAX), "{violation}");
+    assert_eq!(section.version(), 3);
+}
+
+#[test]
 fn a_violation_reads_as_a_sentence_after_a_colon() {
     for (path, rule, text) in [
         ("a.b", Rule::KeyCharacter('$'), "a.b: '$' is not allowed in a name"),

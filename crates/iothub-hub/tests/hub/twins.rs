@@ -75,6 +75,31 @@ fn a_report_that_is_too_large_changes_nothing() {
 }
 
 #[test]
+fn the_longest_twin_fits_a_packet() {
+    let mut world = World::new();
+    let line = listening(&mut world);
+    // By the formula for sizes these are nothing.
+    let longest = json!({"a": vec![""; 40_900]});
+    world.publish(
+        line,
+        "$iothub/twin/PATCH/properties/reported/?$rid=1",
+        longest.to_string().as_bytes(),
+        None,
+    );
+    let (status, _) = world.rest("PATCH", "/twins/dev1", json!({"properties": {"desired": longest}}));
+    assert_eq!(status, 200);
+    world.publish(line, "$iothub/twin/GET/?$rid=2", b"", None);
+    let [report, notice, twin] = &world.published(line)[..] else { panic!() };
+    assert!(report.topic.starts_with("$iothub/twin/res/204/"), "{}", report.topic);
+    assert!(twin.topic.starts_with("$iothub/twin/res/200/"), "{}", twin.topic);
+    let max = usize::try_from(iothub_proto::Limits::CLASSIC.maximum_packet_size).unwrap();
+    for message in [notice, twin] {
+        let len = message.topic.len() + message.payload.len() + 16;
+        assert!(len < max, "{len} bytes for {}", message.topic);
+    }
+}
+
+#[test]
 fn a_device_that_listens_is_told_of_desired_changes_in_order() {
     let mut world = World::new();
     let line = listening(&mut world);
