@@ -45,6 +45,21 @@ fn a_command_waits_for_its_device_and_goes_when_it_is_acknowledged() {
 }
 
 #[test]
+fn a_command_that_no_topic_can_say_is_refused_and_keeps_none_up() {
+    let mut world = World::new();
+    // Each of them is three bytes in the topic.
+    let slashes = "/".repeat(30_000);
+    assert_eq!(world.rest_with("POST", PATH, "", &[("iothub-app-x", &slashes)]).status, 413);
+    world.create_device("a#b");
+    assert_eq!(world.rest_with("POST", "/$local/devices/a%23b/commands", "", &[]).status, 400);
+    send(&mut world, "the next");
+    let line = world.connect("dev1");
+    listen(&mut world, line, 1);
+    let [message] = &world.published(line)[..] else { panic!() };
+    assert_eq!(message.payload, "the next");
+}
+
+#[test]
 fn what_was_not_acknowledged_comes_again() {
     let mut world = World::new();
     let line = world.connect("dev1");
