@@ -311,6 +311,10 @@ impl Hub {
                 effects.push(Effect::Send { connection: id, packet });
             }
             HubEvent::Completed { token } => self.command_completed(now, key, token, effects),
+            HubEvent::LateAck { token } => {
+                let why = format!("no command awaits {}", token.get());
+                self.log(Level::Info, id, Some(key), "acknowledgement ignored", why, effects);
+            }
             HubEvent::Goodbye => self.leave(now, id, effects),
             HubEvent::Unanswered { ticket } => self.unanswered(now, id, ticket, effects),
         }

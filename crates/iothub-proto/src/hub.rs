@@ -59,6 +59,12 @@ pub enum HubEvent<'a> {
         /// Which one.
         token: AckToken,
     },
+    /// It acknowledged what awaits no acknowledgement: a command that it has completed before, over another
+    /// connection or over this one. Clients keep what they could not send for their next connection.
+    LateAck {
+        /// Which one it means.
+        token: AckToken,
+    },
     /// It says goodbye: its will is void.
     Goodbye,
     /// It did not answer a method call in time.
@@ -163,8 +169,8 @@ impl<const CALLS: usize> HubSession<CALLS> {
                 Ok(HubEvent::Unsubscribed { token: *token, count })
             }
             Packet::Disconnect(_) => Ok(HubEvent::Goodbye),
-            Packet::Ack { .. }
-            | Packet::Connect(_)
+            Packet::Ack { token, .. } => Ok(HubEvent::LateAck { token: *token }),
+            Packet::Connect(_)
             | Packet::Connected { .. }
             | Packet::Refused(_)
             | Packet::SubAck { .. }

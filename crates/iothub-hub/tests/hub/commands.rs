@@ -45,6 +45,21 @@ fn a_command_waits_for_its_device_and_goes_when_it_is_acknowledged() {
 }
 
 #[test]
+fn a_device_may_acknowledge_once_more() {
+    let mut world = World::new();
+    let line = world.connect("dev1");
+    listen(&mut world, line, 1);
+    send(&mut world, "one");
+    let ack = world.published(line)[0].ack.unwrap();
+    world.acknowledge(line, ack);
+    world.acknowledge(line, ack);
+    assert!(!world.is_closed(line));
+    assert_eq!(world.notices.last().unwrap().what, "acknowledgement ignored");
+    send(&mut world, "two");
+    assert_eq!(world.published(line)[0].payload, "two");
+}
+
+#[test]
 fn a_command_that_no_topic_can_say_is_refused_and_keeps_none_up() {
     let mut world = World::new();
     // Each of them is three bytes in the topic.

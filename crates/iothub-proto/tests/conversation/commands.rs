@@ -61,6 +61,9 @@ fn a_hub_sends_so_many_ahead_and_no_more() {
     assert_eq!(send(&mut hub, Delivery::Again(token(20))), full);
     let completed = hub.handle_packet(NOW, &Packet::Ack { token: token(5), ack: Ack::SUCCESS });
     assert_eq!(completed, Ok(HubEvent::Completed { token: token(5) }));
+    // A client whose connection was lost says what it could not say over that one, and then answers again.
+    let late = hub.handle_packet(NOW, &Packet::Ack { token: token(5), ack: Ack::SUCCESS });
+    assert_eq!(late, Ok(HubEvent::LateAck { token: token(5) }));
     assert_eq!(send(&mut hub, Delivery::Again(token(5))), Ok(Some(token(5))));
     assert_eq!(send(&mut hub, Delivery::First), full);
 }

@@ -85,6 +85,7 @@ impl Pair {
                 command.completed += 1;
                 self.deliver();
             }
+            HubEvent::LateAck { token } => panic!("{token:?} completed twice"),
             HubEvent::Goodbye => self.lose_hub(),
             HubEvent::Unanswered { .. } => panic!("by a packet"),
         }

@@ -112,7 +112,7 @@ fn packets_are_in_place_for_a_device_or_end_the_connection() {
 
 #[test]
 fn packets_are_in_place_for_a_hub_or_end_the_connection() {
-    let in_place = "...x..x.xxx.xx";
+    let in_place = "...x..x.xxxxxx";
     let packets = every_packet([TELEMETRY; 3]);
     assert_eq!(packets.len(), in_place.len());
     for (packet, in_place) in packets.iter().zip(in_place.chars()) {

@@ -204,7 +204,9 @@ impl Connection {
                     self.mqtt.send(self.clock.now(), &Packet::SubAck { token, granted }).unwrap();
                     continue;
                 }
-                HubEvent::Unsubscribed { .. } | HubEvent::Unanswered { .. } => panic!("{event:?}"),
+                HubEvent::Unsubscribed { .. } | HubEvent::LateAck { .. } | HubEvent::Unanswered { .. } => {
+                    panic!("{event:?}")
+                }
             };
             return Some(match message {
                 Received::Telemetry(telemetry) => {
