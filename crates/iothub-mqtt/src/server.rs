@@ -20,6 +20,8 @@ pub struct Server {
     state: State,
     /// There from CONNECT on.
     idle: Option<IdleLimit>,
+    /// A ping came before CONNECT was answered, and will be answered behind it.
+    early_ping: bool,
     arrived: Instant,
     failed: Option<WireError>,
 }
@@ -47,6 +49,7 @@ impl Server {
             limits,
             state: State::New,
             idle: None,
+            early_ping: false,
             arrived: Instant::default(),
             failed: None,
         }
@@ -92,8 +95,7 @@ impl Server {
             if frame.packet != PacketType::PingReq {
                 break frame;
             }
-            if !self.outbox.put(PINGRESP) {
-                let error = WireError::NotReading { limit: self.outbox.limit() };
+            if let Err(error) = self.answer_ping() {
                 self.failed = Some(error);
                 return Err(error);
             }
@@ -136,6 +138,10 @@ impl Server {
         let max = self.limits.maximum_packet_size;
         self.outbox.append(packet.kind(), |out| wire4::write(packet, out, max))?;
         self.state = state;
+        if matches!(packet, Packet::Connected { .. }) && core::mem::take(&mut self.early_ping) {
+            self.answer_ping()
+                .map_err(|_| WriteError::Backlog { packet: packet.kind(), limit: self.outbox.limit() })?;
+        }
         Ok(())
     }
 
@@ -164,6 +170,21 @@ impl Server {
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), WireError> {
         self.idle.map_or(Ok(()), |idle| idle.handle_timeout(now))
     }
+
+    fn answer_ping(&mut self) -> Result<(), WireError> {
+        match self.state {
+            // CONNACK goes first. A client that pings again before it has come is not one to wait for.
+            State::Opening if self.early_ping => Err(WireError::OutOfPlace { packet: PacketType::PingReq }),
+            State::Opening => {
+                self.early_ping = true;
+                Ok(())
+            }
+            State::New | State::Open | State::Ended if self.outbox.put(PINGRESP) => Ok(()),
+            State::New | State::Open | State::Ended => {
+                Err(WireError::NotReading { limit: self.outbox.limit() })
+            }
+        }
+    }
 }
 
 impl State {
@@ -177,10 +198,9 @@ impl State {
                 | PacketType::PubAck
                 | PacketType::Subscribe
                 | PacketType::Unsubscribe
+                | PacketType::PingReq
                 | PacketType::Disconnect,
             ) => Ok(()),
-            // Before CONNACK nothing else may be sent, so a ping could not be answered.
-            (Self::Open, PacketType::PingReq) => Ok(()),
             (
                 Self::New | Self::Opening | Self::Open | Self::Ended,
                 PacketType::Connect

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use iothub_codec::Publish;
-use iothub_mqtt::{Client, Server, WireError};
+use iothub_mqtt::{Client, PacketType, Server, WireError};
 use iothub_proto::{Instant, Limits, Opening, Packet, Session};
 
-use crate::connection::{OPENING, START, accept, server_with};
+use crate::connection::{CONNECT, OPENING, START, accept, server_with};
 
 const LIMITS: Limits = Limits::CLASSIC;
 const PINGREQ: &[u8] = &[0xc0, 0];
@@ -87,6 +87,26 @@ fn a_hub_answers_pings() {
     assert_eq!(server.handle_bytes(after(1), &[PINGREQ, PINGREQ].concat()), 4);
     assert_eq!(server.poll_packet(), Ok(None));
     assert_eq!(server.poll_bytes(), Some(&[PINGRESP, PINGRESP].concat()[..]));
+}
+
+#[test]
+fn a_ping_right_behind_connect_is_answered_behind_connack() {
+    let opening = || {
+        let mut server = Server::new(LIMITS);
+        let both = [CONNECT, PINGREQ].concat();
+        assert_eq!(server.handle_bytes(START, &both), both.len());
+        assert!(matches!(server.poll_packet(), Ok(Some(Packet::Connect(_)))));
+        assert_eq!(server.poll_packet(), Ok(None));
+        assert_eq!(server.poll_bytes(), None, "not before CONNACK");
+        server
+    };
+    let mut server = opening();
+    server.send(START, &Packet::Connected { session: Session::Fresh, limits: LIMITS }).unwrap();
+    assert_eq!(server.poll_bytes(), Some(&[&b"\x20\x02\0\0"[..], PINGRESP].concat()[..]));
+
+    let mut server = opening();
+    assert_eq!(server.handle_bytes(START, PINGREQ), 2);
+    assert_eq!(server.poll_packet(), Err(WireError::OutOfPlace { packet: PacketType::PingReq }));
 }
 
 #[test]
