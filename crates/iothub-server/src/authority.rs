@@ -1,3 +1,4 @@
+use core::fmt;
 use core::net::IpAddr;
 use std::io;
 
@@ -5,8 +6,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, SanType,
 };
-use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
@@ -43,6 +44,8 @@ impl Authority {
             && record.leaf_serves(names, today)
             && let (Some(server_pem), Some(server_key_pem)) = (folder.read(SERVER)?, folder.read(SERVER_KEY)?)
         {
+            checked::<CertificateDer<'_>>(SERVER, &server_pem)?;
+            checked::<PrivateKeyDer<'_>>(SERVER_KEY, &server_key_pem)?;
             return Ok(Self { ca_pem: root.pem.clone(), server_pem, server_key_pem });
         }
         let root = match root {
@@ -79,8 +82,19 @@ pub(crate) enum AuthorityError {
     Io(#[from] io::Error),
     #[error(transparent)]
     Certificate(#[from] rcgen::Error),
-    #[error("{RECORD}: {0}")]
-    Record(#[from] serde_json::Error),
+    #[error("{file}: damaged: {why} (restore it from a copy, or remove it to have certificates made anew)")]
+    Damaged { file: &'static str, why: String },
+}
+
+impl AuthorityError {
+    fn damaged(file: &'static str, why: impl fmt::Display) -> Self {
+        Self::Damaged { file, why: why.to_string() }
+    }
+}
+
+/// Sees to it that a file of ours is what it is called: what clients are to trust nobody else reads here.
+fn checked<T: PemObject>(file: &'static str, pem: &str) -> Result<(), AuthorityError> {
+    T::from_pem_slice(pem.as_bytes()).map(drop).map_err(|error| AuthorityError::damaged(file, error))
 }
 
 /// The authority's own certificate, and the key that signs.
@@ -105,7 +119,8 @@ impl Root {
     /// `None` if a file of it is missing.
     fn read(folder: &Folder, record: &Record) -> Result<Option<Self>, AuthorityError> {
         let (Some(pem), Some(key)) = (folder.read(CA)?, folder.read(CA_KEY)?) else { return Ok(None) };
-        let key = KeyPair::from_pem(&key)?;
+        checked::<CertificateDer<'_>>(CA, &pem)?;
+        let key = KeyPair::from_pem(&key).map_err(|error| AuthorityError::damaged(CA_KEY, error))?;
         Ok(Some(Self {
             pem,
             issuer: Issuer::new(Self::params(&record.authority), key),
@@ -190,13 +205,14 @@ impl Record {
 
     fn read(folder: &Folder) -> Result<Option<Self>, AuthorityError> {
         match folder.read(RECORD)? {
-            Some(text) => Ok(serde_json::from_str(&text)?),
+            Some(text) => serde_json::from_str(&text).map_err(|error| AuthorityError::damaged(RECORD, error)),
             None => Ok(None),
         }
     }
 
     fn write(&self, folder: &Folder) -> Result<(), AuthorityError> {
-        Ok(folder.write(RECORD, &serde_json::to_vec_pretty(self)?)?)
+        let record = serde_json::to_vec_pretty(self).expect("a record has text for names");
+        Ok(folder.write(RECORD, &record)?)
     }
 
     fn root_lasts(&self, today: OffsetDateTime) -> bool {
@@ -208,9 +224,8 @@ impl Record {
     }
 
     fn authority_until(&self) -> Result<OffsetDateTime, AuthorityError> {
-        OffsetDateTime::from_unix_timestamp(self.authority_until).map_err(|_| {
-            io::Error::new(io::ErrorKind::InvalidData, "no such date in certificates.json").into()
-        })
+        OffsetDateTime::from_unix_timestamp(self.authority_until)
+            .map_err(|error| AuthorityError::damaged(RECORD, error))
     }
 }
 
@@ -278,6 +293,22 @@ mod tests {
         std::fs::remove_file(folder.path().join(CA_KEY)).unwrap();
         let second = Authority::kept_in(&folder, &names(&["localhost"]), TODAY).unwrap();
         assert_ne!(first.ca_pem, second.ca_pem);
+    }
+
+    #[test]
+    fn a_file_that_is_damaged_is_named() {
+        for file in [CA, CA_KEY, SERVER, SERVER_KEY, RECORD] {
+            let scratch = crate::scratch::Scratch::new();
+            let folder = Folder::open(scratch.path()).unwrap();
+            Authority::kept_in(&folder, &names(&["localhost"]), TODAY).unwrap();
+            folder.write(file, b"damaged").unwrap();
+            let Err(error) = Authority::kept_in(&folder, &names(&["localhost"]), TODAY) else {
+                panic!("{file} is taken")
+            };
+            assert!(error.to_string().starts_with(&format!("{file}: damaged: ")), "{error}");
+            std::fs::remove_file(folder.path().join(file)).unwrap();
+            Authority::kept_in(&folder, &names(&["localhost"]), TODAY).unwrap();
+        }
     }
 
     #[cfg(unix)]
