@@ -124,6 +124,8 @@ async fn live(arguments: &Arguments, device: &Device, journal: &Journal<'_>) -> 
     let (methods, commands) = (device.methods().await.map_err(deaf)?, device.commands().await.map_err(deaf)?);
     let name = arguments.identity.identity().to_string();
     tokio::select! {
+        // That it is connected is told before what waited for that.
+        biased;
         end = follow_status(device, &name, journal) => end,
         end = follow_desired(device.twin(), journal) => end,
         end = answer_methods(methods, &arguments.method, journal) => end,
@@ -133,14 +135,21 @@ async fn live(arguments: &Arguments, device: &Device, journal: &Journal<'_>) -> 
 }
 
 async fn follow_status(device: &Device, name: &str, journal: &Journal<'_>) -> Result<(), Failure> {
-    let mut watch = device.status();
+    let (mut watch, twin) = (device.status(), device.twin());
     let mut next = Some(watch.current());
     while let Some(status) = next {
         match status {
             ConnectionStatus::Connected => {
                 journal.note(&Deed::Connected { device_id: name.to_owned() })?;
-                // What was wanted while nobody listened.
-                adopt(&device.twin(), journal).await?;
+                // What was wanted while nobody listened. A connection that ends at once is not kept secret
+                // until an answer is given up: the next one asks again.
+                tokio::select! {
+                    status = watch.changed() => {
+                        next = status;
+                        continue;
+                    }
+                    end = adopt(&twin, journal) => end?,
+                }
             }
             ConnectionStatus::Disconnected { cause, retry_in } => {
                 let retry_in_ms = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
