@@ -32,7 +32,7 @@ use crate::terminal::printable;
   iothub device simulate pump-7 --method 'reboot=200:{"in":"5 s"}' --method 'self-test=500:"broken"'
   iothub device simulate gateway-1 --module-id camera --no-telemetry
 
-Exit status: 0 after Ctrl-C or --count messages, 1 when the hub does not let it in."#)]
+Exit status: 0 after Ctrl-C or --count messages, 1 when the hub does not let it in, or no more."#)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     identity: IdentityArgument,
@@ -101,7 +101,9 @@ async fn connect(arguments: &Arguments, who: Identity<'_>) -> Result<Device, Fai
 fn advised(error: &ConnectError) -> String {
     match error {
         ConnectError::Refused { .. } => {
-            format!("{error} (is it disabled? `iothub device show` says; the hub's log has the reason)")
+            format!(
+                "{error} (is it disabled or deleted? `iothub device show` says; the hub's log has the reason)"
+            )
         }
         ConnectError::Tls { .. } => format!("{error} (does the CA file belong to this hub?)"),
         ConnectError::Unreachable { .. }
@@ -151,21 +153,31 @@ async fn follow_status(device: &Device, name: &str, journal: &Journal<'_>) -> Re
                     end = adopt(&twin, journal) => end?,
                 }
             }
+            // The device would try again and again, as devices should. Whoever plays one wants to know.
+            ConnectionStatus::Disconnected { cause, .. } if is_refusal(&cause) => {
+                return Err(refused_again(name, &cause));
+            }
             ConnectionStatus::Disconnected { cause, retry_in } => {
                 let retry_in_ms = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
                 journal.note(&Deed::Disconnected { cause: cause.to_string(), retry_in_ms })?;
             }
             ConnectionStatus::Closed { cause: Some(cause) } => {
-                return Err(Failure::failed(format_args!(
-                    "{name} cannot connect again: {}",
-                    advised(&cause)
-                )));
+                return Err(refused_again(name, &cause));
             }
             ConnectionStatus::Closed { cause: None } | _ => return Ok(()),
         }
         next = watch.changed().await;
     }
     Ok(())
+}
+
+/// Whether the hub will say the same the next time.
+fn is_refusal(cause: &ConnectError) -> bool {
+    matches!(cause, ConnectError::Refused { reason } if !reason.is_retryable())
+}
+
+fn refused_again(name: &str, cause: &ConnectError) -> Failure {
+    Failure::failed(format_args!("{name} cannot connect again: {}", advised(cause)))
 }
 
 async fn follow_desired(twin: Twin, journal: &Journal<'_>) -> Result<(), Failure> {
