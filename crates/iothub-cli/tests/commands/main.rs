@@ -11,7 +11,17 @@ mod hub;
 mod place;
 mod program;
 
+mod demo;
+mod devices;
 mod env;
+mod methods;
+mod misuse;
+mod modules;
 mod monitor;
 mod naming;
+mod piping;
+mod sas;
+mod secrets;
+mod simulating;
 mod starting;
+mod twins;

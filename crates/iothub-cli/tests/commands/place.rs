@@ -36,6 +36,23 @@ impl Place {
         command
     }
 
+    /// Has a command of root run as somebody else, to whom this place then belongs.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn unprivileged(&self, command: &mut Command) {
+        use std::os::unix::{fs::chown, process::CommandExt};
+
+        const NOBODY: u32 = 65534;
+        for folder in ["", "home", "run", "tmp"] {
+            chown(self.0.join(folder), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        // Where the program was built others may not be let in.
+        let copy = self.0.join("iothub");
+        std::fs::copy(command.get_program(), &copy).unwrap();
+        let mut other = self.program(&copy);
+        other.args(command.get_args()).uid(NOBODY).gid(NOBODY);
+        *command = other;
+    }
+
     /// A line of sh, in which `iothub` is the program.
     pub(crate) fn shell(&self, script: &str) -> End {
         let mut command = self.program(Path::new("sh"));

@@ -18,7 +18,7 @@ pub(crate) struct Program {
 
 /// What a program has said that has ended, as far as it was not read before, and its exit status.
 pub(crate) struct End {
-    call: String,
+    pub(crate) call: String,
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -55,6 +55,16 @@ impl Program {
         match self.out.recv_timeout(PATIENCE) {
             Ok(line) => line,
             Err(why) => panic!("{}: no line but {why}; on standard error:\n{}", self.call, self.complaints()),
+        }
+    }
+
+    /// The next line on standard output with this in it.
+    pub(crate) fn line_with(&mut self, part: &str) -> String {
+        loop {
+            let line = self.line();
+            if line.contains(part) {
+                return line;
+            }
         }
     }
 

@@ -118,6 +118,25 @@ fn a_port_that_is_taken_is_one_line_that_says_what_to_do() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_port_that_needs_a_privilege_is_one_line_that_says_what_to_do() {
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    if first.is_ok_and(|port| port.trim().parse::<u16>().is_ok_and(|port| port <= 443)) {
+        // Here it needs none, as in many containers.
+        return;
+    }
+    let place = Place::new();
+    let mut command = place.command(&["up", "--mqtt-port", "0"]);
+    if rustix::process::geteuid().is_root() {
+        place.unprivileged(&mut command);
+    }
+    let line = Program::start(command, b"").end().refused(1);
+    let expected = "cannot listen on 127.0.0.1:443: permission denied; use --https-port 8443, or allow it with `sudo \
+                    sysctl net.ipv4.ip_unprivileged_port_start=443`";
+    assert_eq!(line, expected);
+}
+
 #[test]
 fn two_hubs_do_not_share_a_data_folder() {
     let place = Place::new();
