@@ -93,16 +93,23 @@ impl Hub {
     }
 
     /// The device is gone, or the hub has closed the connection: both end here.
-    pub(crate) fn closed(&mut self, now: Now, id: ConnectionId, why: &str, effects: &mut Effects) {
+    pub(crate) fn closed(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        why: &str,
+        level: Level,
+        effects: &mut Effects,
+    ) {
         let Some(connection) = self.connections.remove(&id) else { return };
         match connection.stage {
             Stage::Greeting => {
                 let why = format!("{why}, from {}, before CONNECT", connection.peer.address);
-                self.log(Level::Info, id, None, "connection closed", why, effects);
+                self.log(level, id, None, "connection closed", why, effects);
             }
             Stage::Closing => {}
             Stage::Serving(serving) => {
-                self.log(Level::Info, id, Some(&serving.key), "disconnected", why.into(), effects);
+                self.log(level, id, Some(&serving.key), "disconnected", why.into(), effects);
                 self.part(now, id, *serving, effects);
             }
         }

@@ -103,7 +103,7 @@ impl Hub {
                 self.connections.insert(connection, Connection::new(peer));
             }
             Input::Packet { connection, packet } => self.take_packet(now, connection, packet, effects),
-            Input::Closed { connection, why } => self.closed(now, connection, why, effects),
+            Input::Closed { connection, why, level } => self.closed(now, connection, why, level, effects),
             Input::Rest { exchange, request } => self.rest(now, exchange, &request, effects),
             Input::Abandoned { exchange } => self.abandon(exchange),
             Input::Tick => {

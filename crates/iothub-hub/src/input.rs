@@ -3,6 +3,8 @@ use core::net::SocketAddr;
 
 use iothub_proto::Packet;
 
+use crate::notice::Level;
+
 /// Names a connection of a device while it lasts. Made by the server, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
@@ -37,6 +39,8 @@ pub enum Input<'a> {
         connection: ConnectionId,
         /// Why, in a few words for the log.
         why: &'a str,
+        /// How loud the log says it: [`Level::Warn`] where the device has broken a rule or gone beyond a limit.
+        level: Level,
     },
     /// An HTTP request arrived whole.
     Rest {

@@ -2,7 +2,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use iothub_hub::{ConnectionId, Input, Peer};
+use iothub_hub::{ConnectionId, Input, Level, Peer};
 use iothub_mqtt::{WireError, WriteError};
 use iothub_proto::{Instant, Packet, Refusal, RefusalReason};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,6 +25,7 @@ where
     };
     let Connection { mut pipe, mut attached, .. } = connection;
     attached.why = end.to_string();
+    attached.level = end.level();
     drop(attached);
     if end.has_last_words(&mut pipe) {
         part(&mut pipe, shared).await;
@@ -127,6 +128,7 @@ struct Attached<'a> {
     outbox: Arc<Outbox>,
     driver: &'a Driver,
     why: String,
+    level: Level,
 }
 
 impl<'a> Attached<'a> {
@@ -140,14 +142,14 @@ impl<'a> Attached<'a> {
             Ok(mut hub) => hub.handle(Input::Opened { connection: id, peer }),
             Err(_) => outbox.end(Ending::Failed),
         }
-        Self { id, outbox, driver, why: "its task has ended".into() }
+        Self { id, outbox, driver, why: "its task has ended".into(), level: Level::Warn }
     }
 }
 
 impl Drop for Attached<'_> {
     fn drop(&mut self) {
         if let Ok(mut hub) = self.driver.enter() {
-            hub.handle(Input::Closed { connection: self.id, why: &self.why });
+            hub.handle(Input::Closed { connection: self.id, why: &self.why, level: self.level });
         }
         self.driver.carrier().disconnect(self.id);
     }
@@ -177,6 +179,17 @@ enum End {
 }
 
 impl End {
+    /// What a device has done wrong is to be seen by whoever looks for that only.
+    fn level(&self) -> Level {
+        match self {
+            Self::Wire(_)
+            | Self::Write(_)
+            | Self::NoGreeting
+            | Self::Hub(Ending::Overflow | Ending::Failed) => Level::Warn,
+            Self::Peer | Self::Io(_) | Self::Stopping | Self::Hub(Ending::Closed) => Level::Info,
+        }
+    }
+
     /// Adds what is left to say. Whether there is a point in saying anything.
     fn has_last_words<S: AsyncRead + AsyncWrite + Unpin>(&self, pipe: &mut Pipe<S>) -> bool {
         match self {

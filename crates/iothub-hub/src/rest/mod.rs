@@ -76,7 +76,7 @@ impl Hub {
             Ok(Outcome::Later) => {}
             Ok(Outcome::Stream(device)) => effects.push(Effect::Stream { exchange, device }),
             Err(failure) => {
-                let asked = format!("{} {}", request.method, request.path);
+                let asked = format!("{:.16} {:.256}", request.method, request.path);
                 self.refuse(now, exchange, &asked, failure, effects);
             }
         }
@@ -157,7 +157,7 @@ impl Hub {
             ("POST", Resource::Commands(key)) => self.send_command_to(now, key, request, effects),
             (method, _) => Err(Failure::new(
                 ErrorCode::GenericMethodNotAllowed,
-                format!("{method} is not served at {}", request.path),
+                format!("{method:.16} is not served at {:.256}", request.path),
             )),
         }
     }

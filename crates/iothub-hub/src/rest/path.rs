@@ -49,7 +49,7 @@ impl Path {
             .map(|segment| decoded(segment, request.path))
             .collect::<Result<Vec<_>, _>>()?;
         let resource = Resource::read(&segments)?.ok_or_else(|| {
-            Failure::new(ErrorCode::GenericNotFound, format!("nothing is served at {}", request.path))
+            Failure::new(ErrorCode::GenericNotFound, format!("nothing is served at {:.256}", request.path))
         })?;
         let query = request.query.unwrap_or_default();
         let query = query
@@ -147,7 +147,7 @@ fn module(of: &str, name: &str) -> Result<Key, Failure> {
 }
 
 fn decoded(text: &str, whole: &str) -> Result<String, Failure> {
-    let bad = || Failure::new(ErrorCode::ArgumentInvalid, format!("bad percent-encoding in {whole}"));
+    let bad = || Failure::new(ErrorCode::ArgumentInvalid, format!("bad percent-encoding in {whole:.256}"));
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -5,8 +5,8 @@ use iothub_codec::{
     Version,
 };
 use iothub_hub::{
-    Change, Config, ConnectionId, Effect, Event, ExchangeId, Hub, Input, Notice, PacketBuf, Peer, Response,
-    RestRequest, Seed, Transport,
+    Change, Config, ConnectionId, Effect, Event, ExchangeId, Hub, Input, Level, Notice, PacketBuf, Peer,
+    Response, RestRequest, Seed, Transport,
 };
 use iothub_proto::{
     Ack, AckToken, Farewell, Instant, Now, Opening, Packet, RefusalReason, Session, Timestamp,
@@ -88,7 +88,7 @@ impl World {
         }
         // A server tells of every connection that it has closed.
         for connection in core::mem::take(&mut self.closing) {
-            self.put(Input::Closed { connection, why: "closed by the hub" });
+            self.put(Input::Closed { connection, why: "closed by the hub", level: Level::Info });
             self.gone.push(connection);
         }
     }
@@ -212,7 +212,7 @@ impl World {
 
     /// The device's socket goes away.
     pub(crate) fn cut(&mut self, line: Line) {
-        self.put(Input::Closed { connection: line.0, why: "the peer closed the socket" });
+        self.put(Input::Closed { connection: line.0, why: "the peer closed the socket", level: Level::Info });
         self.gone.push(line.0);
     }
 

@@ -83,11 +83,11 @@ async fn what_is_refused_is_one_line_with_the_reason() {
     connect(&hub, "").await;
     next("no token", &["WARN", "dev1", "CONNECT refused"]);
     send(&hub, b"\xf0\x00").await;
-    next("bytes that are no MQTT", &["reserved packet type", "127.0.0.1:"]);
+    next("bytes that are no MQTT", &["WARN", "reserved packet type", "127.0.0.1:"]);
     send(&hub, b"\x10\xff\xff\xff\x7f").await;
-    next("a packet that is too long", &["CONNECT of 268435460 bytes", "127.0.0.1:"]);
+    next("a packet that is too long", &["WARN", "CONNECT of 268435460 bytes", "127.0.0.1:"]);
     send(&hub, b"\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x04dev1").await;
-    next("another version", &["MQTT protocol level 5", "127.0.0.1:"]);
+    next("another version", &["WARN", "MQTT protocol level 5", "127.0.0.1:"]);
     let mut plain = TcpStream::connect(hub.https_address()).await.unwrap();
     plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     closed(&mut plain).await;
@@ -97,6 +97,13 @@ async fn what_is_refused_is_one_line_with_the_reason() {
     let unreadable = b"GET /devices HTTP/1.1\r\nhost: localhost\r\nx-a: \xe9\r\nconnection: close\r\n\r\n";
     assert_eq!(exchange(&hub, unreadable).await.status, 400);
     next("a header that is not UTF-8", &["WARN", "HTTP request refused", "UTF-8", "127.0.0.1:"]);
+    let long = "x".repeat(10_000);
+    ask_with(&hub, "GET", &format!("/{long}?api-version=2021-04-12"), "", "").await;
+    next("a path that is nobody's", &["WARN", "GET /xxx", "404"]);
+    assert!(
+        log.all().lines().all(|line| line.len() < 1000),
+        "what a peer says is not repeated at any length"
+    );
     ask_with(&hub, "GET", "/$iothub/websocket", "", "").await;
     next("no WebSocket", &["WARN", "WebSocket refused", "127.0.0.1:"]);
 
