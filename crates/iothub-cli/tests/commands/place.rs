@@ -45,9 +45,11 @@ impl Place {
         for folder in ["", "home", "run", "tmp"] {
             chown(self.0.join(folder), Some(NOBODY), Some(NOBODY)).unwrap();
         }
-        // Where the program was built others may not be let in.
+        // Where the program was built others may not be let in. Written by another process, as a program that
+        // is open for writing here is busy for every test that starts one in this moment.
         let copy = self.0.join("iothub");
-        std::fs::copy(command.get_program(), &copy).unwrap();
+        let copied = Command::new("cp").arg(command.get_program()).arg(&copy).status().unwrap();
+        assert!(copied.success());
         let mut other = self.program(&copy);
         other.args(command.get_args()).uid(NOBODY).gid(NOBODY);
         *command = other;
