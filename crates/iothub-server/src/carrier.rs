@@ -20,7 +20,7 @@ pub(crate) struct Carrier {
     queue: Mutex<Queue>,
     /// There is something for the thread to do.
     queued: Condvar,
-    /// There is room again.
+    /// There is room again, or a batch is carried out.
     room: Notify,
     routes: Mutex<Routes>,
     events: Arc<Events>,
@@ -31,7 +31,15 @@ pub(crate) struct Carrier {
 struct Queue {
     effects: Effects,
     committer: Committer,
+    /// The last that the thread has taken.
+    taken: Batch,
+    /// The last of these that is carried out.
+    carried_out: Batch,
 }
+
+/// Counts what the thread takes in one go. The first stands for nothing, and is carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Batch(u64);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Committer {
@@ -106,16 +114,23 @@ impl Carrier {
         Ordered { carrier: self, queue: self.lock_queue() }
     }
 
-    /// Waits until it makes sense to give the hub more to do.
-    pub(crate) async fn has_room(&self) {
+    /// Waits until it makes sense to give the hub more to do, for somebody who has to see the effects of what
+    /// came before: those up to `seen` are carried out then.
+    pub(crate) async fn has_room(&self, seen: Batch) {
         loop {
             let mut room = core::pin::pin!(self.room.notified());
             room.as_mut().enable();
-            if self.lock_queue().effects.len() < QUEUE_MAX || self.has_failed() {
+            if self.lock_queue().has_room(seen) || self.has_failed() {
                 return;
             }
             room.await;
         }
+    }
+
+    /// The batch with which everything that was handed over until now is carried out.
+    pub(crate) fn last_batch(&self) -> Batch {
+        let queue = self.lock_queue();
+        if queue.effects.is_empty() { queue.taken } else { queue.taken.next() }
     }
 
     pub(crate) fn connect(&self, connection: ConnectionId, peer: SocketAddr, outbox: Arc<Outbox>) {
@@ -219,6 +234,8 @@ impl Carrier {
         if queue.committer == Committer::Busy {
             queue.committer = Committer::Idle;
         }
+        queue.carried_out = queue.taken;
+        self.room.notify_waiters();
         while queue.effects.is_empty() {
             if queue.committer == Committer::Ending {
                 return false;
@@ -226,6 +243,7 @@ impl Carrier {
             queue = self.queued.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         core::mem::swap(&mut queue.effects, batch);
+        queue.taken = queue.taken.next();
         if queue.committer == Committer::Idle {
             queue.committer = Committer::Busy;
         }
@@ -240,6 +258,18 @@ impl Carrier {
 
     fn routes(&self) -> MutexGuard<'_, Routes> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn has_room(&self, seen: Batch) -> bool {
+        self.effects.len() < QUEUE_MAX && self.carried_out >= seen
+    }
+}
+
+impl Batch {
+    const fn next(self) -> Self {
+        Self(self.0 + 1)
     }
 }
 

@@ -7,6 +7,7 @@ use iothub_mqtt::{WireError, WriteError};
 use iothub_proto::{Instant, Packet, Refusal, RefusalReason};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::carrier::Batch;
 use crate::driver::Driver;
 use crate::outbox::{Ending, Outbox};
 use crate::pipe::{Pipe, Progress};
@@ -18,7 +19,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let attached = Attached::new(peer, shared);
-    let mut connection = Connection { pipe: Pipe::new(stream), attached, greeting_due, shared };
+    let mut connection =
+        Connection { pipe: Pipe::new(stream), attached, greeting_due, caused: Batch::default(), shared };
     let end = tokio::select! {
         end = connection.converse() => end,
         () = shared.stopping() => End::Stopping,
@@ -50,6 +52,8 @@ struct Connection<'a, S> {
     pipe: Pipe<S>,
     attached: Attached<'a>,
     greeting_due: Instant,
+    /// With which the effects of what the hub was given last are carried out.
+    caused: Batch,
     shared: &'a Shared,
 }
 
@@ -70,8 +74,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         tokio::select! {
             progress = self.pipe.progress(clock) => match progress? {
                 Progress::Read => {
-                    self.shared.driver.carrier().has_room().await;
-                    self.take_in()
+                    let carrier = self.shared.driver.carrier();
+                    // Answers that the journal holds up must not pile up: the device does read them.
+                    carrier.has_room(self.caused).await;
+                    let taken = self.take_in();
+                    self.caused = carrier.last_batch();
+                    taken
                 }
                 Progress::Written => Ok(()),
                 Progress::Ended => Err(End::Peer),
@@ -99,11 +107,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         Ok(())
     }
 
-    /// Gives the hub the packets that have arrived, all of them in one go.
+    /// Gives the hub packets that have arrived, as many in one go as it may answer in one.
     fn take_in(&mut self) -> Result<(), End> {
         let connection = self.attached.id;
         let mut hub = None;
-        while let Some(packet) = self.pipe.mqtt.poll_packet().map_err(End::Wire)? {
+        for _ in 0..PACKETS_MAX {
+            let Some(packet) = self.pipe.poll_packet().map_err(End::Wire)? else { break };
             let hub = match &mut hub {
                 Some(hub) => hub,
                 None => hub.insert(self.shared.driver.enter().map_err(|_| End::Hub(Ending::Failed))?),
@@ -213,6 +222,8 @@ fn loss(error: &io::Error) -> String {
     error.to_string()
 }
 
+/// Most packets of a device that are taken in at once: the answers wait for the device together.
+const PACKETS_MAX: usize = 64;
 /// How long the peer of a closed connection may take to read the last words.
 const PARTING: Duration = Duration::from_secs(5);
 /// The same from when the hub stops, which waits for it.

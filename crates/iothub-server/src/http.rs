@@ -18,7 +18,7 @@ use iothub_hub::{ExchangeId, Input, Peer, RestRequest, Transport};
 use iothub_model::{Date, ErrorCode, Form, Problem};
 use iothub_proto::Timestamp;
 
-use crate::carrier::Answer;
+use crate::carrier::{Answer, Batch};
 use crate::connection;
 use crate::driver::Driver;
 use crate::events::Stream;
@@ -128,7 +128,7 @@ async fn ask(head: &Head, body: &[u8], peer: SocketAddr, shared: &Shared) -> Res
     let Ok(headers) = headers else {
         return refuse(head, peer, ErrorCode::GenericBadRequest, "a header is not UTF-8", shared);
     };
-    driver.carrier().has_room().await;
+    driver.carrier().has_room(Batch::default()).await;
     let mut exchange = Exchange { id: driver.exchange_id(), driver, open: true };
     let answer = driver.carrier().expect(exchange.id);
     if let Ok(mut hub) = driver.enter() {

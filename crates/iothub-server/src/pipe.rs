@@ -2,8 +2,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io;
 
-use iothub_mqtt::Server;
-use iothub_proto::Limits;
+use iothub_mqtt::{Server, WireError};
+use iothub_proto::{Limits, Packet};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::Clock;
@@ -14,12 +14,14 @@ pub(crate) struct Pipe<S> {
     pub(crate) mqtt: Server,
     /// Something was written that the stream may still hold back.
     unflushed: bool,
+    /// Packets may be left of what has arrived.
+    unread: bool,
 }
 
 /// What a [`Pipe`] has got done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// Something has arrived.
+    /// Something has arrived, or is left of what had.
     Read,
     /// All that waited was written.
     Written,
@@ -29,12 +31,19 @@ pub(crate) enum Progress {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, mqtt: Server::new(Limits::CLASSIC), unflushed: false }
+        Self { stream, mqtt: Server::new(Limits::CLASSIC), unflushed: false, unread: false }
     }
 
     /// Writes what waits and reads what arrives. Nothing is lost when it is given up half-way.
     pub(crate) async fn progress(&mut self, clock: Clock) -> io::Result<Progress> {
         core::future::poll_fn(|cx| self.poll_progress(cx, clock)).await
+    }
+
+    /// The next packet that has arrived as a whole.
+    pub(crate) fn poll_packet(&mut self) -> Result<Option<Packet<'_>>, WireError> {
+        let packet = self.mqtt.poll_packet()?;
+        self.unread = packet.is_some();
+        Ok(packet)
     }
 
     /// Writes what waits, says goodbye, and waits for the peer's: closing before it has read everything would
@@ -66,6 +75,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
         // A peer that does not take answers is not asked for more questions.
         if self.is_backlogged() {
             return Poll::Pending;
+        }
+        if self.unread {
+            return Poll::Ready(Ok(Progress::Read));
         }
         let mut buffer = ReadBuf::new(self.mqtt.read_buffer());
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;

@@ -2,6 +2,7 @@
 
 use crate::peers::*;
 use iothub_server::{NotFound, Options, Ready, Server, StartError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn authority_policies_and_devices_are_there_again_after_a_restart() {
@@ -48,6 +49,30 @@ async fn what_was_acknowledged_outlives_a_hub_that_was_not_stopped() {
         let path = format!("/devices/pump-{number}?api-version=2021-04-12");
         assert_eq!(ask(&after, "GET", &path, "").await.status, 200, "{number}");
     }
+}
+
+#[tokio::test]
+async fn a_device_that_sends_much_while_changes_are_recorded_is_told_of_all_of_it() {
+    const MESSAGES: u16 = 20_000;
+    let scratch = Scratch::new("busy");
+    let hub = start(Options { data: Some(scratch.path().into()), ..options() }).await;
+    let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
+    device.connect(&hub).await.unwrap();
+    let mut bytes = Vec::new();
+    for id in 1..=MESSAGES {
+        if id % 1000 == 1 {
+            bytes.extend(report(id));
+        }
+        bytes.extend(telemetry_at_qos_1(id));
+    }
+    let (mut reader, mut writer) = tokio::io::split(device.stream);
+    let mut acknowledgements = vec![0; usize::from(MESSAGES) * 4];
+    let (written, read) =
+        soon(async { tokio::join!(writer.write_all(&bytes), reader.read_exact(&mut acknowledgements)) })
+            .await;
+    written.unwrap();
+    read.unwrap();
+    assert_eq!(acknowledgements[acknowledgements.len() - 4..], puback(MESSAGES));
 }
 
 /// The key at the end of a connection string.

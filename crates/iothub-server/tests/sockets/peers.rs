@@ -187,6 +187,27 @@ pub(crate) const fn telemetry() -> Publish<'static> {
     }
 }
 
+/// A PUBLISH with telemetry, from a device that does not wait for what it sent before.
+pub(crate) fn telemetry_at_qos_1(id: u16) -> Vec<u8> {
+    let topic = b"devices/dev1/messages/events/";
+    [&[0x32, 37, 0, 29], &topic[..], &id.to_be_bytes(), b"21.5"].concat()
+}
+
+/// A PUBLISH with a change of reported properties.
+pub(crate) fn report(value: u16) -> Vec<u8> {
+    let topic = format!("$iothub/twin/PATCH/properties/reported/?$rid={value}");
+    let payload = format!("{{\"value\":{value}}}");
+    let len = |text: &str| u8::try_from(text.len()).unwrap();
+    let head = [0x30, 2 + len(&topic) + len(&payload), 0, len(&topic)];
+    [&head, topic.as_bytes(), payload.as_bytes()].concat()
+}
+
+/// The PUBACK of a message.
+pub(crate) const fn puback(id: u16) -> [u8; 4] {
+    let [high, low] = id.to_be_bytes();
+    [0x40, 2, high, low]
+}
+
 /// Reads until the hub closes the connection.
 pub(crate) async fn closed(stream: &mut (impl AsyncRead + Unpin)) {
     let mut rest = Vec::new();

@@ -4,7 +4,8 @@ use crate::peers::*;
 use futures_util::{SinkExt, StreamExt};
 use iothub_hub::PacketBuf;
 use iothub_proto::{Farewell, Instant, Packet, Session};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -54,31 +55,59 @@ async fn a_websocket_carries_mqtt_cut_anywhere() {
         assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
 
         // Every byte that the device writes goes into a message of its own.
-        let (device_end, mut wire) = tokio::io::duplex(1024);
-        let carry = async {
-            let mut byte = [0];
-            loop {
-                tokio::select! {
-                    read = tokio::io::AsyncReadExt::read(&mut wire, &mut byte) => {
-                        if read.unwrap() == 0 {
-                            return;
-                        }
-                        socket.send(Message::Binary(byte.to_vec().into())).await.unwrap();
-                    }
-                    message = socket.next() => {
-                        let message = message.unwrap().unwrap();
-                        assert!(message.is_binary(), "{message:?}");
-                        wire.write_all(&message.into_data()).await.unwrap();
-                    }
-                }
-            }
-        };
+        let (device_end, wire) = tokio::io::duplex(1024);
+        let carry = carry(&mut socket, wire, 1);
         let talk = async {
             let mut device = Device::new(device_end);
             assert!(matches!(device.connect(&hub).await.unwrap(), PacketBuf::Connected(..)));
             device.tell(1, b"21.5").await.unwrap();
         };
         tokio::join!(carry, talk);
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_message_may_hold_more_packets_than_answers_may_wait() {
+    const MESSAGES: u16 = 10_000;
+    let hub = hub().await;
+    let mut request = "wss://localhost/$iothub/websocket".into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mqtt"));
+    let stream = secure(&hub, hub.https_address()).await;
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+    let (device_end, wire) = tokio::io::duplex(512 * 1024);
+    let carry = carry(&mut socket, wire, 500 * 1024);
+    let talk = async {
+        let mut device = Device::new(device_end);
+        device.connect(&hub).await.unwrap();
+        // The hub has to make room for this, and reads as much at once from then on.
+        device.tell(1, &[b'x'; 60_000]).await.unwrap();
+        let bytes: Vec<u8> = (1..=MESSAGES).flat_map(telemetry_at_qos_1).collect();
+        device.stream.write_all(&bytes).await.unwrap();
+        let mut acknowledgements = vec![0; usize::from(MESSAGES) * 4];
+        soon(device.stream.read_exact(&mut acknowledgements)).await.unwrap();
+        assert_eq!(acknowledgements[acknowledgements.len() - 4..], puback(MESSAGES));
+    };
+    tokio::join!(carry, talk);
+}
+
+/// Carries bytes between a WebSocket and `wire` until that is closed, in messages of up to `len_max` bytes.
+async fn carry(socket: &mut WebSocketStream<Tls>, mut wire: DuplexStream, len_max: usize) {
+    let mut bytes = vec![0; len_max];
+    loop {
+        tokio::select! {
+            read = wire.read(&mut bytes) => {
+                let len = read.unwrap();
+                if len == 0 {
+                    return;
+                }
+                socket.send(Message::Binary(bytes[..len].to_vec().into())).await.unwrap();
+            }
+            message = socket.next() => {
+                let message = message.unwrap().unwrap();
+                assert!(message.is_binary(), "{message:?}");
+                wire.write_all(&message.into_data()).await.unwrap();
+            }
+        }
     }
 }
 
