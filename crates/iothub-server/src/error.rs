@@ -118,6 +118,8 @@ fn advice(address: SocketAddr, port: Port, source: &io::Error) -> String {
             "permission denied; use {option} {other}, or allow it with \
              `sudo sysctl net.ipv4.ip_unprivileged_port_start={number}`"
         )
+    } else if source.kind() == io::ErrorKind::AddrInUse && number == other {
+        format!("port {number} is taken; stop what listens there, or use {option} 0, which picks a free one")
     } else if source.kind() == io::ErrorKind::AddrInUse {
         format!(
             "port {number} is taken; stop what listens there, or use {option} {other} ({option} 0 picks a free one)"
@@ -147,6 +149,13 @@ mod tests {
                 io::ErrorKind::AddrInUse,
                 "cannot listen on 127.0.0.1:8883: port 8883 is taken; stop what listens there, or use \
                  --mqtt-port 18883 (--mqtt-port 0 picks a free one)",
+            ),
+            (
+                "127.0.0.1:18883",
+                Port::Mqtt,
+                io::ErrorKind::AddrInUse,
+                "cannot listen on 127.0.0.1:18883: port 18883 is taken; stop what listens there, or use \
+                 --mqtt-port 0, which picks a free one",
             ),
         ];
         for (address, port, kind, line) in rows {
