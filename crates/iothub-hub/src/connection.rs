@@ -1,6 +1,6 @@
 use iothub_codec::{Claim, Codec, DecodeErrorKind, Dialect, ToHub, open_connect};
 use iothub_proto::{
-    HubEvent, HubSession, Instant, Limits, Now, Opening, Packet, Received, RefusalReason, Session,
+    AckToken, HubEvent, HubSession, Instant, Limits, Now, Opening, Packet, Received, RefusalReason, Session,
     Subscriptions, Timestamp,
 };
 use serde_json::json;
@@ -271,39 +271,7 @@ impl Hub {
         effects: &mut Effects,
     ) {
         match event {
-            HubEvent::Received { ack, message } => {
-                let acknowledge = |effects: &mut Effects| {
-                    if let Some(token) = ack {
-                        effects.push(Effect::Send { connection: id, packet: PacketBuf::Ack(token) });
-                    }
-                };
-                match message {
-                    Received::Telemetry(telemetry) => {
-                        let scope = self.serving(id).map_or(Scope::Device, |serving| serving.scope);
-                        let event = self.telemetry(now, key, scope, &telemetry);
-                        effects.push(Effect::Append(event));
-                        acknowledge(effects);
-                    }
-                    Received::TwinGet(get) => {
-                        acknowledge(effects);
-                        self.twin_get(id, key, &get, effects);
-                    }
-                    Received::TwinPatch(patch) => {
-                        let reply = self.twin_patch(now, id, key, &patch, effects);
-                        acknowledge(effects);
-                        self.twin_answer(id, &reply, effects);
-                    }
-                    Received::Answer { ticket, code, payload } => {
-                        acknowledge(effects);
-                        self.answered(now, id, ticket, (code, payload), effects);
-                    }
-                    Received::LateAnswer => {
-                        acknowledge(effects);
-                        let why = "it answers no call that is open".to_owned();
-                        self.log(Level::Info, id, Some(key), "method answer ignored", why, effects);
-                    }
-                }
-            }
+            HubEvent::Received { ack, message } => self.received(now, id, key, (ack, message), effects),
             HubEvent::Subscribed { token, granted, channels } => {
                 if granted.as_slice().contains(&None) {
                     let why = "unknown or another device's filter, or more than the limit".to_owned();
@@ -324,6 +292,47 @@ impl Hub {
             }
             HubEvent::Goodbye => self.leave(now, id, effects),
             HubEvent::Unanswered { ticket } => self.unanswered(now, id, ticket, effects),
+        }
+    }
+
+    fn received(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        key: &Key,
+        (ack, message): (Option<AckToken>, Received<'_>),
+        effects: &mut Effects,
+    ) {
+        let acknowledge = |effects: &mut Effects| {
+            if let Some(token) = ack {
+                effects.push(Effect::Send { connection: id, packet: PacketBuf::Ack(token) });
+            }
+        };
+        match message {
+            Received::Telemetry(telemetry) => {
+                let scope = self.serving(id).map_or(Scope::Device, |serving| serving.scope);
+                let event = self.telemetry(now, key, scope, &telemetry);
+                effects.push(Effect::Append(event));
+                acknowledge(effects);
+            }
+            Received::TwinGet(get) => {
+                acknowledge(effects);
+                self.twin_get(id, key, &get, effects);
+            }
+            Received::TwinPatch(patch) => {
+                let reply = self.twin_patch(now, id, key, &patch, effects);
+                acknowledge(effects);
+                self.twin_answer(id, &reply, effects);
+            }
+            Received::Answer { ticket, code, payload } => {
+                acknowledge(effects);
+                self.answered(now, id, ticket, (code, payload), effects);
+            }
+            Received::LateAnswer => {
+                acknowledge(effects);
+                let why = "it answers no call that is open".to_owned();
+                self.log(Level::Info, id, Some(key), "method answer ignored", why, effects);
+            }
         }
     }
 
