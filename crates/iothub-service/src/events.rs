@@ -29,8 +29,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// Longest event, in bytes.
-    pub const EVENT_MAX: usize = 1024 * 1024;
+    /// Longest event, in bytes. A message has up to 256 KiB, of which JSON may take six bytes for one.
+    pub const EVENT_MAX: usize = 2 * 1024 * 1024;
 
     /// Waits for the next event: one JSON object. `None` when the hub has ended the stream, as it does when
     /// it stops. May be dropped while it waits, without losing an event.

@@ -36,6 +36,15 @@ async fn telemetry_arrives_as_it_was_sent() {
 }
 
 #[tokio::test]
+async fn a_long_message_is_seen_although_every_letter_of_it_is_escaped() {
+    let mut site = Site::new().await;
+    let text = "\u{1}".repeat(255 * 1024);
+    let device = site.device().await;
+    device.send(Message::new(text.clone())).await.unwrap();
+    assert!(site.event("telemetry").await["body"] == text.as_str());
+}
+
+#[tokio::test]
 async fn many_messages_at_a_time_arrive_once_and_all() {
     let mut site = Site::new().await;
     let device = site.device().await;
