@@ -40,15 +40,17 @@ impl Methods {
     /// Answers calls with `handler` until the device is closed, at most [`AT_ONCE`] at a time.
     pub(crate) async fn serve<F, A>(mut self, handler: F)
     where
-        F: Fn(String, Bytes) -> A,
+        F: Fn(String, Bytes) -> A + Send + Sync + 'static,
         A: Future<Output = MethodResponse> + Send + 'static,
     {
+        let handler = Arc::new(handler);
         let mut running = JoinSet::new();
         while let Some(mut call) = self.next().await {
-            let answer = handler(core::mem::take(&mut call.name), core::mem::take(&mut call.payload));
-            // A handler that panics drops the call, which answers it.
+            let handler = Arc::clone(&handler);
+            // A handler that panics, at its first step or later, drops the call, which answers it.
             running.spawn(async move {
-                let response = answer.await;
+                let (name, payload) = (core::mem::take(&mut call.name), core::mem::take(&mut call.payload));
+                let response = handler(name, payload).await;
                 let _ = call.reply(response).await;
             });
             while running.try_join_next().is_some() {}

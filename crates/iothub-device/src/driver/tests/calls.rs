@@ -67,6 +67,20 @@ async fn a_handler_that_panics_is_answered_for_and_the_next_call_is_handled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn so_is_one_that_panics_before_there_is_anything_to_wait_for() {
+    let (_hub, device, mut connection) = Hub::with_device(options().subscribe(Channels::METHODS)).await;
+    let handler = |name: String, _| {
+        assert!(name != "panic", "as the test wants it");
+        core::future::ready(MethodResponse::raw(200, name))
+    };
+    device.on_method(handler).await.unwrap();
+    call(&mut connection, "panic").await;
+    assert_eq!(connection.next().await, answered(500, &MethodResponse::FAILED.payload));
+    call(&mut connection, "reboot").await;
+    assert_eq!(connection.next().await, answered(200, b"reboot"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_beyond_those_that_may_wait_are_turned_away() {
     let options = options().subscribe(Channels::METHODS).waiting_calls(2);
     let (_hub, device, mut connection) = Hub::with_device(options).await;
