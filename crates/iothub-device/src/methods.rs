@@ -49,7 +49,8 @@ impl Methods {
             let handler = Arc::clone(&handler);
             // A handler that panics, at its first step or later, drops the call, which answers it.
             running.spawn(async move {
-                let (name, payload) = (core::mem::take(&mut call.name), core::mem::take(&mut call.payload));
+                // The answer wants the name as well.
+                let (name, payload) = (call.name.clone(), core::mem::take(&mut call.payload));
                 let response = handler(name, payload).await;
                 let _ = call.reply(response).await;
             });
