@@ -1,5 +1,6 @@
 use crate::identity::Identity;
 use crate::section::PropertySection;
+use crate::terms::Signature;
 use crate::text::Text;
 
 /// The fields of an MQTT CONNECT that IoT Hub gives a meaning to.
@@ -50,8 +51,10 @@ pub struct Introduction<'a> {
 /// What shows that a device is who it says.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Proof<'a> {
-    /// A SAS token.
+    /// A SAS token: the classic dialect.
     Token(&'a str),
+    /// A signature over the CONNECT itself: the other dialects.
+    Signature(Signature<'a>),
     /// Nothing in the CONNECT; perhaps the certificate of the TLS connection.
     None,
 }
@@ -61,6 +64,7 @@ impl core::fmt::Debug for Proof<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Token(_) => "Token(..)",
+            Self::Signature(_) => "Signature(..)",
             Self::None => "None",
         })
     }
@@ -71,8 +75,9 @@ impl core::fmt::Debug for Proof<'_> {
 pub struct Claim<'a> {
     /// Who wants to connect.
     pub identity: Identity<'a>,
-    /// The host name of the hub that it means.
-    pub host: &'a str,
+    /// The host name of the hub that it means. In the classic dialect it is always there; elsewhere it may be left
+    /// to TLS to say it.
+    pub host: Option<Text<'a>>,
     /// The version of the API. IoT Hub is said to want one; any is good.
     pub api_version: Option<Text<'a>>,
     /// The software of the device.

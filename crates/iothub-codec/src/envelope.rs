@@ -1,7 +1,7 @@
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::message::{
-    Command, DesiredChanged, Input, MethodCall, Operation, Reply, Telemetry, ToDevice, ToHub, TwinGet,
-    TwinPatch,
+    Command, Content, DesiredChanged, Input, MethodCall, Operation, Reply, Telemetry, ToDevice, ToHub,
+    TwinGet, TwinPart, TwinPatch,
 };
 use crate::property::Properties;
 use crate::publish::Qos;
@@ -13,7 +13,7 @@ use crate::text::Text;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Envelope<'a> {
     pub(crate) path: Path<'a>,
-    pub(crate) fields: Fields,
+    pub(crate) fields: Fields<'a>,
     pub(crate) properties: Properties<'a>,
     pub(crate) payload: &'a [u8],
     pub(crate) qos: Qos,
@@ -27,7 +27,7 @@ pub(crate) enum Path<'a> {
     Command,
     Input(Text<'a>),
     Method(&'a str),
-    TwinGet,
+    TwinGet(TwinPart),
     TwinPatch,
     DesiredChanged,
     /// What it answers is known when it is written, and not when it is read.
@@ -43,12 +43,16 @@ pub(crate) enum Receiver {
 
 /// The named parts of a message, apart from its properties.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Fields {
+pub(crate) struct Fields<'a> {
     pub(crate) request: Option<RequestId>,
     pub(crate) version: Option<u64>,
+    /// The version that something must have, or is known to have.
     pub(crate) if_version: Option<u64>,
     pub(crate) status: Option<Status>,
     pub(crate) code: Option<i32>,
+    pub(crate) content: Content<'a>,
+    pub(crate) reason: Option<Text<'a>>,
+    pub(crate) trace_id: Option<Text<'a>>,
 }
 
 impl<'a> Envelope<'a> {
@@ -64,8 +68,17 @@ impl<'a> Envelope<'a> {
     }
 
     pub(crate) fn reply(operation: Operation<'a>, reply: &Reply<'a>) -> Self {
-        let Reply { request, status, code, version, payload } = *reply;
-        let fields = Fields { request: Some(request), version, if_version: None, status: Some(status), code };
+        let Reply { request, status, code, version, payload, content, reason, trace_id } = *reply;
+        let fields = Fields {
+            request: Some(request),
+            version,
+            if_version: None,
+            status: Some(status),
+            code,
+            content,
+            reason,
+            trace_id,
+        };
         Self { fields, ..Self::new(Path::Reply(Some(operation)), payload) }
     }
 
@@ -74,7 +87,11 @@ impl<'a> Envelope<'a> {
         let Self { path, fields, properties, payload, qos, retain } = self;
         Ok(match path {
             Path::Telemetry => ToHub::Telemetry(Telemetry { payload, properties, qos, retain }),
-            Path::TwinGet => ToHub::TwinGet(TwinGet { request: fields.must_have_request(end)? }),
+            Path::TwinGet(part) => ToHub::TwinGet(TwinGet {
+                request: fields.must_have_request(end)?,
+                part,
+                known_version: fields.if_version,
+            }),
             Path::TwinPatch => ToHub::TwinPatch(TwinPatch {
                 request: fields.must_have_request(end)?,
                 patch: payload,
@@ -94,7 +111,8 @@ impl<'a> Envelope<'a> {
             Path::Command => ToDevice::Command(Command { payload, properties, qos }),
             Path::Input(name) => ToDevice::Input(Input { name, payload, properties, qos }),
             Path::Method(name) => {
-                ToDevice::Method(MethodCall { request: fields.must_have_request(end)?, name, payload })
+                let request = fields.must_have_request(end)?;
+                ToDevice::Method(MethodCall { request, name, payload, content: fields.content })
             }
             Path::DesiredChanged => ToDevice::DesiredChanged(DesiredChanged {
                 version: fields.version.ok_or(missing(Field::Version, end))?,
@@ -102,22 +120,23 @@ impl<'a> Envelope<'a> {
                 qos,
             }),
             Path::Reply(_) => ToDevice::Reply(fields.into_reply(payload, end)?),
-            Path::Telemetry | Path::TwinGet | Path::TwinPatch => {
+            Path::Telemetry | Path::TwinGet(_) | Path::TwinPatch => {
                 return Err(DecodeError { place: Place::Topic(0), kind: DecodeErrorKind::UnknownTopic });
             }
         })
     }
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     fn must_have_request(self, end: Place) -> Result<RequestId, DecodeError> {
         self.request.ok_or(missing(Field::RequestId, end))
     }
 
-    fn into_reply(self, payload: &[u8], end: Place) -> Result<Reply<'_>, DecodeError> {
+    fn into_reply(self, payload: &'a [u8], end: Place) -> Result<Reply<'a>, DecodeError> {
         let request = self.must_have_request(end)?;
-        let status = self.status.unwrap_or(Status::SUCCESS);
-        Ok(Reply { request, status, code: self.code, version: self.version, payload })
+        let Self { request: _, version, if_version: _, status, code, content, reason, trace_id } = self;
+        let status = status.unwrap_or(Status::SUCCESS);
+        Ok(Reply { request, status, code, version, payload, content, reason, trace_id })
     }
 }
 

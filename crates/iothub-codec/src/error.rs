@@ -1,5 +1,6 @@
 use core::fmt;
 
+use crate::property::SystemProperty;
 use crate::status::Status;
 
 /// Why a message cannot be read: what, and where.
@@ -32,6 +33,8 @@ pub enum Place {
     ClientId,
     /// The password. Where in it is not told.
     Password,
+    /// That byte of the MQTT 5 properties, counted behind their length.
+    Properties(usize),
     /// The message as a whole.
     Whole,
 }
@@ -44,6 +47,7 @@ impl fmt::Display for Place {
             Self::UserName(at) => write!(f, "byte {at} of the user name"),
             Self::ClientId => f.write_str("the client identifier"),
             Self::Password => f.write_str("the password"),
+            Self::Properties(at) => write!(f, "byte {at} of the properties"),
             Self::Whole => f.write_str("the message"),
         }
     }
@@ -65,9 +69,15 @@ pub enum DecodeErrorKind {
     /// Something is there that is not what its place needs.
     #[error("bad {0}")]
     BadValue(Field),
-    /// The CONNECT is of a dialect that is not spoken here.
-    #[error("dialect that is not served")]
-    UnservedDialect,
+    /// There is a property that the operation does not have.
+    #[error("unknown property")]
+    UnknownProperty,
+    /// The MQTT 5 properties are not in the form that MQTT gives them.
+    #[error("malformed properties")]
+    Malformed,
+    /// The message may not be sent at that QoS.
+    #[error("QoS 1, where the operation knows only QoS 0")]
+    BadQos,
 }
 
 impl DecodeErrorKind {
@@ -76,7 +86,9 @@ impl DecodeErrorKind {
         match self {
             Self::UnknownTopic => Status::NOT_FOUND,
             Self::WrongDevice => Status::NOT_AUTHORIZED,
-            Self::Missing(_) | Self::BadValue(_) | Self::UnservedDialect => Status::BAD_REQUEST,
+            Self::Missing(_) | Self::BadValue(_) | Self::UnknownProperty | Self::Malformed | Self::BadQos => {
+                Status::BAD_REQUEST
+            }
         }
     }
 }
@@ -104,6 +116,20 @@ pub enum Field {
     UserName,
     /// The password of CONNECT.
     Password,
+    /// How a device shows who it is.
+    AuthenticationMethod,
+    /// The signature that shows it.
+    Signature,
+    /// The version of the API.
+    ApiVersion,
+    /// Until when a signature is good.
+    Expiry,
+    /// When the device says that it connected.
+    ConnectTime,
+    /// The type of content that payloads have unless they say otherwise.
+    ContentType,
+    /// A system property.
+    Property(SystemProperty),
 }
 
 impl fmt::Display for Field {
@@ -119,6 +145,13 @@ impl fmt::Display for Field {
             Self::ModuleId => "module name",
             Self::UserName => "user name",
             Self::Password => "password",
+            Self::AuthenticationMethod => "authentication method",
+            Self::Signature => "signature",
+            Self::ApiVersion => "API version",
+            Self::Expiry => "expiry",
+            Self::ConnectTime => "connect time",
+            Self::ContentType => "content type",
+            Self::Property(property) => property.event_name(),
         })
     }
 }
@@ -136,6 +169,9 @@ pub enum EncodeError {
     /// The dialect, or the kind of identity, has no way to say this.
     #[error("cannot be expressed in this dialect")]
     NotExpressible,
+    /// The operation needs it in this dialect.
+    #[error("no {0}")]
+    Missing(Field),
     /// A part of the message cannot stand where it belongs.
     #[error("bad {0}")]
     BadValue(Field),

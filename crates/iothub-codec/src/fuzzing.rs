@@ -94,9 +94,12 @@ fn well_written<'a>(written: Result<Publish<'a>, EncodeError>) -> Option<Publish
     match written {
         Ok(publish) => Some(publish),
         Err(EncodeError::BufferTooSmall { needed }) => panic!("{needed} bytes for at most {ROOM}"),
-        Err(EncodeError::NotExpressible | EncodeError::BadValue(_) | EncodeError::TopicTooLong { .. }) => {
-            None
-        }
+        Err(
+            EncodeError::NotExpressible
+            | EncodeError::Missing(_)
+            | EncodeError::BadValue(_)
+            | EncodeError::TopicTooLong { .. },
+        ) => None,
     }
 }
 

@@ -37,6 +37,7 @@ mod section;
 #[cfg(feature = "hmac")]
 mod shared_key;
 mod status;
+mod terms;
 mod text;
 mod token_request;
 mod write;
@@ -49,8 +50,8 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 pub use filters::{BadFilters, Filter, Filters};
 pub use identity::{BadDeviceId, BadModuleId, DeviceId, Identity, IdentityBuf, ModuleId};
 pub use message::{
-    Command, DesiredChanged, Input, MethodCall, Operation, Outgoing, Reply, Telemetry, ToDevice, ToHub,
-    TwinGet, TwinPatch,
+    Command, Content, DesiredChanged, Input, MethodCall, Operation, Outgoing, Reply, Telemetry, ToDevice,
+    ToHub, TwinGet, TwinPart, TwinPatch,
 };
 pub use property::{Name, Properties, Property, SystemProperty};
 pub use publish::{Publish, Qos};
@@ -60,5 +61,6 @@ pub use section::PropertySection;
 #[cfg(feature = "hmac")]
 pub use shared_key::{BadSharedKey, SharedKey};
 pub use status::Status;
+pub use terms::{Signature, Terms};
 pub use text::Text;
 pub use token_request::{SignError, Signer, TokenRequest};

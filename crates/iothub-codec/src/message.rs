@@ -18,11 +18,46 @@ pub struct Telemetry<'a> {
     pub retain: bool,
 }
 
-/// Device to hub: wants the twin in a [`Reply`].
+/// Device to hub: wants the twin, or a section of it, in a [`Reply`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TwinGet {
     /// Comes back in the reply.
     pub request: RequestId,
+    /// How much of it. Only the `$az/iot` dialect can ask for less than the whole.
+    pub part: TwinPart,
+    /// The version of that section that the device has already: nothing is to be sent if it is the same. Only
+    /// where a section can be asked for.
+    pub known_version: Option<u64>,
+}
+
+impl TwinGet {
+    /// For the whole twin.
+    pub const fn new(request: RequestId) -> Self {
+        Self { request, part: TwinPart::Whole, known_version: None }
+    }
+}
+
+/// How much of a twin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TwinPart {
+    /// Both sections.
+    #[default]
+    Whole,
+    /// What the back end wants.
+    Desired,
+    /// What the device has reported.
+    Reported,
+}
+
+/// What the payload of a method call or of its answer is. Unsaid, it is JSON.
+///
+/// Only the `$az/iot` and MQTT 5 dialects can say it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Content<'a> {
+    /// Such as `application/json`.
+    pub media_type: Option<Text<'a>>,
+    /// How text is encoded, such as `utf-8`.
+    pub encoding: Option<Text<'a>>,
 }
 
 /// Device to hub: changes the reported properties, and wants a [`Reply`].
@@ -69,6 +104,15 @@ pub struct MethodCall<'a> {
     pub name: &'a str,
     /// The argument: JSON, or nothing.
     pub payload: &'a [u8],
+    /// What the argument is, if it is something else.
+    pub content: Content<'a>,
+}
+
+impl<'a> MethodCall<'a> {
+    /// With an argument of JSON, or none.
+    pub const fn new(request: RequestId, name: &'a str, payload: &'a [u8]) -> Self {
+        Self { request, name, payload, content: Content { media_type: None, encoding: None } }
+    }
 }
 
 /// Hub to device: somebody changed the desired properties.
@@ -97,6 +141,29 @@ pub struct Reply<'a> {
     pub version: Option<u64>,
     /// What was asked for, or what is to be said about the refusal.
     pub payload: &'a [u8],
+    /// What the payload is, if it is not JSON.
+    pub content: Content<'a>,
+    /// Why it was refused, for people. The classic dialect has no place for it, and leaves it out.
+    pub reason: Option<Text<'a>>,
+    /// Under which name the refusal can be found in the hub's log; likewise.
+    pub trace_id: Option<Text<'a>>,
+}
+
+impl Reply<'_> {
+    /// That and nothing more.
+    pub const fn new(request: RequestId, status: Status) -> Self {
+        let content = Content { media_type: None, encoding: None };
+        Self {
+            request,
+            status,
+            code: None,
+            version: None,
+            payload: &[],
+            content,
+            reason: None,
+            trace_id: None,
+        }
+    }
 }
 
 /// What a hub receives.
@@ -164,8 +231,8 @@ outgoing!(Telemetry<'a>, this => Envelope {
     ..Envelope::new(Path::Telemetry, this.payload)
 });
 outgoing!(TwinGet, this => Envelope {
-    fields: Fields { request: Some(this.request), ..Fields::default() },
-    ..Envelope::new(Path::TwinGet, &[])
+    fields: Fields { request: Some(this.request), if_version: this.known_version, ..Fields::default() },
+    ..Envelope::new(Path::TwinGet(this.part), &[])
 });
 outgoing!(TwinPatch<'a>, this => Envelope {
     fields: Fields { request: Some(this.request), if_version: this.if_version, ..Fields::default() },
@@ -182,7 +249,7 @@ outgoing!(Input<'a>, this => Envelope {
     ..Envelope::new(Path::Input(this.name), this.payload)
 });
 outgoing!(MethodCall<'a>, this => Envelope {
-    fields: Fields { request: Some(this.request), ..Fields::default() },
+    fields: Fields { request: Some(this.request), content: this.content, ..Fields::default() },
     ..Envelope::new(Path::Method(this.name), this.payload)
 });
 outgoing!(DesiredChanged<'a>, this => Envelope {

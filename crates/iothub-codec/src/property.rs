@@ -146,13 +146,14 @@ system_properties! {
     UserId = "user-id";
     /// Whom it is for.
     To = "to";
-    /// When it is of no more use: ISO 8601.
+    /// When it is of no more use. Times are ISO 8601 in the classic dialect, and in the others milliseconds since
+    /// 1970-01-01T00:00:00Z, in decimal.
     Expiry = "absolute-expiry-time";
     /// What the payload is, such as `application/json`.
     ContentType = "content-type";
     /// How its text is encoded, such as `utf-8`.
     ContentEncoding = "content-encoding";
-    /// When it was made: ISO 8601.
+    /// When it was made: a time as above.
     CreationTime = "iothub-creation-time-utc";
     /// Which component of a plug and play device it comes from.
     Component = "dt-subject";
@@ -174,4 +175,14 @@ system_properties! {
     Operation = "iothub-operation";
     /// Which outcome of a command the sender wants to be told of.
     Ack = "iothub-ack";
+    /// The number of a command in its queue, in decimal.
+    SequenceNumber = "iothub-sequencenumber";
+    /// When the hub took the command: a time as above.
+    EnqueuedTime = "iothub-enqueuedtime";
+    /// How often it was tried to deliver the command, in decimal.
+    DeliveryCount = "iothub-deliverycount";
+    /// Where the message stands in a trace, as the W3C has it.
+    TraceParent = "traceparent";
+    /// What else tracing systems say about it.
+    TraceState = "tracestate";
 }

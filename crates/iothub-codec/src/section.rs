@@ -9,6 +9,10 @@ impl<'a> PropertySection<'a> {
     /// No properties.
     pub const EMPTY: Self = Self(&[]);
 
+    pub(crate) const fn written(wire: &'a [u8]) -> Self {
+        Self(wire)
+    }
+
     /// The bytes, as they stand in a packet behind the section's length.
     pub const fn as_wire(self) -> &'a [u8] {
         self.0

@@ -1,6 +1,7 @@
 use core::fmt;
 
 use crate::error::EncodeError;
+use crate::text::Text;
 
 /// Writes into the caller's buffer, and counts past its end: a failed attempt tells the size that is needed.
 pub(crate) struct Writer<'b> {
@@ -35,6 +36,14 @@ impl<'b> Writer<'b> {
                 let digit = |nibble: u8| DIGITS[usize::from(nibble & 0xF)];
                 self.put(&[b'%', digit(byte >> 4), digit(byte)]);
             }
+        }
+    }
+
+    /// What the text means, as it is.
+    pub(crate) fn put_text(&mut self, text: Text<'_>) {
+        match text.as_str() {
+            Some(text) => self.put_str(text),
+            None => text.bytes().for_each(|byte| self.put(&[byte])),
         }
     }
 

@@ -176,6 +176,10 @@ impl Hub {
     fn admit<'a>(&self, now: Now, opening: &Opening<'a>) -> Result<Admitted<'a>, (Option<String>, Denied)> {
         let (dialect, claim) = open_connect(&opening.connect)
             .map_err(|error| (None, Denied { reason: refusal(error.kind), why: error.to_string() }))?;
+        if dialect != Dialect::Classic {
+            let why = "dialect that is not served".to_owned();
+            return Err((None, Denied { reason: RefusalReason::BadUserName, why }));
+        }
         let key = Key::from(claim.identity);
         let named = |denied| (Some(key.to_string()), denied);
         let admission = self.gate.admit(&self.registry, &claim, now.timestamp).map_err(named)?;

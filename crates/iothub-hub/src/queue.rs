@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use iothub_codec::SystemProperty;
+use iothub_codec::{Dialect, SystemProperty};
 use iothub_proto::{AckToken, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -147,7 +147,8 @@ impl QueuedCommand {
 
     /// The system properties that a device is told, by their property.
     pub(crate) fn system_properties(&self) -> Vec<(SystemProperty, &str)> {
-        let known = |name: &str| SystemProperty::ALL.iter().find(|p| p.event_name() == name).copied();
+        let told = SystemProperty::ALL.iter().filter(|each| Dialect::Classic.property_name(**each).is_some());
+        let known = |name: &str| told.clone().find(|each| each.event_name() == name).copied();
         self.system
             .iter()
             .filter_map(|(name, value)| known(name).map(|property| (property, value.as_str())))

@@ -63,13 +63,7 @@ impl Hub {
     /// Sends an answer about a twin, if the device listens to answers.
     pub(crate) fn twin_answer(&mut self, id: ConnectionId, answer: &TwinAnswer, effects: &mut Effects) {
         let TwinAnswer { operation, request, status, version, payload } = answer;
-        let reply = Reply {
-            request: *request,
-            status: *status,
-            code: None,
-            version: *version,
-            payload: &payload[..],
-        };
+        let reply = Reply { version: *version, payload: &payload[..], ..Reply::new(*request, *status) };
         let written = self.written(id, |session, out| {
             let packet = session.reply(*operation, &reply, out)?;
             Ok(PacketBuf::new(&packet).expect("an answer is a PUBLISH"))

@@ -350,7 +350,7 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
         out: &'b mut [u8],
     ) -> Result<(Ticket, Packet<'b>), SendError> {
         let codec = self.codec;
-        self.ask(Asked::Twin, now.after(timeout), |request| codec.encode(&TwinGet { request }, out))
+        self.ask(Asked::Twin, now.after(timeout), |request| codec.encode(&TwinGet::new(request), out))
     }
 
     /// Changes the reported properties of the twin.
@@ -391,7 +391,7 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
         out: &'b mut [u8],
     ) -> Result<Packet<'b>, SendError> {
         self.must_be_connected()?;
-        let reply = Reply { request, status: Status::SUCCESS, code: Some(code), version: None, payload };
+        let reply = Reply { code: Some(code), payload, ..Reply::new(request, Status::SUCCESS) };
         let publish = self.codec.encode_reply(Operation::Method(name), &reply, out)?;
         Ok(Packet::Publish { ack: None, publish })
     }

@@ -211,7 +211,7 @@ impl<const CALLS: usize> HubSession<CALLS> {
         }
         let full = SendError::TooManyOpen { limit: CALLS };
         let ticket = self.calls.open((), now.after(timeout)).ok_or(full)?;
-        let call = MethodCall { request: ticket.request(), name, payload };
+        let call = MethodCall::new(ticket.request(), name, payload);
         match self.codec().encode(&call, out) {
             Ok(publish) => Ok((ticket, Packet::Publish { ack: None, publish })),
             Err(error) => {

@@ -2,11 +2,14 @@
 //! how it is spelled.
 
 pub(crate) mod classic;
+mod preview311;
+mod preview5;
+mod row;
 
 use crate::channel::{Channels, Subscription};
 use crate::connect::{Claim, Connect, Introduction, Proof, Version};
 use crate::envelope::{Envelope, Receiver};
-use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
+use crate::error::{DecodeError, EncodeError, Place};
 use crate::filters::Filters;
 use crate::identity::Identity;
 use crate::message::{Operation, Outgoing, Reply, ToDevice, ToHub};
@@ -22,11 +25,24 @@ use crate::write::Writer;
 pub enum Dialect {
     /// MQTT 3.1.1 with the topics that all official clients use.
     Classic,
+    /// MQTT 3.1.1 with topics that begin with `$az/iot/`, once a preview.
+    Preview311,
+    /// MQTT 5, once a preview.
+    Preview5,
 }
 
 impl Dialect {
     /// Every one.
-    pub const ALL: &[Self] = &[Self::Classic];
+    pub const ALL: &[Self] = &[Self::Classic, Self::Preview311, Self::Preview5];
+
+    /// The name of a system property in this dialect; `None` where it has none, and cannot be sent.
+    pub fn property_name(self, property: SystemProperty) -> Option<&'static str> {
+        match self {
+            Self::Classic => classic::spelling(property),
+            Self::Preview311 => preview311::spelling(property),
+            Self::Preview5 => preview5::spelling(property),
+        }
+    }
 }
 
 /// Reads and writes the messages of one device or module in one dialect.
@@ -109,6 +125,8 @@ impl<'d> Codec<'d> {
         let mut writer = Writer::new(out);
         match self.dialect {
             Dialect::Classic => classic::filters(self.identity, channels, &mut writer)?,
+            Dialect::Preview311 => preview311::filters(channels, &mut writer)?,
+            Dialect::Preview5 => preview5::filters(channels, &mut writer)?,
         }
         let wire = writer.finish()?;
         Filters::from_subscribe(wire).map_err(|_| EncodeError::NotExpressible)
@@ -122,6 +140,8 @@ impl<'d> Codec<'d> {
     pub fn decode_filter(self, topic: &str) -> Result<Subscription<'_>, DecodeError> {
         match self.dialect {
             Dialect::Classic => classic::decode_filter(self.identity, topic),
+            Dialect::Preview311 => preview311::decode_filter(topic),
+            Dialect::Preview5 => preview5::decode_filter(topic),
         }
     }
 
@@ -138,27 +158,33 @@ impl<'d> Codec<'d> {
     ) -> Result<Connect<'b>, EncodeError> {
         match self.dialect {
             Dialect::Classic => classic::encode_connect(self.identity, who, proof, out),
+            Dialect::Preview311 => preview311::encode_connect(self.identity, who, proof, out),
+            Dialect::Preview5 => preview5::encode_connect(self.identity, who, proof, out),
         }
     }
 
     fn open<'a>(self, receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
         match self.dialect {
             Dialect::Classic => classic::open(self.identity, receiver, publish),
+            Dialect::Preview311 => preview311::open(receiver, publish),
+            Dialect::Preview5 => preview5::open(receiver, publish),
         }
     }
 
     fn seal<'a>(self, envelope: &Envelope<'a>, out: &'a mut [u8]) -> Result<Publish<'a>, EncodeError> {
         let mut writer = Writer::new(out);
-        match self.dialect {
+        let len = match self.dialect {
             Dialect::Classic => classic::seal(self.identity, envelope, &mut writer)?,
-        }
-        let len = writer.len();
+            Dialect::Preview311 => preview311::seal(envelope, &mut writer)?,
+            Dialect::Preview5 => preview5::seal(envelope, &mut writer)?,
+        };
         if len > TOPIC_MAX {
             return Err(EncodeError::TopicTooLong { len });
         }
+        let (topic, properties) = writer.finish()?.split_at(len);
         Ok(Publish {
-            topic: writer.finish_str()?,
-            properties: PropertySection::EMPTY,
+            topic: core::str::from_utf8(topic).expect("only whole strings and ASCII were put in"),
+            properties: PropertySection::written(properties),
             payload: envelope.payload,
             qos: envelope.qos,
             retain: envelope.retain,
@@ -171,11 +197,14 @@ impl<'d> Codec<'d> {
 ///
 /// # Errors
 ///
-/// [`DecodeError`]; [`DecodeErrorKind::UnservedDialect`] for MQTT 5 and for the user names of a preview.
+/// [`DecodeError`].
 pub fn open_connect<'a>(connect: &Connect<'a>) -> Result<(Dialect, Claim<'a>), DecodeError> {
     match connect.version {
+        Version::V311 if preview311::is_meant(connect) => {
+            Ok((Dialect::Preview311, preview311::open_connect(connect)?))
+        }
         Version::V311 => Ok((Dialect::Classic, classic::open_connect(connect)?)),
-        Version::V5 => Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::UnservedDialect }),
+        Version::V5 => Ok((Dialect::Preview5, preview5::open_connect(connect)?)),
     }
 }
 
@@ -183,5 +212,7 @@ pub fn open_connect<'a>(connect: &Connect<'a>) -> Result<(Dialect, Claim<'a>), D
 pub(crate) fn system_property(dialect: Dialect, name: Text<'_>) -> Option<SystemProperty> {
     match dialect {
         Dialect::Classic => classic::system_property(name),
+        Dialect::Preview311 => preview311::system_property(name),
+        Dialect::Preview5 => preview5::system_property(name),
     }
 }

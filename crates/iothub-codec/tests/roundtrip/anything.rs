@@ -26,7 +26,7 @@ fn use_up(properties: Properties<'_>) {
 fn is_in(text: &str, error: DecodeError) -> bool {
     match error.place {
         Place::Topic(at) | Place::Filter(at) | Place::UserName(at) => text.is_char_boundary(at),
-        Place::ClientId | Place::Password | Place::Whole => true,
+        Place::ClientId | Place::Password | Place::Properties(_) | Place::Whole => true,
     }
 }
 

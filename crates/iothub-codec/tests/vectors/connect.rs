@@ -2,7 +2,7 @@
 
 use iothub_codec::{
     Claim, Codec, Connect, DecodeError, DecodeErrorKind, DeviceId, Dialect, EncodeError, Field, Identity,
-    Introduction, ModuleId, Place, Proof, PropertySection, Version, open_connect,
+    Introduction, ModuleId, Place, Proof, PropertySection, Text, Version, open_connect,
 };
 
 use crate::mark::{device, module, unmark};
@@ -89,7 +89,7 @@ fn user_names_are_read_as_clients_write_them() {
         let (dialect, claim) = open_connect(&connect).unwrap_or_else(|error| panic!("{username}: {error}"));
         assert_eq!(dialect, Dialect::Classic);
         let Claim { identity, host, proof, .. } = claim;
-        assert_eq!((identity.to_string().as_str(), host), (client_id, HOST), "{username}");
+        assert_eq!((identity.to_string().as_str(), host), (client_id, Some(Text::plain(HOST))), "{username}");
         assert_eq!(proof, Proof::Token("token"));
         for (read, expected) in
             [(claim.api_version, api_version), (claim.client_agent, agent), (claim.model_id, model_id)]
@@ -101,7 +101,7 @@ fn user_names_are_read_as_clients_write_them() {
 
 #[test]
 fn what_is_wrong_in_a_user_name_and_where() {
-    use DecodeErrorKind::{BadValue, Missing, UnservedDialect};
+    use DecodeErrorKind::{BadValue, Missing};
     let longest = "x".repeat(128);
     for (marked, kind) in [
         ("‸", Missing(Field::DeviceId)),
@@ -118,12 +118,6 @@ fn what_is_wrong_in_a_user_name_and_where() {
         ("hub1/dev-1/‸/?api-version=1", BadValue(Field::ModuleId)),
         ("hub1/dev-1/mod‸ 1/?api-version=1", BadValue(Field::ModuleId)),
         ("hub1/dev-1/mod-1‸/x/?api-version=1", BadValue(Field::ModuleId)),
-        // The preview over the same MQTT.
-        (
-            "‸h=hub1.azure-devices.net&did=dev-1&av=2021-06-30-preview&am=SASb64&se=1893456000000&sa=1893452400000",
-            UnservedDialect,
-        ),
-        ("‸av=1&ca=a/b", UnservedDialect),
     ] {
         let (username, at) = unmark(marked);
         let error = DecodeError { place: Place::UserName(at), kind };
@@ -133,13 +127,11 @@ fn what_is_wrong_in_a_user_name_and_where() {
 
 #[test]
 fn what_is_wrong_beside_the_user_name() {
-    use DecodeErrorKind::{BadValue, Missing, UnservedDialect, WrongDevice};
+    use DecodeErrorKind::{BadValue, Missing, WrongDevice};
     let name = Some("hub1/dev-1/?api-version=1");
     let module = Some("hub1/dev-1/mod-1/?api-version=1");
-    let v5 = Connect { version: Version::V5, ..connect("dev-1", name, None) };
     for (connect, place, kind) in [
         (connect("dev-1", None, None), Place::Whole, Missing(Field::UserName)),
-        (v5, Place::Whole, UnservedDialect),
         (connect("dev-2", name, None), Place::ClientId, WrongDevice),
         (connect("Dev-1", name, None), Place::ClientId, WrongDevice),
         (connect("", name, None), Place::ClientId, WrongDevice),

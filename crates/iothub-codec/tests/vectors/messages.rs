@@ -12,7 +12,7 @@ pub(crate) fn request(id: &str) -> RequestId {
 }
 
 fn answer(code: i32, version: Option<u64>, status: Status) -> Reply<'static> {
-    Reply { request: request("a2"), status, code: Some(code), version, payload: b"{}" }
+    Reply { code: Some(code), version, payload: b"{}", ..Reply::new(request("a2"), status) }
 }
 
 const PAYLOAD: &[u8] = b"{\"t\":21}";
@@ -28,7 +28,7 @@ fn each_message_to_the_hub_has_its_topic() {
             ..Telemetry::default()
         })
     };
-    let get = |id| ToHub::TwinGet(TwinGet { request: request(id) });
+    let get = |id| ToHub::TwinGet(TwinGet::new(request(id)));
     let patch =
         |if_version| ToHub::TwinPatch(TwinPatch { request: request("a2"), patch: PAYLOAD, if_version });
     let reply = |code| ToHub::Reply(answer(code, None, Status::SUCCESS));
@@ -72,7 +72,7 @@ fn each_message_to_the_hub_has_its_topic() {
 fn a_question_for_the_twin_may_have_any_payload() {
     for payload in [&b""[..], b" ", b"{}"] {
         let read = device().decode_to_hub(&Publish::new("$iothub/twin/GET/?$rid=a1", payload));
-        assert_eq!(read, Ok(ToHub::TwinGet(TwinGet { request: request("a1") })), "{payload:?}");
+        assert_eq!(read, Ok(ToHub::TwinGet(TwinGet::new(request("a1")))), "{payload:?}");
     }
 }
 
@@ -94,7 +94,7 @@ fn each_message_to_the_device_has_its_topic() {
             qos: Qos::AtLeastOnce,
         })
     };
-    let call = |name| ToDevice::Method(MethodCall { request: request("1f"), name, payload: b"{\"d\":5}" });
+    let call = |name| ToDevice::Method(MethodCall::new(request("1f"), name, b"{\"d\":5}"));
     let desired = |version| {
         ToDevice::DesiredChanged(DesiredChanged { version, patch: b"{\"$version\":9}", qos: Qos::AtMostOnce })
     };

@@ -1,6 +1,6 @@
 //! The property bag: names and values as clients write them, and as they are written here.
 
-use iothub_codec::{Name, Properties, Publish, SystemProperty, Telemetry, ToHub};
+use iothub_codec::{Dialect, Name, Properties, Publish, SystemProperty, Telemetry, ToHub};
 
 use crate::mark::{device, module};
 
@@ -42,7 +42,8 @@ fn each_system_property_has_its_name() {
         (P::Operation, "iothub-operation", "iothub%2doperation", "iothub-operation"),
         (P::Ack, "iothub-ack", "iothub%2Dack", "iothub-ack"),
     ];
-    assert_eq!(rows.map(|row| row.0), SystemProperty::ALL, "a row for each");
+    let named = |property: &SystemProperty| Dialect::Classic.property_name(*property).is_some();
+    assert!(SystemProperty::ALL.iter().copied().filter(named).eq(rows.map(|row| row.0)), "a row for each");
     for (property, written, also_read, event_name) in rows {
         let system = [(property, "a b")];
         let properties = Properties::new(&system, &[]);

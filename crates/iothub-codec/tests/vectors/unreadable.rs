@@ -3,7 +3,7 @@
 use iothub_codec::{Codec, DecodeError, DecodeErrorKind, Field, Place, Publish, Status};
 
 use crate::mark::{device, module, unmark};
-use DecodeErrorKind::{BadValue, Missing, UnknownTopic, WrongDevice};
+use DecodeErrorKind::{BadQos, BadValue, Malformed, Missing, UnknownProperty, UnknownTopic, WrongDevice};
 
 fn agrees<T: core::fmt::Debug>(
     marked: &str,
@@ -167,11 +167,9 @@ fn each_kind_of_error_has_the_status_that_a_hub_answers_with() {
         (WrongDevice, Status::NOT_AUTHORIZED, "another device or module at byte 3 of the topic"),
         (Missing(Field::RequestId), Status::BAD_REQUEST, "no request id at byte 3 of the topic"),
         (BadValue(Field::MethodName), Status::BAD_REQUEST, "bad method name at byte 3 of the topic"),
-        (
-            DecodeErrorKind::UnservedDialect,
-            Status::BAD_REQUEST,
-            "dialect that is not served at byte 3 of the topic",
-        ),
+        (UnknownProperty, Status::BAD_REQUEST, "unknown property at byte 3 of the topic"),
+        (Malformed, Status::BAD_REQUEST, "malformed properties at byte 3 of the topic"),
+        (BadQos, Status::BAD_REQUEST, "QoS 1, where the operation knows only QoS 0 at byte 3 of the topic"),
     ] {
         let error = DecodeError { place: Place::Topic(3), kind };
         assert_eq!((error.status(), error.to_string().as_str()), (status, text));

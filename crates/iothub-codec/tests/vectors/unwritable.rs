@@ -28,7 +28,7 @@ fn method_names_are_printable_and_without_separators() {
 
 fn call(name: &str) -> Result<(), EncodeError> {
     let mut out = [0; 64];
-    device().encode(&MethodCall { request: request("1"), name, payload: b"" }, &mut out).map(drop)
+    device().encode(&MethodCall::new(request("1"), name, b""), &mut out).map(drop)
 }
 
 #[test]
@@ -42,14 +42,14 @@ fn request_ids_that_would_end_early_are_not_written() {
         (b"a=b/c", Ok("$iothub/twin/GET/?$rid=a=b/c")),
     ] {
         let mut out = [0; 64];
-        let get = TwinGet { request: RequestId::new(id).unwrap() };
+        let get = TwinGet::new(RequestId::new(id).unwrap());
         assert_eq!(device().encode(&get, &mut out).map(|publish| publish.topic), expected, "{id:?}");
     }
 }
 
 #[test]
 fn answers_have_the_numbers_that_clients_read() {
-    let status = |status, code, version| Reply { request: request("1"), status, code, version, payload: b"" };
+    let status = |status, code, version| Reply { code, version, ..Reply::new(request("1"), status) };
     let (done, failed) = (Status::SUCCESS, Status::TIMEOUT);
     for (operation, reply, expected) in [
         (Operation::TwinGet, status(done, Some(99), None), bad(Field::Status)),
@@ -110,7 +110,7 @@ fn names_with_wildcards_do_not_stand_in_topics() {
         let mut out = [0; 64];
         let telemetry = codec.encode(&Telemetry::default(), &mut out).map(drop);
         assert_eq!(telemetry, Err(EncodeError::NotExpressible), "{identity}");
-        let get = codec.encode(&TwinGet { request: request("1") }, &mut out).map(|publish| publish.topic);
+        let get = codec.encode(&TwinGet::new(request("1")), &mut out).map(|publish| publish.topic);
         assert_eq!(get, Ok("$iothub/twin/GET/?$rid=1"), "{identity}");
     }
 }

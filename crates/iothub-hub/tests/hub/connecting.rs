@@ -94,7 +94,7 @@ fn what_is_not_in_order_is_refused_with_its_code_and_one_line_that_says_why() {
         ("dev1", "", &good, BadUserName, "no device name"),
         (
             "dev1",
-            "h=hub1.test&did=dev1&av=2021-06-30-preview&am=SAS",
+            "h=hub1.test&did=dev1&av=2021-06-30-preview&am=X509",
             &good,
             BadUserName,
             "dialect that is not served",

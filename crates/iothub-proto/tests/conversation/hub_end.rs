@@ -118,7 +118,7 @@ impl Pair {
             Received::TwinGet(get) => (Operation::TwinGet, get.request, None),
             Received::TwinPatch(patch) => (Operation::TwinPatch, patch.request, Some(7)),
         };
-        let reply = Reply { request, status: Status::SUCCESS, code: None, version, payload: b"{}" };
+        let reply = Reply { version, payload: b"{}", ..Reply::new(request, Status::SUCCESS) };
         let mut out = [0; 256];
         let hub = self.hub.as_ref().expect("it received");
         let parcel = Parcel::new(&hub.reply(operation, &reply, &mut out).unwrap());

@@ -255,13 +255,8 @@ fn a_device_gets_what_it_listens_to() {
             subscribes(&mut hub, &[(filter, Qos::AtLeastOnce)]).unwrap();
         }
         let mut out = [0; 128];
-        let reply = Reply {
-            request: RequestId::new(b"1").unwrap(),
-            status: Status::SUCCESS,
-            code: None,
-            version: None,
-            payload: b"{}",
-        };
+        let request = RequestId::new(b"1").unwrap();
+        let reply = Reply { payload: b"{}", ..Reply::new(request, Status::SUCCESS) };
         assert_eq!(hub.reply(Operation::TwinGet, &reply, &mut out).err(), replies, "{filter:?}");
         let change = DesiredChanged { version: 2, patch: b"{}", qos: Qos::AtMostOnce };
         assert_eq!(hub.desired_changed(&change, &mut out).err(), desired, "{filter:?}");

@@ -40,6 +40,7 @@ pub(crate) fn encode_connect<'b>(
         username: Some(username),
         password: match proof {
             Proof::Token(token) => Some(token.as_bytes()),
+            Proof::Signature(_) => return Err(EncodeError::NotExpressible),
             Proof::None => None,
         },
         properties: PropertySection::EMPTY,
@@ -49,11 +50,6 @@ pub(crate) fn encode_connect<'b>(
 pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, DecodeError> {
     let missing = |field, place| DecodeError { place, kind: DecodeErrorKind::Missing(field) };
     let username = connect.username.ok_or(missing(Field::UserName, Place::Whole))?;
-    // The preview over the same MQTT has a list of parameters there, and no host in front.
-    let has_host = username.split_once('/').is_some_and(|(host, _)| is_host(host));
-    if !has_host && pairs(username).any(|(name, _)| name == "av") {
-        return Err(DecodeError { place: Place::UserName(0), kind: DecodeErrorKind::UnservedDialect });
-    }
     let bad = |at: &str, field| DecodeError {
         place: Place::UserName(offset(username, at)),
         kind: DecodeErrorKind::BadValue(field),
@@ -90,7 +86,7 @@ pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, Decod
     };
     Ok(Claim {
         identity,
-        host,
+        host: Some(Text::plain(host)),
         api_version: parameter("api-version"),
         client_agent: parameter("DeviceClientType"),
         model_id: parameter("model-id"),

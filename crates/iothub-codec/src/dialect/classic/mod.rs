@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::envelope::{Envelope, Fields, Path, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{Identity, ModuleId};
-use crate::message::Operation;
+use crate::message::{Content, Operation, TwinPart};
 use crate::property::{Name, Properties, SystemProperty, pairs};
 use crate::publish::Publish;
 use crate::request::RequestId;
@@ -34,13 +34,15 @@ const INPUTS: &str = "inputs/";
 const REQUEST_ID: &str = "$rid";
 const VERSION: &str = "$version";
 
+const TO: &str = "$.to";
+
 /// The names of system properties. Clients write the dollar plain or as `%24`; both are read, and `%24` is
 /// written, because the C client knows no other spelling.
 const NAMES: &[(SystemProperty, &str)] = &[
     (SystemProperty::MessageId, "$.mid"),
     (SystemProperty::CorrelationId, "$.cid"),
     (SystemProperty::UserId, "$.uid"),
-    (SystemProperty::To, "$.to"),
+    (SystemProperty::To, TO),
     (SystemProperty::Expiry, "$.exp"),
     (SystemProperty::ContentType, "$.ct"),
     (SystemProperty::ContentEncoding, "$.ce"),
@@ -77,7 +79,7 @@ pub(super) fn open<'a>(
     })
 }
 
-type Opened<'a> = (Path<'a>, Fields, Properties<'a>);
+type Opened<'a> = (Path<'a>, Fields<'a>, Properties<'a>);
 
 /// Topics that begin with the name of the device or module.
 fn open_device_topic<'a>(
@@ -137,7 +139,7 @@ fn open_hub_topic(receiver: Receiver, topic: &str) -> Result<Opened<'_>, DecodeE
         Receiver::Device => TWIN_REPLY,
     };
     let (path, code, parameters) = if let Some(parameters) = topic.strip_prefix(TWIN_GET) {
-        (Path::TwinGet, None, parameters)
+        (Path::TwinGet(TwinPart::Whole), None, parameters)
     } else if let Some(parameters) = topic.strip_prefix(TWIN_PATCH) {
         (Path::TwinPatch, None, parameters)
     } else if let Some(parameters) = topic.strip_prefix(TWIN_DESIRED) {
@@ -167,7 +169,7 @@ fn open_hub_topic(receiver: Receiver, topic: &str) -> Result<Opened<'_>, DecodeE
     Ok((path, fields, Properties::default()))
 }
 
-fn read_parameters(topic: &str, parameters: &str) -> Result<Fields, DecodeError> {
+fn read_parameters<'a>(topic: &'a str, parameters: &'a str) -> Result<Fields<'a>, DecodeError> {
     let mut fields = Fields::default();
     let Some(parameters) = parameters.strip_prefix('?') else {
         return if parameters.is_empty() { Ok(fields) } else { Err(unknown()) };
@@ -190,8 +192,11 @@ pub(super) fn seal(
     identity: Identity<'_>,
     envelope: &Envelope<'_>,
     out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
+) -> Result<usize, EncodeError> {
     let fields = &envelope.fields;
+    if fields.content != Content::default() {
+        return Err(EncodeError::NotExpressible);
+    }
     match envelope.path {
         Path::Telemetry => {
             put_own(identity, out)?;
@@ -226,7 +231,8 @@ pub(super) fn seal(
             out.put_str("/");
             put_parameters(fields.request, None, out)?;
         }
-        Path::TwinGet => {
+        Path::TwinGet(TwinPart::Desired | TwinPart::Reported) => return Err(EncodeError::NotExpressible),
+        Path::TwinGet(TwinPart::Whole) => {
             out.put_str(TWIN_GET);
             put_parameters(fields.request, None, out)?;
         }
@@ -241,10 +247,14 @@ pub(super) fn seal(
         Path::Reply(None) => return Err(EncodeError::NotExpressible),
         Path::Reply(Some(operation)) => seal_reply(operation, fields, out)?,
     }
-    Ok(())
+    Ok(out.len())
 }
 
-fn seal_reply(operation: Operation<'_>, fields: &Fields, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+fn seal_reply(
+    operation: Operation<'_>,
+    fields: &Fields<'_>,
+    out: &mut Writer<'_>,
+) -> Result<(), EncodeError> {
     let status = fields.status.unwrap_or(Status::SUCCESS);
     let done = |code| if status == Status::SUCCESS { code } else { i32::from(http(status)) };
     match operation {
@@ -329,7 +339,9 @@ fn put_properties(
         out.put_str(if first { "" } else { "&" });
         first = false;
         match property.name {
-            Name::System(name) => out.put_encoded(spelling(name).bytes()),
+            Name::System(name) => {
+                out.put_encoded(spelling(name).ok_or(EncodeError::NotExpressible)?.bytes());
+            }
             // It would arrive as what it is not.
             Name::Application(name) if system_property(name).is_some() => {
                 return Err(EncodeError::NotExpressible);
@@ -350,7 +362,7 @@ fn put_command_properties(
 ) -> Result<(), EncodeError> {
     let addressed = properties.system(SystemProperty::To).is_some();
     if !addressed {
-        out.put_encoded(spelling(SystemProperty::To).bytes());
+        out.put_encoded(TO.bytes());
         out.put_str("=");
         let parts = ["/devices/", identity.device.as_str()];
         let module = identity.module.map_or(["", ""], |module| ["/modules/", module.as_str()]);
@@ -361,9 +373,9 @@ fn put_command_properties(
     put_properties(properties, addressed, out)
 }
 
-fn spelling(name: SystemProperty) -> &'static str {
-    let row = NAMES.iter().find(|(each, _)| *each == name);
-    row.expect("the table has a row for each").1
+/// The name of a property, if it has one in this dialect.
+pub(super) fn spelling(name: SystemProperty) -> Option<&'static str> {
+    NAMES.iter().find(|(each, _)| *each == name).map(|(_, spelling)| *spelling)
 }
 
 pub(super) fn system_property(name: Text<'_>) -> Option<SystemProperty> {

@@ -10,7 +10,7 @@ use crate::error::TwinError;
 const EMPTY: &[u8] = br#"{"desired":{},"reported":{}}"#;
 
 async fn answer(connection: &mut Connection, request: RequestId, payload: &[u8]) {
-    let reply = Reply { request, status: Status::SUCCESS, code: None, version: None, payload };
+    let reply = Reply { payload, ..Reply::new(request, Status::SUCCESS) };
     let mut out = [0; 256];
     let codec = iothub_codec::Codec::new(
         iothub_codec::Dialect::Classic,
@@ -46,7 +46,7 @@ async fn a_report_ends_with_the_new_version_or_the_refusal() {
         let reporting = tokio::spawn(async move { twin.report(&json!({ "t": 21.5 })).await });
         let Did::TwinPatch(request, patch) = connection.next().await else { panic!("no report") };
         assert_eq!(patch, br#"{"t":21.5}"#);
-        let reply = Reply { request, status, code: None, version: Some(6), payload: &[] };
+        let reply = Reply { version: Some(6), ..Reply::new(request, status) };
         let say = connection
             .say(move |session, out| ((), session.reply(Operation::TwinPatch, &reply, out).unwrap()));
         say.await;
