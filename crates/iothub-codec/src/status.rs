@@ -99,6 +99,18 @@ impl Status {
         self.0 & Self::RETRYABLE != 0 && self.0 != Self::NOT_FOUND.0
     }
 
+    /// The MQTT 5 reason code that goes with it, in PUBACK and DISCONNECT.
+    ///
+    /// A code that is not among the constants has that of an error without a code of its own.
+    pub const fn reason_code(self) -> u8 {
+        match self {
+            Self::NOT_AUTHORIZED => 135,
+            Self::THROTTLED | Self::QUOTA_EXCEEDED => 151,
+            _ if self.is_success() => 0,
+            _ => 131,
+        }
+    }
+
     /// The number by which HTTP and the classic dialect say it.
     pub const fn http(self) -> u16 {
         crate::dialect::classic::http(self)
@@ -127,21 +139,32 @@ mod tests {
 
     #[test]
     fn bits_say_whose_fault_and_whether_to_try_again() {
-        for (status, client, server, retryable, http) in [
-            (Status::SUCCESS, false, false, false, 200),
-            (Status::NOT_MODIFIED, false, false, false, 304),
-            (Status::BAD_REQUEST, true, false, false, 400),
-            (Status::NOT_AUTHORIZED, true, false, false, 401),
-            (Status::PRECONDITION_FAILED, true, false, false, 412),
-            (Status::THROTTLED, true, false, true, 429),
-            (Status::NOT_FOUND, true, false, false, 404),
-            (Status::SERVER_ERROR, false, true, true, 500),
-            (Status::TARGET_TIMEOUT, false, true, true, 504),
+        for (status, client, server, retryable, reason_code, http) in [
+            (Status::SUCCESS, false, false, false, 0, 200),
+            (Status::NOT_MODIFIED, false, false, false, 0, 304),
+            (Status::BAD_REQUEST, true, false, false, 131, 400),
+            (Status::NOT_AUTHORIZED, true, false, false, 135, 401),
+            (Status::NOT_ALLOWED, true, false, false, 131, 405),
+            (Status::CONFLICT, true, false, false, 131, 409),
+            (Status::PRECONDITION_FAILED, true, false, false, 131, 412),
+            (Status::THROTTLED, true, false, true, 151, 429),
+            (Status::QUOTA_EXCEEDED, true, false, true, 151, 403),
+            (Status::RESOURCE_EXHAUSTED, true, false, true, 131, 403),
+            (Status::NOT_FOUND, true, false, false, 131, 404),
+            (Status::SERVER_ERROR, false, true, true, 131, 500),
+            (Status::TIMEOUT, false, true, true, 131, 504),
+            (Status::SERVER_BUSY, false, true, true, 131, 503),
+            (Status::TARGET_UNAVAILABLE, false, true, true, 131, 404),
+            (Status::TARGET_TIMEOUT, false, true, true, 131, 504),
+            (Status::TARGET_FAILED, false, true, true, 131, 502),
+            (Status::from_code(0x0199), true, false, false, 131, 400),
+            (Status::from_code(0x0699), false, true, true, 131, 500),
         ] {
             assert_eq!(status.is_client_error(), client, "{status}");
             assert_eq!(status.is_server_error(), server, "{status}");
             assert_eq!(status.is_success(), !client && !server, "{status}");
             assert_eq!(status.is_retryable(), retryable, "{status}");
+            assert_eq!(status.reason_code(), reason_code, "{status}");
             assert_eq!(status.http(), http, "{status}");
         }
         assert_eq!(Status::THROTTLED.to_string(), "0501 Throttled");
