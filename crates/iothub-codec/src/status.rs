@@ -111,9 +111,41 @@ impl Status {
         }
     }
 
+    /// Whether an answer with it may also say in words why (`reason`). Of codes that are not among the constants,
+    /// those of errors may.
+    pub const fn may_have_reason(self) -> bool {
+        match self {
+            Self::BAD_REQUEST
+            | Self::NOT_ALLOWED
+            | Self::CONFLICT
+            | Self::RESOURCE_EXHAUSTED
+            | Self::NOT_FOUND
+            | Self::TARGET_TIMEOUT
+            | Self::TARGET_FAILED => true,
+            _ => self.is_undefined_error(),
+        }
+    }
+
+    /// Whether an answer with it may also name a trace (`trace-id`), under which the hub's log has more. Likewise.
+    pub const fn may_have_trace_id(self) -> bool {
+        match self {
+            Self::NOT_AUTHORIZED
+            | Self::CONFLICT
+            | Self::SERVER_ERROR
+            | Self::TIMEOUT
+            | Self::SERVER_BUSY
+            | Self::TARGET_TIMEOUT => true,
+            _ => self.is_undefined_error(),
+        }
+    }
+
     /// The number by which HTTP and the classic dialect say it.
     pub const fn http(self) -> u16 {
         crate::dialect::classic::http(self)
+    }
+
+    const fn is_undefined_error(self) -> bool {
+        !self.is_success() && self.name().is_none()
     }
 }
 
@@ -169,5 +201,39 @@ mod tests {
         }
         assert_eq!(Status::THROTTLED.to_string(), "0501 Throttled");
         assert_eq!(Status::from_code(0x0199).to_string(), "0199 undefined status");
+    }
+
+    /// As the previews list them, response by response.
+    #[test]
+    fn some_answers_may_say_why_and_some_where_to_read_on() {
+        for (code, reason, trace_id) in [
+            (0x0000, false, false),
+            (0x0001, false, false),
+            (0x0100, true, false),
+            (0x0101, false, true),
+            (0x0102, true, false),
+            (0x0103, true, true),
+            (0x0104, false, false),
+            (0x0501, false, false),
+            (0x0502, false, false),
+            (0x0503, true, false),
+            (0x0504, true, false),
+            (0x0601, false, true),
+            (0x0602, false, true),
+            (0x0603, false, true),
+            (0x06A0, false, false),
+            (0x06A1, true, true),
+            (0x06A2, true, false),
+            // Undefined: a success, and an error.
+            (0x0002, false, false),
+            (0x0105, true, true),
+        ] {
+            let status = Status::from_code(code);
+            assert_eq!(
+                (status.may_have_reason(), status.may_have_trace_id()),
+                (reason, trace_id),
+                "{status}"
+            );
+        }
     }
 }
