@@ -128,6 +128,14 @@ pub enum Field {
     ConnectTime,
     /// The type of content that payloads have unless they say otherwise.
     ContentType,
+    /// Which of the customers of the provisioning service.
+    IdScope,
+    /// The name under which a device asks to be provisioned.
+    RegistrationId,
+    /// What the provisioning service calls an operation that takes its time.
+    OperationId,
+    /// After how long to ask again.
+    RetryAfter,
     /// A system property.
     Property(SystemProperty),
 }
@@ -151,6 +159,10 @@ impl fmt::Display for Field {
             Self::Expiry => "expiry",
             Self::ConnectTime => "connect time",
             Self::ContentType => "content type",
+            Self::IdScope => "id scope",
+            Self::RegistrationId => "registration id",
+            Self::OperationId => "operation id",
+            Self::RetryAfter => "time after which to ask again",
             Self::Property(property) => property.event_name(),
         })
     }

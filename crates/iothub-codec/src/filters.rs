@@ -47,6 +47,11 @@ impl<'a> Filters<'a> {
         Self::checked(Self { wire, layout: Layout::Unsubscribe })
     }
 
+    /// The payload of a SUBSCRIBE packet that is known to be one.
+    pub(crate) const fn written(wire: &'a [u8]) -> Self {
+        Self { wire, layout: Layout::Subscribe }
+    }
+
     /// The bytes, as they stand in a packet.
     pub const fn as_wire(self) -> &'a [u8] {
         self.wire

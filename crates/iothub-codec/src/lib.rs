@@ -30,7 +30,9 @@ pub mod fuzzing;
 mod identity;
 mod message;
 mod property;
+mod provisioning;
 mod publish;
+mod registration;
 mod request;
 mod sas;
 mod section;
@@ -54,7 +56,11 @@ pub use message::{
     ToHub, TwinGet, TwinPart, TwinPatch,
 };
 pub use property::{Name, Properties, Property, SystemProperty};
+pub use provisioning::{ProvisioningReply, Register, RegistrationStatus, ToProvisioning};
 pub use publish::{Publish, Qos};
+pub use registration::{
+    BadIdScope, BadRegistrationId, IdScope, Registration, RegistrationClaim, RegistrationId,
+};
 pub use request::RequestId;
 pub use sas::{BadSasToken, BadSasTokenKind, SasField, SasToken};
 pub use section::PropertySection;
@@ -63,4 +69,4 @@ pub use shared_key::{BadSharedKey, SharedKey};
 pub use status::Status;
 pub use terms::{Signature, Terms};
 pub use text::Text;
-pub use token_request::{SignError, Signer, TokenRequest};
+pub use token_request::{RegistrationToken, SignError, Signer, TokenRequest};

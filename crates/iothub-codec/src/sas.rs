@@ -6,7 +6,9 @@ use nom::combinator::opt;
 use nom::sequence::{separated_pair, terminated};
 use nom::{IResult, Parser};
 
+use crate::dialect::provisioning::REGISTRATIONS;
 use crate::identity::Identity;
+use crate::registration::Registration;
 use crate::text::Text;
 
 /// A SAS token: somebody's claim to a resource until a date, signed with a key that the hub knows too.
@@ -148,7 +150,7 @@ impl<'a> SasToken<'a> {
     /// ```
     pub fn covers(&self, host: &str, identity: Option<Identity<'_>>) -> bool {
         let mut segments = Segments { rest: Some(self.resource) };
-        if !segments.next().is_some_and(|segment| segment.is_host(host)) {
+        if !segments.next().is_some_and(|segment| segment.is_caselessly(host)) {
             return false;
         }
         let device = identity.map(|identity| ["devices", identity.device.as_str()]);
@@ -163,6 +165,16 @@ impl<'a> SasToken<'a> {
             }
         }
         segments.all(Segment::is_appendix)
+    }
+
+    /// Whether the token's resource is that registration with the provisioning service. Neither scope nor name have
+    /// cases.
+    pub fn covers_registration(&self, registration: Registration<'_>) -> bool {
+        let mut segments = Segments { rest: Some(self.resource) };
+        [registration.scope.as_str(), REGISTRATIONS, registration.id.as_str()]
+            .into_iter()
+            .all(|name| segments.next().is_some_and(|segment| segment.is_caselessly(name)))
+            && segments.all(Segment::is_appendix)
     }
 }
 
@@ -296,9 +308,9 @@ const fn slash_len(text: &[u8]) -> Option<usize> {
 struct Segment<'a>(Text<'a>);
 
 impl Segment<'_> {
-    fn is_host(self, host: &str) -> bool {
+    fn is_caselessly(self, name: &str) -> bool {
         let lower = |byte: u8| byte.to_ascii_lowercase();
-        self.0.bytes().map(lower).eq(host.bytes().map(lower))
+        self.0.bytes().map(lower).eq(name.bytes().map(lower))
     }
 
     /// Whether this is `name`, escaped once or twice: some clients escape names before they put them into

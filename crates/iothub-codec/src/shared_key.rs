@@ -9,6 +9,7 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
+use crate::registration::RegistrationId;
 use crate::sas::SasToken;
 use crate::token_request::Signer;
 
@@ -71,6 +72,24 @@ impl SharedKey {
             hmac.update(piece.as_bytes());
         }
         signature_bytes(token).is_some_and(|signature| hmac.verify_slice(&signature).is_ok())
+    }
+
+    /// The key of one member of an enrolment group, from the key of the group: what the device is given when it is
+    /// made, so that it never has the group's. It signs both for the provisioning service and for the hub.
+    ///
+    /// Registration ids that differ in nothing but case have the same key.
+    #[must_use]
+    pub fn derive(&self, registration: RegistrationId<'_>) -> Self {
+        let mut hmac = self.hmac();
+        for byte in registration.as_str().bytes() {
+            hmac.update(&[byte.to_ascii_lowercase()]);
+        }
+        let code: [u8; 32] = hmac.finalize().into_bytes().into();
+        let mut bytes = [0; Self::MAX_LEN];
+        for (byte, given) in bytes.iter_mut().zip(code) {
+            *byte = given;
+        }
+        Self { bytes, len: code.len() }
     }
 
     fn hmac(&self) -> Hmac<Sha256> {
@@ -146,7 +165,8 @@ mod tests {
 
     use super::*;
     use crate::identity::{DeviceId, Identity, ModuleId};
-    use crate::token_request::TokenRequest;
+    use crate::registration::{IdScope, Registration};
+    use crate::token_request::{RegistrationToken, TokenRequest};
 
     const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     const HOST: &str = "hub1.azure-devices.net";
@@ -205,6 +225,31 @@ mod tests {
             let token = request.sign(&key(), &mut out).unwrap();
             assert_eq!(token.strip_prefix("SharedAccessSignature "), Some(expected));
         }
+    }
+
+    #[test]
+    fn the_documented_member_of_a_group_gets_its_key_and_its_token() {
+        let member = SharedKey::from_base64("thxXBjNB6FBV+ugwOZsLC2OkELTF0TOHZ3+Q6g7OCS0=").unwrap();
+        for id in ["reg-1", "REG-1"] {
+            let derived = key().derive(RegistrationId::new(id).unwrap());
+            assert_eq!(derived.bytes[..derived.len], member.bytes[..member.len], "{id}");
+        }
+        let other = key().derive(RegistrationId::new("reg-2").unwrap());
+        assert_ne!(other.bytes, member.bytes);
+
+        let id = RegistrationId::new("reg-1").unwrap();
+        let registration = Registration::new(IdScope::new("0ne000ABCDE").unwrap(), id);
+        let request = RegistrationToken { registration, expiry_s: 1_893_456_000 };
+        let mut out = [0; 256];
+        let token = request.sign(&member, &mut out).unwrap();
+        assert_eq!(
+            token,
+            "SharedAccessSignature sr=0ne000ABCDE%2Fregistrations%2Freg-1\
+             &sig=bcnbhDC3XR61IA1ZxXiFdbXr3H%2Brl2bxcCZnDWskk6I%3D&se=1893456000&skn=registration"
+        );
+        let token = SasToken::parse(token).unwrap();
+        assert!(member.verify(&token));
+        assert!(token.covers_registration(registration));
     }
 
     #[test]

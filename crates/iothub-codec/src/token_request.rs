@@ -1,4 +1,6 @@
+use crate::dialect::provisioning::REGISTRATIONS;
 use crate::identity::Identity;
+use crate::registration::Registration;
 use crate::write::Writer;
 
 /// What a [`SasToken`](crate::SasToken) shall say. Made by whoever has a key, or a chip that has one.
@@ -71,6 +73,68 @@ impl TokenRequest<'_> {
     /// [`SignError::BufferTooSmall`] when `out` has less than [`Self::len_max`] bytes; the signer has not been
     /// asked then. [`SignError::Signer`] when it was asked and refused.
     pub fn sign<'b, S: Signer>(&self, signer: &S, out: &'b mut [u8]) -> Result<&'b str, SignError<S::Error>> {
+        self.draft().sign(signer, out)
+    }
+
+    /// The length of the longest token that this request can lead to, in bytes: some signatures have more to
+    /// escape in them than others.
+    pub fn len_max(&self) -> usize {
+        self.draft().len_max()
+    }
+
+    fn draft(&self) -> Draft<'_> {
+        let Self { host, identity, expiry_s, policy } = *self;
+        Draft { resource: Resource::Hub { host, identity }, expiry_s, policy }
+    }
+}
+
+/// What a token for the provisioning service shall say; [`SasToken`](crate::SasToken) reads it as any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegistrationToken<'a> {
+    /// What the token is for.
+    pub registration: Registration<'a>,
+    /// When the token shall stop being valid, in seconds since 1970-01-01T00:00:00Z.
+    pub expiry_s: u64,
+}
+
+impl RegistrationToken<'_> {
+    /// The policy that stands in every such token.
+    pub const POLICY: &'static str = "registration";
+
+    /// Writes the token into `out` and gives the part that it took.
+    ///
+    /// # Errors
+    ///
+    /// As for [`TokenRequest::sign`].
+    pub fn sign<'b, S: Signer>(&self, signer: &S, out: &'b mut [u8]) -> Result<&'b str, SignError<S::Error>> {
+        self.draft().sign(signer, out)
+    }
+
+    /// The length of the longest token that this can lead to, in bytes.
+    pub fn len_max(&self) -> usize {
+        self.draft().len_max()
+    }
+
+    fn draft(&self) -> Draft<'_> {
+        let Self { registration, expiry_s } = *self;
+        Draft { resource: Resource::Registration(registration), expiry_s, policy: Some(Self::POLICY) }
+    }
+}
+
+/// A token without its signature.
+struct Draft<'a> {
+    resource: Resource<'a>,
+    expiry_s: u64,
+    policy: Option<&'a str>,
+}
+
+enum Resource<'a> {
+    Hub { host: &'a str, identity: Option<Identity<'a>> },
+    Registration(Registration<'a>),
+}
+
+impl Draft<'_> {
+    fn sign<'b, S: Signer>(&self, signer: &S, out: &'b mut [u8]) -> Result<&'b str, SignError<S::Error>> {
         let needed = self.len_max();
         let too_small = || SignError::BufferTooSmall { needed };
         let mut draft = Writer::new(out.get_mut(..needed).ok_or_else(too_small)?);
@@ -89,9 +153,7 @@ impl TokenRequest<'_> {
         token.finish_str().map_err(|_| too_small())
     }
 
-    /// The length of the longest token that this request can lead to, in bytes: some signatures have more to
-    /// escape in them than others.
-    pub fn len_max(&self) -> usize {
+    fn len_max(&self) -> usize {
         let mut length = Writer::new(&mut []);
         self.put_resource(&mut length);
         self.put_fields(&mut length, &[b'/'; SIGNATURE_LEN]);
@@ -100,13 +162,22 @@ impl TokenRequest<'_> {
 
     fn put_resource(&self, out: &mut Writer<'_>) {
         out.put_str(PREFIX);
-        out.put_encoded(self.host.bytes());
-        if let Some(identity) = self.identity {
-            out.put_encoded("/devices/".bytes());
-            out.put_encoded(identity.device.as_str().bytes());
-            if let Some(module) = identity.module {
-                out.put_encoded("/modules/".bytes());
-                out.put_encoded(module.as_str().bytes());
+        match self.resource {
+            Resource::Hub { host, identity } => {
+                out.put_encoded(host.bytes());
+                if let Some(identity) = identity {
+                    out.put_encoded("/devices/".bytes());
+                    out.put_encoded(identity.device.as_str().bytes());
+                    if let Some(module) = identity.module {
+                        out.put_encoded("/modules/".bytes());
+                        out.put_encoded(module.as_str().bytes());
+                    }
+                }
+            }
+            Resource::Registration(Registration { scope, id }) => {
+                for part in [scope.as_str(), "/", REGISTRATIONS, "/", id.as_str()] {
+                    out.put_encoded(part.bytes());
+                }
             }
         }
     }

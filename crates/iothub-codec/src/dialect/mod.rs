@@ -4,6 +4,7 @@
 pub(crate) mod classic;
 mod preview311;
 mod preview5;
+pub(crate) mod provisioning;
 mod row;
 
 use crate::channel::{Channels, Subscription};

@@ -324,7 +324,7 @@ fn put_parameters(
 }
 
 /// The id, if it can stand in a topic as it is.
-fn request_text(request: &RequestId) -> Option<&str> {
+pub(super) fn request_text(request: &RequestId) -> Option<&str> {
     let id = core::str::from_utf8(request.as_bytes()).ok()?;
     let fits = |c: char| !c.is_control() && !matches!(c, '&' | '#' | '+');
     id.chars().all(fits).then_some(id)
@@ -432,12 +432,12 @@ const fn from_http(code: i32) -> Status {
 }
 
 /// A number as it stands in a topic: Rust would read a plus sign, too.
-fn number<N: core::str::FromStr>(text: &str) -> Option<N> {
+pub(super) fn number<N: core::str::FromStr>(text: &str) -> Option<N> {
     if text.starts_with('+') { None } else { text.parse().ok() }
 }
 
 /// Where in `whole` its part `part` begins.
-fn offset(whole: &str, part: &str) -> usize {
+pub(super) fn offset(whole: &str, part: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
 }
 
@@ -445,10 +445,10 @@ fn place(topic: &str, part: &str) -> Place {
     Place::Topic(offset(topic, part))
 }
 
-fn bad(topic: &str, part: &str, field: Field) -> DecodeError {
+pub(super) fn bad(topic: &str, part: &str, field: Field) -> DecodeError {
     DecodeError { place: place(topic, part), kind: DecodeErrorKind::BadValue(field) }
 }
 
-const fn unknown() -> DecodeError {
+pub(super) const fn unknown() -> DecodeError {
     DecodeError { place: Place::Topic(0), kind: DecodeErrorKind::UnknownTopic }
 }
