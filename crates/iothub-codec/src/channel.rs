@@ -79,4 +79,22 @@ pub struct Subscription<'f> {
     pub channels: Channels,
     /// Only this method, where the filter names one.
     pub method: Option<&'f str>,
+    /// Which of the channel's topics, where it has several.
+    pub variant: Variant,
+}
+
+/// Which topic of a channel, where the `$az/iot` dialect has several. The other dialects have one for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Variant {
+    /// The only one, or the one that is written unless something else was asked for.
+    #[default]
+    Usual,
+    /// Answers to [`TwinGet`](crate::TwinGet). To a device that listens to no others a hub may write the answer to
+    /// a [`TwinPatch`](crate::TwinPatch) as one of these: a sample of the reference shows it there.
+    TwinGet,
+    /// Answers to [`TwinPatch`](crate::TwinPatch).
+    TwinPatch,
+    /// Changes of the desired properties, in the spelling of the reference's table; the usual one is its sample's.
+    /// [`Codec::with_variant`](crate::Codec::with_variant) writes it.
+    DesiredSlash,
 }

@@ -84,6 +84,8 @@ pub struct Claim<'a> {
     pub client_agent: Option<Text<'a>>,
     /// The plug and play model that the device follows.
     pub model_id: Option<Text<'a>>,
+    /// The type of content that its payloads have unless they say otherwise. Only in the `$az/iot` dialect.
+    pub content_type: Option<Text<'a>>,
     /// What shows that it is who it says.
     pub proof: Proof<'a>,
 }

@@ -44,7 +44,7 @@ mod text;
 mod token_request;
 mod write;
 
-pub use channel::{Channels, Subscription};
+pub use channel::{Channels, Subscription, Variant};
 pub use connect::{Claim, Connect, Introduction, Proof, Version};
 pub use connection_string::{BadConnectionString, BadConnectionStringKind, ConnectionPart, ConnectionString};
 pub use dialect::{Codec, Dialect, open_connect};

@@ -67,11 +67,9 @@ impl<'a> Properties<'a> {
             value: Text::plain(value),
         });
         let tail = tail.into_iter().flat_map(|(tail, dialect)| {
-            pairs(tail).map(move |(name, value)| {
-                let name = Text::percent_encoded(name);
-                let name =
-                    dialect::system_property(dialect, name).map_or(Name::Application(name), Name::System);
-                Property { name, value: Text::percent_encoded(value) }
+            pairs(tail).map(move |(name, value)| Property {
+                name: dialect::property_name(dialect, Text::percent_encoded(name)),
+                value: Text::percent_encoded(value),
             })
         });
         system.chain(application).chain(tail)

@@ -84,14 +84,18 @@ impl Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use iothub_codec::Variant;
+
     use super::*;
 
     fn filter(topic: &str, qos: Qos) -> Filter<'_> {
         Filter { topic, qos }
     }
 
-    const METHODS: Subscription<'static> = Subscription { channels: Channels::METHODS, method: None };
-    const COMMANDS: Subscription<'static> = Subscription { channels: Channels::COMMANDS, method: None };
+    const METHODS: Subscription<'static> =
+        Subscription { channels: Channels::METHODS, method: None, variant: Variant::Usual };
+    const COMMANDS: Subscription<'static> =
+        Subscription { channels: Channels::COMMANDS, method: None, variant: Variant::Usual };
 
     #[test]
     fn a_repeated_filter_replaces_itself() {
@@ -119,7 +123,8 @@ mod tests {
     #[test]
     fn one_named_method_lets_no_other_through() {
         let mut subscriptions = Subscriptions::NONE;
-        let only = Subscription { channels: Channels::METHODS, method: Some("reboot") };
+        let only =
+            Subscription { channels: Channels::METHODS, method: Some("reboot"), variant: Variant::Usual };
         assert!(subscriptions.add(filter("reboot/#", Qos::AtMostOnce), only));
         assert_eq!(subscriptions.granted_method("reboot"), Some(Qos::AtMostOnce));
         assert_eq!(subscriptions.granted_method("rotate"), None);

@@ -2,19 +2,20 @@
 //! how it is spelled.
 
 pub(crate) mod classic;
+mod name;
 mod preview311;
 mod preview5;
 pub(crate) mod provisioning;
 mod row;
 
-use crate::channel::{Channels, Subscription};
+use crate::channel::{Channels, Subscription, Variant};
 use crate::connect::{Claim, Connect, Introduction, Proof, Version};
 use crate::envelope::{Envelope, Receiver};
 use crate::error::{DecodeError, EncodeError, Place};
 use crate::filters::Filters;
 use crate::identity::Identity;
 use crate::message::{Operation, Outgoing, Reply, ToDevice, ToHub};
-use crate::property::SystemProperty;
+use crate::property::{Name, SystemProperty};
 use crate::publish::Publish;
 use crate::section::PropertySection;
 use crate::text::Text;
@@ -51,6 +52,7 @@ impl Dialect {
 pub struct Codec<'d> {
     dialect: Dialect,
     identity: Identity<'d>,
+    variant: Variant,
 }
 
 /// Longest topic of MQTT, in bytes.
@@ -59,7 +61,14 @@ const TOPIC_MAX: usize = u16::MAX as usize;
 impl<'d> Codec<'d> {
     /// For the device or module at the device's end of a connection.
     pub const fn new(dialect: Dialect, identity: Identity<'d>) -> Self {
-        Self { dialect, identity }
+        Self { dialect, identity, variant: Variant::Usual }
+    }
+
+    /// Writes changes of the desired properties from now on to the topic that a device asked for:
+    /// [`Variant::DesiredSlash`], or, for all others, the usual one.
+    #[must_use]
+    pub const fn with_variant(self, variant: Variant) -> Self {
+        Self { variant, ..self }
     }
 
     /// The dialect.
@@ -176,7 +185,7 @@ impl<'d> Codec<'d> {
         let mut writer = Writer::new(out);
         let len = match self.dialect {
             Dialect::Classic => classic::seal(self.identity, envelope, &mut writer)?,
-            Dialect::Preview311 => preview311::seal(envelope, &mut writer)?,
+            Dialect::Preview311 => preview311::seal(self.variant, envelope, &mut writer)?,
             Dialect::Preview5 => preview5::seal(envelope, &mut writer)?,
         };
         if len > TOPIC_MAX {
@@ -209,11 +218,16 @@ pub fn open_connect<'a>(connect: &Connect<'a>) -> Result<(Dialect, Claim<'a>), D
     }
 }
 
-/// Which system property that name is, in that dialect.
-pub(crate) fn system_property(dialect: Dialect, name: Text<'_>) -> Option<SystemProperty> {
+/// What the name of a property in a topic means, in that dialect.
+pub(crate) fn property_name(dialect: Dialect, name: Text<'_>) -> Name<'_> {
     match dialect {
-        Dialect::Classic => classic::system_property(name),
-        Dialect::Preview311 => preview311::system_property(name),
-        Dialect::Preview5 => preview5::system_property(name),
+        Dialect::Classic => classic::property_name(name),
+        Dialect::Preview311 => preview311::property_name(name),
+        Dialect::Preview5 => preview5::property_name(name),
     }
+}
+
+/// Where in `whole` its part `part` begins.
+fn offset(whole: &str, part: &str) -> usize {
+    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
 }

@@ -1,6 +1,7 @@
 //! `$dps/...` over MQTT 3.1.1: the topics of the Device Provisioning Service, which is no hub.
 
-use super::classic::{bad, number, offset, request_text, unknown};
+use super::classic::{bad, number, request_text, unknown};
+use super::offset;
 use crate::connect::{Connect, Proof, Version};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::filters::Filters;

@@ -1,6 +1,8 @@
 //! The reader and the naive one are asked about the same topics: written, broken and made up.
 
-use iothub_codec::{Channels, DecodeErrorKind, Name, Properties, Publish, Subscription, ToDevice, ToHub};
+use iothub_codec::{
+    Channels, DecodeErrorKind, Name, Properties, Publish, Subscription, ToDevice, ToHub, Variant,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -174,14 +176,18 @@ proptest! {
 fn exactly_the_filters_that_can_be_listed_are_granted() {
     for module in [None, Some("m")] {
         let who = Who { device: "d".to_owned(), module: module.map(str::to_owned) };
-        let whole = |channels| Some(Subscription { channels, method: None });
+        let whole = |channels| Some(Subscription { channels, method: None, variant: Variant::Usual });
         let mut granted = vec![
             ("$iothub/methods/POST/#".to_owned(), whole(Channels::METHODS)),
             ("$iothub/twin/res/#".to_owned(), whole(Channels::REPLIES)),
             ("$iothub/twin/PATCH/properties/desired/#".to_owned(), whole(Channels::DESIRED)),
         ];
         for name in ["a", "d", "m", "9"] {
-            let method = Some(Subscription { channels: Channels::METHODS, method: Some(name) });
+            let method = Some(Subscription {
+                channels: Channels::METHODS,
+                method: Some(name),
+                variant: Variant::Usual,
+            });
             granted.push((format!("$iothub/methods/POST/{name}/#"), method));
         }
         for device in ["d", "+"] {

@@ -1,6 +1,8 @@
 //! The topic filters: those that are written, and those that clients were seen to send.
 
-use iothub_codec::{Channels, Codec, DeviceId, Dialect, EncodeError, Filter, Identity, Qos, Subscription};
+use iothub_codec::{
+    Channels, Codec, DeviceId, Dialect, EncodeError, Filter, Identity, Qos, Subscription, Variant,
+};
 
 use crate::mark::{device, module};
 
@@ -23,7 +25,7 @@ fn each_channel_has_its_filter() {
         let mut out = [0; 128];
         let filters = codec.filters(channel, &mut out).unwrap();
         assert_eq!(filters.iter().collect::<Vec<_>>(), [Filter { topic, qos }]);
-        let subscription = Subscription { channels: channel, method: None };
+        let subscription = Subscription { channels: channel, method: None, variant: Variant::Usual };
         assert_eq!(codec.decode_filter(topic), Ok(subscription), "{topic}");
     }
 }
@@ -50,14 +52,18 @@ fn filters_are_read_as_clients_write_them() {
         (module(), "devices/dev-1/modules/mod-1/#", all),
         (module(), "devices/+/modules/mod-1/#", all),
     ] {
-        assert_eq!(codec.decode_filter(topic), Ok(Subscription { channels, method: None }), "{topic}");
+        assert_eq!(
+            codec.decode_filter(topic),
+            Ok(Subscription { channels, method: None, variant: Variant::Usual }),
+            "{topic}"
+        );
     }
     for (topic, name) in [
         ("$iothub/methods/POST/reboot/#", "reboot"),
         ("$iothub/methods/POST/get.State_2-x/#", "get.State_2-x"),
         ("$iothub/methods/POST/%20/#", "%20"),
     ] {
-        let only = Subscription { channels: Channels::METHODS, method: Some(name) };
+        let only = Subscription { channels: Channels::METHODS, method: Some(name), variant: Variant::Usual };
         assert_eq!(device().decode_filter(topic), Ok(only), "{topic}");
     }
 }

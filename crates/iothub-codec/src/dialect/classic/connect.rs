@@ -1,5 +1,5 @@
-use super::offset;
 use crate::connect::{Claim, Connect, Introduction, Proof, Version};
+use crate::dialect::{name::is_host, offset};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
 use crate::property::pairs;
@@ -16,7 +16,7 @@ pub(crate) fn encode_connect<'b>(
     proof: Proof<'b>,
     out: &'b mut [u8],
 ) -> Result<Connect<'b>, EncodeError> {
-    if !is_host(who.host) {
+    if !is_host(Text::plain(who.host)) {
         return Err(EncodeError::BadValue(Field::Host));
     }
     let mut writer = Writer::new(out);
@@ -56,7 +56,7 @@ pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, Decod
     };
     let (host, rest) =
         username.split_once('/').ok_or(missing(Field::DeviceId, Place::UserName(username.len())))?;
-    if !is_host(host) {
+    if !is_host(Text::plain(host)) {
         return Err(bad(host, Field::Host));
     }
     let (names, parameters) = split_parameters(rest);
@@ -90,6 +90,7 @@ pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, Decod
         api_version: parameter("api-version"),
         client_agent: parameter("DeviceClientType"),
         model_id: parameter("model-id"),
+        content_type: None,
         proof,
     })
 }
@@ -107,9 +108,4 @@ fn split_parameters(rest: &str) -> (&str, &str) {
         names = before;
     }
     (rest.strip_suffix('/').unwrap_or(rest), "")
-}
-
-/// Host names of hubs are looked at for nothing but to be the first part of a path, and no list of parameters.
-fn is_host(host: &str) -> bool {
-    !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && !b"/&=".contains(&b))
 }

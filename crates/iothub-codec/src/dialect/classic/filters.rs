@@ -1,5 +1,6 @@
-use super::{COMMANDS, INPUTS, METHOD, TWIN_DESIRED, TWIN_REPLY, is_method_name, offset, own, put_own};
-use crate::channel::{Channels, Subscription};
+use super::{COMMANDS, INPUTS, METHOD, TWIN_DESIRED, TWIN_REPLY, own, put_own};
+use crate::channel::{Channels, Subscription, Variant};
+use crate::dialect::{name, offset};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
 use crate::identity::Identity;
 use crate::publish::Qos;
@@ -37,7 +38,7 @@ pub(crate) fn decode_filter<'f>(
     identity: Identity<'_>,
     filter: &'f str,
 ) -> Result<Subscription<'f>, DecodeError> {
-    let whole = |channels| Ok(Subscription { channels, method: None });
+    let whole = |channels| Ok(Subscription { channels, method: None, variant: Variant::Usual });
     let unknown = DecodeError { place: Place::Filter(0), kind: DecodeErrorKind::UnknownTopic };
     let Some(stem) = filter.strip_suffix('#').filter(|stem| stem.ends_with('/')) else { return Err(unknown) };
     match stem {
@@ -46,9 +47,11 @@ pub(crate) fn decode_filter<'f>(
         TWIN_DESIRED => whole(Channels::DESIRED),
         _ => match (stem.strip_prefix(METHOD), stem.strip_prefix("devices/")) {
             (Some(name), _) => match name.strip_suffix('/') {
-                Some(name) if is_method_name(name) => {
-                    Ok(Subscription { channels: Channels::METHODS, method: Some(name) })
-                }
+                Some(name) if name::is_method(name) => Ok(Subscription {
+                    channels: Channels::METHODS,
+                    method: Some(name),
+                    variant: Variant::Usual,
+                }),
                 _ => Err(unknown),
             },
             (None, None) => Err(unknown),

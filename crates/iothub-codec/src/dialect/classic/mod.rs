@@ -6,7 +6,7 @@ mod filters;
 pub(super) use connect::{encode_connect, open_connect};
 pub(super) use filters::{decode_filter, filters};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, name, offset};
 use crate::envelope::{Envelope, Fields, Path, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{Identity, ModuleId};
@@ -223,7 +223,7 @@ pub(super) fn seal(
             put_properties(envelope.properties, true, out)?;
         }
         Path::Method(name) => {
-            if !is_method_name(name) {
+            if !name::is_method(name) {
                 return Err(EncodeError::BadValue(Field::MethodName));
             }
             out.put_str(METHOD);
@@ -378,17 +378,16 @@ pub(super) fn spelling(name: SystemProperty) -> Option<&'static str> {
     NAMES.iter().find(|(each, _)| *each == name).map(|(_, spelling)| *spelling)
 }
 
-pub(super) fn system_property(name: Text<'_>) -> Option<SystemProperty> {
+/// Names that no table has are the application's.
+pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
+    system_property(name).map_or(Name::Application(name), Name::System)
+}
+
+fn system_property(name: Text<'_>) -> Option<SystemProperty> {
     if !matches!(name.raw().as_bytes(), [b'$' | b'%' | b'i', ..]) {
         return None;
     }
     NAMES.iter().find(|(_, spelling)| name == *spelling).map(|(property, _)| *property)
-}
-
-/// Printable ASCII, without the characters that the reference excludes and without MQTT's wildcards.
-fn is_method_name(name: &str) -> bool {
-    let excluded = |b: u8| b"$()<>@,;:\\\"/[]?={}#+".contains(&b);
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && !excluded(b))
 }
 
 /// The number of HTTP that says the same.
@@ -434,11 +433,6 @@ const fn from_http(code: i32) -> Status {
 /// A number as it stands in a topic: Rust would read a plus sign, too.
 pub(super) fn number<N: core::str::FromStr>(text: &str) -> Option<N> {
     if text.starts_with('+') { None } else { text.parse().ok() }
-}
-
-/// Where in `whole` its part `part` begins.
-pub(super) fn offset(whole: &str, part: &str) -> usize {
-    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
 }
 
 fn place(topic: &str, part: &str) -> Place {

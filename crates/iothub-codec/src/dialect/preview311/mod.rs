@@ -1,11 +1,11 @@
 //! `$az/iot/...` over MQTT 3.1.1.
 
-use crate::channel::{Channels, Subscription};
+use crate::channel::{Channels, Subscription, Variant};
 use crate::connect::{Claim, Connect, Introduction, Proof};
 use crate::envelope::{Envelope, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
 use crate::identity::Identity;
-use crate::property::SystemProperty;
+use crate::property::{Name, SystemProperty};
 use crate::publish::Publish;
 use crate::text::Text;
 use crate::write::Writer;
@@ -15,7 +15,11 @@ pub(super) fn open<'a>(_receiver: Receiver, _publish: &Publish<'a>) -> Result<En
 }
 
 /// Gives the length of the topic.
-pub(super) fn seal(_envelope: &Envelope<'_>, _out: &mut Writer<'_>) -> Result<usize, EncodeError> {
+pub(super) fn seal(
+    _variant: Variant,
+    _envelope: &Envelope<'_>,
+    _out: &mut Writer<'_>,
+) -> Result<usize, EncodeError> {
     Err(EncodeError::NotExpressible)
 }
 
@@ -40,8 +44,8 @@ pub(super) fn open_connect<'a>(_connect: &Connect<'a>) -> Result<Claim<'a>, Deco
     Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::UnknownTopic })
 }
 
-pub(super) fn system_property(_name: Text<'_>) -> Option<SystemProperty> {
-    None
+pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
+    Name::Application(name)
 }
 
 /// Whether a CONNECT over MQTT 3.1.1 is of this dialect: its user name is a list of parameters, and no host is in

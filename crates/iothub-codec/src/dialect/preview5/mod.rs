@@ -5,7 +5,7 @@ use crate::connect::{Claim, Connect, Introduction, Proof};
 use crate::envelope::{Envelope, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
 use crate::identity::Identity;
-use crate::property::SystemProperty;
+use crate::property::{Name, SystemProperty};
 use crate::publish::Publish;
 use crate::text::Text;
 use crate::write::Writer;
@@ -40,8 +40,8 @@ pub(super) fn open_connect<'a>(_connect: &Connect<'a>) -> Result<Claim<'a>, Deco
     Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::UnknownTopic })
 }
 
-pub(super) fn system_property(_name: Text<'_>) -> Option<SystemProperty> {
-    None
+pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
+    Name::Application(name)
 }
 
 pub(super) fn spelling(_property: SystemProperty) -> Option<&'static str> {
