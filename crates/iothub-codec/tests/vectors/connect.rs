@@ -5,7 +5,8 @@ use iothub_codec::{
     Introduction, ModuleId, Place, Proof, PropertySection, Text, Version, open_connect,
 };
 
-use crate::mark::{device, module, unmark};
+use crate::ends::{device, module};
+use crate::mark::unmark;
 
 const HOST: &str = "hub1.azure-devices.net";
 

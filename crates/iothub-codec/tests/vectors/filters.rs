@@ -4,7 +4,7 @@ use iothub_codec::{
     Channels, Codec, DeviceId, Dialect, EncodeError, Filter, Identity, Qos, Subscription, Variant,
 };
 
-use crate::mark::{device, module};
+use crate::ends::{device, module};
 
 #[test]
 fn each_channel_has_its_filter() {

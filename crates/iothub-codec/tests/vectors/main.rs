@@ -4,11 +4,18 @@
 #[cfg(test)]
 mod connect;
 #[cfg(test)]
+#[path = "../support/ends.rs"]
+mod ends;
+#[cfg(test)]
 mod filters;
 #[cfg(test)]
+#[path = "../support/mark.rs"]
 mod mark;
 #[cfg(test)]
 mod messages;
+#[cfg(test)]
+#[path = "../support/packet.rs"]
+mod packet;
 #[cfg(test)]
 mod packets;
 #[cfg(test)]
@@ -17,3 +24,6 @@ mod properties;
 mod unreadable;
 #[cfg(test)]
 mod unwritable;
+
+#[cfg(test)]
+const DIALECT: iothub_codec::Dialect = iothub_codec::Dialect::Classic;

@@ -5,11 +5,7 @@ use iothub_codec::{
     Status, SystemProperty, Telemetry, Text, ToDevice, ToHub, TwinGet, TwinPatch,
 };
 
-use crate::mark::{device, module};
-
-pub(crate) fn request(id: &str) -> RequestId {
-    RequestId::new(id.as_bytes()).unwrap()
-}
+use crate::ends::{device, module, request};
 
 fn answer(code: i32, version: Option<u64>, status: Status) -> Reply<'static> {
     Reply { code: Some(code), version, payload: b"{}", ..Reply::new(request("a2"), status) }

@@ -5,8 +5,8 @@ use iothub_codec::{
     Publish, Reply, Status, SystemProperty, Telemetry, Text, ToDevice, ToHub, TwinGet, Version, open_connect,
 };
 
-use crate::mark::device;
-use crate::messages::request;
+use crate::ends::{device, request};
+use crate::packet::{bytes, string};
 
 const CONNECT: &str = "10 47 00 04 4d 51 54 54 04 80 00 f0 \
     00 05 64 65 76 2d 31 \
@@ -22,16 +22,6 @@ const PATCHED: &str = "30 2a 00 28 24 69 6f 74 68 75 62 2f 74 77 69 6e 2f 72 65 
     3d 61 32 26 24 76 65 72 73 69 6f 6e 3d 36";
 const CALL: &str = "30 2d 00 24 24 69 6f 74 68 75 62 2f 6d 65 74 68 6f 64 73 2f 50 4f 53 54 2f 72 65 62 6f 6f 74 \
     2f 3f 24 72 69 64 3d 31 66 7b 22 64 22 3a 35 7d";
-
-fn bytes(hex: &str) -> Vec<u8> {
-    hex.split_ascii_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
-}
-
-/// The string with a length of two bytes that begins at `at`.
-fn string(packet: &[u8], at: usize) -> &str {
-    let len = usize::from(u16::from_be_bytes([packet[at], packet[at + 1]]));
-    core::str::from_utf8(&packet[at + 2..][..len]).unwrap()
-}
 
 #[test]
 fn the_published_messages_are_written_in_the_same_bytes() {

@@ -2,7 +2,7 @@
 
 use iothub_codec::{Dialect, Name, Properties, Publish, SystemProperty, Telemetry, ToHub};
 
-use crate::mark::{device, module};
+use crate::ends::{device, module};
 
 const EVENTS: &str = "devices/dev-1/messages/events/";
 

@@ -2,21 +2,9 @@
 
 use iothub_codec::{Codec, DecodeError, DecodeErrorKind, Field, Place, Publish, Status};
 
-use crate::mark::{device, module, unmark};
+use crate::ends::{device, module};
+use crate::mark::refused;
 use DecodeErrorKind::{BadQos, BadValue, Malformed, Missing, UnknownProperty, UnknownTopic, WrongDevice};
-
-fn agrees<T: core::fmt::Debug>(
-    marked: &str,
-    kind: DecodeErrorKind,
-    place: fn(usize) -> Place,
-    read: impl FnOnce(&str) -> Result<T, DecodeError>,
-) {
-    let (input, at) = unmark(marked);
-    match read(&input) {
-        Err(error) => assert_eq!(error, DecodeError { place: place(at), kind }, "{marked}"),
-        Ok(read) => panic!("{marked} was read: {read:?}"),
-    }
-}
 
 #[test]
 fn what_a_hub_cannot_read_and_where() {
@@ -84,7 +72,7 @@ fn what_a_hub_cannot_read_and_where() {
         (device(), "‸$az/iot/telemetry/?a=1", UnknownTopic),
         (device(), "‸$iothub/telemetry", UnknownTopic),
     ] {
-        agrees(marked, kind, Place::Topic, |topic| {
+        refused(marked, kind, Place::Topic, |topic| {
             codec.decode_to_hub(&Publish::new(topic, b"")).map(|read| format!("{read:?}"))
         });
     }
@@ -115,7 +103,7 @@ fn what_a_device_cannot_read_and_where() {
         (device(), "‸$iothub/twin/PATCH/properties/reported/?$rid=1", UnknownTopic),
         (device(), "‸$iothub/methods/res/200/?$rid=00000001", UnknownTopic),
     ] {
-        agrees(marked, kind, Place::Topic, |topic| {
+        refused(marked, kind, Place::Topic, |topic| {
             codec.decode_to_device(&Publish::new(topic, b"")).map(|read| format!("{read:?}"))
         });
     }
@@ -124,7 +112,7 @@ fn what_a_device_cannot_read_and_where() {
 #[test]
 fn what_filter_is_not_granted_and_where() {
     let read = |codec: Codec<'static>, marked, kind| {
-        agrees(marked, kind, Place::Filter, |filter| {
+        refused(marked, kind, Place::Filter, |filter| {
             codec.decode_filter(filter).map(|read| format!("{read:?}"))
         });
     };

@@ -5,8 +5,7 @@ use iothub_codec::{
     Properties, Reply, RequestId, Status, Telemetry, Text, TwinGet,
 };
 
-use crate::mark::{device, module};
-use crate::messages::request;
+use crate::ends::{device, module, request};
 
 const NOT_EXPRESSIBLE: Result<&str, EncodeError> = Err(EncodeError::NotExpressible);
 
