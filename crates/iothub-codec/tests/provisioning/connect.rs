@@ -4,7 +4,7 @@ use iothub_codec::{
     Registration, RegistrationClaim, RegistrationId, SasToken, Signature, Terms, Text, Version, open_connect,
 };
 
-use crate::mark::unmark;
+use crate::mark::refused;
 
 fn registration() -> Registration<'static> {
     Registration::new(IdScope::new("0ne000ABCDE").unwrap(), RegistrationId::new("reg-1").unwrap())
@@ -79,9 +79,9 @@ fn what_is_no_connect_to_the_service_is_refused_at_its_place() {
         ("0ne/registrations/reg‸%1/api-version=2019-03-31", BadValue(Field::RegistrationId)),
         ("hub1/‸reg-1/?api-version=2021-04-12", BadValue(Field::UserName)),
     ] {
-        let (username, at) = unmark(marked);
-        let error = DecodeError { place: Place::UserName(at), kind };
-        assert_eq!(RegistrationClaim::open(&connect("reg-1", Some(&username))), Err(error), "{marked}");
+        refused(marked, kind, Place::UserName, |username| {
+            RegistrationClaim::open(&connect("reg-1", Some(username))).map(|read| format!("{read:?}"))
+        });
     }
     let whole = DecodeError { place: Place::Whole, kind: Missing(Field::UserName) };
     assert_eq!(RegistrationClaim::open(&connect("reg-1", None)), Err(whole));

@@ -6,7 +6,7 @@ mod connect;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
-#[path = "../vectors/mark.rs"]
+#[path = "../support/mark.rs"]
 mod mark;
 #[cfg(test)]
 mod messages;

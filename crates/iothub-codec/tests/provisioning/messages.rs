@@ -4,7 +4,7 @@ use iothub_codec::{
     RegistrationStatus, RequestId, Text, ToProvisioning,
 };
 
-use crate::mark::unmark;
+use crate::mark;
 
 #[test]
 fn requests_are_written_as_documented_and_read_back() {
@@ -110,9 +110,7 @@ fn assert_refused(
     kind: DecodeErrorKind,
     decode: impl Fn(&Publish<'_>) -> Result<(), DecodeError>,
 ) {
-    let (topic, at) = unmark(marked);
-    let error = DecodeError { place: Place::Topic(at), kind };
-    assert_eq!(decode(&Publish::new(&topic, b"")), Err(error), "{marked}");
+    mark::refused(marked, kind, Place::Topic, |topic| decode(&Publish::new(topic, b"")));
 }
 
 #[test]

@@ -6,14 +6,6 @@ use iothub_codec::{DecodeError, DecodeErrorKind, Place};
 
 const MARK: char = '‸';
 
-/// The input without its mark, and the byte at which that stood.
-pub(crate) fn unmark(marked: &str) -> (String, usize) {
-    let at = marked.find(MARK).expect("there is a mark");
-    let input = marked.replacen(MARK, "", 1);
-    assert!(!input.contains(MARK), "one mark is enough: {marked}");
-    (input, at)
-}
-
 /// Has the input read without its mark, and expects that to fail there, for that reason.
 pub(crate) fn refused<T: fmt::Debug>(
     marked: &str,
@@ -26,4 +18,12 @@ pub(crate) fn refused<T: fmt::Debug>(
         Err(error) => assert_eq!(error, DecodeError { place: place(at), kind }, "{marked}"),
         Ok(read) => panic!("{marked} was read: {read:?}"),
     }
+}
+
+/// The input without its mark, and the byte at which that stood.
+fn unmark(marked: &str) -> (String, usize) {
+    let at = marked.find(MARK).expect("there is a mark");
+    let input = marked.replacen(MARK, "", 1);
+    assert!(!input.contains(MARK), "one mark is enough: {marked}");
+    (input, at)
 }
