@@ -18,6 +18,7 @@
 
 #![no_std]
 
+mod catalogue;
 mod channel;
 mod connect;
 mod connection_string;
@@ -44,6 +45,9 @@ mod text;
 mod token_request;
 mod write;
 
+pub use catalogue::{
+    Answer, Direction, OperationKind, OperationRow, Parameter, PropertyRow, TopicPattern, ValueKind,
+};
 pub use channel::{Channels, Subscription, Variant};
 pub use connect::{Claim, Connect, Introduction, Proof, Version};
 pub use connection_string::{BadConnectionString, BadConnectionStringKind, ConnectionPart, ConnectionString};

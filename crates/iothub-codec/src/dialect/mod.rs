@@ -8,6 +8,9 @@ mod preview5;
 pub(crate) mod provisioning;
 mod row;
 
+pub(crate) use row::Row;
+
+use crate::catalogue::{OperationKind, OperationRow};
 use crate::channel::{Channels, Subscription, Variant};
 use crate::connect::{Claim, Connect, Introduction, Proof, Version};
 use crate::envelope::{Envelope, Receiver};
@@ -36,6 +39,30 @@ pub enum Dialect {
 impl Dialect {
     /// Every one.
     pub const ALL: &[Self] = &[Self::Classic, Self::Preview311, Self::Preview5];
+
+    /// Every operation that this dialect has. A table for documents, decoders and tests; what is linked of it is what
+    /// is used.
+    ///
+    /// ```
+    /// use iothub_codec::{Dialect, OperationKind};
+    ///
+    /// let method = Dialect::Classic.operation(OperationKind::Method).unwrap();
+    /// assert_eq!(method.topic.to_string(), "$iothub/methods/POST/{name}/");
+    /// assert_eq!(method.correlation, Some("$rid"));
+    /// assert!(Dialect::Preview5.operation(OperationKind::Input).is_none());
+    /// ```
+    pub const fn operations(self) -> &'static [OperationRow] {
+        match self {
+            Self::Classic => classic::OPERATIONS,
+            Self::Preview311 => preview311::OPERATIONS,
+            Self::Preview5 => preview5::OPERATIONS,
+        }
+    }
+
+    /// One of them; `None` where the dialect does not have it.
+    pub fn operation(self, kind: OperationKind) -> Option<&'static OperationRow> {
+        self.operations().iter().find(|row| row.kind == kind)
+    }
 
     /// The name of a system property in this dialect; `None` where it has none, and cannot be sent.
     pub fn property_name(self, property: SystemProperty) -> Option<&'static str> {

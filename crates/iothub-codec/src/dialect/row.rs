@@ -1,33 +1,36 @@
+pub(super) use crate::catalogue::ValueKind as Kind;
 use crate::error::{DecodeErrorKind, Field};
 use crate::property::SystemProperty;
 use crate::text::Text;
 
 /// What one of the previews says about a system property. They are strict about them, where the classic dialect
 /// takes anything.
-pub(super) struct Row {
-    pub(super) property: SystemProperty,
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) telemetry: Presence,
-    pub(super) command: Presence,
-}
-
-/// What the value of a property is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Text,
-    /// Milliseconds since 1970-01-01T00:00:00Z, in decimal.
-    Time,
-    U32,
-    U64,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) property: SystemProperty,
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) telemetry: Presence,
+    pub(crate) command: Presence,
 }
 
 /// Whether a property belongs to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(crate) enum Presence {
     Never,
     Optional,
     Required,
+}
+
+impl Presence {
+    /// Whether it must be there, if it can be.
+    pub(crate) fn required(self) -> Option<bool> {
+        match self {
+            Self::Never => None,
+            Self::Optional => Some(false),
+            Self::Required => Some(true),
+        }
+    }
 }
 
 impl Row {
@@ -36,6 +39,7 @@ impl Row {
             Kind::Text => true,
             Kind::U32 => decimal(value).is_some_and(|number| u32::try_from(number).is_ok()),
             Kind::Time | Kind::U64 => decimal(value).is_some(),
+            Kind::Status => value.len() == 4 && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
         };
         if good { Ok(()) } else { Err(DecodeErrorKind::BadValue(Field::Property(self.property))) }
     }

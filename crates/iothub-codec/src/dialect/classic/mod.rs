@@ -1,8 +1,10 @@
 //! `devices/...` and `$iothub/...` over MQTT 3.1.1.
 
+mod catalogue;
 mod connect;
 mod filters;
 
+pub(super) use catalogue::OPERATIONS;
 pub(super) use connect::{encode_connect, open_connect};
 pub(super) use filters::{decode_filter, filters};
 

@@ -1,5 +1,9 @@
 //! `$az/iot/...` over MQTT 3.1.1.
 
+mod catalogue;
+
+pub(super) use catalogue::OPERATIONS;
+
 use crate::channel::{Channels, Subscription, Variant};
 use crate::connect::{Claim, Connect, Introduction, Proof};
 use crate::envelope::{Envelope, Receiver};

@@ -1,5 +1,9 @@
 //! `$iothub/...` over MQTT 5.
 
+mod catalogue;
+
+pub(super) use catalogue::OPERATIONS;
+
 use crate::channel::{Channels, Subscription};
 use crate::connect::{Claim, Connect, Introduction, Proof};
 use crate::envelope::{Envelope, Receiver};

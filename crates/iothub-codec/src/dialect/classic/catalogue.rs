@@ -1,0 +1,108 @@
+use super::{
+    COMMANDS, EVENTS, INPUTS, METHOD, METHOD_REPLY, NAMES, REQUEST_ID, TWIN_DESIRED, TWIN_GET, TWIN_PATCH,
+    TWIN_REPLY, VERSION,
+};
+use crate::catalogue::{
+    Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TopicPattern, ValueKind,
+};
+use crate::message::TwinPart;
+use crate::publish::Qos;
+use crate::status::Status;
+
+/// What stands in front of the topics of messages.
+const DEVICE: &str = "devices/{device}[/modules/{module}]/";
+const MODULE: &str = "devices/{device}/modules/{module}/";
+
+/// What HTTP has a number of its own for, among what a hub may say.
+const GET_STATUSES: &[Status] = &[
+    Status::BAD_REQUEST,
+    Status::NOT_AUTHORIZED,
+    Status::NOT_ALLOWED,
+    Status::THROTTLED,
+    Status::QUOTA_EXCEEDED,
+    Status::SERVER_ERROR,
+    Status::TIMEOUT,
+    Status::SERVER_BUSY,
+];
+const PATCH_STATUSES: &[Status] = &[
+    Status::PRECONDITION_FAILED,
+    Status::BAD_REQUEST,
+    Status::NOT_AUTHORIZED,
+    Status::NOT_ALLOWED,
+    Status::THROTTLED,
+    Status::QUOTA_EXCEEDED,
+    Status::SERVER_ERROR,
+    Status::TIMEOUT,
+    Status::SERVER_BUSY,
+];
+
+pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
+    message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[DEVICE, EVENTS, "/{properties}"])),
+    message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[DEVICE, COMMANDS, "{properties}"])),
+    message(
+        OperationKind::Input,
+        Direction::ToDevice,
+        TopicPattern(&[MODULE, INPUTS, "{input}/{properties}"]),
+    ),
+    OperationRow {
+        kind: OperationKind::Method,
+        direction: Direction::ToDevice,
+        topic: TopicPattern(&[METHOD, "{name}/"]),
+        qos: Qos::AtMostOnce,
+        correlation: Some(REQUEST_ID),
+        parameters: &[],
+        answer: Answer::Reply { topic: TopicPattern(&[METHOD_REPLY, "{code}/"]), parameters: &[] },
+        statuses: &[],
+        carried: Carried::Nothing,
+    },
+    OperationRow {
+        kind: OperationKind::TwinGet(TwinPart::Whole),
+        direction: Direction::ToHub,
+        topic: TopicPattern(&[TWIN_GET]),
+        qos: Qos::AtLeastOnce,
+        correlation: Some(REQUEST_ID),
+        parameters: &[],
+        answer: Answer::Reply { topic: TopicPattern(&[TWIN_REPLY, "{code}/"]), parameters: &[] },
+        statuses: GET_STATUSES,
+        carried: Carried::Nothing,
+    },
+    OperationRow {
+        kind: OperationKind::TwinPatch,
+        direction: Direction::ToHub,
+        topic: TopicPattern(&[TWIN_PATCH]),
+        qos: Qos::AtLeastOnce,
+        correlation: Some(REQUEST_ID),
+        parameters: &[Parameter::optional(VERSION, ValueKind::U64)],
+        answer: Answer::Reply {
+            topic: TopicPattern(&[TWIN_REPLY, "{code}/"]),
+            parameters: &[Parameter::optional(VERSION, ValueKind::U64)],
+        },
+        statuses: PATCH_STATUSES,
+        carried: Carried::Nothing,
+    },
+    OperationRow {
+        kind: OperationKind::DesiredChanged,
+        direction: Direction::ToDevice,
+        topic: TopicPattern(&[TWIN_DESIRED]),
+        qos: Qos::AtLeastOnce,
+        correlation: None,
+        parameters: &[Parameter::required(VERSION, ValueKind::U64)],
+        answer: Answer::Acknowledgement,
+        statuses: &[],
+        carried: Carried::Nothing,
+    },
+];
+
+const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern) -> OperationRow {
+    OperationRow {
+        kind,
+        direction,
+        topic,
+        qos: Qos::AtLeastOnce,
+        correlation: None,
+        parameters: &[],
+        answer: Answer::Acknowledgement,
+        statuses: &[],
+        carried: Carried::Any(NAMES),
+    }
+}

@@ -1,0 +1,3 @@
+use crate::catalogue::OperationRow;
+
+pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[];
