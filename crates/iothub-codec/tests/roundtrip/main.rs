@@ -6,8 +6,16 @@ mod agreement;
 #[cfg(test)]
 mod anything;
 #[cfg(test)]
+mod connecting;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod filters;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod naive;
+#[cfg(test)]
+mod plain;
 #[cfg(test)]
 mod sample;

@@ -1,31 +1,9 @@
-//! A second reader of topics: it splits everything at its separators first, keeps copies, and knows nothing of
-//! the first one but the words that both answer with.
+use iothub_codec::{DecodeErrorKind, Field, Publish, Status, TwinPart};
 
-use iothub_codec::{DecodeErrorKind, Field};
-
+use super::decoded;
+use crate::plain::{Bytes, Pairs, Plain, PlainReply, Receiver};
 use crate::sample::Who;
 use DecodeErrorKind::{BadValue, Missing, UnknownTopic, WrongDevice};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Receiver {
-    Hub,
-    Device,
-}
-
-type Bytes = Vec<u8>;
-
-/// A message, with each part as it is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Plain {
-    Telemetry(Vec<(Bytes, Bytes)>),
-    Command(Vec<(Bytes, Bytes)>),
-    Input(Bytes, Vec<(Bytes, Bytes)>),
-    TwinGet(Bytes),
-    TwinPatch(Bytes, Option<u64>),
-    Method(Bytes, String),
-    Desired(u64),
-    Reply(Bytes, i32, Option<u64>),
-}
 
 const SYSTEM: [(&str, &str); 18] = [
     ("$.mid", "message-id"),
@@ -48,22 +26,24 @@ const SYSTEM: [(&str, &str); 18] = [
     ("iothub-ack", "iothub-ack"),
 ];
 
-pub(crate) fn read(who: &Who, receiver: Receiver, topic: &str) -> Result<Plain, DecodeErrorKind> {
-    let segments: Vec<&str> = topic.split('/').collect();
+pub(crate) fn read(who: &Who, receiver: Receiver, publish: &Publish<'_>) -> Result<Plain, DecodeErrorKind> {
+    let segments: Vec<&str> = publish.topic.split('/').collect();
     let plain = match segments[..] {
-        ["devices", _, ..] => own(who, &segments)?,
-        ["$iothub", ref rest @ ..] => hub(receiver, rest)?,
+        ["devices", _, ..] => own(who, &segments, publish)?,
+        ["$iothub", ref rest @ ..] => hub(receiver, rest, publish)?,
         _ => return Err(UnknownTopic),
     };
     let is_for = match plain {
-        Plain::Telemetry(_) | Plain::TwinGet(_) | Plain::TwinPatch(..) => Receiver::Hub,
-        Plain::Command(_) | Plain::Input(..) | Plain::Method(..) | Plain::Desired(_) => Receiver::Device,
-        Plain::Reply(..) => receiver,
+        Plain::Telemetry { .. } | Plain::TwinGet { .. } | Plain::TwinPatch { .. } => Receiver::Hub,
+        Plain::Command { .. } | Plain::Input { .. } | Plain::Method { .. } | Plain::Desired { .. } => {
+            Receiver::Device
+        }
+        Plain::Reply(_) => receiver,
     };
     if is_for == receiver { Ok(plain) } else { Err(UnknownTopic) }
 }
 
-fn own(who: &Who, segments: &[&str]) -> Result<Plain, DecodeErrorKind> {
+fn own(who: &Who, segments: &[&str], publish: &Publish<'_>) -> Result<Plain, DecodeErrorKind> {
     if segments[1] != who.device {
         return Err(WrongDevice);
     }
@@ -74,20 +54,26 @@ fn own(who: &Who, segments: &[&str]) -> Result<Plain, DecodeErrorKind> {
         Some(module) if names_a_module && segments[3] == *module => &segments[4..],
         Some(_) => return Err(WrongDevice),
     };
+    let (payload, qos, retain) = (publish.payload.to_vec(), publish.qos, publish.retain);
     match rest {
-        ["messages", "events", bag @ ..] => Ok(Plain::Telemetry(properties(bag))),
-        ["messages", "devicebound", bag @ ..] if !bag.is_empty() => Ok(Plain::Command(properties(bag))),
+        ["messages", "events", bag @ ..] => {
+            Ok(Plain::Telemetry { bag: properties(bag), payload, qos, retain })
+        }
+        ["messages", "devicebound", bag @ ..] if !bag.is_empty() => {
+            Ok(Plain::Command { bag: properties(bag), payload, qos })
+        }
         ["inputs", name, bag @ ..] if who.module.is_some() && !bag.is_empty() => {
             if name.is_empty() {
                 return Err(BadValue(Field::InputName));
             }
-            Ok(Plain::Input(decoded(name), properties(bag)))
+            Ok(Plain::Input { name: decoded(name), bag: properties(bag), payload, qos })
         }
         _ => Err(UnknownTopic),
     }
 }
 
-fn hub(receiver: Receiver, rest: &[&str]) -> Result<Plain, DecodeErrorKind> {
+fn hub(receiver: Receiver, rest: &[&str], publish: &Publish<'_>) -> Result<Plain, DecodeErrorKind> {
+    let payload = publish.payload.to_vec();
     match (receiver, rest) {
         (_, ["twin", "GET", tail @ ..]) if !tail.is_empty() => {
             let parameters = parameters(tail)?;
@@ -95,21 +81,24 @@ fn hub(receiver: Receiver, rest: &[&str]) -> Result<Plain, DecodeErrorKind> {
             if receiver == Receiver::Device {
                 return Err(UnknownTopic);
             }
-            Ok(Plain::TwinGet(parameters.request()?))
+            let request = parameters.request()?;
+            Ok(Plain::TwinGet { request, part: TwinPart::Whole, known_version: None })
         }
         (_, ["twin", "PATCH", "properties", "reported", tail @ ..]) if !tail.is_empty() => {
             let parameters = parameters(tail)?;
             if receiver == Receiver::Device {
                 return Err(UnknownTopic);
             }
-            Ok(Plain::TwinPatch(parameters.request()?, parameters.version))
+            let request = parameters.request()?;
+            Ok(Plain::TwinPatch { request, if_version: parameters.version, patch: payload })
         }
         (_, ["twin", "PATCH", "properties", "desired", tail @ ..]) if !tail.is_empty() => {
             let parameters = parameters(tail)?;
             if receiver == Receiver::Hub {
                 return Err(UnknownTopic);
             }
-            parameters.version.map(Plain::Desired).ok_or(Missing(Field::Version))
+            let version = parameters.version.ok_or(Missing(Field::Version))?;
+            Ok(Plain::Desired { version, patch: payload, qos: publish.qos })
         }
         (_, ["methods", "POST", name, tail @ ..]) if !tail.is_empty() => {
             if name.is_empty() {
@@ -119,7 +108,8 @@ fn hub(receiver: Receiver, rest: &[&str]) -> Result<Plain, DecodeErrorKind> {
             if receiver == Receiver::Hub {
                 return Err(UnknownTopic);
             }
-            Ok(Plain::Method(parameters.request()?, (*name).to_owned()))
+            let request = parameters.request()?;
+            Ok(Plain::Method { request, name: (*name).to_owned(), content: [None, None], payload })
         }
         (Receiver::Hub, ["methods", "res", code, tail @ ..])
         | (Receiver::Device, ["twin", "res", code, tail @ ..])
@@ -131,7 +121,16 @@ fn hub(receiver: Receiver, rest: &[&str]) -> Result<Plain, DecodeErrorKind> {
             }
             let code = code.parse().map_err(|_| BadValue(Field::Status))?;
             let parameters = parameters(tail)?;
-            Ok(Plain::Reply(parameters.request()?, code, parameters.version))
+            Ok(Plain::Reply(PlainReply {
+                request: parameters.request()?,
+                status: if receiver == Receiver::Hub { Status::SUCCESS } else { status(code) },
+                code: Some(code),
+                version: parameters.version,
+                content: [None, None],
+                reason: None,
+                trace_id: None,
+                payload,
+            }))
         }
         _ => Err(UnknownTopic),
     }
@@ -179,7 +178,7 @@ fn parameters(tail: &[&str]) -> Result<Parameters, DecodeErrorKind> {
     Ok(read)
 }
 
-fn properties(bag: &[&str]) -> Vec<(Bytes, Bytes)> {
+fn properties(bag: &[&str]) -> Pairs {
     let bag = bag.join("/");
     let bag = bag.strip_prefix('?').unwrap_or(&bag);
     let bag = bag.strip_suffix('/').unwrap_or(bag);
@@ -189,29 +188,30 @@ fn properties(bag: &[&str]) -> Vec<(Bytes, Bytes)> {
         let name = decoded(halves.next().unwrap_or_default());
         let value = decoded(halves.next().unwrap_or_default());
         let system = SYSTEM.iter().find(|(wire, _)| wire.as_bytes() == name);
-        // The mark keeps an application's `to` apart from the system's.
         let name = system.map_or(name, |(_, event)| format!("<{event}>").into_bytes());
         read.push((name, value));
     }
     read
 }
 
-fn decoded(text: &str) -> Bytes {
-    let text = text.as_bytes();
-    let digit = |at: usize| text.get(at).and_then(|byte| (*byte as char).to_digit(16));
-    let mut bytes = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        match (text[at], digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push((16 * high + low) as u8);
-                at += 3;
-            }
-            (byte, _, _) => {
-                bytes.push(byte);
-                at += 1;
-            }
-        }
+/// What the number of a twin's answer says.
+pub(crate) fn status(code: i32) -> Status {
+    const NAMED: [(i32, Status); 9] = [
+        (304, Status::NOT_MODIFIED),
+        (401, Status::NOT_AUTHORIZED),
+        (403, Status::QUOTA_EXCEEDED),
+        (404, Status::NOT_FOUND),
+        (405, Status::NOT_ALLOWED),
+        (409, Status::CONFLICT),
+        (412, Status::PRECONDITION_FAILED),
+        (429, Status::THROTTLED),
+        (503, Status::SERVER_BUSY),
+    ];
+    match (NAMED.iter().find(|(each, _)| *each == code), code.div_euclid(100)) {
+        (Some((_, status)), _) => *status,
+        (None, 2) => Status::SUCCESS,
+        (None, 4) => Status::BAD_REQUEST,
+        (None, _) if code == 504 => Status::TIMEOUT,
+        (None, _) => Status::SERVER_ERROR,
     }
-    bytes
 }

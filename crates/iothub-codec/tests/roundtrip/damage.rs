@@ -1,0 +1,109 @@
+//! Topics that are nearly right.
+
+use iothub_codec::Dialect;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+/// What is done to a topic.
+#[derive(Clone, Debug)]
+pub(crate) enum Damage {
+    Cut(Index),
+    Remove(Index),
+    Insert(Index, &'static str),
+    Repeat(Index, Index),
+}
+
+/// Words of a dialect, for damage and for making topics up.
+pub(crate) fn words(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::Classic => CLASSIC,
+        dialect @ (Dialect::Preview311 | Dialect::Preview5 | _) => panic!("{dialect:?} has no words"),
+    }
+}
+
+const CLASSIC: &[&str] = &[
+    "/",
+    "//",
+    "?",
+    "/?",
+    "&",
+    "=",
+    "%",
+    "%2",
+    "%24",
+    "%2F",
+    "+",
+    "#",
+    "-",
+    "0",
+    "9",
+    "x",
+    " ",
+    "é",
+    "\u{1}",
+    "$rid",
+    "$rid=",
+    "?$rid=1",
+    "&$rid=2",
+    "$version",
+    "&$version=3",
+    "&$version=-0",
+    "devices",
+    "devices/",
+    "d",
+    "d/",
+    "m",
+    "modules",
+    "modules/",
+    "/modules/m/",
+    "messages",
+    "messages/events",
+    "/messages/events/",
+    "messages/devicebound/",
+    "inputs/",
+    "$iothub",
+    "$iothub/",
+    "twin/",
+    "twin/GET/",
+    "twin/PATCH/properties/reported/",
+    "twin/PATCH/properties/desired/",
+    "twin/res/",
+    "methods/POST/",
+    "methods/res/",
+    "200",
+    "200/",
+    "$.mid",
+    "%24.mid=",
+    "iothub-ack",
+    "a=b",
+];
+
+pub(crate) fn any_damage(dialect: Dialect) -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        any::<Index>().prop_map(Damage::Cut),
+        any::<Index>().prop_map(Damage::Remove),
+        (any::<Index>(), select(words(dialect))).prop_map(|(at, piece)| Damage::Insert(at, piece)),
+        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Damage::Repeat(from, to)),
+    ]
+}
+
+pub(crate) fn damaged(topic: String, damage: &Damage) -> String {
+    let characters: Vec<char> = topic.chars().collect();
+    let place = |index: &Index| index.index(characters.len() + 1);
+    let text = |characters: &[char]| characters.iter().collect::<String>();
+    match damage {
+        Damage::Cut(at) => text(&characters[..place(at)]),
+        Damage::Remove(at) => {
+            let at = place(at);
+            text(&characters[..at]) + &text(characters.get(at + 1..).unwrap_or_default())
+        }
+        Damage::Insert(at, piece) => {
+            let at = place(at);
+            text(&characters[..at]) + piece + &text(&characters[at..])
+        }
+        Damage::Repeat(from, to) => {
+            let (from, to) = (place(from).min(place(to)), place(from).max(place(to)));
+            text(&characters[..to]) + &text(&characters[from..])
+        }
+    }
+}
