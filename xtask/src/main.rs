@@ -1,12 +1,15 @@
 //! The chores of this workspace. `cargo xtask help` lists the commands, one file each.
 
+mod bare;
 mod bench;
 mod cargo;
 mod clock;
 mod failure;
 mod interop;
 mod layers;
+mod nostd;
 mod process;
+mod size;
 mod test;
 mod tidy;
 mod workspace;
@@ -31,6 +34,10 @@ enum Command {
     Layers,
     /// File lengths, module names, topics outside the codec, broken links
     Tidy,
+    /// Proves that codec and proto need neither `std` nor an allocator
+    Nostd,
+    /// How much of a microcontroller the codec takes, against docs/budget.toml
+    Size(size::Arguments),
     /// Measurements of the optimised build
     Bench(bench::Arguments),
     /// The official Node and Python clients against a hub on this machine
@@ -42,6 +49,8 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Layers => layers::run(),
         Command::Tidy => tidy::run(),
+        Command::Nostd => nostd::run(),
+        Command::Size(arguments) => size::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
     };

@@ -30,8 +30,8 @@ const CHECKS: &[fn() -> Result<(), Failure>] = &[
 
 /// Checks that the oldest Rust that the manifests promise can build the workspace.
 fn oldest_rust() -> Result<(), Failure> {
-    let promised = promised_rust()?;
-    let running = rust_version(&version_line("rustc")?)?;
+    let promised = RustVersion::promised()?;
+    let running = RustVersion::parse(&version_line("rustc")?)?;
     if running < promised {
         return Err(Failure::new(format!("rustc is {running}; the manifests ask for {promised}")));
     }
@@ -57,12 +57,34 @@ fn oldest_rust() -> Result<(), Failure> {
 
 /// A release of Rust, as far as a promise about it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct RustVersion {
+pub(crate) struct RustVersion {
     major: u32,
     minor: u32,
 }
 
 impl RustVersion {
+    /// The newest release that any manifest asks for.
+    pub(crate) fn promised() -> Result<Self, Failure> {
+        let metadata = workspace::metadata()?;
+        let packages = metadata["packages"].as_array().into_iter().flatten();
+        let versions = packages.filter_map(|package| package["rust_version"].as_str()).map(Self::parse);
+        let versions = versions.collect::<Result<Vec<_>, _>>()?;
+        versions
+            .into_iter()
+            .max()
+            .ok_or_else(|| Failure::new("no manifest says which Rust it needs (rust-version)"))
+    }
+
+    /// Reads `1.95`, `1.95.0`, `rustc 1.95.0 (59807616e 2026-04-14)` and `rustc 1.97.0-nightly (…)`.
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        let number = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        let mut parts = number.unwrap_or_default().split(['.', '-']).map(str::parse);
+        match (parts.next(), parts.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => Ok(Self { major, minor }),
+            _ => Err(Failure::new(format!("no version of Rust in {text:?}"))),
+        }
+    }
+
     /// Whether that is the name of a toolchain of this release: `1.95`, `1.95.0-x86_64-unknown-linux-gnu`.
     fn is_named_by(self, toolchain: &str) -> bool {
         toolchain
@@ -77,18 +99,6 @@ impl core::fmt::Display for RustVersion {
     }
 }
 
-/// The newest release that any manifest asks for.
-fn promised_rust() -> Result<RustVersion, Failure> {
-    let metadata = workspace::metadata()?;
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let versions = packages.filter_map(|package| package["rust_version"].as_str()).map(rust_version);
-    let versions = versions.collect::<Result<Vec<_>, _>>()?;
-    versions
-        .into_iter()
-        .max()
-        .ok_or_else(|| Failure::new("no manifest says which Rust it needs (rust-version)"))
-}
-
 fn version_line(program: &str) -> Result<String, Failure> {
     output_of(Command::new(program).arg("--version"))
         .ok_or_else(|| Failure::new(format!("`{program} --version` does not answer")))
@@ -97,16 +107,6 @@ fn version_line(program: &str) -> Result<String, Failure> {
 fn output_of(command: &mut Command) -> Option<String> {
     let output = command.current_dir(workspace::root()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// Reads `1.95`, `1.95.0`, `rustc 1.95.0 (59807616e 2026-04-14)` and `rustc 1.97.0-nightly (…)`.
-fn rust_version(text: &str) -> Result<RustVersion, Failure> {
-    let number = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-    let mut parts = number.unwrap_or_default().split(['.', '-']).map(str::parse);
-    match (parts.next(), parts.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => Ok(RustVersion { major, minor }),
-        _ => Err(Failure::new(format!("no version of Rust in {text:?}"))),
-    }
 }
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
             ("rustc", None),
             ("1", None),
         ] {
-            let version = rust_version(text).ok().map(|version| (version.major, version.minor));
+            let version = RustVersion::parse(text).ok().map(|version| (version.major, version.minor));
             assert_eq!(version, expected, "{text}");
         }
     }
