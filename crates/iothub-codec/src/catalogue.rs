@@ -29,6 +29,9 @@ pub struct OperationRow {
     /// What may come back instead of a success. None where there is no way to say it, and the connection is closed
     /// instead.
     pub statuses: &'static [Status],
+    /// How such a status is told, in the reply or, in MQTT 5, in the acknowledgement. Nothing where the reply's topic
+    /// has a number for it.
+    pub refusal: &'static [Parameter],
     pub(crate) carried: Carried,
 }
 
@@ -102,7 +105,7 @@ pub enum Answer {
     Reply {
         /// Its topic, without parameters.
         topic: TopicPattern,
-        /// What it says of its own, beside what it is correlated by.
+        /// What it says of its own when all went well, beside what it is correlated by.
         parameters: &'static [Parameter],
     },
 }

@@ -2,8 +2,8 @@
 
 use iothub_codec::{
     Answer, Codec, Command, Content, DesiredChanged, DeviceId, Dialect, EncodeError, Identity, Input,
-    MethodCall, ModuleId, Operation, OperationKind, OperationRow, Properties, Publish, Qos, Reply, RequestId,
-    Status, SystemProperty, Telemetry, Text, TwinGet, TwinPatch, ValueKind,
+    MethodCall, ModuleId, Operation, OperationKind, OperationRow, Parameter, Properties, Publish, Qos, Reply,
+    RequestId, Status, SystemProperty, Telemetry, Text, TwinGet, TwinPatch, ValueKind,
 };
 
 /// How much of what may be said is said.
@@ -52,7 +52,7 @@ pub(crate) fn begin<'a>(
             codec.encode(&Input { name: Text::plain("in"), payload: b"", properties, qos }, out)
         }
         OperationKind::Method => {
-            let content = content(everything && !row.parameters.is_empty());
+            let content = content(row.parameters, extent);
             codec.encode(&MethodCall { content, ..MethodCall::new(request, "m", b"") }, out)
         }
         OperationKind::TwinGet(part) => codec.encode(&TwinGet { request, part, known_version: version }, out),
@@ -74,26 +74,49 @@ pub(crate) fn answer<'a>(
     out: &'a mut [u8],
 ) -> Option<Result<Publish<'a>, EncodeError>> {
     let Answer::Reply { parameters, .. } = row.answer else { return None };
-    let operation = match row.kind {
-        OperationKind::Method => Operation::Method("m"),
-        OperationKind::TwinGet(_) => Operation::TwinGet,
-        OperationKind::TwinPatch => Operation::TwinPatch,
-        kind => panic!("a message answers {kind}"),
-    };
-    let everything = extent == Extent::Everything;
-    let says = |name: fn(&str) -> bool| {
-        parameters.iter().any(|each| name(each.name) && (each.required || everything))
-    };
+    let version = parameters.iter().any(|each| {
+        matches!(each.name, "v" | "version" | "$version") && (each.required || extent == Extent::Everything)
+    });
     let reply = Reply {
         code: (row.kind == OperationKind::Method).then_some(200),
-        version: says(|name| matches!(name, "v" | "version" | "$version")).then_some(7),
-        content: content(says(|name| name == "ct")),
+        version: version.then_some(7),
+        content: content(parameters, extent),
         ..Reply::new(RequestId::new(b"a1").unwrap(), Status::SUCCESS)
     };
-    Some(codec(dialect, row.kind).encode_reply(operation, &reply, out))
+    Some(codec(dialect, row.kind).encode_reply(operation(row.kind), &reply, out))
 }
 
-fn content(said: bool) -> Content<'static> {
-    let text = said.then_some(Text::plain("x"));
-    Content { media_type: text, encoding: text }
+/// What answers it with that status, with all that may be said about it.
+pub(crate) fn refusal<'a>(
+    dialect: Dialect,
+    row: &OperationRow,
+    status: Status,
+    out: &'a mut [u8],
+) -> Result<Publish<'a>, EncodeError> {
+    let said = !row.refusal.is_empty();
+    let reply = Reply {
+        reason: (said && status.may_have_reason()).then_some(Text::plain("x")),
+        trace_id: (said && status.may_have_trace_id()).then_some(Text::plain("x")),
+        ..Reply::new(RequestId::new(b"a1").unwrap(), status)
+    };
+    codec(dialect, row.kind).encode_reply(operation(row.kind), &reply, out)
+}
+
+fn operation(kind: OperationKind) -> Operation<'static> {
+    if kind == OperationKind::Method {
+        Operation::Method("m")
+    } else if kind == OperationKind::TwinPatch {
+        Operation::TwinPatch
+    } else {
+        Operation::TwinGet
+    }
+}
+
+/// What the payload is, as far as there are parameters for it.
+fn content(parameters: &[Parameter], extent: Extent) -> Content<'static> {
+    let text = |names: [&str; 2]| {
+        let named = parameters.iter().any(|each| names.contains(&each.name));
+        (named && extent == Extent::Everything).then_some(Text::plain("x"))
+    };
+    Content { media_type: text(["ct", "Content Type"]), encoding: text(["ce", "content-encoding"]) }
 }

@@ -3,7 +3,7 @@ use iothub_codec::{
     ToDevice, ToHub,
 };
 
-use crate::sample::{Extent, answer, begin, codec, system_properties};
+use crate::sample::{Extent, answer, begin, codec, refusal, system_properties};
 
 const EXTENTS: [Extent; 2] = [Extent::Required, Extent::Everything];
 
@@ -50,6 +50,34 @@ fn every_answer_is_written_as_its_row_says() {
                 extent,
                 &format!("the answer to {dialect:?} {}: {publish:?}", row.kind),
             );
+        }
+    }
+}
+
+#[test]
+fn every_refusal_is_written_as_its_row_says() {
+    for (dialect, row) in rows() {
+        let Answer::Reply { topic: pattern, .. } = row.answer else { continue };
+        for status in row.statuses.iter().copied() {
+            let what = format!("{dialect:?} {} {status}", row.kind);
+            let mut out = [0; 1024];
+            let publish = refusal(dialect, row, status, &mut out).unwrap();
+            let (topic, names) = split(dialect, &publish, &pattern.to_string());
+            assert_eq!(topic, expanded(row, &pattern.to_string(), &publish), "{what}");
+            if row.refusal.is_empty() {
+                assert!(publish.topic.contains(&format!("/{}/", status.http())), "{what}: {publish:?}");
+            }
+            let may = |name: &str| match name {
+                "r" | "reason" => status.may_have_reason(),
+                "tid" | "trace-id" => status.may_have_trace_id(),
+                _ => true,
+            };
+            let said = row.refusal.iter().map(|each| each.name).filter(|name| may(name));
+            let mut expected: Vec<_> = row.correlation.into_iter().chain(said).map(str::to_owned).collect();
+            let mut names = names;
+            names.sort();
+            expected.sort();
+            assert_eq!(names, expected, "{what}: {publish:?}");
         }
     }
 }

@@ -53,6 +53,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         parameters: &[],
         answer: Answer::Reply { topic: TopicPattern(&[METHOD_REPLY, "{code}/"]), parameters: &[] },
         statuses: &[],
+        refusal: &[],
         carried: Carried::Nothing,
     },
     OperationRow {
@@ -64,6 +65,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         parameters: &[],
         answer: Answer::Reply { topic: TopicPattern(&[TWIN_REPLY, "{code}/"]), parameters: &[] },
         statuses: GET_STATUSES,
+        refusal: &[],
         carried: Carried::Nothing,
     },
     OperationRow {
@@ -78,6 +80,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
             parameters: &[Parameter::optional(VERSION, ValueKind::U64)],
         },
         statuses: PATCH_STATUSES,
+        refusal: &[],
         carried: Carried::Nothing,
     },
     OperationRow {
@@ -89,6 +92,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         parameters: &[Parameter::required(VERSION, ValueKind::U64)],
         answer: Answer::Acknowledgement,
         statuses: &[],
+        refusal: &[],
         carried: Carried::Nothing,
     },
 ];
@@ -103,6 +107,7 @@ const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern)
         parameters: &[],
         answer: Answer::Acknowledgement,
         statuses: &[],
+        refusal: &[],
         carried: Carried::Any(NAMES),
     }
 }
