@@ -75,6 +75,13 @@ pub enum DecodeErrorKind {
     /// The MQTT 5 properties are not in the form that MQTT gives them.
     #[error("malformed properties")]
     Malformed,
+    /// The MQTT 5 properties are in that form, and MQTT does not allow them: one stands twice, or has a value that
+    /// it may not have.
+    #[error("properties that MQTT does not allow")]
+    NotAllowed,
+    /// The filter has a wildcard where none may stand.
+    #[error("a wildcard, where none may stand")]
+    Wildcard,
     /// The message may not be sent at that QoS.
     #[error("QoS 1, where the operation knows only QoS 0")]
     BadQos,
@@ -86,9 +93,13 @@ impl DecodeErrorKind {
         match self {
             Self::UnknownTopic => Status::NOT_FOUND,
             Self::WrongDevice => Status::NOT_AUTHORIZED,
-            Self::Missing(_) | Self::BadValue(_) | Self::UnknownProperty | Self::Malformed | Self::BadQos => {
-                Status::BAD_REQUEST
-            }
+            Self::Wildcard => Status::NOT_ALLOWED,
+            Self::Missing(_)
+            | Self::BadValue(_)
+            | Self::UnknownProperty
+            | Self::Malformed
+            | Self::NotAllowed
+            | Self::BadQos => Status::BAD_REQUEST,
         }
     }
 }
@@ -187,6 +198,12 @@ pub enum EncodeError {
     /// A part of the message cannot stand where it belongs.
     #[error("bad {0}")]
     BadValue(Field),
+    /// A name or value in an MQTT 5 property would be longer than MQTT's 65 535 bytes.
+    #[error("{len} bytes in a property")]
+    PropertyTooLong {
+        /// How long it would be.
+        len: usize,
+    },
     /// The topic would be longer than MQTT's 65 535 bytes.
     #[error("topic of {len} bytes")]
     TopicTooLong {

@@ -98,6 +98,7 @@ fn well_written<'a>(written: Result<Publish<'a>, EncodeError>) -> Option<Publish
             EncodeError::NotExpressible
             | EncodeError::Missing(_)
             | EncodeError::BadValue(_)
+            | EncodeError::PropertyTooLong { .. }
             | EncodeError::TopicTooLong { .. },
         ) => None,
     }

@@ -67,7 +67,7 @@ pub use registration::{
 };
 pub use request::RequestId;
 pub use sas::{BadSasToken, BadSasTokenKind, SasField, SasToken};
-pub use section::PropertySection;
+pub use section::{PropertySection, SectionOf, SectionProperty, SectionWriter, UserProperty};
 #[cfg(feature = "hmac")]
 pub use shared_key::{BadSharedKey, SharedKey};
 pub use status::Status;

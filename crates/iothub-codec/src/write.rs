@@ -66,6 +66,31 @@ impl<'b> Writer<'b> {
         Ok(core::str::from_utf8(bytes).expect("only whole strings and ASCII were put in"))
     }
 
+    /// What was written from `at` on, if there was room for it.
+    pub(crate) fn since(&self, at: usize) -> Option<&[u8]> {
+        self.buf.get(at..self.len)
+    }
+
+    /// Takes back what was written behind `len`.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Leaves room for a two-byte length, and says where.
+    pub(crate) fn begin_block(&mut self) -> usize {
+        let start = self.len;
+        self.put(&[0, 0]);
+        start
+    }
+
+    /// Puts the length of what was written since then in its place.
+    pub(crate) fn end_block(&mut self, start: usize) -> Result<(), EncodeError> {
+        let len = self.len.saturating_sub(start).saturating_sub(2);
+        let short = u16::try_from(len).map_err(|_| EncodeError::PropertyTooLong { len })?;
+        self.patch_u16(start, short);
+        Ok(())
+    }
+
     /// Puts a two-byte length in place that was left open at `at`.
     pub(crate) fn patch_u16(&mut self, at: usize, value: u16) {
         if let Some(place) = self.buf.get_mut(at..at.saturating_add(2)) {

@@ -1,0 +1,103 @@
+use super::property::{SectionProperty, id};
+use super::raw::{Seen, is_text};
+use super::{PropertySection, SectionOf};
+use crate::error::EncodeError;
+use crate::text::Text;
+use crate::write::Writer;
+
+/// Writes a section of an MQTT 5 packet into a buffer of the caller's.
+///
+/// ```
+/// use iothub_codec::{PropertySection, Qos, SectionOf, SectionProperty, SectionWriter};
+///
+/// let mut buffer = [0; 16];
+/// let mut section = SectionWriter::new(SectionOf::ConnAck, &mut buffer);
+/// section.put(SectionProperty::ReceiveMaximum(16))?;
+/// section.put(SectionProperty::MaximumQos(Qos::AtLeastOnce))?;
+/// let section = section.finish()?;
+/// assert_eq!(section.as_wire(), [0x21, 0, 16, 0x24, 1]);
+/// assert_eq!(section.receive_maximum(), Some(16));
+/// # Ok::<(), iothub_codec::EncodeError>(())
+/// ```
+pub struct SectionWriter<'b> {
+    out: Writer<'b>,
+    of: SectionOf,
+    seen: Seen,
+}
+
+impl<'b> SectionWriter<'b> {
+    /// An empty section of such a packet.
+    pub fn new(of: SectionOf, out: &'b mut [u8]) -> Self {
+        Self { out: Writer::new(out), of, seen: Seen::default() }
+    }
+
+    /// Puts a property behind those that are there.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::NotExpressible`] for a property that does not belong in the packet, that may stand only once
+    /// and does already, or that may not have this value; a text with NUL among them.
+    /// [`EncodeError::PropertyTooLong`]. The section is what it was, and can be gone on with.
+    pub fn put(&mut self, property: SectionProperty<'_>) -> Result<(), EncodeError> {
+        let mut seen = self.seen;
+        seen.admit(property.id(), self.of).map_err(|_| EncodeError::NotExpressible)?;
+        let before = self.out.len();
+        let written = property.put(&mut self.out);
+        match written {
+            Ok(()) => self.seen = seen,
+            Err(_) => self.out.truncate(before),
+        }
+        written
+    }
+
+    /// The section.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BufferTooSmall`] with the size that is needed.
+    pub fn finish(self) -> Result<PropertySection<'b>, EncodeError> {
+        self.out.finish().map(PropertySection::written)
+    }
+}
+
+/// A user property, with `prefix` in front of its name.
+pub(crate) fn put_user(
+    prefix: &str,
+    name: Text<'_>,
+    value: Text<'_>,
+    out: &mut Writer<'_>,
+) -> Result<(), EncodeError> {
+    out.put(&[id::USER]);
+    put_text(prefix, name, out)?;
+    put_text("", value, out)
+}
+
+/// A user property whose value is a number.
+pub(crate) fn put_decimal(name: &str, value: u64, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    out.put(&[id::USER]);
+    put_text("", Text::plain(name), out)?;
+    let start = out.begin_block();
+    out.put_display(value);
+    out.end_block(start)
+}
+
+/// A string with its length.
+pub(crate) fn put_text(prefix: &str, text: Text<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    let start = out.begin_block();
+    out.put_str(prefix);
+    out.put_text(text);
+    out.end_block(start)?;
+    let sound = match text.as_str() {
+        Some(text) => !text.as_bytes().contains(&0),
+        // Escapes may mean anything. Without room for it the caller is asked for some first.
+        None => out.since(start + 2).is_none_or(is_text),
+    };
+    if sound { Ok(()) } else { Err(EncodeError::NotExpressible) }
+}
+
+/// Bytes with their length.
+pub(crate) fn put_bytes(bytes: &[u8], out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    let start = out.begin_block();
+    out.put(bytes);
+    out.end_block(start)
+}
