@@ -28,6 +28,11 @@ pub struct Filter<'a> {
 }
 
 impl<'a> Filters<'a> {
+    /// Whether there is none, and no packet to send: MQTT allows none without filters.
+    pub const fn is_empty(self) -> bool {
+        self.wire.is_empty()
+    }
+
     /// Reads the payload of a SUBSCRIBE packet.
     ///
     /// # Errors

@@ -18,6 +18,7 @@
 
 #![no_std]
 
+mod ack;
 mod catalogue;
 mod channel;
 mod connect;
@@ -45,6 +46,7 @@ mod text;
 mod token_request;
 mod write;
 
+pub use ack::{Ack, Auth, AuthStep, Detail, Outcome};
 pub use catalogue::{
     Answer, Direction, OperationKind, OperationRow, Parameter, PropertyRow, TopicPattern, ValueKind,
 };

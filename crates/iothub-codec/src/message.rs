@@ -51,7 +51,7 @@ pub enum TwinPart {
 
 /// What the payload of a method call or of its answer is. Unsaid, it is JSON.
 ///
-/// Only the `$az/iot` and MQTT 5 dialects can say it.
+/// Only the `$az/iot` dialect can say it; that of MQTT 5 the media type alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Content<'a> {
     /// Such as `application/json`.
@@ -143,7 +143,8 @@ pub struct Reply<'a> {
     pub payload: &'a [u8],
     /// What the payload is, if it is not JSON.
     pub content: Content<'a>,
-    /// Why it was refused, for people. The classic dialect has no place for it, and leaves it out.
+    /// Why it was refused, for people. The classic dialect has no place for it, and leaves it out; the others do for
+    /// a status that may not have one.
     pub reason: Option<Text<'a>>,
     /// Under which name the refusal can be found in the hub's log; likewise.
     pub trace_id: Option<Text<'a>>,

@@ -1,9 +1,11 @@
 use core::fmt;
 
 use crate::dialect::{self, Dialect};
+use crate::section::PropertySection;
 use crate::text::Text;
 
-/// The properties of a message, wherever they are carried: pairs to send, or the tail of a topic.
+/// The properties of a message, wherever they are carried: pairs to send, the tail of a topic, or an MQTT 5 property
+/// section.
 ///
 /// They are read lazily, straight from the packet. Of a name that comes twice the last value counts for
 /// [`Self::get`] and [`Self::system`]; [`Self::iter`] gives both.
@@ -22,6 +24,7 @@ enum Carrier<'a> {
         tail: &'a str,
         dialect: Dialect,
     },
+    Section(PropertySection<'a>),
 }
 
 /// One of [`Properties`].
@@ -52,12 +55,19 @@ impl<'a> Properties<'a> {
         Self(Carrier::Tail { tail, dialect })
     }
 
+    pub(crate) const fn from_section(section: PropertySection<'a>) -> Self {
+        Self(Carrier::Section(section))
+    }
+
     /// All of them, in the order in which they stand.
     pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + Clone + 'a {
-        let (system, application, tail) = match self.0 {
-            Carrier::None => (&[][..], &[][..], None),
-            Carrier::Pairs { system, application } => (system, application, None),
-            Carrier::Tail { tail, dialect } => (&[][..], &[][..], Some((tail, dialect))),
+        let (system, application, tail, section) = match self.0 {
+            Carrier::None => (&[][..], &[][..], None, PropertySection::EMPTY),
+            Carrier::Pairs { system, application } => (system, application, None, PropertySection::EMPTY),
+            Carrier::Tail { tail, dialect } => {
+                (&[][..], &[][..], Some((tail, dialect)), PropertySection::EMPTY)
+            }
+            Carrier::Section(section) => (&[][..], &[][..], None, section),
         };
         let system = system
             .iter()
@@ -72,7 +82,7 @@ impl<'a> Properties<'a> {
                 value: Text::percent_encoded(value),
             })
         });
-        system.chain(application).chain(tail)
+        system.chain(application).chain(tail).chain(dialect::section_properties(section))
     }
 
     /// The value of an application property.

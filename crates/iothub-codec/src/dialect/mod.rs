@@ -10,17 +10,19 @@ mod row;
 
 pub(crate) use row::Row;
 
+use crate::ack::{Ack, Auth, AuthStep, Detail, Outcome};
 use crate::catalogue::{OperationKind, OperationRow};
 use crate::channel::{Channels, Subscription, Variant};
 use crate::connect::{Claim, Connect, Introduction, Proof, Version};
 use crate::envelope::{Envelope, Receiver};
-use crate::error::{DecodeError, EncodeError, Place};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::filters::Filters;
 use crate::identity::Identity;
 use crate::message::{Operation, Outgoing, Reply, ToDevice, ToHub};
-use crate::property::{Name, SystemProperty};
+use crate::property::{Name, Property, SystemProperty};
 use crate::publish::Publish;
 use crate::section::PropertySection;
+use crate::status::Status;
 use crate::text::Text;
 use crate::write::Writer;
 
@@ -153,7 +155,8 @@ impl<'d> Codec<'d> {
         self.open(Receiver::Device, publish)?.to_device(Place::Topic(publish.topic.len()))
     }
 
-    /// Writes the topic filters that open these channels, with the QoS that suits each.
+    /// Writes the topic filters that open these channels, with the QoS that suits each. For channels that are open
+    /// anyway, as [`Channels::REPLIES`] is over MQTT 5, there is none; where none is left, nothing has to be sent.
     ///
     /// # Errors
     ///
@@ -166,6 +169,9 @@ impl<'d> Codec<'d> {
             Dialect::Preview5 => preview5::filters(channels, &mut writer)?,
         }
         let wire = writer.finish()?;
+        if wire.is_empty() && !channels.is_empty() {
+            return Ok(Filters::written(wire));
+        }
         Filters::from_subscribe(wire).map_err(|_| EncodeError::NotExpressible)
     }
 
@@ -197,6 +203,72 @@ impl<'d> Codec<'d> {
             Dialect::Classic => classic::encode_connect(self.identity, who, proof, out),
             Dialect::Preview311 => preview311::encode_connect(self.identity, who, proof, out),
             Dialect::Preview5 => preview5::encode_connect(self.identity, who, proof, out),
+        }
+    }
+
+    /// Writes what a PUBACK, a refusing CONNACK or a DISCONNECT says, with as much `detail` as its receiver takes. A
+    /// reason or trace id that the status may not have is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::NotExpressible`] for anything but success in the dialects over MQTT 3.1.1, whose way to refuse
+    /// is to close the connection; otherwise as for [`Self::encode`].
+    pub fn encode_ack<'a>(
+        self,
+        outcome: &Outcome<'_>,
+        detail: Detail,
+        out: &'a mut [u8],
+    ) -> Result<Ack<'a>, EncodeError> {
+        match self.dialect {
+            Dialect::Classic | Dialect::Preview311 if outcome.status == Status::SUCCESS => {
+                Ok(Ack { reason_code: 0, properties: PropertySection::EMPTY })
+            }
+            Dialect::Classic | Dialect::Preview311 => Err(EncodeError::NotExpressible),
+            Dialect::Preview5 => preview5::encode_ack(outcome, detail, out),
+        }
+    }
+
+    /// Reads what a PUBACK, a refusing CONNACK or a DISCONNECT says. Where it has nothing but its reason code, the
+    /// status is the one that comes closest.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] for a status that is none, or says the contrary of the reason code.
+    pub fn decode_ack<'a>(self, ack: &Ack<'a>) -> Result<Outcome<'a>, DecodeError> {
+        match self.dialect {
+            Dialect::Classic | Dialect::Preview311 if ack.reason_code == 0 => Ok(Outcome::DONE),
+            Dialect::Classic | Dialect::Preview311 => {
+                Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadValue(Field::Status) })
+            }
+            Dialect::Preview5 => preview5::decode_ack(ack),
+        }
+    }
+
+    /// Writes a step of renewing a signature while connected.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::NotExpressible`] in the dialects over MQTT 3.1.1, whose devices connect again instead;
+    /// otherwise as for [`Self::encode`].
+    pub fn encode_auth<'a>(self, step: &AuthStep<'_>, out: &'a mut [u8]) -> Result<Auth<'a>, EncodeError> {
+        match self.dialect {
+            Dialect::Classic | Dialect::Preview311 => Err(EncodeError::NotExpressible),
+            Dialect::Preview5 => preview5::encode_auth(step, out),
+        }
+    }
+
+    /// Reads a step of renewing a signature. The signature is not checked.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`]; always in the dialects over MQTT 3.1.1, which have no such packet.
+    pub fn decode_auth<'a>(self, auth: &Auth<'a>) -> Result<AuthStep<'a>, DecodeError> {
+        match self.dialect {
+            Dialect::Classic | Dialect::Preview311 => Err(DecodeError {
+                place: Place::Whole,
+                kind: DecodeErrorKind::BadValue(Field::AuthenticationMethod),
+            }),
+            Dialect::Preview5 => preview5::decode_auth(auth),
         }
     }
 
@@ -252,6 +324,13 @@ pub(crate) fn property_name(dialect: Dialect, name: Text<'_>) -> Name<'_> {
         Dialect::Preview311 => preview311::property_name(name),
         Dialect::Preview5 => preview5::property_name(name),
     }
+}
+
+/// The properties in the section of a message.
+pub(crate) fn section_properties<'a>(
+    section: PropertySection<'a>,
+) -> impl Iterator<Item = Property<'a>> + Clone {
+    preview5::properties(section)
 }
 
 /// Where in `whole` its part `part` begins.

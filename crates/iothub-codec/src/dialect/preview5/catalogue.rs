@@ -1,3 +1,116 @@
-use crate::catalogue::OperationRow;
+use super::property::ROWS;
+use super::{
+    COMMANDS, IF_VERSION, METHOD, RESPONSE_CODE, RESPONSES, TELEMETRY, TWIN_DESIRED, TWIN_GET, TWIN_PATCH,
+    VERSION,
+};
+use crate::catalogue::{
+    Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TopicPattern, ValueKind,
+};
+use crate::message::TwinPart;
+use crate::publish::Qos;
+use crate::status::Status;
 
-pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[];
+/// As MQTT calls it.
+const CORRELATION: Option<&str> = Some("Correlation Data");
+
+const TELEMETRY_STATUSES: &[Status] = &[
+    Status::BAD_REQUEST,
+    Status::NOT_AUTHORIZED,
+    Status::NOT_ALLOWED,
+    Status::SERVER_ERROR,
+    Status::THROTTLED,
+    Status::QUOTA_EXCEEDED,
+    Status::TIMEOUT,
+    Status::SERVER_BUSY,
+];
+const GET_STATUSES: &[Status] = &[
+    Status::BAD_REQUEST,
+    Status::NOT_AUTHORIZED,
+    Status::NOT_ALLOWED,
+    Status::THROTTLED,
+    Status::QUOTA_EXCEEDED,
+    Status::SERVER_ERROR,
+    Status::TIMEOUT,
+    Status::SERVER_BUSY,
+];
+const PATCH_STATUSES: &[Status] = &[
+    Status::PRECONDITION_FAILED,
+    Status::BAD_REQUEST,
+    Status::NOT_AUTHORIZED,
+    Status::NOT_ALLOWED,
+    Status::THROTTLED,
+    Status::QUOTA_EXCEEDED,
+    Status::SERVER_ERROR,
+    Status::TIMEOUT,
+    Status::SERVER_BUSY,
+];
+
+pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
+    OperationRow {
+        statuses: TELEMETRY_STATUSES,
+        carried: Carried::Telemetry(ROWS),
+        ..message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
+    },
+    OperationRow {
+        // Abandon, and reject.
+        statuses: &[Status::SERVER_BUSY, Status::BAD_REQUEST],
+        carried: Carried::Command(ROWS),
+        ..message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
+    },
+    OperationRow {
+        statuses: &[Status::TARGET_UNAVAILABLE],
+        ..request(
+            OperationKind::Method,
+            Direction::ToDevice,
+            TopicPattern(&[METHOD, "{name}"]),
+            &[Parameter::required(RESPONSE_CODE, ValueKind::U32)],
+        )
+    },
+    OperationRow {
+        statuses: GET_STATUSES,
+        ..request(OperationKind::TwinGet(TwinPart::Whole), Direction::ToHub, TopicPattern(&[TWIN_GET]), &[])
+    },
+    OperationRow {
+        parameters: &[Parameter::optional(IF_VERSION, ValueKind::U64)],
+        statuses: PATCH_STATUSES,
+        ..request(
+            OperationKind::TwinPatch,
+            Direction::ToHub,
+            TopicPattern(&[TWIN_PATCH]),
+            &[Parameter::required(VERSION, ValueKind::U64)],
+        )
+    },
+    OperationRow {
+        parameters: &[Parameter::required(VERSION, ValueKind::U64)],
+        ..message(OperationKind::DesiredChanged, Direction::ToDevice, TopicPattern(&[TWIN_DESIRED]))
+    },
+];
+
+const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern) -> OperationRow {
+    OperationRow {
+        kind,
+        direction,
+        topic,
+        qos: Qos::AtLeastOnce,
+        correlation: None,
+        parameters: &[],
+        answer: Answer::Acknowledgement,
+        statuses: &[],
+        carried: Carried::Nothing,
+    }
+}
+
+/// Answered on the topic that all answers have.
+const fn request(
+    kind: OperationKind,
+    direction: Direction,
+    topic: TopicPattern,
+    parameters: &'static [Parameter],
+) -> OperationRow {
+    OperationRow {
+        qos: Qos::AtMostOnce,
+        correlation: CORRELATION,
+        answer: Answer::Reply { topic: TopicPattern(&[RESPONSES]), parameters },
+        ..message(kind, direction, topic)
+    }
+}

@@ -1,53 +1,45 @@
-//! `$iothub/...` over MQTT 5.
+//! `$iothub/...` over MQTT 5: few topics, and all else in the property section.
 
+mod ack;
 mod catalogue;
+mod connect;
+mod filters;
+mod open;
+mod property;
+mod seal;
 
+pub(super) use ack::{decode_ack, encode_ack};
 pub(super) use catalogue::OPERATIONS;
+pub(super) use connect::{decode_auth, encode_auth, encode_connect, open_connect};
+pub(super) use filters::{decode_filter, filters};
+pub(super) use open::open;
+pub(super) use property::{properties, property_name, spelling};
+pub(super) use seal::seal;
 
-use crate::channel::{Channels, Subscription};
-use crate::connect::{Claim, Connect, Introduction, Proof};
-use crate::envelope::{Envelope, Receiver};
-use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
-use crate::identity::Identity;
-use crate::property::{Name, SystemProperty};
-use crate::publish::Publish;
 use crate::text::Text;
-use crate::write::Writer;
 
-pub(super) fn open<'a>(_receiver: Receiver, _publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
-    Err(DecodeError { place: Place::Topic(0), kind: DecodeErrorKind::UnknownTopic })
-}
+const TELEMETRY: &str = "$iothub/telemetry";
+const COMMANDS: &str = "$iothub/commands";
+/// In front of the name of a method.
+const METHOD: &str = "$iothub/methods/";
+const TWIN_GET: &str = "$iothub/twin/get";
+const TWIN_PATCH: &str = "$iothub/twin/patch/reported";
+const TWIN_DESIRED: &str = "$iothub/twin/patch/desired";
+/// Answers of either end.
+const RESPONSES: &str = "$iothub/responses";
 
-/// Gives the length of the topic.
-pub(super) fn seal(_envelope: &Envelope<'_>, _out: &mut Writer<'_>) -> Result<usize, EncodeError> {
-    Err(EncodeError::NotExpressible)
-}
+/// The names of user properties that are no system properties.
+const STATUS: &str = "status";
+const REASON: &str = "reason";
+const TRACE_ID: &str = "trace-id";
+const VERSION: &str = "version";
+const IF_VERSION: &str = "if-version";
+const RESPONSE_CODE: &str = "response-code";
 
-pub(super) fn filters(_channels: Channels, _out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    Err(EncodeError::NotExpressible)
-}
+/// Longest correlation data, in bytes.
+const REQUEST_MAX: usize = 16;
 
-pub(super) fn decode_filter(_filter: &str) -> Result<Subscription<'_>, DecodeError> {
-    Err(DecodeError { place: Place::Filter(0), kind: DecodeErrorKind::UnknownTopic })
-}
-
-pub(super) fn encode_connect<'b>(
-    _identity: Identity<'_>,
-    _who: &Introduction<'b>,
-    _proof: Proof<'b>,
-    _out: &'b mut [u8],
-) -> Result<Connect<'b>, EncodeError> {
-    Err(EncodeError::NotExpressible)
-}
-
-pub(super) fn open_connect<'a>(_connect: &Connect<'a>) -> Result<Claim<'a>, DecodeError> {
-    Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::UnknownTopic })
-}
-
-pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
-    Name::Application(name)
-}
-
-pub(super) fn spelling(_property: SystemProperty) -> Option<&'static str> {
-    None
+/// The text that bytes of a section are.
+fn plain(bytes: &[u8]) -> Text<'_> {
+    Text::plain(crate::section::text(bytes))
 }

@@ -1,0 +1,42 @@
+use super::{COMMANDS, METHOD, RESPONSES, TELEMETRY, TWIN_DESIRED, TWIN_GET, TWIN_PATCH};
+use crate::channel::{Channels, Subscription, Variant};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
+use crate::publish::Qos;
+use crate::write::Writer;
+
+/// Answers come without being asked for, so that nothing at all may be written.
+pub(crate) fn filters(channels: Channels, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    for channel in channels.iter() {
+        let (topic, rest, qos) = match channel {
+            Channels::COMMANDS => (COMMANDS, "", Qos::AtLeastOnce),
+            Channels::METHODS => (METHOD, "+", Qos::AtMostOnce),
+            Channels::DESIRED => (TWIN_DESIRED, "", Qos::AtMostOnce),
+            Channels::REPLIES => continue,
+            _ => return Err(EncodeError::NotExpressible),
+        };
+        let start = out.begin_block();
+        out.put_str(topic);
+        out.put_str(rest);
+        out.end_block(start)?;
+        out.put(&[qos as u8]);
+    }
+    Ok(())
+}
+
+/// The reference grants every topic that it defines, also those on which a hub never sends anything.
+pub(crate) fn decode_filter(filter: &str) -> Result<Subscription<'_>, DecodeError> {
+    let refused = |at, kind| DecodeError { place: Place::Filter(at), kind };
+    let (channels, method) = match filter {
+        COMMANDS => (Channels::COMMANDS, None),
+        TWIN_DESIRED => (Channels::DESIRED, None),
+        RESPONSES => (Channels::REPLIES, None),
+        TELEMETRY | TWIN_GET | TWIN_PATCH => (Channels::NONE, None),
+        _ => match (filter.strip_prefix(METHOD), filter.find(['+', '#'])) {
+            (Some("+"), _) => (Channels::METHODS, None),
+            (_, Some(at)) => return Err(refused(at, DecodeErrorKind::Wildcard)),
+            (Some(name), None) if !name.is_empty() && !name.contains('/') => (Channels::METHODS, Some(name)),
+            (Some(_) | None, None) => return Err(refused(0, DecodeErrorKind::UnknownTopic)),
+        },
+    };
+    Ok(Subscription { channels, method, variant: Variant::Usual })
+}

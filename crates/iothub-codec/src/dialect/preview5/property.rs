@@ -1,0 +1,64 @@
+use super::plain;
+use crate::dialect::row::{Kind, Presence, Row};
+use crate::property::{Name, Property, SystemProperty};
+use crate::section::{PropertySection, id};
+use crate::text::Text;
+
+/// In front of the names of the application's properties.
+pub(super) const APPLICATION: &str = "@";
+
+/// The system properties of messages. The first has a place of its own in MQTT 5; the others are user properties.
+pub(super) const ROWS: &[Row] = &[
+    optional(SystemProperty::ContentType, "Content Type", Kind::Text),
+    optional(SystemProperty::MessageId, "message-id", Kind::Text),
+    optional(SystemProperty::UserId, "user-id", Kind::Text),
+    optional(SystemProperty::CorrelationId, "correlation-id", Kind::Text),
+    optional(SystemProperty::CreationTime, "creation-time", Kind::Time),
+    optional(SystemProperty::ContentEncoding, "content-encoding", Kind::Text),
+    of_commands(SystemProperty::SequenceNumber, "sequence-no", Kind::U64),
+    of_commands(SystemProperty::EnqueuedTime, "enqueued-time", Kind::Time),
+    of_commands(SystemProperty::DeliveryCount, "delivery-count", Kind::U32),
+];
+
+const fn optional(property: SystemProperty, name: &'static str, kind: Kind) -> Row {
+    Row { property, name, kind, telemetry: Presence::Optional, command: Presence::Optional }
+}
+
+const fn of_commands(property: SystemProperty, name: &'static str, kind: Kind) -> Row {
+    Row { property, name, kind, telemetry: Presence::Never, command: Presence::Required }
+}
+
+/// Those that are user properties.
+pub(super) const fn user_rows() -> &'static [Row] {
+    match ROWS {
+        [_, user @ ..] => user,
+        [] => &[],
+    }
+}
+
+/// The properties of a message whose section has been read: only first-class ones that mean nothing are left out.
+pub(crate) fn properties<'a>(section: PropertySection<'a>) -> impl Iterator<Item = Property<'a>> + Clone {
+    section.raw().filter_map(|(_, raw)| {
+        let name = match raw.id {
+            id::USER => property_name(plain(raw.name)),
+            id::CONTENT_TYPE => Name::System(SystemProperty::ContentType),
+            _ => return None,
+        };
+        Some(Property { name, value: plain(raw.value) })
+    })
+}
+
+pub(crate) fn property_name(name: Text<'_>) -> Name<'_> {
+    let raw = name.raw();
+    match raw.strip_prefix(APPLICATION) {
+        Some(name) => Name::Application(Text::plain(name)),
+        None => user_rows()
+            .iter()
+            .find(|row| row.name == raw)
+            .map_or(Name::Application(name), |row| Name::System(row.property)),
+    }
+}
+
+pub(crate) fn spelling(property: SystemProperty) -> Option<&'static str> {
+    ROWS.iter().find(|row| row.property == property).map(|row| row.name)
+}
