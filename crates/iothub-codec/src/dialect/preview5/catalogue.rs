@@ -1,7 +1,7 @@
 use super::property::ROWS;
 use super::{
-    COMMANDS, IF_VERSION, METHOD, RESPONSE_CODE, RESPONSES, TELEMETRY, TWIN_DESIRED, TWIN_GET, TWIN_PATCH,
-    VERSION,
+    COMMANDS, IF_VERSION, METHOD, REASON, RESPONSE_CODE, RESPONSES, STATUS, TELEMETRY, TRACE_ID,
+    TWIN_DESIRED, TWIN_GET, TWIN_PATCH, VERSION,
 };
 use crate::catalogue::{
     Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TopicPattern, ValueKind,
@@ -12,6 +12,13 @@ use crate::status::Status;
 
 /// As MQTT calls it.
 const CORRELATION: Option<&str> = Some("Correlation Data");
+
+/// How a refusal is told, in a reply and in an acknowledgement.
+const REFUSAL: &[Parameter] = &[
+    Parameter::required(STATUS, ValueKind::Status),
+    Parameter::optional(REASON, ValueKind::Text),
+    Parameter::optional(TRACE_ID, ValueKind::Text),
+];
 
 const TELEMETRY_STATUSES: &[Status] = &[
     Status::BAD_REQUEST,
@@ -48,17 +55,20 @@ const PATCH_STATUSES: &[Status] = &[
 pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     OperationRow {
         statuses: TELEMETRY_STATUSES,
+        refusal: REFUSAL,
         carried: Carried::Telemetry(ROWS),
         ..message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
     },
     OperationRow {
         // Abandon, and reject.
         statuses: &[Status::SERVER_BUSY, Status::BAD_REQUEST],
+        refusal: REFUSAL,
         carried: Carried::Command(ROWS),
         ..message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
     },
     OperationRow {
         statuses: &[Status::TARGET_UNAVAILABLE],
+        refusal: REFUSAL,
         ..request(
             OperationKind::Method,
             Direction::ToDevice,
@@ -68,11 +78,13 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     },
     OperationRow {
         statuses: GET_STATUSES,
+        refusal: REFUSAL,
         ..request(OperationKind::TwinGet(TwinPart::Whole), Direction::ToHub, TopicPattern(&[TWIN_GET]), &[])
     },
     OperationRow {
         parameters: &[Parameter::optional(IF_VERSION, ValueKind::U64)],
         statuses: PATCH_STATUSES,
+        refusal: REFUSAL,
         ..request(
             OperationKind::TwinPatch,
             Direction::ToHub,
@@ -96,6 +108,7 @@ const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern)
         parameters: &[],
         answer: Answer::Acknowledgement,
         statuses: &[],
+        refusal: &[],
         carried: Carried::Nothing,
     }
 }
