@@ -30,7 +30,7 @@ pub(crate) enum Path<'a> {
     TwinGet(TwinPart),
     TwinPatch,
     DesiredChanged,
-    /// What it answers is known when it is written, and not when it is read.
+    /// What it answers is known when it is written, and when it is read only where the topic says so.
     Reply(Option<Operation<'a>>),
 }
 

@@ -1,0 +1,231 @@
+use super::base64;
+use crate::connect::{Claim, Connect, Introduction, Proof, Version};
+use crate::dialect::{name::is_host, offset, row::decimal};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
+use crate::identity::{DeviceId, Identity, ModuleId};
+use crate::property::pairs;
+use crate::section::PropertySection;
+use crate::terms::{Signature, Terms};
+use crate::text::Text;
+use crate::write::Writer;
+
+/// What a device's CONNECT says it speaks. The reference has one of 2020, with the same operations; any is read.
+const API_VERSION: &str = "2021-06-30-preview";
+
+/// The names in the list that a user name is.
+const HOST: &str = "h";
+const DEVICE: &str = "did";
+const MODULE: &str = "mid";
+const VERSION: &str = "av";
+const METHOD: &str = "am";
+const EXPIRY: &str = "se";
+const CONNECT_TIME: &str = "sa";
+const POLICY: &str = "sp";
+const CLIENT_AGENT: &str = "ca";
+const CONTENT_TYPE: &str = "dct";
+const MODEL: &str = "dtmi";
+
+/// How a device can show who it is. The password is a signature as it is, one in base64, or nothing beside the
+/// certificate of the TLS connection.
+const SAS: &str = "SAS";
+const SAS_BASE64: &str = "SASb64";
+const X509: &str = "X509";
+
+/// All that payloads may be without saying so.
+const CONTENT_TYPES: [&str; 2] = ["application/json", "application/cbor"];
+
+pub(in crate::dialect) fn encode_connect<'b>(
+    identity: Identity<'_>,
+    who: &Introduction<'b>,
+    proof: Proof<'b>,
+    out: &'b mut [u8],
+) -> Result<Connect<'b>, EncodeError> {
+    if !is_host(Text::plain(who.host)) {
+        return Err(EncodeError::BadValue(Field::Host));
+    }
+    let signature = match proof {
+        Proof::Signature(signature) => Some(signature),
+        Proof::None => None,
+        Proof::Token(_) => return Err(EncodeError::NotExpressible),
+    };
+    let mut writer = Writer::new(out);
+    writer.put_display(identity);
+    let client_id_len = writer.len();
+    put_username(identity, who, signature.map(|signature| signature.terms), &mut writer);
+    let password_at = writer.len();
+    if let Some(signature) = signature {
+        base64::put(&signature.code, &mut writer);
+    }
+    let text = writer.finish_str()?;
+    // The text is as long as was counted.
+    let (names, password) = text.split_at_checked(password_at).unwrap_or((text, ""));
+    let (client_id, username) = names.split_at_checked(client_id_len).unwrap_or((names, ""));
+    Ok(Connect {
+        version: Version::V311,
+        client_id,
+        username: Some(username),
+        password: signature.map(|_| password.as_bytes()),
+        properties: PropertySection::EMPTY,
+    })
+}
+
+fn put_username(
+    identity: Identity<'_>,
+    who: &Introduction<'_>,
+    terms: Option<Terms<'_>>,
+    out: &mut Writer<'_>,
+) {
+    put(HOST, Text::plain(who.host), out);
+    put(DEVICE, Text::plain(identity.device.as_str()), out);
+    if let Some(module) = identity.module {
+        put(MODULE, Text::plain(module.as_str()), out);
+    }
+    put(VERSION, Text::plain(API_VERSION), out);
+    put(METHOD, Text::plain(if terms.is_some() { SAS_BASE64 } else { X509 }), out);
+    if let Some(Terms { expiry_ms, at_ms, policy: _ }) = terms {
+        put_time(EXPIRY, Some(expiry_ms), out);
+        put_time(CONNECT_TIME, at_ms, out);
+    }
+    for (name, value) in [
+        (POLICY, terms.and_then(|terms| terms.policy)),
+        (CLIENT_AGENT, who.client_agent.map(Text::plain)),
+        (MODEL, who.model_id.map(Text::plain)),
+    ] {
+        if let Some(value) = value {
+            put(name, value, out);
+        }
+    }
+}
+
+fn put(name: &str, value: Text<'_>, out: &mut Writer<'_>) {
+    put_name(name, out);
+    out.put_encoded(value.bytes());
+}
+
+fn put_time(name: &str, time_ms: Option<u64>, out: &mut Writer<'_>) {
+    if let Some(time_ms) = time_ms {
+        put_name(name, out);
+        out.put_display(time_ms);
+    }
+}
+
+/// The host comes first.
+fn put_name(name: &str, out: &mut Writer<'_>) {
+    out.put_str(if name == HOST { "" } else { "&" });
+    out.put_str(name);
+    out.put_str("=");
+}
+
+/// Whether a CONNECT over MQTT 3.1.1 is of this dialect: its user name is a list of parameters, and no host is in
+/// front.
+pub(in crate::dialect) fn is_meant(connect: &Connect<'_>) -> bool {
+    let Some(username) = connect.username else { return false };
+    let has_host = username.split_once('/').is_some_and(|(host, _)| is_host(Text::plain(host)));
+    !has_host && pairs(username).any(|(name, _)| [VERSION, METHOD].contains(&name))
+}
+
+pub(in crate::dialect) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, DecodeError> {
+    let whole = DecodeError { place: Place::Whole, kind: DecodeErrorKind::Missing(Field::UserName) };
+    let list = List { username: connect.username.ok_or(whole)? };
+    let identity = identity(connect.client_id)?;
+    list.agrees(DEVICE, Some(identity.device.as_str()))?;
+    list.agrees(MODULE, identity.module.map(ModuleId::as_str))?;
+    let host = list.checked(HOST, Field::Host, |host| is_host(host).then_some(host))?;
+    let api_version = list.must(VERSION, Field::ApiVersion)?;
+    let content_type = list.checked(CONTENT_TYPE, Field::ContentType, |text| {
+        CONTENT_TYPES.iter().any(|each| text == *each).then_some(text)
+    })?;
+    Ok(Claim {
+        identity,
+        host,
+        api_version: Some(api_version),
+        client_agent: list.get(CLIENT_AGENT),
+        model_id: list.get(MODEL),
+        content_type,
+        proof: proof(list, connect.password.unwrap_or_default())?,
+    })
+}
+
+/// Client identifiers are not encoded, and the names in the list are: this is where a name can be borrowed.
+fn identity(client_id: &str) -> Result<Identity<'_>, DecodeError> {
+    let bad = |field| DecodeError { place: Place::ClientId, kind: DecodeErrorKind::BadValue(field) };
+    let (device, module) = match client_id.split_once('/') {
+        Some((device, module)) => (device, Some(module)),
+        None => (client_id, None),
+    };
+    Ok(Identity {
+        device: DeviceId::new(device).map_err(|_| bad(Field::DeviceId))?,
+        module: module.map(|name| ModuleId::new(name).map_err(|_| bad(Field::ModuleId))).transpose()?,
+    })
+}
+
+fn proof<'a>(list: List<'a>, password: &[u8]) -> Result<Proof<'a>, DecodeError> {
+    let method = list.must(METHOD, Field::AuthenticationMethod)?;
+    let code: Option<[u8; 32]> = if method == SAS {
+        password.try_into().ok()
+    } else if method == SAS_BASE64 {
+        base64::read(password)
+    } else if method == X509 {
+        return Ok(Proof::None);
+    } else {
+        return Err(list.bad(method.raw(), Field::AuthenticationMethod));
+    };
+    let expiry_ms = list.checked(EXPIRY, Field::Expiry, decimal)?.ok_or(list.missing(Field::Expiry))?;
+    let terms = Terms {
+        expiry_ms,
+        at_ms: list.checked(CONNECT_TIME, Field::ConnectTime, decimal)?,
+        policy: list.get(POLICY),
+    };
+    let kind = match password {
+        [] => DecodeErrorKind::Missing(Field::Signature),
+        _ => DecodeErrorKind::BadValue(Field::Signature),
+    };
+    let code = code.ok_or(DecodeError { place: Place::Password, kind })?;
+    Ok(Proof::Signature(Signature { terms, code }))
+}
+
+/// A user name: `name=value`, with `&` in between. What is unknown is nothing, and the first of two counts.
+#[derive(Clone, Copy)]
+struct List<'a> {
+    username: &'a str,
+}
+
+impl<'a> List<'a> {
+    fn get(self, wanted: &str) -> Option<Text<'a>> {
+        let mut found = pairs(self.username).filter(|(name, _)| Text::percent_encoded(name) == wanted);
+        found.next().map(|(_, value)| Text::percent_encoded(value))
+    }
+
+    fn must(self, name: &str, field: Field) -> Result<Text<'a>, DecodeError> {
+        self.get(name).ok_or(self.missing(field))
+    }
+
+    fn checked<T>(
+        self,
+        name: &str,
+        field: Field,
+        check: impl Fn(Text<'a>) -> Option<T>,
+    ) -> Result<Option<T>, DecodeError> {
+        self.get(name).map(|value| check(value).ok_or(self.bad(value.raw(), field))).transpose()
+    }
+
+    /// Whether the list names the one that the client identifier does, or nobody.
+    fn agrees(self, name: &str, id: Option<&str>) -> Result<(), DecodeError> {
+        match self.get(name) {
+            Some(value) if !id.is_some_and(|id| value == id) => {
+                let place = Place::UserName(offset(self.username, value.raw()));
+                Err(DecodeError { place, kind: DecodeErrorKind::WrongDevice })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn bad(self, part: &str, field: Field) -> DecodeError {
+        let place = Place::UserName(offset(self.username, part));
+        DecodeError { place, kind: DecodeErrorKind::BadValue(field) }
+    }
+
+    fn missing(self, field: Field) -> DecodeError {
+        DecodeError { place: Place::UserName(self.username.len()), kind: DecodeErrorKind::Missing(field) }
+    }
+}
