@@ -1,3 +1,140 @@
-use crate::catalogue::OperationRow;
+use super::parameters::Parameter::{Code, Encoding, IfVersion, MediaType, Request, Version};
+use super::{
+    COMMANDS, DESIRED, METHOD_REPLY, METHODS, TELEMETRY, TWIN_GET, TWIN_GET_DESIRED, TWIN_GET_REPLY,
+    TWIN_GET_REPORTED, TWIN_PATCH, TWIN_PATCH_REPLY, properties,
+};
+use crate::catalogue::{
+    Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TopicPattern, ValueKind,
+};
+use crate::message::TwinPart;
+use crate::publish::Qos;
+use crate::status::Status;
 
-pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[];
+pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
+    OperationRow {
+        carried: Carried::Telemetry(properties::ROWS),
+        ..message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
+    },
+    OperationRow {
+        carried: Carried::Command(properties::ROWS),
+        ..message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
+    },
+    OperationRow {
+        parameters: CONTENT,
+        statuses: &[Status::TARGET_UNAVAILABLE],
+        ..request(
+            OperationKind::Method,
+            Direction::ToDevice,
+            TopicPattern(&[METHODS, "{name}"]),
+            Answer::Reply {
+                topic: TopicPattern(&[METHODS, "{name}", METHOD_REPLY]),
+                parameters: &[
+                    Parameter::required(Code.name(), ValueKind::U32),
+                    Parameter::optional(MediaType.name(), ValueKind::Text),
+                    Parameter::optional(Encoding.name(), ValueKind::Text),
+                ],
+            },
+        )
+    },
+    OperationRow {
+        statuses: GET_STATUSES,
+        ..request(
+            OperationKind::TwinGet(TwinPart::Whole),
+            Direction::ToHub,
+            TopicPattern(&[TWIN_GET]),
+            GET_ANSWER,
+        )
+    },
+    section(TwinPart::Reported, TopicPattern(&[TWIN_GET_REPORTED])),
+    section(TwinPart::Desired, TopicPattern(&[TWIN_GET_DESIRED])),
+    OperationRow {
+        parameters: CONDITION,
+        statuses: PATCH_STATUSES,
+        ..request(
+            OperationKind::TwinPatch,
+            Direction::ToHub,
+            TopicPattern(&[TWIN_PATCH]),
+            Answer::Reply {
+                topic: TopicPattern(&[TWIN_PATCH_REPLY]),
+                parameters: &[Parameter::required(Version.name(), ValueKind::U64)],
+            },
+        )
+    },
+    OperationRow {
+        parameters: &[Parameter::required(Version.name(), ValueKind::U64)],
+        ..message(OperationKind::DesiredChanged, Direction::ToDevice, TopicPattern(&[DESIRED]))
+    },
+];
+
+const CONTENT: &[Parameter] = &[
+    Parameter::optional(MediaType.name(), ValueKind::Text),
+    Parameter::optional(Encoding.name(), ValueKind::Text),
+];
+const CONDITION: &[Parameter] = &[Parameter::optional(IfVersion.name(), ValueKind::U64)];
+
+const GET_ANSWER: Answer = Answer::Reply {
+    topic: TopicPattern(&[TWIN_GET_REPLY]),
+    parameters: &[Parameter::optional(Version.name(), ValueKind::U64)],
+};
+
+const GET_STATUSES: &[Status] = &[
+    Status::BAD_REQUEST,
+    Status::NOT_AUTHORIZED,
+    Status::NOT_ALLOWED,
+    Status::THROTTLED,
+    Status::QUOTA_EXCEEDED,
+    Status::SERVER_ERROR,
+    Status::TIMEOUT,
+    Status::SERVER_BUSY,
+];
+const SECTION_STATUSES: &[Status] = &[
+    Status::NOT_MODIFIED,
+    Status::BAD_REQUEST,
+    Status::NOT_FOUND,
+    Status::SERVER_ERROR,
+    Status::THROTTLED,
+    Status::QUOTA_EXCEEDED,
+];
+const PATCH_STATUSES: &[Status] = &[
+    Status::PRECONDITION_FAILED,
+    Status::BAD_REQUEST,
+    Status::NOT_AUTHORIZED,
+    Status::NOT_ALLOWED,
+    Status::THROTTLED,
+    Status::QUOTA_EXCEEDED,
+    Status::SERVER_ERROR,
+    Status::TIMEOUT,
+    Status::SERVER_BUSY,
+];
+
+const fn section(part: TwinPart, topic: TopicPattern) -> OperationRow {
+    OperationRow {
+        parameters: CONDITION,
+        statuses: SECTION_STATUSES,
+        ..request(OperationKind::TwinGet(part), Direction::ToHub, topic, GET_ANSWER)
+    }
+}
+
+const fn request(
+    kind: OperationKind,
+    direction: Direction,
+    topic: TopicPattern,
+    answer: Answer,
+) -> OperationRow {
+    let correlation = Some(Request.name());
+    OperationRow { qos: Qos::AtMostOnce, correlation, answer, ..message(kind, direction, topic) }
+}
+
+const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern) -> OperationRow {
+    OperationRow {
+        kind,
+        direction,
+        topic,
+        qos: Qos::AtLeastOnce,
+        correlation: None,
+        parameters: &[],
+        answer: Answer::Acknowledgement,
+        statuses: &[],
+        carried: Carried::Nothing,
+    }
+}

@@ -30,8 +30,8 @@ pub(super) enum Parameter {
 /// The parameters of a message, in the order in which they are written. What a success must say, a failure need not.
 type Rows = &'static [(Parameter, Presence)];
 
-pub(super) const METHOD: Rows = &[(Request, Required), (MediaType, Optional), (Encoding, Optional)];
-pub(super) const METHOD_REPLY: Rows = &[
+const METHOD: Rows = &[(Request, Required), (MediaType, Optional), (Encoding, Optional)];
+const METHOD_REPLY: Rows = &[
     (Request, Required),
     (Code, Required),
     (Said, Optional),
@@ -40,16 +40,16 @@ pub(super) const METHOD_REPLY: Rows = &[
     (MediaType, Optional),
     (Encoding, Optional),
 ];
-pub(super) const GET: Rows = &[(Request, Required)];
+const GET: Rows = &[(Request, Required)];
 // The reference says that a section may be found not modified, and has no parameter for the version that is known
 // already. The one of patches is taken.
-pub(super) const GET_SECTION: Rows = &[(Request, Required), (IfVersion, Optional)];
-pub(super) const GET_REPLY: Rows =
+const GET_SECTION: Rows = &[(Request, Required), (IfVersion, Optional)];
+const GET_REPLY: Rows =
     &[(Request, Required), (Version, Optional), (Said, Optional), (Reason, Optional), (TraceId, Optional)];
-pub(super) const PATCH: Rows = &[(Request, Required), (IfVersion, Optional)];
-pub(super) const PATCH_REPLY: Rows =
+const PATCH: Rows = &[(Request, Required), (IfVersion, Optional)];
+const PATCH_REPLY: Rows =
     &[(Request, Required), (Version, Required), (Said, Optional), (Reason, Optional), (TraceId, Optional)];
-pub(super) const DESIRED: Rows = &[(Version, Required)];
+const DESIRED: Rows = &[(Version, Required)];
 
 /// Longest request id, in bytes that are meant.
 const REQUEST_ID_MAX: usize = 32;
