@@ -144,6 +144,11 @@ impl Status {
         crate::dialect::classic::http(self)
     }
 
+    /// Whether that is a number by which HTTP says it.
+    pub(crate) const fn is_http(self, code: i32) -> bool {
+        code == self.http() as i32 || (self.0 == Self::SUCCESS.0 && matches!(code, 200..=299))
+    }
+
     const fn is_undefined_error(self) -> bool {
         !self.is_success() && self.name().is_none()
     }

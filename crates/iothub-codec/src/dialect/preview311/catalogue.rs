@@ -1,4 +1,6 @@
-use super::parameters::Parameter::{Code, Encoding, IfVersion, MediaType, Request, Version};
+use super::parameters::Parameter::{
+    Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
+};
 use super::{
     COMMANDS, DESIRED, METHOD_REPLY, METHODS, TELEMETRY, TWIN_GET, TWIN_GET_DESIRED, TWIN_GET_REPLY,
     TWIN_GET_REPORTED, TWIN_PATCH, TWIN_PATCH_REPLY, properties,
@@ -70,6 +72,11 @@ const CONTENT: &[Parameter] = &[
     Parameter::optional(MediaType.name(), ValueKind::Text),
     Parameter::optional(Encoding.name(), ValueKind::Text),
 ];
+const REFUSAL: &[Parameter] = &[
+    Parameter::required(Said.name(), ValueKind::Status),
+    Parameter::optional(Reason.name(), ValueKind::Text),
+    Parameter::optional(TraceId.name(), ValueKind::Text),
+];
 const CONDITION: &[Parameter] = &[Parameter::optional(IfVersion.name(), ValueKind::U64)];
 
 const GET_ANSWER: Answer = Answer::Reply {
@@ -122,7 +129,13 @@ const fn request(
     answer: Answer,
 ) -> OperationRow {
     let correlation = Some(Request.name());
-    OperationRow { qos: Qos::AtMostOnce, correlation, answer, ..message(kind, direction, topic) }
+    OperationRow {
+        qos: Qos::AtMostOnce,
+        correlation,
+        answer,
+        refusal: REFUSAL,
+        ..message(kind, direction, topic)
+    }
 }
 
 const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern) -> OperationRow {
@@ -135,6 +148,7 @@ const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern)
         parameters: &[],
         answer: Answer::Acknowledgement,
         statuses: &[],
+        refusal: &[],
         carried: Carried::Nothing,
     }
 }

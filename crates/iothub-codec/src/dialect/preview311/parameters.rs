@@ -71,9 +71,20 @@ pub(super) fn read<'a>(path: Path<'_>, topic: &'a str, list: &'a str) -> Result<
 }
 
 pub(super) fn put(path: Path<'_>, fields: &Fields<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    let fields = match path {
+        Path::Reply(Some(operation)) => &answer(operation, fields)?,
+        Path::Reply(None)
+        | Path::Telemetry
+        | Path::Command
+        | Path::Input(_)
+        | Path::Method(_)
+        | Path::TwinGet(_)
+        | Path::TwinPatch
+        | Path::DesiredChanged => fields,
+    };
     let rows = rows(path);
-    let is_said = |parameter: &Parameter| rows.iter().any(|(each, _)| each == parameter);
-    if Parameter::ALL.iter().any(|each| each.value(path, fields).is_some() && !is_said(each)) {
+    let has_row = |parameter: &Parameter| rows.iter().any(|(each, _)| each == parameter);
+    if Parameter::ALL.iter().any(|each| each.value(fields).is_some() && !has_row(each)) {
         return Err(EncodeError::NotExpressible);
     }
     if let Some(parameter) = lacking(path, fields) {
@@ -81,7 +92,7 @@ pub(super) fn put(path: Path<'_>, fields: &Fields<'_>, out: &mut Writer<'_>) -> 
     }
     let mut separator = "";
     for (parameter, _) in rows {
-        let Some(value) = parameter.value(path, fields) else { continue };
+        let Some(value) = parameter.value(fields) else { continue };
         out.put_str(separator);
         separator = "&";
         out.put_str(parameter.name());
@@ -89,6 +100,28 @@ pub(super) fn put(path: Path<'_>, fields: &Fields<'_>, out: &mut Writer<'_>) -> 
         value.put(out).ok_or(EncodeError::BadValue(parameter.field()))?;
     }
     Ok(())
+}
+
+/// What an answer says, without what goes without saying, and without what the reference does not give to its status.
+fn answer<'a>(operation: Operation<'_>, fields: &Fields<'a>) -> Result<Fields<'a>, EncodeError> {
+    let status = fields.status.unwrap_or(Status::SUCCESS);
+    let code = match operation {
+        Operation::Method(_) => fields.code.or(status.is_success().then_some(200)),
+        Operation::TwinGet | Operation::TwinPatch => {
+            // HTTP's number says the same as the status, or else is not the truth.
+            if fields.code.is_some_and(|code| !status.is_http(code)) {
+                return Err(EncodeError::BadValue(Field::Status));
+            }
+            None
+        }
+    };
+    Ok(Fields {
+        code,
+        status: (status != Status::SUCCESS).then_some(status),
+        reason: fields.reason.filter(|_| status.may_have_reason()),
+        trace_id: fields.trace_id.filter(|_| status.may_have_trace_id()),
+        ..*fields
+    })
 }
 
 const fn rows(path: Path<'_>) -> Rows {
@@ -111,7 +144,7 @@ fn lacking(path: Path<'_>, fields: &Fields<'_>) -> Option<Parameter> {
     let is_needed = |parameter, presence| presence == Required && (parameter == Request || !is_refused);
     rows(path)
         .iter()
-        .find(|(each, presence)| is_needed(*each, *presence) && each.value(path, fields).is_none())
+        .find(|(each, presence)| is_needed(*each, *presence) && each.value(fields).is_none())
         .map(|(parameter, _)| *parameter)
 }
 
@@ -173,24 +206,13 @@ impl Parameter {
         Some(())
     }
 
-    fn value<'a>(self, path: Path<'_>, fields: &'a Fields<'_>) -> Option<Value<'a>> {
+    fn value<'a>(self, fields: &'a Fields<'_>) -> Option<Value<'a>> {
         match self {
             Request => fields.request.as_ref().map(Value::Request),
             Version => fields.version.map(Value::Number),
             IfVersion => fields.if_version.map(Value::Number),
-            Code => match path {
-                // HTTP's number, of which the status says all that there is to say.
-                Path::Reply(Some(Operation::TwinGet | Operation::TwinPatch)) => None,
-                Path::Reply(_)
-                | Path::Telemetry
-                | Path::Command
-                | Path::Input(_)
-                | Path::Method(_)
-                | Path::TwinGet(_)
-                | Path::TwinPatch
-                | Path::DesiredChanged => fields.code.map(Value::Code),
-            },
-            Said => fields.status.filter(|status| *status != Status::SUCCESS).map(Value::Status),
+            Code => fields.code.map(Value::Code),
+            Said => fields.status.map(Value::Status),
             Reason => fields.reason.map(Value::Text),
             TraceId => fields.trace_id.map(Value::Text),
             MediaType => fields.content.media_type.map(Value::Text),

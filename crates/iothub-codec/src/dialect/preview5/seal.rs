@@ -100,9 +100,7 @@ fn put_answer(
         }
         // The number of a twin's answer is left out: the status says the same, or else is not the truth.
         Operation::TwinGet | Operation::TwinPatch => {
-            let done = status == Status::SUCCESS;
-            let agrees = |code| code == i32::from(status.http()) || (done && matches!(code, 200..=299));
-            if fields.code.is_some_and(|code| !agrees(code)) {
+            if fields.code.is_some_and(|code| !status.is_http(code)) {
                 return Err(EncodeError::BadValue(Field::Status));
             }
         }
