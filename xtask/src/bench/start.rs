@@ -2,7 +2,7 @@ use core::time::Duration;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -10,19 +10,7 @@ use crate::process::{Running, Waited};
 use crate::{clock, workspace};
 
 #[derive(Args)]
-pub(crate) struct Arguments {
-    #[command(subcommand)]
-    measurement: Measurement,
-}
-
-#[derive(Subcommand)]
-enum Measurement {
-    /// How long `iothub up` takes until it serves, and how much memory it holds when idle
-    Start(StartArguments),
-}
-
-#[derive(Args)]
-struct StartArguments {
+pub(super) struct Arguments {
     /// How often to start it
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
@@ -31,14 +19,8 @@ struct StartArguments {
     check: bool,
 }
 
-/// Measures what was asked for, and prints a table.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    match &arguments.measurement {
-        Measurement::Start(arguments) => start(arguments),
-    }
-}
-
-fn start(arguments: &StartArguments) -> Result<(), Failure> {
+/// Starts `iothub up` again and again.
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let program = workspace::build_iothub()?;
     println!("$ iothub {}   ({} times)", UP.join(" "), arguments.runs);
     let mut times = Vec::new();

@@ -1,0 +1,28 @@
+mod codec;
+mod start;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::Failure;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    measurement: Measurement,
+}
+
+#[derive(Subcommand)]
+enum Measurement {
+    /// How many instructions the codec takes for each operation
+    Codec(codec::Arguments),
+    /// How long `iothub up` takes until it serves, and how much memory it holds when idle
+    Start(start::Arguments),
+}
+
+/// Measures what was asked for, and prints a table.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.measurement {
+        Measurement::Codec(arguments) => codec::run(arguments),
+        Measurement::Start(arguments) => start::run(arguments),
+    }
+}
