@@ -30,11 +30,18 @@ fn is_in(text: &str, error: DecodeError) -> bool {
     }
 }
 
+const PREVIEW311: [&str; 3] = [
+    ".{0,40}",
+    "[$]az/iot/(telemetry|commands|methods/.?(/response)?|twin/(get|patch|events)/?(reported|desired|response|desired-changed)?)?(/?[?])?[^\0]{0,20}",
+    "[$]az/iot/(telemetry|commands|methods/a(/response)?|twin/(get|patch)/(reported|response))/[?](rid|%72id|i?v|rc|s|r|ct|sn|crt|dc|@.|.)=?.{0,8}(&.{0,3})?",
+];
+
 /// In the manner of a dialect, or not.
 fn any_topic(dialect: Dialect) -> impl Strategy<Value = String> {
     let patterns = match dialect {
         Dialect::Classic => CLASSIC,
-        dialect @ (Dialect::Preview311 | Dialect::Preview5 | _) => panic!("{dialect:?} has no patterns"),
+        Dialect::Preview311 => PREVIEW311,
+        dialect @ (Dialect::Preview5 | _) => panic!("{dialect:?} has no patterns"),
     };
     let [first, second, third] = patterns;
     prop_oneof![first, second, third]
@@ -81,6 +88,7 @@ proptest! {
         username in option::of(prop_oneof![
             ".{0,40}",
             "[a-z.=&]{0,5}/[a-z?=/]{0,12}(/[?]?|api-version=|av=|&|é|.){0,12}",
+            "(h=a&|did=.?&|mid=.?&|am=(SAS|SASb64|X509|.)&|s[eap]=[0-9]?&|dct=.?&|é|.&){0,8}av=.?(&am=.)?",
         ]),
         password in option::of(proptest::collection::vec(any::<u8>(), 0..20)),
     ) {

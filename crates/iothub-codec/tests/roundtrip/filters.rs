@@ -73,3 +73,62 @@ fn exactly_the_classic_filters_that_can_be_listed_are_granted() {
         assert!(found >= granted.len() / 2, "the words make up the filters");
     }
 }
+
+#[test]
+fn exactly_the_preview_filters_that_can_be_listed_are_granted() {
+    let who = Who::short(Dialect::Preview311, false);
+    let mut granted = Vec::new();
+    for (topic, channels, variant) in [
+        ("$az/iot/commands", Channels::COMMANDS, Variant::Usual),
+        ("$az/iot/methods/+", Channels::METHODS, Variant::Usual),
+        ("$az/iot/twin/get/response", Channels::REPLIES, Variant::TwinGet),
+        ("$az/iot/twin/patch/response", Channels::REPLIES, Variant::TwinPatch),
+        ("$az/iot/twin/events/desired-changed", Channels::DESIRED, Variant::Usual),
+        ("$az/iot/twin/events/desired/changed", Channels::DESIRED, Variant::DesiredSlash),
+    ] {
+        for filter in [topic.to_owned(), format!("{topic}/+")] {
+            granted.push((filter, Subscription { channels, method: None, variant }));
+        }
+    }
+    const WORDS: [&str; 17] = [
+        "$az",
+        "iot",
+        "commands",
+        "telemetry",
+        "methods",
+        "+",
+        "a",
+        "twin",
+        "get",
+        "patch",
+        "reported",
+        "response",
+        "events",
+        "desired",
+        "changed",
+        "desired-changed",
+        "",
+    ];
+    for name in WORDS.into_iter().filter(|name| !["+", "", "$az"].contains(name)) {
+        for filter in [format!("$az/iot/methods/{name}"), format!("$az/iot/methods/{name}/+")] {
+            let (channels, method, variant) = (Channels::METHODS, Some(name), Variant::Usual);
+            granted.push((filter, Subscription { channels, method, variant }));
+        }
+    }
+    let mut paths = vec![String::new()];
+    let mut found = 0;
+    for _ in 0..7 {
+        for filter in paths
+            .iter()
+            .flat_map(|path| WORDS.iter().chain(&["#", "?", "+?"]).map(move |word| format!("{path}{word}")))
+        {
+            let expected = granted.iter().find(|(each, _)| *each == filter).map(|(_, meaning)| *meaning);
+            found += usize::from(expected.is_some());
+            assert_eq!(who.codec().decode_filter(&filter).ok(), expected, "{filter}");
+        }
+        paths = paths.iter().flat_map(|path| WORDS.map(|word| format!("{path}{word}/"))).collect();
+        // Prefixes that lead nowhere are cut, or there would be millions.
+        paths.retain(|path| granted.iter().any(|(filter, _)| filter.starts_with(path.as_str())));
+    }
+    assert_eq!(found, granted.len(), "the words make up the filters");
+}

@@ -2,6 +2,7 @@
 //! knows nothing of the first one but the words that both answer with.
 
 pub(crate) mod classic;
+mod preview311;
 
 use iothub_codec::{DecodeErrorKind, Dialect, Publish};
 
@@ -11,7 +12,8 @@ use crate::sample::Who;
 pub(crate) fn read(who: &Who, receiver: Receiver, publish: &Publish<'_>) -> Result<Plain, DecodeErrorKind> {
     match who.dialect {
         Dialect::Classic => classic::read(who, receiver, publish),
-        dialect @ (Dialect::Preview311 | Dialect::Preview5 | _) => panic!("{dialect:?} has no second reader"),
+        Dialect::Preview311 => preview311::read(receiver, publish),
+        dialect @ (Dialect::Preview5 | _) => panic!("{dialect:?} has no second reader"),
     }
 }
 

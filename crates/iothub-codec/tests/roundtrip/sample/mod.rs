@@ -1,6 +1,7 @@
 //! Any device, any module, and any message that can be written.
 
 mod classic;
+mod preview311;
 
 use iothub_codec::{
     Codec, Command, Content, DesiredChanged, DeviceId, Dialect, EncodeError, Identity, Input, MethodCall,
@@ -16,7 +17,7 @@ use proptest::strategy::Union;
 use crate::plain::{self, Bytes, Pairs, Plain, PlainReply, Receiver};
 
 /// Those that there are samples of, and a second reader.
-pub(crate) const DIALECTS: [Dialect; 1] = [Dialect::Classic];
+pub(crate) const DIALECTS: [Dialect; 2] = [Dialect::Classic, Dialect::Preview311];
 
 /// A device, or one of its modules, by name, and the dialect that it speaks.
 #[derive(Clone, Debug)]
@@ -107,6 +108,7 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
     TwinGet,
+    TwinPatch,
     Method(String),
 }
 
@@ -149,6 +151,7 @@ impl Answer {
     fn lend<T>(&self, borrow: impl FnOnce(Operation<'_>, &Reply<'_>) -> T) -> T {
         let operation = match &self.asked {
             Asked::TwinGet => Operation::TwinGet,
+            Asked::TwinPatch => Operation::TwinPatch,
             Asked::Method(name) => Operation::Method(name),
         };
         let reply = Reply {
@@ -233,7 +236,7 @@ impl Sample {
                 Receiver::Device
             }
             Self::Reply(Answer { asked: Asked::Method(_), .. }) => Receiver::Hub,
-            Self::Reply(Answer { asked: Asked::TwinGet, .. }) => Receiver::Device,
+            Self::Reply(Answer { asked: Asked::TwinGet | Asked::TwinPatch, .. }) => Receiver::Device,
         }
     }
 
@@ -296,7 +299,8 @@ pub(crate) fn any_case() -> impl Strategy<Value = (Who, Sample)> {
 fn any_case_of(dialect: Dialect, is_module: bool) -> BoxedStrategy<(Who, Sample)> {
     let sample = match dialect {
         Dialect::Classic => classic::any_sample(is_module),
-        dialect @ (Dialect::Preview311 | Dialect::Preview5 | _) => panic!("{dialect:?} has no samples"),
+        Dialect::Preview311 => preview311::any_sample(),
+        dialect @ (Dialect::Preview5 | _) => panic!("{dialect:?} has no samples"),
     };
     (any_name(dialect), any_name(dialect), sample)
         .prop_map(move |(device, module, sample)| {
@@ -318,7 +322,8 @@ pub(crate) fn any_who() -> impl Strategy<Value = Who> {
 fn any_name(dialect: Dialect) -> impl Strategy<Value = String> {
     let any = match dialect {
         Dialect::Classic => classic::NAME,
-        Dialect::Preview311 | Dialect::Preview5 | _ => "[-:.+%_#*?!(),=@$'a-zA-Z0-9]{1,128}",
+        Dialect::Preview311 => preview311::NAME,
+        dialect @ (Dialect::Preview5 | _) => panic!("{dialect:?} has no samples"),
     };
     prop_oneof!["[-.%_?=$'a-z0-9]{1,8}", any]
 }
