@@ -1,21 +1,4 @@
-//! Reads and writes the topics and properties of IoT Hub messages.
-//!
-//! Bytes come in borrowed and go out into a buffer of the caller's; nothing is allocated. Start with
-//! [`Codec`], for one device or module in one [`Dialect`]. A hub begins with [`open_connect`].
-//!
-//! ```
-//! use iothub_codec::{Codec, DeviceId, Dialect, Identity, Telemetry, ToHub};
-//!
-//! let codec = Codec::new(Dialect::Classic, Identity::device(DeviceId::new("pump-7").unwrap()));
-//! let mut buffer = [0; 64];
-//! let publish = codec.encode(&Telemetry { payload: b"21.5", ..Telemetry::default() }, &mut buffer)?;
-//! assert_eq!(publish.topic, "devices/pump-7/messages/events/");
-//!
-//! let Ok(ToHub::Telemetry(telemetry)) = codec.decode_to_hub(&publish) else { panic!() };
-//! assert_eq!(telemetry.payload, b"21.5");
-//! # Ok::<(), iothub_codec::EncodeError>(())
-//! ```
-
+#![doc = include_str!("../README.md")]
 #![no_std]
 
 mod ack;
