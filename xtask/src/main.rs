@@ -10,6 +10,7 @@ mod layers;
 mod nostd;
 mod process;
 mod size;
+mod tables;
 mod test;
 mod tidy;
 mod workspace;
@@ -38,6 +39,8 @@ enum Command {
     Nostd,
     /// How much of a microcontroller the codec takes, against docs/budget.toml
     Size(size::Arguments),
+    /// The tables of docs/dialects.md, written from those of the codec
+    Tables(tables::Arguments),
     /// Measurements of the optimised build
     Bench(bench::Arguments),
     /// The official Node and Python clients against a hub on this machine
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Nostd => nostd::run(),
         Command::Size(arguments) => size::run(&arguments),
+        Command::Tables(arguments) => tables::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
     };

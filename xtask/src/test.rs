@@ -1,7 +1,7 @@
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::{cargo, clock, layers, tidy, workspace};
+use crate::{cargo, clock, layers, tables, tidy, workspace};
 
 /// Runs everything that must hold, in order, stopping at the first thing that does not.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -18,6 +18,7 @@ const CHECKS: &[fn() -> Result<(), Failure>] = &[
     || cargo::run(&["fmt", "--all", "--check"]),
     layers::run,
     tidy::run,
+    tables::check,
     || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     || cargo::run_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--no-deps"]),
     || cargo::run(&["test", "--workspace"]),
