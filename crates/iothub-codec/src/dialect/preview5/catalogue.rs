@@ -13,6 +13,9 @@ use crate::status::Status;
 /// As MQTT calls it.
 const CORRELATION: Option<&str> = Some("Correlation Data");
 
+/// MQTT's own property, which may stand with any payload.
+const CONTENT_TYPE: Parameter = Parameter::optional("Content Type", ValueKind::Text);
+
 /// How a refusal is told, in a reply and in an acknowledgement.
 const REFUSAL: &[Parameter] = &[
     Parameter::required(STATUS, ValueKind::Status),
@@ -67,13 +70,14 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         ..message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
     },
     OperationRow {
+        parameters: &[CONTENT_TYPE],
         statuses: &[Status::TARGET_UNAVAILABLE],
         refusal: REFUSAL,
         ..request(
             OperationKind::Method,
             Direction::ToDevice,
             TopicPattern(&[METHOD, "{name}"]),
-            &[Parameter::required(RESPONSE_CODE, ValueKind::U32)],
+            &[Parameter::required(RESPONSE_CODE, ValueKind::U32), CONTENT_TYPE],
         )
     },
     OperationRow {
