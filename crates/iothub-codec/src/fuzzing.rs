@@ -5,7 +5,9 @@ use crate::connect::{Connect, Version};
 use crate::dialect::{Codec, Dialect, open_connect};
 use crate::identity::{DeviceId, Identity, ModuleId};
 use crate::message::{Operation, ToDevice, ToHub};
+use crate::provisioning::{ProvisioningReply, ToProvisioning};
 use crate::publish::{Publish, Qos};
+use crate::registration::RegistrationClaim;
 use crate::sas::SasToken;
 use crate::section::PropertySection;
 use crate::{ConnectionString, EncodeError};
@@ -78,6 +80,46 @@ pub fn connect(data: &[u8]) {
             assert_eq!(dialect == Dialect::Preview5, version == Version::V5, "{dialect:?}");
         }
     }
+}
+
+/// A topic of the provisioning service, and a CONNECT to it: the first three lines, without a line feed. What is read is
+/// written and read again.
+pub fn provisioning(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let mut lines = text.splitn(3, '\n');
+    let mut next = || lines.next().unwrap_or_default();
+    let (topic, client_id, username) = (next(), next(), next());
+    let _ = ProvisioningReply::decode_filter(topic);
+    let publish = Publish::new(topic, b"{}");
+    let mut out = [0; ROOM];
+    if let Ok(request) = ToProvisioning::decode(&publish) {
+        let written = match &request {
+            ToProvisioning::Register(register) => register.encode(&mut out),
+            ToProvisioning::Status(status) => status.encode(&mut out),
+        };
+        if let Some(written) = written_within(topic.len(), written) {
+            // Whatever stood in place of an empty payload.
+            let written = Publish { payload: publish.payload, ..written };
+            assert_eq!(ToProvisioning::decode(&written), Ok(request), "{topic}");
+        }
+    }
+    let mut out = [0; ROOM];
+    if let Ok(reply) = ProvisioningReply::decode(&publish)
+        && let Some(written) = written_within(topic.len(), reply.encode(&mut out))
+    {
+        assert_eq!(ProvisioningReply::decode(&written), Ok(reply), "{topic}");
+    }
+    let (username, properties) = (Some(username), PropertySection::EMPTY);
+    let connect = Connect { version: Version::V311, client_id, username, password: None, properties };
+    if let Ok(claim) = RegistrationClaim::open(&connect) {
+        let id = claim.registration.id.as_str();
+        assert!(id.eq_ignore_ascii_case(client_id), "nobody connects under another name");
+    }
+}
+
+/// For a topic that is longer than there is room for, nothing is said.
+fn written_within<'a>(topic_len: usize, written: Result<Publish<'a>, EncodeError>) -> Option<Publish<'a>> {
+    if topic_len > 4096 { written.ok() } else { well_written(written) }
 }
 
 /// SAS tokens and connection strings.

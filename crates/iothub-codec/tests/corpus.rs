@@ -27,3 +27,8 @@ fn connects_of_the_corpus() {
 fn credentials_of_the_corpus() {
     run("credentials", fuzzing::credentials);
 }
+
+#[test]
+fn provisioning_of_the_corpus() {
+    run("provisioning", fuzzing::provisioning);
+}
