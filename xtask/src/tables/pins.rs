@@ -58,17 +58,26 @@ impl Sources {
     /// Whether a crate has that test, in a file or folder of each of the modules that it is said to be in.
     fn have(&self, owner: &str, test: &str) -> bool {
         let (modules, name) = test.rsplit_once("::").unwrap_or(("", test));
-        let definition = format!("fn {name}(");
         self.0.iter().any(|(path, text)| {
-            let parts: Vec<_> =
-                path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
-            let owned = parts.get(1).is_some_and(|part| part.strip_prefix("iothub-") == Some(owner));
-            let within = |module: &str| parts.iter().any(|part| part == module);
+            let path = path.with_extension("");
+            let mut parts = path.iter().filter_map(|part| part.to_str()).skip(1);
+            let owned = parts.next().is_some_and(|part| part.strip_prefix("iothub-") == Some(owner));
+            let within = |module: &str| parts.clone().any(|part| part == module);
             owned
                 && modules.split("::").filter(|module| !module.is_empty()).all(within)
-                && text.contains(&definition)
+                && is_test(name, text)
         })
     }
+}
+
+/// Whether a function of that name is there, and has `#[test]` among the attributes in front of it.
+fn is_test(name: &str, text: &str) -> bool {
+    let definition = format!("fn {name}(");
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    lines.iter().enumerate().any(|(at, line)| {
+        let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+        line.starts_with(&definition) && attributes.into_iter().any(|line| *line == "#[test]")
+    })
 }
 
 #[cfg(test)]
@@ -80,7 +89,10 @@ mod tests {
         let file = |path: &str, text: &str| (PathBuf::from(path), text.to_owned());
         let sources = Sources(vec![
             file("crates/iothub-codec/tests/vectors/messages.rs", "#[test]\nfn samples_are_read() {}"),
-            file("crates/iothub-hub/tests/hub/methods.rs", "#[test]\nfn late() {}"),
+            file(
+                "crates/iothub-hub/tests/hub/methods.rs",
+                "    #[test]\n    #[ignore]\n    fn late() {}\nfn device() {}",
+            ),
         ]);
         for (cell, complained) in [
             ("codec `samples_are_read`", false),
@@ -91,6 +103,7 @@ mod tests {
             ("codec `filters::samples_are_read`", true),
             ("codec `samples_are`", true),
             ("codec `samples_are_read`, hub `samples_are_read`", true),
+            ("hub `device`", true),
             ("codec vectors", true),
             ("–", true),
         ] {
