@@ -2,7 +2,7 @@
 
 use iothub_codec::{
     Ack, Codec, DecodeError, DecodeErrorKind, Detail, Dialect, EncodeError, Field, Outcome, Place,
-    PropertySection, SectionOf, Status, Text,
+    PropertySection, Publish, SectionOf, Status, Text,
 };
 
 use crate::ends::device;
@@ -61,6 +61,24 @@ fn each_outcome_has_its_reason_code_and_properties() {
             }
             assert_eq!(device().decode_ack(&ack), Ok(outcome), "{status}");
         }
+    }
+}
+
+/// B6: at QoS 1 the acknowledgement says it, and at QoS 0 the end of the connection.
+#[test]
+fn a_topic_that_is_not_defined_is_refused_either_way() {
+    let error = device().decode_to_hub(&Publish::new("$iothub/telemetry/", b"")).unwrap_err();
+    let outcome = Outcome { reason: Some(Text::plain("no such topic")), ..Outcome::new(error.status()) };
+    let mut out = [0; 64];
+    let ack = device().encode_ack(&outcome, Detail::FULL, &mut out).unwrap();
+    let (bytes, _) = wire("status=0504 26 \"reason\" \"no such topic\"");
+    assert_eq!((ack.reason_code, ack.properties.as_wire()), (131, &bytes[..]));
+    let end = Ack { reason_code: Ack::TOPIC_NAME_INVALID, ..ack };
+    assert_eq!(end.reason_code, 144);
+    for said in [ack, end, Ack { properties: PropertySection::EMPTY, ..end }] {
+        let read = device().decode_ack(&said).unwrap();
+        assert_eq!(read.status, Status::NOT_FOUND);
+        assert!(!read.status.is_retryable(), "B13: whatever its bits say");
     }
 }
 
