@@ -1,5 +1,7 @@
 use core::fmt;
 
+use crate::byte_set::ByteSet;
+
 /// The name of a device, known to be one that a hub accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId<'a>(&'a str);
@@ -57,8 +59,8 @@ impl<'a> ModuleId<'a> {
 
 /// Where the name stops being one.
 fn check(name: &str) -> Result<(), usize> {
-    let accepts = |b: u8| b.is_ascii_alphanumeric() || b"-:.+%_#*?!(),=@$'".contains(&b);
-    if let Some(at) = name.bytes().take(NAME_MAX + 1).position(|b| !accepts(b)) {
+    const PLAIN: ByteSet = ByteSet::ALPHANUMERIC.with(b"-:.+%_#*?!(),=@$'");
+    if let Some(at) = PLAIN.stranger(name.as_bytes().get(..=NAME_MAX).unwrap_or(name.as_bytes())) {
         return Err(at);
     }
     match name.len() {
@@ -157,15 +159,17 @@ impl IdentityBuf {
         for (place, byte) in names.iter_mut().zip(identity.device.0.bytes().chain(module.bytes())) {
             *place = byte;
         }
-        let short = |name: &str| u8::try_from(name.len()).expect("names have at most 128 bytes");
+        // Names have at most 128 bytes.
+        let short = |name: &str| u8::try_from(name.len()).unwrap_or_default();
         Self { names, device_len: short(identity.device.0), module_len: short(module) }
     }
 
     /// The names, borrowed.
     pub fn as_identity(&self) -> Identity<'_> {
         let end = usize::from(self.device_len) + usize::from(self.module_len);
-        let names = core::str::from_utf8(&self.names[..end]).expect("`new` copied ASCII");
-        let (device, module) = names.split_at(usize::from(self.device_len));
+        // `new` copied ASCII, and no more than there is room for.
+        let names = core::str::from_utf8(self.names.get(..end).unwrap_or_default()).unwrap_or_default();
+        let (device, module) = names.split_at_checked(usize::from(self.device_len)).unwrap_or((names, ""));
         let module = (!module.is_empty()).then_some(ModuleId(module));
         Identity { device: DeviceId(device), module }
     }

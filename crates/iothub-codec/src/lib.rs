@@ -2,6 +2,7 @@
 #![no_std]
 
 mod ack;
+mod byte_set;
 mod catalogue;
 mod channel;
 mod connect;
@@ -14,6 +15,7 @@ mod filters;
 pub mod fuzzing;
 mod identity;
 mod message;
+mod pairs;
 mod property;
 mod provisioning;
 mod publish;
@@ -27,6 +29,7 @@ mod status;
 mod terms;
 mod text;
 mod token_request;
+mod word;
 mod write;
 
 pub use ack::{Ack, Auth, AuthStep, Detail, Outcome};

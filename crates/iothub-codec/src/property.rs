@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::dialect::{self, Dialect};
+use crate::pairs::{Pairs, pairs};
 use crate::section::PropertySection;
 use crate::text::Text;
 
@@ -20,11 +20,24 @@ enum Carrier<'a> {
         system: &'a [(SystemProperty, &'a str)],
         application: &'a [(&'a str, &'a str)],
     },
-    Tail {
-        tail: &'a str,
-        dialect: Dialect,
-    },
+    Wire(Wire<'a>, &'static Reading),
+}
+
+/// Properties as they stand on the wire.
+#[derive(Clone, Copy)]
+pub(crate) enum Wire<'a> {
+    /// The tail of a topic.
+    List(Pairs<'a>),
     Section(PropertySection<'a>),
+}
+
+/// How a dialect reads its properties. It goes with them, so that a program has no more dialects in it than it makes
+/// codecs for.
+pub(crate) struct Reading {
+    /// Takes off the first.
+    pub(crate) next: for<'a> fn(&mut Wire<'a>) -> Option<Property<'a>>,
+    /// Takes off the last, where one can read from behind.
+    pub(crate) next_back: Option<for<'a> fn(&mut Wire<'a>) -> Option<Property<'a>>>,
 }
 
 /// One of [`Properties`].
@@ -51,60 +64,90 @@ impl<'a> Properties<'a> {
         Self(Carrier::Pairs { system, application })
     }
 
-    pub(crate) const fn from_tail(tail: &'a str, dialect: Dialect) -> Self {
-        Self(Carrier::Tail { tail, dialect })
+    pub(crate) const fn from_tail(tail: &'a str, reading: &'static Reading) -> Self {
+        Self(Carrier::Wire(Wire::List(pairs(tail)), reading))
     }
 
-    pub(crate) const fn from_section(section: PropertySection<'a>) -> Self {
-        Self(Carrier::Section(section))
+    pub(crate) const fn from_section(section: PropertySection<'a>, reading: &'static Reading) -> Self {
+        Self(Carrier::Wire(Wire::Section(section), reading))
     }
 
     /// All of them, in the order in which they stand.
     pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + Clone + 'a {
-        let (system, application, tail, section) = match self.0 {
-            Carrier::None => (&[][..], &[][..], None, PropertySection::EMPTY),
-            Carrier::Pairs { system, application } => (system, application, None, PropertySection::EMPTY),
-            Carrier::Tail { tail, dialect } => {
-                (&[][..], &[][..], Some((tail, dialect)), PropertySection::EMPTY)
-            }
-            Carrier::Section(section) => (&[][..], &[][..], None, section),
-        };
-        let system = system
-            .iter()
-            .map(|(name, value)| Property { name: Name::System(*name), value: Text::plain(value) });
-        let application = application.iter().map(|(name, value)| Property {
-            name: Name::Application(Text::plain(name)),
-            value: Text::plain(value),
-        });
-        let tail = tail.into_iter().flat_map(|(tail, dialect)| {
-            pairs(tail).map(move |(name, value)| Property {
-                name: dialect::property_name(dialect, Text::percent_encoded(name)),
-                value: Text::percent_encoded(value),
-            })
-        });
-        system.chain(application).chain(tail).chain(dialect::section_properties(section))
+        let mut rest = self.0;
+        core::iter::from_fn(move || rest.next())
     }
 
     /// The value of an application property.
     pub fn get(&self, name: &str) -> Option<Text<'a>> {
-        self.last(|each| matches!(each, Name::Application(text) if text == name))
+        self.last(Name::Application(Text::plain(name)))
     }
 
     /// The value of a system property.
     pub fn system(&self, name: SystemProperty) -> Option<Text<'a>> {
-        self.last(|each| each == Name::System(name))
+        self.last(Name::System(name))
     }
 
-    fn last(&self, which: impl Fn(Name<'a>) -> bool) -> Option<Text<'a>> {
-        self.iter().filter(|property| which(property.name)).last().map(|property| property.value)
+    fn last(&self, wanted: Name<'_>) -> Option<Text<'a>> {
+        let mut rest = self.0;
+        if let Carrier::Wire(wire, Reading { next_back: Some(next_back), .. }) = &mut rest {
+            while let Some(property) = next_back(wire) {
+                if property.name == wanted {
+                    return Some(property.value);
+                }
+            }
+        }
+        let mut last = None;
+        while let Some(property) = rest.next() {
+            if property.name == wanted {
+                last = Some(property.value);
+            }
+        }
+        last
     }
 }
 
-/// The pairs of a `name=value&name=value` list. What has no `=` has an empty value.
-pub(crate) fn pairs<'a>(list: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
-    // An absent value is empty, and still stands behind its name: errors point there.
-    let halves = |pair: &'a str| pair.split_once('=').unwrap_or((pair, &pair[pair.len()..]));
-    list.split('&').filter(|pair| !pair.is_empty()).map(halves)
+impl<'a> Carrier<'a> {
+    fn next(&mut self) -> Option<Property<'a>> {
+        match self {
+            Self::None => None,
+            Self::Pairs { system, application } => match system.split_off_first() {
+                Some((name, value)) => {
+                    Some(Property { name: Name::System(*name), value: Text::plain(value) })
+                }
+                None => application.split_off_first().map(|(name, value)| Property {
+                    name: Name::Application(Text::plain(name)),
+                    value: Text::plain(value),
+                }),
+            },
+            Self::Wire(wire, reading) => (reading.next)(wire),
+        }
+    }
+}
+
+impl<'a> Wire<'a> {
+    /// Takes off the first of a list. `name` says what a name means.
+    #[inline]
+    pub(crate) fn next_of_list(&mut self, name: impl Fn(Text<'a>) -> Name<'a>) -> Option<Property<'a>> {
+        match self {
+            Self::List(pairs) => pairs.next().map(|pair| property(pair, name)),
+            Self::Section(_) => None,
+        }
+    }
+
+    /// Takes off the last of a list, likewise.
+    #[inline]
+    pub(crate) fn last_of_list(&mut self, name: impl Fn(Text<'a>) -> Name<'a>) -> Option<Property<'a>> {
+        match self {
+            Self::List(pairs) => pairs.next_back().map(|pair| property(pair, name)),
+            Self::Section(_) => None,
+        }
+    }
+}
+
+#[inline]
+fn property<'a>((name, value): (&'a str, &'a str), meaning: impl Fn(Text<'a>) -> Name<'a>) -> Property<'a> {
+    Property { name: meaning(Text::percent_encoded(name)), value: Text::percent_encoded(value) }
 }
 
 impl fmt::Debug for Properties<'_> {

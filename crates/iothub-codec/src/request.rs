@@ -1,5 +1,7 @@
 use core::fmt;
 
+use crate::byte_set::ByteSet;
+
 /// Says which reply belongs to which request. Means something only to whoever made it.
 ///
 /// Kept by value: a reply may come long after the packet of its request is gone. It goes back byte for
@@ -8,6 +10,8 @@ use core::fmt;
 pub struct RequestId {
     len: u8,
     bytes: [u8; Self::MAX_LEN],
+    /// Follows from the bytes, and is asked for each time that the id is written.
+    is_word: bool,
 }
 
 impl RequestId {
@@ -21,7 +25,7 @@ impl RequestId {
         }
         let mut bytes = [0; Self::MAX_LEN];
         bytes.get_mut(..id.len())?.copy_from_slice(id);
-        u8::try_from(id.len()).ok().map(|len| Self { len, bytes })
+        u8::try_from(id.len()).ok().map(|len| Self { len, bytes, is_word: is_word(id) })
     }
 
     /// The id of a request that is known by a number: eight lower-case hex digits.
@@ -30,7 +34,7 @@ impl RequestId {
         for (place, shift) in bytes.iter_mut().zip((0..8).rev()) {
             *place = b"0123456789abcdef"[(number >> (4 * shift) & 0xF) as usize];
         }
-        Self { len: 8, bytes }
+        Self { len: 8, bytes, is_word: true }
     }
 
     /// The number that [`Self::from_u32`] was given; `None` for an id of any other form.
@@ -48,8 +52,20 @@ impl RequestId {
 
     /// The id as it stands on the wire.
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).expect("`new` put in no more than there is room for")
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
+
+    /// Whether it is text without control characters, and without the signs that end it in a topic or may not stand
+    /// there at all.
+    pub(crate) const fn is_word(&self) -> bool {
+        self.is_word
+    }
+}
+
+fn is_word(id: &[u8]) -> bool {
+    const PLAIN: ByteSet = ByteSet::GRAPHIC.with(b" ").without(b"&#+");
+    let fits = |c: char| !c.is_control() && !matches!(c, '&' | '#' | '+');
+    PLAIN.stranger(id).is_none() || core::str::from_utf8(id).is_ok_and(|id| id.chars().all(fits))
 }
 
 impl fmt::Debug for RequestId {

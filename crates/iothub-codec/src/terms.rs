@@ -69,15 +69,15 @@ impl<'a> Terms<'a> {
     fn put(&self, host: Text<'_>, identity: Identity<'_>, out: &mut Writer<'_>) {
         out.put_text(host);
         out.put(b"\n");
-        out.put_display(identity);
+        out.put_identity(identity);
         out.put(b"\n");
         out.put_text(self.policy.unwrap_or_default());
         out.put(b"\n");
         if let Some(at_ms) = self.at_ms {
-            out.put_display(at_ms);
+            out.put_number(at_ms);
         }
         out.put(b"\n");
-        out.put_display(self.expiry_ms);
+        out.put_number(self.expiry_ms);
         out.put(b"\n");
     }
 }

@@ -1,5 +1,7 @@
 use core::fmt;
 
+use crate::word;
+
 /// A string as it stands on the wire: perhaps percent-encoded.
 ///
 /// It compares and prints as what it means. An escape that is none (`%4`, `%zz`) means itself: clients in
@@ -7,23 +9,24 @@ use core::fmt;
 #[derive(Clone, Copy, Default)]
 pub struct Text<'a> {
     raw: &'a str,
-    escaped: bool,
+    /// Whether a percent sign in it can begin an escape.
+    encoded: bool,
 }
 
 impl<'a> Text<'a> {
     /// A string that means what it says.
     pub const fn plain(text: &'a str) -> Self {
-        Self { raw: text, escaped: false }
+        Self { raw: text, encoded: false }
     }
 
     /// A string with `%2F` and the like in it.
-    pub fn percent_encoded(raw: &'a str) -> Self {
-        Self { raw, escaped: raw.as_bytes().contains(&b'%') }
+    pub const fn percent_encoded(raw: &'a str) -> Self {
+        Self { raw, encoded: true }
     }
 
     /// The string without a copy, when nothing in it is escaped.
-    pub const fn as_str(self) -> Option<&'a str> {
-        if self.escaped { None } else { Some(self.raw) }
+    pub fn as_str(self) -> Option<&'a str> {
+        if self.encoded && word::find(self.raw.as_bytes(), b'%').is_some() { None } else { Some(self.raw) }
     }
 
     /// The string as it stands on the wire.
@@ -34,9 +37,9 @@ impl<'a> Text<'a> {
     /// The bytes that are meant.
     pub fn bytes(self) -> impl Iterator<Item = u8> + Clone + 'a {
         let mut rest = self.raw.as_bytes();
-        let escaped = self.escaped;
+        let encoded = self.encoded;
         core::iter::from_fn(move || match rest {
-            [b'%', high, low, after @ ..] if escaped => match (hex(*high), hex(*low)) {
+            [b'%', high, low, after @ ..] if encoded => match (hex(*high), hex(*low)) {
                 (Some(high), Some(low)) => {
                     rest = after;
                     Some(high << 4 | low)
@@ -49,7 +52,7 @@ impl<'a> Text<'a> {
 
     /// How many bytes are meant.
     pub fn len(self) -> usize {
-        if self.escaped { self.bytes().count() } else { self.raw.len() }
+        if self.encoded { self.bytes().count() } else { self.raw.len() }
     }
 
     /// Whether it is the empty string.
@@ -91,40 +94,56 @@ const fn hex(digit: u8) -> Option<u8> {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.escaped {
-            return f.write_str(self.raw);
+        if let Some(text) = self.as_str() {
+            return f.write_str(text);
         }
-        // The bytes of the character that is being read: four are always one, or none.
-        let mut character = [0; 4];
-        let mut len = 0;
+        let mut character = Character::default();
         for byte in self.bytes() {
-            character[len] = byte;
-            if len > 0 && is_broken(&character[..=len]) {
+            if !character.is_empty() && character.followed_by(byte).is_broken() {
                 f.write_str("\u{FFFD}")?;
                 // The byte that does not go on with this character may begin the next.
-                character[0] = byte;
-                len = 0;
+                character = Character::default();
             }
-            len += 1;
-            match core::str::from_utf8(&character[..len]) {
-                Ok(whole) => {
-                    f.write_str(whole)?;
-                    len = 0;
-                }
-                Err(error) if error.error_len().is_none() => {}
-                Err(_) => {
-                    f.write_str("\u{FFFD}")?;
-                    len = 0;
-                }
+            character = character.followed_by(byte);
+            match core::str::from_utf8(character.bytes()) {
+                Ok(whole) => f.write_str(whole)?,
+                Err(error) if error.error_len().is_none() => continue,
+                Err(_) => f.write_str("\u{FFFD}")?,
             }
+            character = Character::default();
         }
-        if len > 0 { f.write_str("\u{FFFD}") } else { Ok(()) }
+        if character.is_empty() { Ok(()) } else { f.write_str("\u{FFFD}") }
     }
 }
 
-/// Whether more bytes cannot make it a character.
-fn is_broken(bytes: &[u8]) -> bool {
-    core::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_some())
+/// The bytes of the character that is being read: four are always one, or none.
+#[derive(Clone, Copy, Default)]
+struct Character {
+    bytes: [u8; 4],
+    len: usize,
+}
+
+impl Character {
+    fn followed_by(mut self, byte: u8) -> Self {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+        self
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether more bytes cannot make it one.
+    fn is_broken(&self) -> bool {
+        core::str::from_utf8(self.bytes()).is_err_and(|error| error.error_len().is_some())
+    }
 }
 
 impl fmt::Debug for Text<'_> {
@@ -135,14 +154,29 @@ impl fmt::Debug for Text<'_> {
 
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        match (self.as_str(), other.as_str()) {
-            (Some(this), Some(other)) => this == other,
-            _ => self.bytes().eq(other.bytes()),
+        match (self.encoded, other.encoded) {
+            (false, false) => self.raw == other.raw,
+            (true, false) => self.means(other.raw),
+            (false, true) => other.means(self.raw),
+            (true, true) => self.raw == other.raw || self.bytes().eq(other.bytes()),
         }
     }
 }
 
 impl Eq for Text<'_> {}
+
+impl Text<'_> {
+    /// Whether this percent-encoded text means that plain one. Most differ in their lengths already: an escape is
+    /// three bytes for one.
+    fn means(self, plain: &str) -> bool {
+        if self.raw.len() == plain.len() {
+            // With an escape in it, it would mean something shorter.
+            self.raw == plain && self.bytes().eq(plain.bytes())
+        } else {
+            self.raw.len() > plain.len() && self.bytes().eq(plain.bytes())
+        }
+    }
+}
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {

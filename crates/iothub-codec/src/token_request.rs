@@ -1,3 +1,4 @@
+use crate::byte_set::ByteSet;
 use crate::dialect::provisioning::REGISTRATIONS;
 use crate::identity::Identity;
 use crate::registration::Registration;
@@ -142,7 +143,7 @@ impl Draft<'_> {
         // token will stand, and needs no buffer of its own.
         self.put_resource(&mut draft);
         draft.put(b"\n");
-        draft.put_display(self.expiry_s);
+        draft.put_number(self.expiry_s);
         let draft = draft.finish().map_err(|_| too_small())?;
         let message = draft.get(PREFIX.len()..).unwrap_or_default();
         let signature = base64(&signer.sign(message).map_err(SignError::Signer)?);
@@ -164,19 +165,19 @@ impl Draft<'_> {
         out.put_str(PREFIX);
         match self.resource {
             Resource::Hub { host, identity } => {
-                out.put_encoded(host.bytes());
+                out.put_encoded(host);
                 if let Some(identity) = identity {
-                    out.put_encoded("/devices/".bytes());
-                    out.put_encoded(identity.device.as_str().bytes());
+                    out.put_encoded("/devices/");
+                    out.put_encoded(identity.device.as_str());
                     if let Some(module) = identity.module {
-                        out.put_encoded("/modules/".bytes());
-                        out.put_encoded(module.as_str().bytes());
+                        out.put_encoded("/modules/");
+                        out.put_encoded(module.as_str());
                     }
                 }
             }
             Resource::Registration(Registration { scope, id }) => {
                 for part in [scope.as_str(), "/", REGISTRATIONS, "/", id.as_str()] {
-                    out.put_encoded(part.bytes());
+                    out.put_encoded(part);
                 }
             }
         }
@@ -184,12 +185,12 @@ impl Draft<'_> {
 
     fn put_fields(&self, out: &mut Writer<'_>, signature: &[u8; SIGNATURE_LEN]) {
         out.put(b"&sig=");
-        out.put_encoded(signature.iter().copied());
+        out.put_encoded_bytes(&ByteSet::UNRESERVED, signature);
         out.put(b"&se=");
-        out.put_display(self.expiry_s);
+        out.put_number(self.expiry_s);
         if let Some(policy) = self.policy {
             out.put(b"&skn=");
-            out.put_encoded(policy.bytes());
+            out.put_encoded(policy);
         }
     }
 }

@@ -1,6 +1,6 @@
-use core::fmt;
-
+use crate::byte_set::ByteSet;
 use crate::error::EncodeError;
+use crate::identity::Identity;
 use crate::text::Text;
 
 /// Writes into the caller's buffer, and counts past its end: a failed attempt tells the size that is needed.
@@ -15,11 +15,11 @@ impl<'b> Writer<'b> {
     }
 
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        let end = self.len.saturating_add(bytes.len());
-        if let Some(room) = self.buf.get_mut(self.len..end) {
+        let rest = self.buf.get_mut(self.len..);
+        if let Some((room, _)) = rest.and_then(|rest| rest.split_at_mut_checked(bytes.len())) {
             room.copy_from_slice(bytes);
         }
-        self.len = end;
+        self.len = self.len.saturating_add(bytes.len());
     }
 
     pub(crate) fn put_str(&mut self, text: &str) {
@@ -27,16 +27,30 @@ impl<'b> Writer<'b> {
     }
 
     /// The text with everything but the unreserved characters of RFC 3986 percent-encoded.
-    pub(crate) fn put_encoded(&mut self, bytes: impl IntoIterator<Item = u8>) {
-        for byte in bytes {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                self.put(&[byte]);
-            } else {
-                const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-                let digit = |nibble: u8| DIGITS[usize::from(nibble & 0xF)];
-                self.put(&[b'%', digit(byte >> 4), digit(byte)]);
-            }
+    pub(crate) fn put_encoded<'t>(&mut self, text: impl Into<Text<'t>>) {
+        self.put_encoded_but(&ByteSet::UNRESERVED, text.into());
+    }
+
+    /// The text with everything percent-encoded that is not in the set.
+    pub(crate) fn put_encoded_but(&mut self, plain: &ByteSet, text: Text<'_>) {
+        match text.as_str() {
+            Some(text) => self.put_encoded_bytes(plain, text.as_bytes()),
+            None => text.bytes().for_each(|byte| self.put_encoded_bytes(plain, &[byte])),
         }
+    }
+
+    /// The bytes, likewise.
+    pub(crate) fn put_encoded_bytes(&mut self, plain: &ByteSet, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some((before, [stranger, after @ ..])) =
+            plain.stranger(rest).and_then(|at| rest.split_at_checked(at))
+        {
+            let [high, low] = hex(*stranger);
+            self.put(before);
+            self.put(&[b'%', high, low]);
+            rest = after;
+        }
+        self.put(rest);
     }
 
     /// What the text means, as it is.
@@ -47,9 +61,55 @@ impl<'b> Writer<'b> {
         }
     }
 
-    pub(crate) fn put_display(&mut self, value: impl fmt::Display) {
-        // Only the value's own `Display` could fail, and those of numbers and identities do not.
-        let _ = fmt::Write::write_fmt(self, format_args!("{value}"));
+    /// The number in decimal.
+    pub(crate) fn put_number(&mut self, number: u64) {
+        match u32::try_from(number) {
+            Ok(number) => self.put_digits(number, 1),
+            Err(_) => {
+                // Small machines have no division of 64 bits, and this is shorter than one.
+                let (mut high, mut low) = (0, number);
+                for shift in (0..=34).rev() {
+                    let part = u64::from(BILLION) << shift;
+                    high <<= 1;
+                    if part <= low {
+                        low -= part;
+                        high |= 1;
+                    }
+                }
+                self.put_number(high);
+                self.put_digits(low as u32, 9);
+            }
+        }
+    }
+
+    /// At least `least` digits.
+    fn put_digits(&mut self, number: u32, least: usize) {
+        let mut digits = [b'0'; 10];
+        let (mut rest, mut len) = (number, 0);
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            len += 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        let unused = digits.len() - len.max(least);
+        self.put(digits.get(unused..).unwrap_or_default());
+    }
+
+    /// As [`Identity`] prints.
+    pub(crate) fn put_identity(&mut self, identity: Identity<'_>) {
+        self.put_str(identity.device.as_str());
+        if let Some(module) = identity.module {
+            self.put_str("/");
+            self.put_str(module.as_str());
+        }
+    }
+
+    /// Four hex digits.
+    pub(crate) fn put_hex(&mut self, number: u16) {
+        number.to_be_bytes().into_iter().for_each(|byte| self.put(&hex(byte)));
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -62,8 +122,8 @@ impl<'b> Writer<'b> {
     }
 
     pub(crate) fn finish_str(self) -> Result<&'b str, EncodeError> {
-        let bytes = self.finish()?;
-        Ok(core::str::from_utf8(bytes).expect("only whole strings and ASCII were put in"))
+        // Only whole strings and ASCII were put in, so that it always is one.
+        core::str::from_utf8(self.finish()?).map_err(|_| EncodeError::NotExpressible)
     }
 
     /// What was written from `at` on, if there was room for it.
@@ -93,15 +153,47 @@ impl<'b> Writer<'b> {
 
     /// Puts a two-byte length in place that was left open at `at`.
     pub(crate) fn patch_u16(&mut self, at: usize, value: u16) {
-        if let Some(place) = self.buf.get_mut(at..at.saturating_add(2)) {
-            place.copy_from_slice(&value.to_be_bytes());
+        if let Some(place) = self.buf.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = value.to_be_bytes();
         }
     }
 }
 
-impl fmt::Write for Writer<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.put_str(text);
-        Ok(())
+const BILLION: u32 = 1_000_000_000;
+
+fn hex(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    [byte >> 4, byte & 0xF].map(|nibble| DIGITS[usize::from(nibble & 0xF)])
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_all_lengths_are_as_they_print() {
+        let powers = (0..20).map(|exponent| 10_u64.pow(exponent));
+        let bounds = [0, u64::from(u32::MAX), u64::from(u32::MAX) + 1, u64::MAX];
+        for number in powers.flat_map(|power| [power - 1, power, power + 1]).chain(bounds) {
+            let mut out = [0; 20];
+            let mut writer = Writer::new(&mut out);
+            writer.put_number(number);
+            assert_eq!(writer.finish_str().unwrap(), number.to_string());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_number_is_as_it_prints(number: u64) {
+            let mut out = [0; 20];
+            let mut writer = Writer::new(&mut out);
+            writer.put_number(number);
+            prop_assert_eq!(writer.finish_str().unwrap(), number.to_string());
+        }
     }
 }

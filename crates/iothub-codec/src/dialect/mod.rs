@@ -19,11 +19,10 @@ use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::filters::Filters;
 use crate::identity::Identity;
 use crate::message::{Operation, Outgoing, Reply, ToDevice, ToHub};
-use crate::property::{Name, Property, SystemProperty};
+use crate::property::SystemProperty;
 use crate::publish::Publish;
 use crate::section::PropertySection;
 use crate::status::Status;
-use crate::text::Text;
 use crate::write::Writer;
 
 /// One of the ways in which IoT Hub's messages are spelled. A device chooses it with its CONNECT.
@@ -290,9 +289,10 @@ impl<'d> Codec<'d> {
         if len > TOPIC_MAX {
             return Err(EncodeError::TopicTooLong { len });
         }
-        let (topic, properties) = writer.finish()?.split_at(len);
+        // It is a text, and as long as was counted.
+        let (topic, properties) = writer.finish()?.split_at_checked(len).unwrap_or_default();
         Ok(Publish {
-            topic: core::str::from_utf8(topic).expect("only whole strings and ASCII were put in"),
+            topic: core::str::from_utf8(topic).map_err(|_| EncodeError::NotExpressible)?,
             properties: PropertySection::written(properties),
             payload: envelope.payload,
             qos: envelope.qos,
@@ -315,22 +315,6 @@ pub fn open_connect<'a>(connect: &Connect<'a>) -> Result<(Dialect, Claim<'a>), D
         Version::V311 => Ok((Dialect::Classic, classic::open_connect(connect)?)),
         Version::V5 => Ok((Dialect::Preview5, preview5::open_connect(connect)?)),
     }
-}
-
-/// What the name of a property in a topic means, in that dialect.
-pub(crate) fn property_name(dialect: Dialect, name: Text<'_>) -> Name<'_> {
-    match dialect {
-        Dialect::Classic => classic::property_name(name),
-        Dialect::Preview311 => preview311::property_name(name),
-        Dialect::Preview5 => preview5::property_name(name),
-    }
-}
-
-/// The properties in the section of a message.
-pub(crate) fn section_properties<'a>(
-    section: PropertySection<'a>,
-) -> impl Iterator<Item = Property<'a>> + Clone {
-    preview5::properties(section)
 }
 
 /// Where in `whole` its part `part` begins.

@@ -1,11 +1,11 @@
 //! `$dps/...` over MQTT 3.1.1: the topics of the Device Provisioning Service, which is no hub.
 
-use super::classic::{bad, number, request_text, unknown};
+use super::classic::{bad, number, unknown};
 use super::offset;
 use crate::connect::{Connect, Proof, Version};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::filters::Filters;
-use crate::property::pairs;
+use crate::pairs::pairs;
 use crate::provisioning::{ProvisioningReply, Register, RegistrationStatus, ToProvisioning};
 use crate::publish::{Publish, Qos};
 use crate::registration::{IdScope, Registration, RegistrationClaim, RegistrationId};
@@ -53,7 +53,7 @@ pub(crate) fn seal_status<'a>(
     writer.put_str("&");
     writer.put_str(OPERATION_ID);
     writer.put_str("=");
-    writer.put_encoded(message.operation.bytes());
+    writer.put_encoded(message.operation);
     publish(writer, &[])
 }
 
@@ -66,14 +66,14 @@ pub(crate) fn seal_reply<'a>(
     }
     let mut writer = Writer::new(out);
     writer.put_str(REPLY);
-    writer.put_display(message.code);
+    writer.put_number(u64::from(message.code));
     writer.put_str("/");
     put_request(&message.request, &mut writer)?;
     if let Some(seconds) = message.retry_after_s {
         writer.put_str("&");
         writer.put_str(RETRY_AFTER);
         writer.put_str("=");
-        writer.put_display(seconds);
+        writer.put_number(u64::from(seconds));
     }
     publish(writer, message.payload)
 }
@@ -96,7 +96,8 @@ pub(crate) fn open_reply<'a>(publish: &Publish<'a>) -> Result<ProvisioningReply<
     let topic = publish.topic;
     let (code, parameters) =
         topic.strip_prefix(REPLY).and_then(|rest| rest.split_once('/')).ok_or(unknown())?;
-    let number: Option<u16> = number(code).filter(|code| (100..=999).contains(code));
+    let number: Option<u16> =
+        number(code).and_then(|code| u16::try_from(code).ok()).filter(|code| (100..=999).contains(code));
     let number = number.ok_or(bad(topic, code, Field::Status))?;
     let Parameters { request, retry_after_s, .. } = Parameters::read(topic, parameters)?;
     Ok(ProvisioningReply { request, code: number, retry_after_s, payload: publish.payload })
@@ -129,7 +130,7 @@ impl<'a> Parameters<'a> {
             let name = Text::percent_encoded(name);
             if name == REQUEST_ID {
                 // What could not be sent back is no request.
-                let id = RequestId::new(value.as_bytes()).filter(|id| request_text(id).is_some());
+                let id = RequestId::new(value.as_bytes()).filter(RequestId::is_word);
                 request = Some(id.ok_or(bad(topic, value, Field::RequestId))?);
             } else if name == OPERATION_ID {
                 if value.is_empty() {
@@ -137,7 +138,8 @@ impl<'a> Parameters<'a> {
                 }
                 operation = Some(Text::percent_encoded(value));
             } else if name.raw().eq_ignore_ascii_case(RETRY_AFTER) {
-                retry_after_s = Some(number(value).ok_or(bad(topic, value, Field::RetryAfter))?);
+                let seconds = number(value).and_then(|seconds| u32::try_from(seconds).ok());
+                retry_after_s = Some(seconds.ok_or(bad(topic, value, Field::RetryAfter))?);
             }
             // Other parameters may be added to the protocol at any time and mean nothing here.
         }
@@ -148,11 +150,13 @@ impl<'a> Parameters<'a> {
 
 /// The request id stands first: clients look for it there.
 fn put_request(request: &RequestId, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    let id = request_text(request).ok_or(EncodeError::BadValue(Field::RequestId))?;
+    if !request.is_word() {
+        return Err(EncodeError::BadValue(Field::RequestId));
+    }
     out.put_str("?");
     out.put_str(REQUEST_ID);
     out.put_str("=");
-    out.put_str(id);
+    out.put(request.as_bytes());
     Ok(())
 }
 
@@ -184,7 +188,7 @@ pub(crate) fn encode_connect<'b>(
     }
     if let Some(agent) = client_agent {
         writer.put_str("&ClientVersion=");
-        writer.put_encoded(agent.bytes());
+        writer.put_encoded(agent);
     }
     let (client_id, username) = writer.finish_str()?.split_at_checked(id.as_str().len()).unwrap_or_default();
     let properties = PropertySection::EMPTY;

@@ -99,6 +99,13 @@ impl<'a> PropertySection<'a> {
         self.raw().filter(|(_, raw)| raw.id == id::USER).map(|(_, raw)| UserProperty::read(raw))
     }
 
+    /// Takes off the first.
+    pub(crate) fn take_raw(&mut self) -> Option<Raw<'a>> {
+        let (raw, rest) = Raw::split(self.0)?;
+        self.0 = rest;
+        Some(raw)
+    }
+
     /// Each with the byte at which it begins.
     pub(crate) fn raw(self) -> impl Iterator<Item = (usize, Raw<'a>)> + Clone {
         let wire = self.0;

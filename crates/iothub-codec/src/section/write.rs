@@ -77,7 +77,7 @@ pub(crate) fn put_decimal(name: &str, value: u64, out: &mut Writer<'_>) -> Resul
     out.put(&[id::USER]);
     put_text("", Text::plain(name), out)?;
     let start = out.begin_block();
-    out.put_display(value);
+    out.put_number(value);
     out.end_block(start)
 }
 

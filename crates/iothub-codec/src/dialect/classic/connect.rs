@@ -2,9 +2,10 @@ use crate::connect::{Claim, Connect, Introduction, Proof, Version};
 use crate::dialect::{name::is_host, offset};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
-use crate::property::pairs;
+use crate::pairs::pairs;
 use crate::section::PropertySection;
 use crate::text::Text;
+use crate::word::{cut, cut_last};
 use crate::write::Writer;
 
 /// What a device's CONNECT says it speaks.
@@ -20,20 +21,20 @@ pub(crate) fn encode_connect<'b>(
         return Err(EncodeError::BadValue(Field::Host));
     }
     let mut writer = Writer::new(out);
-    writer.put_display(identity);
+    writer.put_identity(identity);
     let client_id_len = writer.len();
     writer.put_str(who.host);
     writer.put_str("/");
-    writer.put_display(identity);
+    writer.put_identity(identity);
     writer.put_str("/?api-version=");
     writer.put_str(API_VERSION);
     for (name, value) in [("&DeviceClientType=", who.client_agent), ("&model-id=", who.model_id)] {
         if let Some(value) = value {
             writer.put_str(name);
-            writer.put_encoded(value.bytes());
+            writer.put_encoded(value);
         }
     }
-    let (client_id, username) = writer.finish_str()?.split_at(client_id_len);
+    let (client_id, username) = writer.finish_str()?.split_at_checked(client_id_len).unwrap_or_default();
     Ok(Connect {
         version: Version::V311,
         client_id,
@@ -50,24 +51,24 @@ pub(crate) fn encode_connect<'b>(
 pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, DecodeError> {
     let missing = |field, place| DecodeError { place, kind: DecodeErrorKind::Missing(field) };
     let username = connect.username.ok_or(missing(Field::UserName, Place::Whole))?;
-    let bad = |at: &str, field| DecodeError {
-        place: Place::UserName(offset(username, at)),
+    let bad = |part: &str, at: usize, field| DecodeError {
+        place: Place::UserName(offset(username, part).saturating_add(at)),
         kind: DecodeErrorKind::BadValue(field),
     };
     let (host, rest) =
-        username.split_once('/').ok_or(missing(Field::DeviceId, Place::UserName(username.len())))?;
+        cut(username, b'/').ok_or(missing(Field::DeviceId, Place::UserName(username.len())))?;
     if !is_host(Text::plain(host)) {
-        return Err(bad(host, Field::Host));
+        return Err(bad(host, 0, Field::Host));
     }
     let (names, parameters) = split_parameters(rest);
-    let (device, module) = match names.split_once('/') {
+    let (device, module) = match cut(names, b'/') {
         Some((device, module)) => (device, Some(module)),
         None => (names, None),
     };
     let identity = Identity {
-        device: DeviceId::new(device).map_err(|error| bad(&device[error.at..], Field::DeviceId))?,
+        device: DeviceId::new(device).map_err(|error| bad(device, error.at, Field::DeviceId))?,
         module: module
-            .map(|name| ModuleId::new(name).map_err(|error| bad(&name[error.at..], Field::ModuleId)))
+            .map(|name| ModuleId::new(name).map_err(|error| bad(name, error.at, Field::ModuleId)))
             .transpose()?,
     };
     if !identity.is(connect.client_id) {
@@ -100,12 +101,23 @@ pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, Decod
 /// and never the first, which is the device's.
 fn split_parameters(rest: &str) -> (&str, &str) {
     let mut names = rest;
-    while let Some((before, segment)) = names.rsplit_once('/') {
-        if segment.starts_with('?') || segment.contains("api-version=") {
-            let parameters = &rest[before.len() + 1..];
-            return (before, parameters.strip_prefix('?').unwrap_or(parameters));
+    while let Some((before, segment)) = cut_last(names, b'/') {
+        if segment.starts_with("?") || has_version(segment) {
+            let parameters = rest.get(before.len() + 1..).unwrap_or_default();
+            return (before, parameters.strip_prefix("?").unwrap_or(parameters));
         }
         names = before;
     }
-    (rest.strip_suffix('/').unwrap_or(rest), "")
+    (rest.strip_suffix("/").unwrap_or(rest), "")
+}
+
+fn has_version(segment: &str) -> bool {
+    let mut rest = segment;
+    while let Some((name, after)) = cut(rest, b'=') {
+        if name.ends_with("api-version") {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }

@@ -1,4 +1,4 @@
-use super::{COMMANDS, INPUTS, METHOD, TWIN_DESIRED, TWIN_REPLY, own, put_own};
+use super::{COMMANDS, INPUTS, METHOD, TWIN_DESIRED, TWIN_REPLY, after_name, own, put_own};
 use crate::channel::{Channels, Subscription, Variant};
 use crate::dialect::{name, offset};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
@@ -20,15 +20,13 @@ pub(crate) fn filters(
             Channels::REPLIES => (false, TWIN_REPLY, Qos::AtMostOnce),
             _ => (false, TWIN_DESIRED, Qos::AtMostOnce),
         };
-        let start = out.len();
-        out.put(&[0, 0]);
+        let start = out.begin_block();
         if own {
             put_own(identity, out)?;
         }
         out.put_str(rest);
         out.put_str("#");
-        let len = u16::try_from(out.len() - start - 2).expect("names have at most 128 bytes");
-        out.patch_u16(start, len);
+        out.end_block(start)?;
         out.put(&[qos as u8]);
     }
     Ok(())
@@ -40,13 +38,13 @@ pub(crate) fn decode_filter<'f>(
 ) -> Result<Subscription<'f>, DecodeError> {
     let whole = |channels| Ok(Subscription { channels, method: None, variant: Variant::Usual });
     let unknown = DecodeError { place: Place::Filter(0), kind: DecodeErrorKind::UnknownTopic };
-    let Some(stem) = filter.strip_suffix('#').filter(|stem| stem.ends_with('/')) else { return Err(unknown) };
+    let Some(stem) = filter.strip_suffix("#").filter(|stem| stem.ends_with("/")) else { return Err(unknown) };
     match stem {
         METHOD => whole(Channels::METHODS),
         TWIN_REPLY => whole(Channels::REPLIES),
         TWIN_DESIRED => whole(Channels::DESIRED),
         _ => match (stem.strip_prefix(METHOD), stem.strip_prefix("devices/")) {
-            (Some(name), _) => match name.strip_suffix('/') {
+            (Some(name), _) => match name.strip_suffix("/") {
                 Some(name) if name::is_method(name) => Ok(Subscription {
                     channels: Channels::METHODS,
                     method: Some(name),
@@ -56,12 +54,9 @@ pub(crate) fn decode_filter<'f>(
             },
             (None, None) => Err(unknown),
             (None, Some(names)) => {
-                // Some clients write `+` for their own name.
-                let rest = own(identity, names, |part, name| part == name || part == "+").map_err(|at| {
-                    DecodeError {
-                        place: Place::Filter(offset(filter, at)),
-                        kind: DecodeErrorKind::WrongDevice,
-                    }
+                let rest = own(identity, names, after_name_or_plus).map_err(|at| DecodeError {
+                    place: Place::Filter(offset(filter, at)),
+                    kind: DecodeErrorKind::WrongDevice,
                 })?;
                 match (rest, identity.module) {
                     (COMMANDS, _) => whole(Channels::COMMANDS),
@@ -73,4 +68,9 @@ pub(crate) fn decode_filter<'f>(
             }
         },
     }
+}
+
+/// Some clients write `+` for their own name.
+fn after_name_or_plus<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    after_name(text, name).or_else(|| after_name(text, "+"))
 }

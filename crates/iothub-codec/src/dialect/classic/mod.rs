@@ -8,16 +8,19 @@ pub(super) use catalogue::OPERATIONS;
 pub(super) use connect::{encode_connect, open_connect};
 pub(super) use filters::{decode_filter, filters};
 
-use crate::dialect::{Dialect, name, offset};
+use crate::dialect::row::decimal;
+use crate::dialect::{name, offset};
 use crate::envelope::{Envelope, Fields, Path, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{Identity, ModuleId};
-use crate::message::{Content, Operation, TwinPart};
-use crate::property::{Name, Properties, SystemProperty, pairs};
+use crate::message::{Operation, TwinPart};
+use crate::pairs::pairs;
+use crate::property::{Name, Properties, Reading, SystemProperty};
 use crate::publish::Publish;
 use crate::request::RequestId;
 use crate::status::Status;
 use crate::text::Text;
+use crate::word::{self, cut};
 use crate::write::Writer;
 
 /// Topics without a device's name in them, up to their parameters.
@@ -61,38 +64,29 @@ const NAMES: &[(SystemProperty, &str)] = &[
     (SystemProperty::Ack, "iothub-ack"),
 ];
 
+#[inline]
 pub(super) fn open<'a>(
     identity: Identity<'_>,
     receiver: Receiver,
     publish: &Publish<'a>,
 ) -> Result<Envelope<'a>, DecodeError> {
-    let topic = publish.topic;
-    let (path, fields, properties) = match topic.strip_prefix("devices/") {
-        Some(rest) => open_device_topic(identity, topic, rest)?,
-        None => open_hub_topic(receiver, topic)?,
-    };
-    Ok(Envelope {
-        path,
-        fields,
-        properties,
-        payload: publish.payload,
-        qos: publish.qos,
-        retain: publish.retain,
-    })
+    match publish.topic.strip_prefix("devices/") {
+        Some(rest) => open_device_topic(identity, publish, rest),
+        None => open_hub_topic(receiver, publish),
+    }
 }
-
-type Opened<'a> = (Path<'a>, Fields<'a>, Properties<'a>);
 
 /// Topics that begin with the name of the device or module.
 fn open_device_topic<'a>(
     identity: Identity<'_>,
-    topic: &'a str,
+    publish: &Publish<'a>,
     rest: &'a str,
-) -> Result<Opened<'a>, DecodeError> {
-    let rest = own(identity, rest, |part, name| part == name)
+) -> Result<Envelope<'a>, DecodeError> {
+    let topic = publish.topic;
+    let rest = own(identity, rest, after_name)
         .map_err(|at| DecodeError { place: place(topic, at), kind: DecodeErrorKind::WrongDevice })?;
     let (path, tail) = if let Some(tail) = rest.strip_prefix(EVENTS) {
-        match tail.strip_prefix('/') {
+        match tail.strip_prefix("/") {
             Some(tail) => (Path::Telemetry, tail),
             None if tail.is_empty() => (Path::Telemetry, tail),
             None => return Err(unknown()),
@@ -100,7 +94,7 @@ fn open_device_topic<'a>(
     } else if let Some(tail) = rest.strip_prefix(COMMANDS) {
         (Path::Command, tail)
     } else if identity.module.is_some()
-        && let Some((input, tail)) = rest.strip_prefix(INPUTS).and_then(|input| input.split_once('/'))
+        && let Some((input, tail)) = rest.strip_prefix(INPUTS).and_then(|input| cut(input, b'/'))
     {
         if input.is_empty() {
             return Err(bad(topic, input, Field::InputName));
@@ -110,31 +104,39 @@ fn open_device_topic<'a>(
         return Err(unknown());
     };
     // Documents show a question mark before the properties, and two clients write a slash behind them.
-    let tail = tail.strip_prefix('?').unwrap_or(tail);
-    let tail = tail.strip_suffix('/').unwrap_or(tail);
-    Ok((path, Fields::default(), Properties::from_tail(tail, Dialect::Classic)))
+    let tail = tail.strip_prefix("?").unwrap_or(tail);
+    let tail = tail.strip_suffix("/").unwrap_or(tail);
+    Ok(Envelope {
+        properties: Properties::from_tail(tail, &READING),
+        qos: publish.qos,
+        retain: publish.retain,
+        ..Envelope::new(path, publish.payload)
+    })
 }
 
-/// What follows the own name; otherwise the part where another name stands. `is` compares a part with a name.
+/// What follows the own name; otherwise the part where another name stands. `after` takes a name off.
 fn own<'t>(
     identity: Identity<'_>,
     rest: &'t str,
-    is: impl Fn(&str, &str) -> bool,
+    after: fn(&'t str, &str) -> Option<&'t str>,
 ) -> Result<&'t str, &'t str> {
-    let after = |rest: &'t str, name: &str| {
-        let (first, behind) = rest.split_once('/').unwrap_or((rest, &rest[rest.len()..]));
-        if is(first, name) { Ok(behind) } else { Err(rest) }
-    };
-    let behind = after(rest, identity.device.as_str())?;
+    let behind = after(rest, identity.device.as_str()).ok_or(rest)?;
     match (identity.module, behind.strip_prefix("modules/")) {
         (None, None) => Ok(behind),
-        (Some(module), Some(name)) => after(name, module.as_str()),
+        (Some(module), Some(name)) => after(name, module.as_str()).ok_or(name),
         (None, Some(_)) | (Some(_), None) => Err(behind),
     }
 }
 
+/// What follows a name and the slash behind it.
+fn after_name<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let behind = text.strip_prefix(name)?;
+    if behind.is_empty() { Some(behind) } else { behind.strip_prefix("/") }
+}
+
 /// Topics without a name: the connection says whose they are.
-fn open_hub_topic(receiver: Receiver, topic: &str) -> Result<Opened<'_>, DecodeError> {
+fn open_hub_topic<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
+    let topic = publish.topic;
     // A hub asks for methods only, and a device for its twin only.
     let reply = match receiver {
         Receiver::Hub => METHOD_REPLY,
@@ -146,19 +148,21 @@ fn open_hub_topic(receiver: Receiver, topic: &str) -> Result<Opened<'_>, DecodeE
         (Path::TwinPatch, None, parameters)
     } else if let Some(parameters) = topic.strip_prefix(TWIN_DESIRED) {
         (Path::DesiredChanged, None, parameters)
-    } else if let Some((name, parameters)) = topic.strip_prefix(METHOD).and_then(|rest| rest.split_once('/'))
-    {
+    } else if let Some((name, parameters)) = topic.strip_prefix(METHOD).and_then(|rest| cut(rest, b'/')) {
         if name.is_empty() {
             return Err(bad(topic, name, Field::MethodName));
         }
         (Path::Method(name), None, parameters)
-    } else if let Some((text, parameters)) = topic.strip_prefix(reply).and_then(|rest| rest.split_once('/')) {
-        let code: i32 = number(text).ok_or(bad(topic, text, Field::Status))?;
+    } else if let Some((text, parameters)) = topic.strip_prefix(reply).and_then(|rest| cut(rest, b'/')) {
+        let code = signed(text).ok_or(bad(topic, text, Field::Status))?;
         (Path::Reply(None), Some(code), parameters)
     } else {
         return Err(unknown());
     };
-    let mut fields = read_parameters(topic, parameters)?;
+    let mut envelope =
+        Envelope { qos: publish.qos, retain: publish.retain, ..Envelope::new(path, publish.payload) };
+    let fields = &mut envelope.fields;
+    read_parameters(topic, parameters, fields)?;
     if path == Path::TwinPatch {
         fields.if_version = fields.version.take();
     }
@@ -168,26 +172,25 @@ fn open_hub_topic(receiver: Receiver, topic: &str) -> Result<Opened<'_>, DecodeE
         Receiver::Hub => Status::SUCCESS,
         Receiver::Device => from_http(code),
     });
-    Ok((path, fields, Properties::default()))
+    Ok(envelope)
 }
 
-fn read_parameters<'a>(topic: &'a str, parameters: &'a str) -> Result<Fields<'a>, DecodeError> {
-    let mut fields = Fields::default();
-    let Some(parameters) = parameters.strip_prefix('?') else {
-        return if parameters.is_empty() { Ok(fields) } else { Err(unknown()) };
+fn read_parameters(topic: &str, parameters: &str, fields: &mut Fields<'_>) -> Result<(), DecodeError> {
+    let Some(list) = parameters.strip_prefix("?") else {
+        return if parameters.is_empty() { Ok(()) } else { Err(unknown()) };
     };
-    for (name, value) in pairs(parameters) {
+    for (name, value) in pairs(list) {
         let name = Text::percent_encoded(name);
         if name == REQUEST_ID {
             // What could not be sent back is no request.
-            let request = RequestId::new(value.as_bytes()).filter(|id| request_text(id).is_some());
+            let request = RequestId::new(value.as_bytes()).filter(RequestId::is_word);
             fields.request = Some(request.ok_or(bad(topic, value, Field::RequestId))?);
         } else if name == VERSION {
             fields.version = Some(number(value).ok_or(bad(topic, value, Field::Version))?);
         }
         // Other parameters may be added to the protocol at any time and mean nothing here.
     }
-    Ok(fields)
+    Ok(())
 }
 
 pub(super) fn seal(
@@ -196,7 +199,7 @@ pub(super) fn seal(
     out: &mut Writer<'_>,
 ) -> Result<usize, EncodeError> {
     let fields = &envelope.fields;
-    if fields.content != Content::default() {
+    if fields.content.media_type.is_some() || fields.content.encoding.is_some() {
         return Err(EncodeError::NotExpressible);
     }
     match envelope.path {
@@ -220,7 +223,7 @@ pub(super) fn seal(
             }
             put_own(identity, out)?;
             out.put_str(INPUTS);
-            out.put_encoded(name.bytes());
+            out.put_encoded(name);
             out.put_str("/");
             put_properties(envelope.properties, true, out)?;
         }
@@ -268,7 +271,7 @@ fn seal_reply(
                 return Err(EncodeError::NotExpressible);
             }
             out.put_str(METHOD_REPLY);
-            out.put_display(code.ok_or(EncodeError::NotExpressible)?);
+            put_signed(code.ok_or(EncodeError::NotExpressible)?, out);
         }
         Operation::TwinGet | Operation::TwinPatch => {
             let code = fields.code.unwrap_or(match operation {
@@ -280,7 +283,7 @@ fn seal_reply(
                 return Err(EncodeError::BadValue(Field::Status));
             }
             out.put_str(TWIN_REPLY);
-            out.put_display(code);
+            put_signed(code, out);
         }
     }
     out.put_str("/");
@@ -290,7 +293,7 @@ fn seal_reply(
 /// Names may contain MQTT's wildcards, topics may not: such a device has its twin and methods, and no messages.
 fn put_own(identity: Identity<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
     let module = identity.module.map_or("", ModuleId::as_str);
-    if [identity.device.as_str(), module].into_iter().any(|name| name.contains(['+', '#'])) {
+    if has_wildcard(identity.device.as_str()) || has_wildcard(module) {
         return Err(EncodeError::NotExpressible);
     }
     out.put_str("devices/");
@@ -311,25 +314,20 @@ fn put_parameters(
 ) -> Result<(), EncodeError> {
     out.put_str("?");
     if let Some(request) = request {
-        let id = request_text(&request).ok_or(EncodeError::BadValue(Field::RequestId))?;
+        if !request.is_word() {
+            return Err(EncodeError::BadValue(Field::RequestId));
+        }
         out.put_str(REQUEST_ID);
         out.put_str("=");
-        out.put_str(id);
+        out.put(request.as_bytes());
     }
     if let Some(version) = version {
         out.put_str(if request.is_some() { "&" } else { "" });
         out.put_str(VERSION);
         out.put_str("=");
-        out.put_display(version);
+        out.put_number(version);
     }
     Ok(())
-}
-
-/// The id, if it can stand in a topic as it is.
-pub(super) fn request_text(request: &RequestId) -> Option<&str> {
-    let id = core::str::from_utf8(request.as_bytes()).ok()?;
-    let fits = |c: char| !c.is_control() && !matches!(c, '&' | '#' | '+');
-    id.chars().all(fits).then_some(id)
 }
 
 fn put_properties(
@@ -342,16 +340,16 @@ fn put_properties(
         first = false;
         match property.name {
             Name::System(name) => {
-                out.put_encoded(spelling(name).ok_or(EncodeError::NotExpressible)?.bytes());
+                out.put_encoded(spelling(name).ok_or(EncodeError::NotExpressible)?);
             }
             // It would arrive as what it is not.
             Name::Application(name) if system_property(name).is_some() => {
                 return Err(EncodeError::NotExpressible);
             }
-            Name::Application(name) => out.put_encoded(name.bytes()),
+            Name::Application(name) => out.put_encoded(name),
         }
         out.put_str("=");
-        out.put_encoded(property.value.bytes());
+        out.put_encoded(property.value);
     }
     Ok(())
 }
@@ -364,12 +362,12 @@ fn put_command_properties(
 ) -> Result<(), EncodeError> {
     let addressed = properties.system(SystemProperty::To).is_some();
     if !addressed {
-        out.put_encoded(TO.bytes());
+        out.put_encoded(TO);
         out.put_str("=");
         let parts = ["/devices/", identity.device.as_str()];
         let module = identity.module.map_or(["", ""], |module| ["/modules/", module.as_str()]);
         for part in parts.into_iter().chain(module).chain(["/messages/devicebound"]) {
-            out.put_encoded(part.bytes());
+            out.put_encoded(part);
         }
     }
     put_properties(properties, addressed, out)
@@ -380,8 +378,13 @@ pub(super) fn spelling(name: SystemProperty) -> Option<&'static str> {
     NAMES.iter().find(|(each, _)| *each == name).map(|(_, spelling)| *spelling)
 }
 
+pub(super) const READING: Reading = Reading {
+    next: |wire| wire.next_of_list(property_name),
+    next_back: Some(|wire| wire.last_of_list(property_name)),
+};
+
 /// Names that no table has are the application's.
-pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
+fn property_name(name: Text<'_>) -> Name<'_> {
     system_property(name).map_or(Name::Application(name), Name::System)
 }
 
@@ -390,6 +393,10 @@ fn system_property(name: Text<'_>) -> Option<SystemProperty> {
         return None;
     }
     NAMES.iter().find(|(_, spelling)| name == *spelling).map(|(property, _)| *property)
+}
+
+fn has_wildcard(name: &str) -> bool {
+    word::find(name.as_bytes(), b'+').is_some() || word::find(name.as_bytes(), b'#').is_some()
 }
 
 /// The number of HTTP that says the same.
@@ -432,9 +439,24 @@ const fn from_http(code: i32) -> Status {
     }
 }
 
-/// A number as it stands in a topic: Rust would read a plus sign, too.
-pub(super) fn number<N: core::str::FromStr>(text: &str) -> Option<N> {
-    if text.starts_with('+') { None } else { text.parse().ok() }
+/// A number as it stands in a topic. Whatever else is encoded, numbers are not.
+pub(super) fn number(text: &str) -> Option<u64> {
+    decimal(Text::plain(text))
+}
+
+/// The same, perhaps with a minus in front.
+fn signed(text: &str) -> Option<i32> {
+    let number = |text| number(text).and_then(|number| i64::try_from(number).ok());
+    let signed = match text.strip_prefix("-") {
+        Some(digits) => number(digits).map(i64::wrapping_neg),
+        None => number(text),
+    };
+    i32::try_from(signed?).ok()
+}
+
+fn put_signed(number: i32, out: &mut Writer<'_>) {
+    out.put_str(if number < 0 { "-" } else { "" });
+    out.put_number(u64::from(number.unsigned_abs()));
 }
 
 fn place(topic: &str, part: &str) -> Place {

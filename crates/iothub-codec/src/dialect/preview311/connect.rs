@@ -3,7 +3,7 @@ use crate::connect::{Claim, Connect, Introduction, Proof, Version};
 use crate::dialect::{name::is_host, offset, row::decimal};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
-use crate::property::pairs;
+use crate::pairs::pairs;
 use crate::section::PropertySection;
 use crate::terms::{Signature, Terms};
 use crate::text::Text;
@@ -49,7 +49,7 @@ pub(in crate::dialect) fn encode_connect<'b>(
         Proof::Token(_) => return Err(EncodeError::NotExpressible),
     };
     let mut writer = Writer::new(out);
-    writer.put_display(identity);
+    writer.put_identity(identity);
     let client_id_len = writer.len();
     put_username(identity, who, signature.map(|signature| signature.terms), &mut writer);
     let password_at = writer.len();
@@ -99,13 +99,13 @@ fn put_username(
 
 fn put(name: &str, value: Text<'_>, out: &mut Writer<'_>) {
     put_name(name, out);
-    out.put_encoded(value.bytes());
+    out.put_encoded(value);
 }
 
 fn put_time(name: &str, time_ms: Option<u64>, out: &mut Writer<'_>) {
     if let Some(time_ms) = time_ms {
         put_name(name, out);
-        out.put_display(time_ms);
+        out.put_number(time_ms);
     }
 }
 

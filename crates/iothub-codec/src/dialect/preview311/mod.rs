@@ -10,10 +10,11 @@ mod properties;
 pub(super) use catalogue::OPERATIONS;
 pub(super) use connect::{encode_connect, is_meant, open_connect};
 pub(super) use filters::{decode_filter, filters};
-pub(super) use properties::{property_name, spelling};
+pub(super) use properties::spelling;
 
+use crate::byte_set::ByteSet;
 use crate::channel::Variant;
-use crate::dialect::{Dialect, name, offset};
+use crate::dialect::{name, offset};
 use crate::envelope::{Envelope, Path, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::message::{Operation, TwinPart};
@@ -59,7 +60,7 @@ pub(super) fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Enve
     match Carrier::of(path) {
         Some(carrier) => {
             properties::check(carrier, topic, list)?;
-            envelope.properties = Properties::from_tail(list, Dialect::Preview311);
+            envelope.properties = Properties::from_tail(list, &properties::READING);
         }
         None => envelope.fields = parameters::read(path, topic, list)?,
     }
@@ -157,15 +158,8 @@ fn put_path(variant: Variant, path: Path<'_>, out: &mut Writer<'_>) -> Result<()
     Ok(())
 }
 
-/// The text with everything percent-encoded but unreserved characters and `@`, which the reference's samples show.
-fn put_encoded(bytes: impl IntoIterator<Item = u8>, out: &mut Writer<'_>) {
-    for byte in bytes {
-        match byte {
-            b'@' => out.put_str("@"),
-            _ => out.put_encoded([byte]),
-        }
-    }
-}
+/// What is not percent-encoded: unreserved characters, and `@`, which the reference's samples show.
+const PLAIN: ByteSet = ByteSet::UNRESERVED.with(b"@");
 
 /// Nothing, at the end of the text: that is where what is missing would have stood.
 fn end_of(text: &str) -> &str {

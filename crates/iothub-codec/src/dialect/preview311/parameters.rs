@@ -1,9 +1,9 @@
-use super::{bad, missing, put_encoded, unknown};
+use super::{PLAIN, bad, missing, unknown};
 use crate::dialect::row::{Presence, decimal};
 use crate::envelope::{Fields, Path};
 use crate::error::{DecodeError, EncodeError, Field};
 use crate::message::{Operation, TwinPart};
-use crate::property::pairs;
+use crate::pairs::pairs;
 use crate::request::RequestId;
 use crate::status::Status;
 use crate::text::Text;
@@ -239,12 +239,12 @@ impl Value<'_> {
                 if id.len() > REQUEST_ID_MAX {
                     return None;
                 }
-                put_encoded(id.iter().copied(), out);
+                out.put_encoded_bytes(&PLAIN, id);
             }
-            Self::Number(number) => out.put_display(number),
-            Self::Code(code) => out.put_display(u32::try_from(code).ok()?),
-            Self::Status(status) => out.put_display(format_args!("{:04X}", status.code())),
-            Self::Text(text) => put_encoded(text.bytes(), out),
+            Self::Number(number) => out.put_number(number),
+            Self::Code(code) => out.put_number(u64::try_from(code).ok()?),
+            Self::Status(status) => out.put_hex(status.code()),
+            Self::Text(text) => out.put_encoded_but(&PLAIN, text),
         }
         Some(())
     }

@@ -1,8 +1,9 @@
-use super::{bad, missing, put_encoded, unknown};
+use super::{PLAIN, bad, missing, unknown};
 use crate::dialect::row::{Kind, Presence, Row};
 use crate::envelope::Path;
 use crate::error::{DecodeError, EncodeError, Field};
-use crate::property::{Name, Properties, SystemProperty, pairs};
+use crate::pairs::pairs;
+use crate::property::{Name, Properties, Reading, SystemProperty};
 use crate::text::Text;
 use crate::write::Writer;
 
@@ -118,11 +119,11 @@ pub(super) fn put(
             }
             Name::Application(name) => {
                 out.put_str("@");
-                put_encoded(name.bytes(), out);
+                out.put_encoded_but(&PLAIN, name);
             }
         }
         out.put_str("=");
-        put_encoded(property.value.bytes(), out);
+        out.put_encoded_but(&PLAIN, property.value);
     }
     carrier.lacks(seen).map_or(Ok(()), |field| Err(EncodeError::Missing(field)))
 }
@@ -132,7 +133,12 @@ pub(in crate::dialect) fn spelling(property: SystemProperty) -> Option<&'static 
     ROWS.iter().find(|row| row.property == property).map(|row| row.name)
 }
 
-pub(in crate::dialect) fn property_name(name: Text<'_>) -> Name<'_> {
+pub(super) const READING: Reading = Reading {
+    next: |wire| wire.next_of_list(property_name),
+    next_back: Some(|wire| wire.last_of_list(property_name)),
+};
+
+fn property_name(name: Text<'_>) -> Name<'_> {
     match application(name.raw()) {
         Some(name) => Name::Application(Text::percent_encoded(name)),
         // What is in no table was refused when the message was opened.

@@ -43,7 +43,7 @@ pub(crate) fn encode_connect<'b>(
         Proof::Token(_) => return Err(EncodeError::NotExpressible),
     };
     let mut writer = Writer::new(out);
-    writer.put_display(identity);
+    writer.put_identity(identity);
     let client_id_len = writer.len();
     put_method(if signature.is_some() { SAS } else { X509 }, &mut writer)?;
     if let Some(signature) = signature {

@@ -13,7 +13,7 @@ pub(super) use catalogue::OPERATIONS;
 pub(super) use connect::{decode_auth, encode_auth, encode_connect, open_connect};
 pub(super) use filters::{decode_filter, filters};
 pub(super) use open::open;
-pub(super) use property::{properties, property_name, spelling};
+pub(super) use property::spelling;
 pub(super) use seal::seal;
 
 use crate::text::Text;

@@ -1,4 +1,4 @@
-use super::property::{APPLICATION, user_rows};
+use super::property::{APPLICATION, READING, user_rows};
 use super::{
     COMMANDS, IF_VERSION, METHOD, REASON, REQUEST_MAX, RESPONSE_CODE, RESPONSES, STATUS, TELEMETRY, TRACE_ID,
     TWIN_DESIRED, TWIN_GET, TWIN_PATCH, VERSION, plain,
@@ -27,7 +27,7 @@ pub(crate) fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Enve
     reading.complete().map_err(|kind| DecodeError { place: section.end(), kind })?;
     let Reading { path, fields, .. } = reading;
     let properties = match path {
-        Path::Telemetry | Path::Command => Properties::from_section(section),
+        Path::Telemetry | Path::Command => Properties::from_section(section, &READING),
         Path::Input(_)
         | Path::Method(_)
         | Path::TwinGet(_)

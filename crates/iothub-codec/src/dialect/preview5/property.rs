@@ -1,7 +1,7 @@
 use super::plain;
 use crate::dialect::row::{Kind, Presence, Row};
-use crate::property::{Name, Property, SystemProperty};
-use crate::section::{PropertySection, id};
+use crate::property::{Name, Property, Reading, SystemProperty, Wire};
+use crate::section::id;
 use crate::text::Text;
 
 /// In front of the names of the application's properties.
@@ -36,19 +36,23 @@ pub(super) const fn user_rows() -> &'static [Row] {
     }
 }
 
-/// The properties of a message whose section has been read: only first-class ones that mean nothing are left out.
-pub(crate) fn properties<'a>(section: PropertySection<'a>) -> impl Iterator<Item = Property<'a>> + Clone {
-    section.raw().filter_map(|(_, raw)| {
+/// For the section of a message that has been read: only first-class properties that mean nothing are left out.
+pub(super) const READING: Reading = Reading { next, next_back: None };
+
+fn next<'a>(wire: &mut Wire<'a>) -> Option<Property<'a>> {
+    let Wire::Section(section) = wire else { return None };
+    loop {
+        let raw = section.take_raw()?;
         let name = match raw.id {
             id::USER => property_name(plain(raw.name)),
             id::CONTENT_TYPE => Name::System(SystemProperty::ContentType),
-            _ => return None,
+            _ => continue,
         };
-        Some(Property { name, value: plain(raw.value) })
-    })
+        return Some(Property { name, value: plain(raw.value) });
+    }
 }
 
-pub(crate) fn property_name(name: Text<'_>) -> Name<'_> {
+fn property_name(name: Text<'_>) -> Name<'_> {
     let raw = name.raw();
     match raw.strip_prefix(APPLICATION) {
         Some(name) => Name::Application(Text::plain(name)),

@@ -1,0 +1,76 @@
+//! Looking for a byte, as many at a time as fit into a register.
+
+const LEN: usize = size_of::<usize>();
+
+/// Where the first such byte stands.
+pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        let found = matches(*word, wanted);
+        if found != 0 {
+            return Some(bytes.len() - rest.len() + (found.trailing_zeros() / 8) as usize);
+        }
+        rest = after;
+    }
+    let at = rest.iter().position(|byte| *byte == wanted)?;
+    Some(bytes.len() - rest.len() + at)
+}
+
+/// Where the last such byte stands.
+pub(crate) fn find_last(bytes: &[u8], wanted: u8) -> Option<usize> {
+    let mut rest = bytes;
+    while let Some((before, word)) = rest.split_last_chunk() {
+        let found = matches(*word, wanted);
+        if found != 0 {
+            return Some(before.len() + LEN - 1 - (found.leading_zeros() / 8) as usize);
+        }
+        rest = before;
+    }
+    rest.iter().rposition(|byte| *byte == wanted)
+}
+
+/// The two parts around the first such byte, which is ASCII.
+pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    around(text, find(text.as_bytes(), at)?)
+}
+
+/// The two parts around the last such byte, likewise.
+pub(crate) fn cut_last(text: &str, at: u8) -> Option<(&str, &str)> {
+    around(text, find_last(text.as_bytes(), at)?)
+}
+
+fn around(text: &str, at: usize) -> Option<(&str, &str)> {
+    let (before, after) = text.split_at_checked(at)?;
+    Some((before, after.split_at_checked(1)?.1))
+}
+
+/// The highest bit of each byte that is the wanted one; the first byte is the lowest.
+const fn matches(word: [u8; LEN], wanted: u8) -> usize {
+    const LOW: usize = usize::from_le_bytes([0x7F; LEN]);
+    let difference = usize::from_le_bytes(word) ^ usize::from_le_bytes([wanted; LEN]);
+    // The sum stays within each byte, and has its highest bit unless the lower ones are all zero.
+    !(((difference & LOW) + LOW) | difference | LOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_where_a_plain_look_finds_it(
+            bytes in proptest::collection::vec(proptest::sample::select(b"&=a\x00\x01\x7F\x80\xA6\xFF".to_vec()), 0..40),
+            wanted in proptest::sample::select(b"&=\x00\x80\xFF".to_vec()),
+        ) {
+            prop_assert_eq!(find(&bytes, wanted), bytes.iter().position(|byte| *byte == wanted));
+            prop_assert_eq!(find_last(&bytes, wanted), bytes.iter().rposition(|byte| *byte == wanted));
+        }
+
+        #[test]
+        fn texts_are_cut_as_the_standard_library_does(text in "[a&é=]{0,24}") {
+            prop_assert_eq!(cut(&text, b'&'), text.split_once('&'));
+            prop_assert_eq!(cut_last(&text, b'&'), text.rsplit_once('&'));
+        }
+    }
+}
