@@ -133,6 +133,8 @@ const PREVIEW311: &[&str] = &[
     "$az/",
     "$az/iot",
     "$az/iot/telemetry/?",
+    "$az/iot/telemetry/?%40a=b",
+    "$az/iot/twin/events/desired/changed/?v=1",
     "$az/iot/commands/?sn=1&et=2&ent=3&dc=4",
     "$az/iot/methods/m/response/?rid=1&rc=0",
     "$az/iot/twin/get/response/?rid=1",

@@ -25,6 +25,9 @@ const CLIENT_AGENT: &str = "ca";
 const CONTENT_TYPE: &str = "dct";
 const MODEL: &str = "dtmi";
 
+const NAMES: [&str; 11] =
+    [HOST, DEVICE, MODULE, VERSION, METHOD, EXPIRY, CONNECT_TIME, POLICY, CLIENT_AGENT, CONTENT_TYPE, MODEL];
+
 /// How a device can show who it is. The password is a signature as it is, one in base64, or nothing beside the
 /// certificate of the TLS connection.
 const SAS: &str = "SAS";
@@ -126,7 +129,7 @@ pub(in crate::dialect) fn is_meant(connect: &Connect<'_>) -> bool {
 
 pub(in crate::dialect) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, DecodeError> {
     let whole = DecodeError { place: Place::Whole, kind: DecodeErrorKind::Missing(Field::UserName) };
-    let list = List { username: connect.username.ok_or(whole)? };
+    let list = List::new(connect.username.ok_or(whole)?);
     let identity = identity(connect.client_id)?;
     list.agrees(DEVICE, Some(identity.device.as_str()))?;
     list.agrees(MODULE, identity.module.map(ModuleId::as_str))?;
@@ -188,12 +191,25 @@ fn proof<'a>(list: List<'a>, password: &[u8]) -> Result<Proof<'a>, DecodeError> 
 #[derive(Clone, Copy)]
 struct List<'a> {
     username: &'a str,
+    /// In the order of [`NAMES`].
+    values: [Option<&'a str>; NAMES.len()],
 }
 
 impl<'a> List<'a> {
+    fn new(username: &'a str) -> Self {
+        let mut values = [None; NAMES.len()];
+        for (name, value) in pairs(username) {
+            let name = Text::percent_encoded(name);
+            if let Some((_, place)) = NAMES.iter().zip(&mut values).find(|(each, _)| name == **each) {
+                place.get_or_insert(value);
+            }
+        }
+        Self { username, values }
+    }
+
     fn get(self, wanted: &str) -> Option<Text<'a>> {
-        let mut found = pairs(self.username).filter(|(name, _)| Text::percent_encoded(name) == wanted);
-        found.next().map(|(_, value)| Text::percent_encoded(value))
+        let mut values = NAMES.iter().zip(self.values);
+        values.find(|(name, _)| **name == wanted).and_then(|(_, value)| value).map(Text::percent_encoded)
     }
 
     fn must(self, name: &str, field: Field) -> Result<Text<'a>, DecodeError> {

@@ -141,10 +141,11 @@ const fn rows(path: Path<'_>) -> Rows {
 /// The first parameter that must be there and is not.
 fn lacking(path: Path<'_>, fields: &Fields<'_>) -> Option<Parameter> {
     let is_refused = fields.status.is_some_and(|status| !status.is_success());
-    let is_needed = |parameter, presence| presence == Required && (parameter == Request || !is_refused);
+    // That nothing goes without a request id is looked after where a message is made of this.
+    let is_needed = |presence| presence == Required && !is_refused;
     rows(path)
         .iter()
-        .find(|(each, presence)| is_needed(*each, *presence) && each.value(fields).is_none())
+        .find(|(each, presence)| is_needed(*presence) && each.value(fields).is_none())
         .map(|(parameter, _)| *parameter)
 }
 
@@ -192,7 +193,12 @@ impl Parameter {
         match self {
             Request => {
                 let mut id = [0; REQUEST_ID_MAX];
-                fields.request = Some(RequestId::new(value.decode(&mut id).ok()?)?);
+                let id = match value.as_str() {
+                    Some(plain) if plain.len() <= REQUEST_ID_MAX => plain.as_bytes(),
+                    Some(_) => return None,
+                    None => value.decode(&mut id).ok()?,
+                };
+                fields.request = Some(RequestId::new(id)?);
             }
             Version => fields.version = Some(decimal(value)?),
             IfVersion => fields.if_version = Some(decimal(value)?),
