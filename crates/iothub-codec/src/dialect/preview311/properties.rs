@@ -91,7 +91,11 @@ pub(super) fn check(carrier: Carrier, topic: &str, list: &str) -> Result<(), Dec
             continue;
         }
         let meant = Text::percent_encoded(name);
-        let (at, row) = carrier.row(|row| meant == row.name).ok_or(unknown(topic, name))?;
+        let known = match meant.as_str() {
+            Some(plain) => carrier.row(|row| row.name == plain),
+            None => carrier.row(|row| meant == row.name),
+        };
+        let (at, row) = known.ok_or(unknown(topic, name))?;
         if row.check(Text::percent_encoded(value)).is_err() {
             return Err(bad(topic, value, Field::Property(row.property)));
         }
