@@ -199,13 +199,8 @@ impl<'a> List<'a> {
     fn new(username: &'a str) -> Self {
         let mut values = [None; NAMES.len()];
         for (name, value) in pairs(username) {
-            let meant = Text::percent_encoded(name);
-            let mut places = NAMES.iter().zip(&mut values);
-            let place = match meant.as_str() {
-                Some(plain) => places.find(|(each, _)| **each == plain),
-                None => places.find(|(each, _)| meant == **each),
-            };
-            if let Some((_, place)) = place {
+            let name = Text::percent_encoded(name);
+            if let Some((_, place)) = NAMES.iter().zip(&mut values).find(|(each, _)| name == **each) {
                 place.get_or_insert(value);
             }
         }
