@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use crate::bare::{self, Program};
+use crate::bare::{self, Program, Uses};
 use crate::failure::Failure;
 use crate::workspace;
 
@@ -16,30 +16,23 @@ pub(crate) struct Arguments {
 /// Prints how much of a microcontroller the codec takes, against its budget.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let budget = budget()?;
-    let programs = bare::build()?;
-    println!("for {}", programs.about());
-    let nothing = programs.program("nothing")?;
     let mut wrong = Vec::new();
-    println!("{:<44}{:>9}{:>9}{:>9}{:>9}{:>9}", "bytes", "flash", "budget", "data", "bss", "panics");
-    for (name, about) in PROGRAMS {
-        let program = programs.program(name)?;
-        let flash = program.flash.saturating_sub(nothing.flash);
-        let most = budget.get(name).copied();
-        println!(
-            "{about:<44}{flash:>9}{:>9}{:>9}{:>9}{:>9}",
-            most.map_or_else(String::new, |most| most.to_string()),
-            program.data,
-            program.bss,
-            if program.panics().is_empty() { "none" } else { "yes" },
-        );
-        // Another machine's code has another size.
-        if programs.are_bare() && most.is_some_and(|most| flash > most) {
-            wrong.push(format!("{name} takes {flash} bytes, more than its budget"));
+    for uses in [Uses::Classic, Uses::Codec] {
+        let rows = PROGRAMS.iter().filter(|row| row.uses == uses);
+        let names: Vec<&str> = rows.clone().map(|row| row.name).chain(["nothing"]).collect();
+        let programs = bare::build(uses, &names)?;
+        let nothing = programs.program("nothing")?;
+        if uses == Uses::Classic {
+            println!("for {}", programs.about());
+            println!("{:<44}{:>9}{:>9}{:>9}{:>9}{:>9}", "bytes", "flash", "budget", "data", "bss", "panics");
         }
-        wrong.extend(program.panics().into_iter().map(|symbol| format!("{name} can panic: {symbol}")));
-        wrong.extend(program.allocations().into_iter().map(|symbol| format!("{name} allocates: {symbol}")));
+        for row in rows {
+            // Another machine's code has another size.
+            let most = budget.get(row.name).copied().filter(|_| programs.are_bare());
+            wrong.extend(row.print(&programs.program(row.name)?, nothing.flash, most));
+        }
     }
-    print_values(&programs.program("values")?);
+    print_values(&bare::build(Uses::Everything, &["values"])?.program("values")?);
     wrong.iter().for_each(|wrong| println!("{wrong}"));
     match wrong.len() {
         0 => Ok(()),
@@ -48,12 +41,40 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-const PROGRAMS: [(&str, &str); 4] = [
-    ("classic_device", "a device, classic dialect"),
-    ("classic", "both ends, classic dialect"),
-    ("all_device", "a device, any dialect"),
-    ("all", "both ends, any dialect"),
+struct Row {
+    name: &'static str,
+    about: &'static str,
+    uses: Uses,
+}
+
+const PROGRAMS: [Row; 4] = [
+    Row { name: "classic_device", about: "a device, classic dialect", uses: Uses::Classic },
+    Row { name: "classic", about: "both ends, classic dialect", uses: Uses::Classic },
+    Row { name: "all_device", about: "a device, any dialect", uses: Uses::Codec },
+    Row { name: "all", about: "both ends, any dialect", uses: Uses::Codec },
 ];
+
+impl Row {
+    /// Prints the row; gives a sentence for each thing that is not as it must be. What every program has is no part of
+    /// its size.
+    fn print(&self, program: &Program, nothing: u64, most: Option<u64>) -> Vec<String> {
+        let Self { name, about, uses: _ } = self;
+        let flash = program.flash.saturating_sub(nothing);
+        println!(
+            "{about:<44}{flash:>9}{:>9}{:>9}{:>9}{:>9}",
+            most.map_or_else(String::new, |most| most.to_string()),
+            program.data,
+            program.bss,
+            if program.panics().is_empty() { "none" } else { "yes" },
+        );
+        let over = most.filter(|most| flash > *most);
+        let over = over.map(|most| format!("{name} takes {flash} bytes, more than its {most}"));
+        let panics = program.panics().into_iter().map(|symbol| format!("{name} can panic: {symbol}"));
+        let allocations =
+            program.allocations().into_iter().map(|symbol| format!("{name} allocates: {symbol}"));
+        over.into_iter().chain(panics).chain(allocations).collect()
+    }
+}
 
 /// The sizes of values: what they take of the stack, or of the variables that hold them.
 fn print_values(program: &Program) {
@@ -72,9 +93,7 @@ fn budget() -> Result<BTreeMap<String, u64>, Failure> {
     let flash = table.get("flash").and_then(toml::Value::as_table).into_iter().flatten();
     flash
         .map(|(name, bytes)| match bytes.as_integer().map(u64::try_from) {
-            Some(Ok(bytes)) if PROGRAMS.iter().any(|(program, _)| program == name) => {
-                Ok((name.clone(), bytes))
-            }
+            Some(Ok(bytes)) if PROGRAMS.iter().any(|row| row.name == name) => Ok((name.clone(), bytes)),
             _ => Err(Failure::new(format!("docs/budget.toml: {name} is no program with a number of bytes"))),
         })
         .collect()

@@ -24,7 +24,7 @@ impl RequestId {
             return None;
         }
         let mut bytes = [0; Self::MAX_LEN];
-        bytes.get_mut(..id.len())?.copy_from_slice(id);
+        bytes.get_mut(..id.len())?.iter_mut().zip(id).for_each(|(place, byte)| *place = *byte);
         u8::try_from(id.len()).ok().map(|len| Self { len, bytes, is_word: is_word(id) })
     }
 

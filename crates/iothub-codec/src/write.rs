@@ -17,7 +17,8 @@ impl<'b> Writer<'b> {
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         let rest = self.buf.get_mut(self.len..);
         if let Some((room, _)) = rest.and_then(|rest| rest.split_at_mut_checked(bytes.len())) {
-            room.copy_from_slice(bytes);
+            // `copy_from_slice` would bring a panic along where it is not inlined.
+            room.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
         }
         self.len = self.len.saturating_add(bytes.len());
     }

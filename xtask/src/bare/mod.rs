@@ -33,12 +33,23 @@ enum How {
     Host(String),
 }
 
-/// Builds the programs in the best way that this machine has.
+/// What the programs may use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Uses {
+    /// The codec, and only the classic dialect.
+    Classic,
+    /// The codec.
+    Codec,
+    /// The codec and the conversation.
+    Everything,
+}
+
+/// Builds these programs in the best way that this machine has.
 ///
 /// # Errors
 ///
 /// They do not build: something in the crates needs more than `core`.
-pub(crate) fn build() -> Result<Programs, Failure> {
+pub(crate) fn build(uses: Uses, programs: &[&str]) -> Result<Programs, Failure> {
     let target_directory = workspace::target_directory()?.join("bare");
     let how = choose(&target_directory)?;
     let target = how.target();
@@ -54,6 +65,12 @@ pub(crate) fn build() -> Result<Programs, Failure> {
         "--target",
         target,
     ];
+    programs.iter().for_each(|program| arguments.extend(["--bin", program]));
+    match uses {
+        Uses::Classic => {}
+        Uses::Codec => arguments.extend(["--features", "previews"]),
+        Uses::Everything => arguments.extend(["--features", "sessions"]),
+    }
     let mut environment = vec![("RUSTFLAGS", how.flags()?)];
     match &how {
         How::Installed | How::Host(_) => {}

@@ -3,7 +3,9 @@
 
 pub(crate) mod classic;
 mod name;
+#[cfg(feature = "preview311")]
 mod preview311;
+#[cfg(feature = "preview5")]
 mod preview5;
 pub(crate) mod provisioning;
 mod row;
@@ -32,14 +34,22 @@ pub enum Dialect {
     /// MQTT 3.1.1 with the topics that all official clients use.
     Classic,
     /// MQTT 3.1.1 with topics that begin with `$az/iot/`, once a preview.
+    #[cfg(feature = "preview311")]
     Preview311,
     /// MQTT 5, once a preview.
+    #[cfg(feature = "preview5")]
     Preview5,
 }
 
 impl Dialect {
     /// Every one.
-    pub const ALL: &[Self] = &[Self::Classic, Self::Preview311, Self::Preview5];
+    pub const ALL: &[Self] = &[
+        Self::Classic,
+        #[cfg(feature = "preview311")]
+        Self::Preview311,
+        #[cfg(feature = "preview5")]
+        Self::Preview5,
+    ];
 
     /// Every operation that this dialect has. A table for documents, decoders and tests; what is linked of it is what
     /// is used.
@@ -55,7 +65,9 @@ impl Dialect {
     pub const fn operations(self) -> &'static [OperationRow] {
         match self {
             Self::Classic => classic::OPERATIONS,
+            #[cfg(feature = "preview311")]
             Self::Preview311 => preview311::OPERATIONS,
+            #[cfg(feature = "preview5")]
             Self::Preview5 => preview5::OPERATIONS,
         }
     }
@@ -69,7 +81,9 @@ impl Dialect {
     pub fn property_name(self, property: SystemProperty) -> Option<&'static str> {
         match self {
             Self::Classic => classic::spelling(property),
+            #[cfg(feature = "preview311")]
             Self::Preview311 => preview311::spelling(property),
+            #[cfg(feature = "preview5")]
             Self::Preview5 => preview5::spelling(property),
         }
     }
@@ -164,7 +178,9 @@ impl<'d> Codec<'d> {
         let mut writer = Writer::new(out);
         match self.dialect {
             Dialect::Classic => classic::filters(self.identity, channels, &mut writer)?,
+            #[cfg(feature = "preview311")]
             Dialect::Preview311 => preview311::filters(channels, &mut writer)?,
+            #[cfg(feature = "preview5")]
             Dialect::Preview5 => preview5::filters(channels, &mut writer)?,
         }
         let wire = writer.finish()?;
@@ -182,7 +198,9 @@ impl<'d> Codec<'d> {
     pub fn decode_filter(self, topic: &str) -> Result<Subscription<'_>, DecodeError> {
         match self.dialect {
             Dialect::Classic => classic::decode_filter(self.identity, topic),
+            #[cfg(feature = "preview311")]
             Dialect::Preview311 => preview311::decode_filter(topic),
+            #[cfg(feature = "preview5")]
             Dialect::Preview5 => preview5::decode_filter(topic),
         }
     }
@@ -200,7 +218,9 @@ impl<'d> Codec<'d> {
     ) -> Result<Connect<'b>, EncodeError> {
         match self.dialect {
             Dialect::Classic => classic::encode_connect(self.identity, who, proof, out),
+            #[cfg(feature = "preview311")]
             Dialect::Preview311 => preview311::encode_connect(self.identity, who, proof, out),
+            #[cfg(feature = "preview5")]
             Dialect::Preview5 => preview5::encode_connect(self.identity, who, proof, out),
         }
     }
@@ -219,10 +239,10 @@ impl<'d> Codec<'d> {
         out: &'a mut [u8],
     ) -> Result<Ack<'a>, EncodeError> {
         match self.dialect {
-            Dialect::Classic | Dialect::Preview311 if outcome.status == Status::SUCCESS => {
-                Ok(Ack { reason_code: 0, properties: PropertySection::EMPTY })
-            }
-            Dialect::Classic | Dialect::Preview311 => Err(EncodeError::NotExpressible),
+            Dialect::Classic => bare_ack(outcome),
+            #[cfg(feature = "preview311")]
+            Dialect::Preview311 => bare_ack(outcome),
+            #[cfg(feature = "preview5")]
             Dialect::Preview5 => preview5::encode_ack(outcome, detail, out),
         }
     }
@@ -235,10 +255,10 @@ impl<'d> Codec<'d> {
     /// [`DecodeError`] for a status that is none, or says the contrary of the reason code.
     pub fn decode_ack<'a>(self, ack: &Ack<'a>) -> Result<Outcome<'a>, DecodeError> {
         match self.dialect {
-            Dialect::Classic | Dialect::Preview311 if ack.reason_code == 0 => Ok(Outcome::DONE),
-            Dialect::Classic | Dialect::Preview311 => {
-                Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadValue(Field::Status) })
-            }
+            Dialect::Classic => read_bare_ack(ack),
+            #[cfg(feature = "preview311")]
+            Dialect::Preview311 => read_bare_ack(ack),
+            #[cfg(feature = "preview5")]
             Dialect::Preview5 => preview5::decode_ack(ack),
         }
     }
@@ -251,7 +271,10 @@ impl<'d> Codec<'d> {
     /// otherwise as for [`Self::encode`].
     pub fn encode_auth<'a>(self, step: &AuthStep<'_>, out: &'a mut [u8]) -> Result<Auth<'a>, EncodeError> {
         match self.dialect {
-            Dialect::Classic | Dialect::Preview311 => Err(EncodeError::NotExpressible),
+            Dialect::Classic => Err(EncodeError::NotExpressible),
+            #[cfg(feature = "preview311")]
+            Dialect::Preview311 => Err(EncodeError::NotExpressible),
+            #[cfg(feature = "preview5")]
             Dialect::Preview5 => preview5::encode_auth(step, out),
         }
     }
@@ -263,10 +286,10 @@ impl<'d> Codec<'d> {
     /// [`DecodeError`]; always in the dialects over MQTT 3.1.1, which have no such packet.
     pub fn decode_auth<'a>(self, auth: &Auth<'a>) -> Result<AuthStep<'a>, DecodeError> {
         match self.dialect {
-            Dialect::Classic | Dialect::Preview311 => Err(DecodeError {
-                place: Place::Whole,
-                kind: DecodeErrorKind::BadValue(Field::AuthenticationMethod),
-            }),
+            Dialect::Classic => Err(NO_AUTH),
+            #[cfg(feature = "preview311")]
+            Dialect::Preview311 => Err(NO_AUTH),
+            #[cfg(feature = "preview5")]
             Dialect::Preview5 => preview5::decode_auth(auth),
         }
     }
@@ -274,7 +297,9 @@ impl<'d> Codec<'d> {
     fn open<'a>(self, receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
         match self.dialect {
             Dialect::Classic => classic::open(self.identity, receiver, publish),
+            #[cfg(feature = "preview311")]
             Dialect::Preview311 => preview311::open(receiver, publish),
+            #[cfg(feature = "preview5")]
             Dialect::Preview5 => preview5::open(receiver, publish),
         }
     }
@@ -283,7 +308,9 @@ impl<'d> Codec<'d> {
         let mut writer = Writer::new(out);
         let len = match self.dialect {
             Dialect::Classic => classic::seal(self.identity, envelope, &mut writer)?,
+            #[cfg(feature = "preview311")]
             Dialect::Preview311 => preview311::seal(self.variant, envelope, &mut writer)?,
+            #[cfg(feature = "preview5")]
             Dialect::Preview5 => preview5::seal(envelope, &mut writer)?,
         };
         if len > TOPIC_MAX {
@@ -309,13 +336,37 @@ impl<'d> Codec<'d> {
 /// [`DecodeError`].
 pub fn open_connect<'a>(connect: &Connect<'a>) -> Result<(Dialect, Claim<'a>), DecodeError> {
     match connect.version {
+        #[cfg(feature = "preview311")]
         Version::V311 if preview311::is_meant(connect) => {
             Ok((Dialect::Preview311, preview311::open_connect(connect)?))
         }
         Version::V311 => Ok((Dialect::Classic, classic::open_connect(connect)?)),
+        #[cfg(feature = "preview5")]
         Version::V5 => Ok((Dialect::Preview5, preview5::open_connect(connect)?)),
+        #[cfg(not(feature = "preview5"))]
+        Version::V5 => {
+            Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadValue(Field::ApiVersion) })
+        }
     }
 }
+
+/// An acknowledgement over MQTT 3.1.1: nobody can be told of anything but success.
+fn bare_ack(outcome: &Outcome<'_>) -> Result<Ack<'static>, EncodeError> {
+    match outcome.status {
+        Status::SUCCESS => Ok(Ack { reason_code: 0, properties: PropertySection::EMPTY }),
+        _ => Err(EncodeError::NotExpressible),
+    }
+}
+
+fn read_bare_ack(ack: &Ack<'_>) -> Result<Outcome<'static>, DecodeError> {
+    match ack.reason_code {
+        0 => Ok(Outcome::DONE),
+        _ => Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadValue(Field::Status) }),
+    }
+}
+
+const NO_AUTH: DecodeError =
+    DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadValue(Field::AuthenticationMethod) };
 
 /// Where in `whole` its part `part` begins.
 fn offset(whole: &str, part: &str) -> usize {
