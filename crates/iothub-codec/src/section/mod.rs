@@ -67,9 +67,11 @@ impl<'a> PropertySection<'a> {
         let mut rest = wire;
         while !rest.is_empty() {
             let bad = |kind| DecodeError { place: Place::Properties(wire.len() - rest.len()), kind };
-            let (raw, after) = Raw::split(rest).ok_or(bad(DecodeErrorKind::Malformed))?;
-            seen.admit(raw.id, of).map_err(bad)?;
+            // What is malformed is told before what is not allowed: whoever cannot be read cannot be judged.
+            let whole = Raw::split(rest).filter(|(raw, _)| of.has(raw.id));
+            let (raw, after) = whole.ok_or(bad(DecodeErrorKind::Malformed))?;
             raw.check().map_err(bad)?;
+            seen.admit(raw.id, of).map_err(bad)?;
             rest = after;
         }
         Ok(Self(wire))

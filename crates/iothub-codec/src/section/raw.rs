@@ -1,7 +1,7 @@
 use core::str;
 
 use super::SectionOf;
-use super::property::{Row, id, row};
+use super::property::{id, row};
 use crate::error::DecodeErrorKind;
 
 /// One property as it stands on the wire.
@@ -99,13 +99,16 @@ pub(crate) fn text(bytes: &[u8]) -> &str {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Seen(u64);
 
+impl SectionOf {
+    /// Whether the property may stand in such a packet.
+    pub(super) fn has(self, id: u8) -> bool {
+        row(id).is_some_and(|row| row.packets & (1 << self as u16) != 0)
+    }
+}
+
 impl Seen {
-    /// Takes note of a property, unless it does not belong there, or may stand only once and did.
+    /// Takes note of a property, unless it may stand only once and did.
     pub(super) fn admit(&mut self, id: u8, of: SectionOf) -> Result<(), DecodeErrorKind> {
-        let Some(Row { packets, .. }) = row(id) else { return Err(DecodeErrorKind::Malformed) };
-        if packets & (1 << of as u16) == 0 {
-            return Err(DecodeErrorKind::Malformed);
-        }
         let bit = 1 << (id & 63);
         let repeats = id == id::USER || (id == id::SUBSCRIPTION_IDENTIFIER && of == SectionOf::Publish);
         if self.0 & bit != 0 && !repeats {

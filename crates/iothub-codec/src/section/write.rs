@@ -40,7 +40,9 @@ impl<'b> SectionWriter<'b> {
     /// [`EncodeError::PropertyTooLong`]. The section is what it was, and can be gone on with.
     pub fn put(&mut self, property: SectionProperty<'_>) -> Result<(), EncodeError> {
         let mut seen = self.seen;
-        seen.admit(property.id(), self.of).map_err(|_| EncodeError::NotExpressible)?;
+        if !self.of.has(property.id()) || seen.admit(property.id(), self.of).is_err() {
+            return Err(EncodeError::NotExpressible);
+        }
         let before = self.out.len();
         let written = property.put(&mut self.out);
         match written {

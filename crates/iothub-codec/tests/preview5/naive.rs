@@ -28,14 +28,13 @@ pub(crate) fn read(wire: &[u8], of: SectionOf) -> Result<Vec<Naive>, (usize, Dec
         if !belongs(id, of) {
             return Err(malformed);
         }
+        let is_text = matches!(id, 0x03 | 0x08 | 0x12 | 0x15 | 0x1A | 0x1C | 0x1F | 0x26);
+        if is_text && parts.iter().any(|part| String::from_utf8(part.clone()).is_err() || part.contains(&0)) {
+            return Err(malformed);
+        }
         let repeats = id == 0x26 || (id == 0x0B && of == SectionOf::Publish);
         if !repeats && all.iter().any(|(other, _)| *other == id) {
             return Err((start, DecodeErrorKind::NotAllowed));
-        }
-        let is_binary = matches!(id, 0x09 | 0x16);
-        let is_text = matches!(id, 0x03 | 0x08 | 0x12 | 0x15 | 0x1A | 0x1C | 0x1F | 0x26) && !is_binary;
-        if is_text && parts.iter().any(|part| String::from_utf8(part.clone()).is_err() || part.contains(&0)) {
-            return Err(malformed);
         }
         let number = parts[0].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         let refused = match id {

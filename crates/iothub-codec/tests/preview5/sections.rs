@@ -153,6 +153,10 @@ fn what_is_wrong_with_a_value_and_where() {
         (Publish, "‸26 0001 00 \"b\"", Malformed),
         (Auth, "‸1f 0001 00", Malformed),
         (Publish, "26 \"a\" \"b\" ‸26 \"a\" ffff", Malformed),
+        // Malformed comes before what is not allowed: here a second one, and a value in the wrong packet.
+        (Subscribe, "0b 01 ‸0b 8000", Malformed),
+        (Publish, "03 \"a\" ‸03 0001 ff", Malformed),
+        (Publish, "‸25 02", Malformed),
         // An identifier may not be written longer than it is.
         (Publish, "‸8100 01", Malformed),
     ] {
