@@ -19,10 +19,15 @@ mod messages;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
+mod naive_message;
+#[cfg(test)]
 #[path = "../support/packet.rs"]
 mod packet;
 #[cfg(test)]
 mod packets;
+#[cfg(test)]
+#[path = "../roundtrip/plain.rs"]
+mod plain;
 #[cfg(test)]
 mod sections;
 #[cfg(test)]

@@ -281,6 +281,7 @@ fn more_is_read_than_is_written() {
         ("09 \"1\" status=0000", (Status::SUCCESS, None, None)),
         ("09 \"1\" status=0501 status=0502", (Status::QUOTA_EXCEEDED, None, None)),
         ("09 \"1\" status=0501 reason=slow", (Status::THROTTLED, None, Some("slow".to_owned()))),
+        ("09 \"1\" reason=a trace-id=t reason=b", (Status::SUCCESS, None, Some("b".to_owned()))),
         ("09 \"1\" version=007", (Status::SUCCESS, Some(7), None)),
         // What is between the MQTT stacks, or means nothing.
         ("01 01 02 0000003c 08 \"x\" 09 \"1\" 23 0001 0b 05", (Status::SUCCESS, None, None)),

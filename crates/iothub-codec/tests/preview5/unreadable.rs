@@ -72,6 +72,7 @@ fn what_is_wrong_in_a_section_and_where() {
     for (end, topic, section, kind) in [
         // Names are exact, and application properties are marked.
         (End::Hub, "telemetry", "@a=1 ‸color=red", UnknownProperty),
+        (End::Hub, "telemetry", "‸a@b=1", UnknownProperty),
         (End::Hub, "telemetry", "message-id=1 ‸Message-Id=1", UnknownProperty),
         (End::Hub, "telemetry", "‸=1", UnknownProperty),
         (End::Hub, "telemetry", "‸26 \"Content Type\" \"x\"", UnknownProperty),
