@@ -5,6 +5,7 @@ mod bench;
 mod cargo;
 mod clock;
 mod failure;
+mod fuzz;
 mod interop;
 mod layers;
 mod nostd;
@@ -41,6 +42,8 @@ enum Command {
     Size(size::Arguments),
     /// The tables of docs/dialects.md, written from those of the codec
     Tables(tables::Arguments),
+    /// The fuzz targets in turn, from the inputs in fuzz/corpus
+    Fuzz(fuzz::Arguments),
     /// Measurements of the optimised build
     Bench(bench::Arguments),
     /// The official Node and Python clients against a hub on this machine
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Nostd => nostd::run(),
         Command::Size(arguments) => size::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
     };

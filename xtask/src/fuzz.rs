@@ -1,0 +1,180 @@
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::workspace;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// How long to run each target
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+    /// Only this one
+    #[arg(long)]
+    target: Option<String>,
+    /// Add the inputs that reach something new to the corpus
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Runs the fuzz targets in turn, from the inputs in `fuzz/corpus`, and prints a table.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let tools =
+        cargo_fuzz(&["--version"]).output().map_err(Failure::while_doing("cargo cannot be started"))?;
+    if !tools.status.success() {
+        return Err(Failure::new(
+            "fuzzing needs a nightly Rust and cargo-fuzz \
+             (`rustup toolchain install nightly`, `cargo install cargo-fuzz`)",
+        ));
+    }
+    let targets = targets()?;
+    let wanted = |name: &&String| arguments.target.as_ref().is_none_or(|wanted| wanted == *name);
+    let chosen: Vec<&String> = targets.iter().filter(wanted).collect();
+    if chosen.is_empty() {
+        return Err(Failure::new(format!("the targets are {}", targets.join(", "))));
+    }
+    let mut rows = Vec::new();
+    for target in chosen {
+        rows.push(fuzz(target, arguments)?);
+    }
+    println!(
+        "{:<16}{:>14}{:>12}{:>10}{:>10}{:>10}",
+        "target", "executions", "a second", "coverage", "new", "findings"
+    );
+    rows.iter().for_each(Row::print);
+    let findings: Vec<_> = rows.iter().flat_map(|row| &row.findings).collect();
+    findings.iter().for_each(|path| println!("{}", workspace::shown(path)));
+    match findings.len() {
+        0 => Ok(()),
+        n => Err(Failure::new(format!("fuzz: {n} findings"))),
+    }
+}
+
+fn targets() -> Result<Vec<String>, Failure> {
+    let folder = workspace::root().join("fuzz/fuzz_targets");
+    let mut names: Vec<String> = entries(&folder)?
+        .iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// What came of one target.
+struct Row {
+    target: String,
+    executions: u64,
+    seconds: u64,
+    /// Edges of the code that were reached.
+    coverage: u64,
+    /// Inputs that reached something which none of the corpus does.
+    new: usize,
+    /// Inputs that should not have done what they did.
+    findings: Vec<PathBuf>,
+}
+
+impl Row {
+    fn print(&self) {
+        let Self { target, executions, seconds, coverage, new, findings } = self;
+        let rate = executions / seconds.max(&1);
+        println!("{target:<16}{executions:>14}{rate:>12}{coverage:>10}{new:>10}{:>10}", findings.len());
+    }
+}
+
+/// New inputs go into a folder of their own, so that the corpus stays as it is.
+fn fuzz(target: &str, arguments: &Arguments) -> Result<Row, Failure> {
+    let folder = workspace::target_directory()?.join("fuzz").join(target);
+    let (new, findings) = (folder.join("new"), folder.join("findings"));
+    for folder in [&new, &findings] {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).map_err(Failure::while_doing(folder.display()))?;
+        }
+        std::fs::create_dir_all(folder).map_err(Failure::while_doing(folder.display()))?;
+    }
+    let corpus = workspace::root().join("fuzz/corpus").join(target);
+    let mut options = vec![
+        format!("-max_total_time={}", arguments.seconds),
+        "-print_final_stats=1".to_owned(),
+        format!("-artifact_prefix={}/", findings.display()),
+    ];
+    let dictionary = workspace::root().join("fuzz/dictionaries").join(format!("{target}.dict"));
+    if dictionary.is_file() {
+        options.push(format!("-dict={}", dictionary.display()));
+    }
+    let output = libfuzzer(target, &[&new, &corpus], &options)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let findings = entries(&findings)?;
+    if !output.status.success() && findings.is_empty() {
+        return Err(Failure::new(format!("{target} cannot be run: {}", last_lines(&said))));
+    }
+    for finding in &findings {
+        println!("{}:\n{}", workspace::shown(finding), last_lines(&said));
+    }
+    let row = Row {
+        target: target.to_owned(),
+        executions: number_behind(&said, "stat::number_of_executed_units:").unwrap_or_default(),
+        seconds: u64::from(arguments.seconds),
+        coverage: number_behind(&said, "cov:").unwrap_or_default(),
+        new: entries(&new)?.len(),
+        findings,
+    };
+    if arguments.keep {
+        let merged = libfuzzer(target, &[&corpus, &new], &["-merge=1".to_owned()])?;
+        if !merged.status.success() {
+            let said = String::from_utf8_lossy(&merged.stderr);
+            return Err(Failure::new(format!("{target} cannot be merged: {}", last_lines(&said))));
+        }
+    }
+    Ok(row)
+}
+
+fn libfuzzer(target: &str, folders: &[&Path], options: &[String]) -> Result<Output, Failure> {
+    let mut command = cargo_fuzz(&["run", target]);
+    command.args(folders).arg("--").args(options);
+    let line: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+    println!("$ cargo {}", line.join(" "));
+    command.output().map_err(Failure::while_doing("cargo cannot be started"))
+}
+
+fn cargo_fuzz(arguments: &[&str]) -> Command {
+    // Not the cargo that runs this: only rustup's reads the toolchain.
+    let mut command = Command::new("cargo");
+    command.current_dir(workspace::root()).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+    command.args(["+nightly", "fuzz"]).args(arguments);
+    command
+}
+
+/// The number behind the last such word.
+fn number_behind(text: &str, word: &str) -> Option<u64> {
+    let (_, behind) = text.rsplit_once(word)?;
+    behind.split_whitespace().next()?.parse().ok()
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+}
+
+const LAST_LINES: usize = 40;
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = std::fs::read_dir(folder).map_err(Failure::while_doing(folder.display()))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    paths.collect::<Result<_, _>>().map_err(Failure::while_doing(folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_where_libfuzzer_says_them() {
+        let said = "#2 INITED cov: 12 ft: 13\n#9 DONE cov: 1234 ft: 4\nstat::number_of_executed_units: 77\n";
+        assert_eq!(number_behind(said, "cov:"), Some(1234));
+        assert_eq!(number_behind(said, "stat::number_of_executed_units:"), Some(77));
+        assert_eq!(number_behind(said, "stat::peak_rss_mb:"), None);
+    }
+}
