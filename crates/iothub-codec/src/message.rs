@@ -1,3 +1,4 @@
+use crate::dialect::is_method;
 use crate::envelope::{Envelope, Fields, Path};
 use crate::property::Properties;
 use crate::publish::Qos;
@@ -112,6 +113,12 @@ impl<'a> MethodCall<'a> {
     /// With an argument of JSON, or none.
     pub const fn new(request: RequestId, name: &'a str, payload: &'a [u8]) -> Self {
         Self { request, name, payload, content: Content { media_type: None, encoding: None } }
+    }
+
+    /// Whether a method can have that name: printable ASCII, without spaces, `$()<>@,;:\"/[]?={}` and MQTT's
+    /// wildcards.
+    pub fn is_name(name: &str) -> bool {
+        is_method(name)
     }
 }
 

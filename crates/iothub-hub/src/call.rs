@@ -2,7 +2,7 @@ use core::ops::Bound;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use iothub_codec::{Channels, EncodeError};
+use iothub_codec::{Channels, EncodeError, MethodCall};
 use iothub_model::{ErrorCode, MethodInvocation, MethodResult};
 use iothub_proto::{Instant, Now, SendError, Ticket};
 
@@ -64,6 +64,11 @@ impl Hub {
         invocation: MethodInvocation,
         effects: &mut Effects,
     ) -> Result<(), Failure> {
+        // Whoever waits for a device with that name waits in vain.
+        if !MethodCall::is_name(&invocation.method_name) {
+            let message = format!("{:.128?} cannot be the name of a method", invocation.method_name);
+            return Err(Failure::gateway(ErrorCode::ArgumentInvalid, message));
+        }
         match self.call(now, exchange, &key, &invocation, effects) {
             Ok(()) => Ok(()),
             Err(Obstacle::Failure(failure)) => Err(failure),

@@ -10,6 +10,7 @@ mod preview5;
 pub(crate) mod provisioning;
 mod row;
 
+pub(crate) use name::is_method;
 pub(crate) use row::Row;
 
 use crate::ack::{Ack, Auth, AuthStep, Detail, Outcome};

@@ -10,7 +10,7 @@ pub(super) fn is_host(host: Text<'_>) -> bool {
 
 /// Whether a method can be called that: printable ASCII, without the characters that the reference excludes and
 /// without MQTT's wildcards.
-pub(super) fn is_method(name: &str) -> bool {
+pub(crate) fn is_method(name: &str) -> bool {
     const PLAIN: ByteSet = ByteSet::GRAPHIC.without(b"$()<>@,;:\\\"/[]?={}#+");
     !name.is_empty() && PLAIN.stranger(name.as_bytes()).is_none()
 }

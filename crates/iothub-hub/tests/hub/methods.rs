@@ -132,6 +132,13 @@ fn requests_that_cannot_be_are_refused() {
         assert_eq!((response.status, header.1.as_str()), (status, code), "{path} {body:.40}");
     }
     assert!(world.published(line).is_empty());
+    world.cut(line);
+    let body = r#"{"methodName":"a/b","connectTimeoutInSeconds":10}"#;
+    assert_eq!(
+        world.rest_with("POST", "/twins/dev1/methods", body, &[]).status,
+        400,
+        "also of who is offline"
+    );
 }
 
 #[test]
