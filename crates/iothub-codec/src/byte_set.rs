@@ -1,41 +1,79 @@
-/// Which bytes may stand somewhere: a bit for each.
+/// Which bytes may stand somewhere.
 #[derive(Clone, Copy)]
-pub(crate) struct ByteSet([u32; 8]);
+pub(crate) struct ByteSet(u8);
 
 impl ByteSet {
     /// What RFC 3986 never encodes.
-    pub(crate) const UNRESERVED: Self = Self::ALPHANUMERIC.with(b"-._~");
-    pub(crate) const ALPHANUMERIC: Self =
-        Self([0; 8]).with(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
-    /// Printable ASCII but the space.
-    pub(crate) const GRAPHIC: Self = Self([0, u32::MAX, u32::MAX, u32::MAX, 0, 0, 0, 0]).without(b" \x7F");
+    pub(crate) const UNRESERVED: Self = Self(1);
+    /// That, and `@`, which the samples of one reference show as it is.
+    pub(crate) const UNRESERVED_OR_AT: Self = Self(2);
+    /// The name of a device or module.
+    pub(crate) const NAME: Self = Self(4);
+    /// The name of a method: printable ASCII, without what the reference excludes and without MQTT's wildcards.
+    pub(crate) const METHOD: Self = Self(8);
+    /// The name of a host, which is the first part of a path, and no list of parameters.
+    pub(crate) const HOST: Self = Self(16);
+    /// What is no control character, does not end a parameter and may stand in a topic. Of ASCII: more do.
+    pub(crate) const WORD: Self = Self(32);
 
-    pub(crate) const fn with(self, bytes: &[u8]) -> Self {
-        let (Self(mut bits), mut rest) = (self, bytes);
-        while let [byte, after @ ..] = rest {
-            bits[(*byte >> 5) as usize] |= 1 << (*byte & 31);
-            rest = after;
-        }
-        Self(bits)
-    }
-
-    pub(crate) const fn without(self, bytes: &[u8]) -> Self {
-        let (Self(mut bits), mut rest) = (self, bytes);
-        while let [byte, after @ ..] = rest {
-            bits[(*byte >> 5) as usize] &= !(1 << (*byte & 31));
-            rest = after;
-        }
-        Self(bits)
-    }
-
-    pub(crate) const fn has(&self, byte: u8) -> bool {
-        self.0[(byte >> 5) as usize] >> (byte & 31) & 1 != 0
+    #[inline]
+    pub(crate) fn has(self, byte: u8) -> bool {
+        SETS[usize::from(byte)] & self.0 != 0
     }
 
     /// Where the first byte stands that is not in the set.
-    pub(crate) fn stranger(&self, bytes: &[u8]) -> Option<usize> {
-        bytes.iter().position(|byte| !self.has(*byte))
+    #[inline]
+    pub(crate) fn stranger(self, bytes: &[u8]) -> Option<usize> {
+        (0..bytes.len()).find(|at| !bytes.get(*at).is_some_and(|byte| self.has(*byte)))
     }
+}
+
+/// The sets that each byte is in.
+static SETS: [u8; 256] = {
+    let mut sets = [0; 256];
+    let mut byte = 0;
+    while byte < 0x7F {
+        sets[byte as usize] = sets_of(byte);
+        byte += 1;
+    }
+    sets
+};
+
+const fn sets_of(byte: u8) -> u8 {
+    let alphanumeric = byte.is_ascii_alphanumeric();
+    let graphic = byte.is_ascii_graphic();
+    let unreserved = alphanumeric || is_of(b"-._~", byte);
+    let mut sets = 0;
+    if unreserved {
+        sets |= ByteSet::UNRESERVED.0;
+    }
+    if unreserved || byte == b'@' {
+        sets |= ByteSet::UNRESERVED_OR_AT.0;
+    }
+    if alphanumeric || is_of(b"-:.+%_#*?!(),=@$'", byte) {
+        sets |= ByteSet::NAME.0;
+    }
+    if graphic && !is_of(b"$()<>@,;:\\\"/[]?={}#+", byte) {
+        sets |= ByteSet::METHOD.0;
+    }
+    if graphic && !is_of(b"/&=", byte) {
+        sets |= ByteSet::HOST.0;
+    }
+    if (graphic || byte == b' ') && !is_of(b"&#+", byte) {
+        sets |= ByteSet::WORD.0;
+    }
+    sets
+}
+
+const fn is_of(bytes: &[u8], byte: u8) -> bool {
+    let mut rest = bytes;
+    while let [first, after @ ..] = rest {
+        if *first == byte {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -43,15 +81,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sets_are_what_their_names_say() {
+    fn only_ascii_is_in_a_set_and_what_is_encoded_in_none_of_those_that_are_not() {
         for byte in 0..=u8::MAX {
-            assert_eq!(ByteSet::ALPHANUMERIC.has(byte), byte.is_ascii_alphanumeric(), "{byte}");
-            assert_eq!(ByteSet::GRAPHIC.has(byte), byte.is_ascii_graphic(), "{byte}");
             let unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
             assert_eq!(ByteSet::UNRESERVED.has(byte), unreserved, "{byte}");
-            assert_eq!(ByteSet::UNRESERVED.without(b"a~").has(byte), unreserved && !b"a~".contains(&byte));
+            assert_eq!(ByteSet::UNRESERVED_OR_AT.has(byte), unreserved || byte == b'@', "{byte}");
+            for set in [ByteSet::NAME, ByteSet::METHOD, ByteSet::HOST] {
+                assert!(byte.is_ascii_graphic() || !set.has(byte), "{byte}");
+            }
+            assert_eq!(
+                ByteSet::WORD.has(byte),
+                matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b'#' | b'+'),
+                "{byte}"
+            );
         }
-        assert_eq!(ByteSet::ALPHANUMERIC.stranger(b"ab-c"), Some(2));
-        assert_eq!(ByteSet::ALPHANUMERIC.stranger(b"abc"), None);
+        assert_eq!(ByteSet::UNRESERVED.stranger(b"ab c"), Some(2));
+        assert_eq!(ByteSet::UNRESERVED.stranger(b"abc"), None);
     }
 }

@@ -5,7 +5,7 @@ use crate::message::{
 };
 use crate::property::Properties;
 use crate::publish::Qos;
-use crate::request::RequestId;
+use crate::request::{RequestId, RequestRef};
 use crate::status::Status;
 use crate::text::Text;
 
@@ -44,7 +44,7 @@ pub(crate) enum Receiver {
 /// The named parts of a message, apart from its properties.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fields<'a> {
-    pub(crate) request: Option<RequestId>,
+    pub(crate) request: Option<RequestRef<'a>>,
     pub(crate) version: Option<u64>,
     /// The version that something must have, or is known to have.
     pub(crate) if_version: Option<u64>,
@@ -56,6 +56,7 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Envelope<'a> {
+    #[inline]
     pub(crate) fn new(path: Path<'a>, payload: &'a [u8]) -> Self {
         Self {
             path,
@@ -67,10 +68,10 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    pub(crate) fn reply(operation: Operation<'a>, reply: &Reply<'a>) -> Self {
-        let Reply { request, status, code, version, payload, content, reason, trace_id } = *reply;
+    pub(crate) fn reply(operation: Operation<'a>, reply: &'a Reply<'_>) -> Self {
+        let Reply { request: _, status, code, version, payload, content, reason, trace_id } = *reply;
         let fields = Fields {
-            request: Some(request),
+            request: Some(reply.request.as_ref()),
             version,
             if_version: None,
             status: Some(status),
@@ -83,6 +84,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// The message that a hub receives. `end` is where something missing would have stood.
+    #[inline]
     pub(crate) fn to_hub(self, end: Place) -> Result<ToHub<'a>, DecodeError> {
         let Self { path, fields, properties, payload, qos, retain } = self;
         Ok(match path {
@@ -105,6 +107,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// The message that a device receives.
+    #[inline]
     pub(crate) fn to_device(self, end: Place) -> Result<ToDevice<'a>, DecodeError> {
         let Self { path, fields, properties, payload, qos, retain: _ } = self;
         Ok(match path {
@@ -128,10 +131,12 @@ impl<'a> Envelope<'a> {
 }
 
 impl<'a> Fields<'a> {
+    #[inline]
     fn must_have_request(self, end: Place) -> Result<RequestId, DecodeError> {
-        self.request.ok_or(missing(Field::RequestId, end))
+        Ok(self.request.ok_or(missing(Field::RequestId, end))?.to_id())
     }
 
+    #[inline]
     fn into_reply(self, payload: &'a [u8], end: Place) -> Result<Reply<'a>, DecodeError> {
         let request = self.must_have_request(end)?;
         let Self { request: _, version, if_version: _, status, code, content, reason, trace_id } = self;

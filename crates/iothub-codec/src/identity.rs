@@ -59,8 +59,7 @@ impl<'a> ModuleId<'a> {
 
 /// Where the name stops being one.
 fn check(name: &str) -> Result<(), usize> {
-    const PLAIN: ByteSet = ByteSet::ALPHANUMERIC.with(b"-:.+%_#*?!(),=@$'");
-    if let Some(at) = PLAIN.stranger(name.as_bytes().get(..=NAME_MAX).unwrap_or(name.as_bytes())) {
+    if let Some(at) = ByteSet::NAME.stranger(name.as_bytes().get(..=NAME_MAX).unwrap_or(name.as_bytes())) {
         return Err(at);
     }
     match name.len() {

@@ -2,7 +2,13 @@
 #![no_std]
 #![cfg_attr(
     not(all(feature = "preview311", feature = "preview5")),
-    allow(dead_code, unused_imports, unused_variables, reason = "some things are there for one dialect")
+    allow(
+        dead_code,
+        unreachable_code,
+        unused_imports,
+        unused_variables,
+        reason = "some things are there for one dialect"
+    )
 )]
 
 mod ack;

@@ -216,51 +216,59 @@ pub(crate) mod sealed {
     pub trait Sealed<'a> {
         #[doc(hidden)]
         #[expect(private_interfaces, reason = "only this crate calls it")]
-        fn envelope(&self) -> super::Envelope<'a>;
+        fn envelope(&self) -> super::Envelope<'_>;
+
+        #[doc(hidden)]
+        fn payload(&self) -> &'a [u8];
     }
 }
 
 macro_rules! outgoing {
-    ($message:ty, $this:ident => $envelope:expr) => {
+    ($message:ty, $payload:expr, $this:ident => $envelope:expr) => {
         impl<'a> sealed::Sealed<'a> for $message {
             #[expect(private_interfaces, reason = "only this crate calls it")]
-            fn envelope(&self) -> Envelope<'a> {
+            fn envelope(&self) -> Envelope<'_> {
                 let $this = self;
                 $envelope
+            }
+
+            fn payload(&self) -> &'a [u8] {
+                let payload: fn(&Self) -> &'a [u8] = $payload;
+                payload(self)
             }
         }
     };
 }
 
-outgoing!(Telemetry<'a>, this => Envelope {
+outgoing!(Telemetry<'a>, |this| this.payload, this => Envelope {
     properties: this.properties,
     qos: this.qos,
     retain: this.retain,
     ..Envelope::new(Path::Telemetry, this.payload)
 });
-outgoing!(TwinGet, this => Envelope {
-    fields: Fields { request: Some(this.request), if_version: this.known_version, ..Fields::default() },
+outgoing!(TwinGet, |_| &[], this => Envelope {
+    fields: Fields { request: Some(this.request.as_ref()), if_version: this.known_version, ..Fields::default() },
     ..Envelope::new(Path::TwinGet(this.part), &[])
 });
-outgoing!(TwinPatch<'a>, this => Envelope {
-    fields: Fields { request: Some(this.request), if_version: this.if_version, ..Fields::default() },
+outgoing!(TwinPatch<'a>, |this| this.patch, this => Envelope {
+    fields: Fields { request: Some(this.request.as_ref()), if_version: this.if_version, ..Fields::default() },
     ..Envelope::new(Path::TwinPatch, this.patch)
 });
-outgoing!(Command<'a>, this => Envelope {
+outgoing!(Command<'a>, |this| this.payload, this => Envelope {
     properties: this.properties,
     qos: this.qos,
     ..Envelope::new(Path::Command, this.payload)
 });
-outgoing!(Input<'a>, this => Envelope {
+outgoing!(Input<'a>, |this| this.payload, this => Envelope {
     properties: this.properties,
     qos: this.qos,
     ..Envelope::new(Path::Input(this.name), this.payload)
 });
-outgoing!(MethodCall<'a>, this => Envelope {
-    fields: Fields { request: Some(this.request), content: this.content, ..Fields::default() },
+outgoing!(MethodCall<'a>, |this| this.payload, this => Envelope {
+    fields: Fields { request: Some(this.request.as_ref()), content: this.content, ..Fields::default() },
     ..Envelope::new(Path::Method(this.name), this.payload)
 });
-outgoing!(DesiredChanged<'a>, this => Envelope {
+outgoing!(DesiredChanged<'a>, |this| this.patch, this => Envelope {
     fields: Fields { version: Some(this.version), ..Fields::default() },
     qos: this.qos,
     ..Envelope::new(Path::DesiredChanged, this.patch)

@@ -1,6 +1,8 @@
 use core::fmt;
 
 use crate::byte_set::ByteSet;
+use crate::text::{self, Text};
+use crate::write::copy;
 
 /// Says which reply belongs to which request. Means something only to whoever made it.
 ///
@@ -20,12 +22,7 @@ impl RequestId {
 
     /// Takes an id over. `None` for an empty one and for one that is too long.
     pub fn new(id: &[u8]) -> Option<Self> {
-        if id.is_empty() {
-            return None;
-        }
-        let mut bytes = [0; Self::MAX_LEN];
-        bytes.get_mut(..id.len())?.iter_mut().zip(id).for_each(|(place, byte)| *place = *byte);
-        u8::try_from(id.len()).ok().map(|len| Self { len, bytes, is_word: is_word(id) })
+        RequestRef::new(id).map(RequestRef::to_id)
     }
 
     /// The id of a request that is known by a number: eight lower-case hex digits.
@@ -55,17 +52,68 @@ impl RequestId {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
+    pub(crate) fn as_ref(&self) -> RequestRef<'_> {
+        RequestRef { bytes: self.as_bytes(), is_encoded: false, is_word: self.is_word }
+    }
+}
+
+/// A [`RequestId`] that is still in its message, or on the wire.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestRef<'a> {
+    bytes: &'a [u8],
+    /// Whether they mean other bytes.
+    is_encoded: bool,
+    is_word: bool,
+}
+
+impl<'a> RequestRef<'a> {
+    pub(crate) fn new(id: &'a [u8]) -> Option<Self> {
+        let good = matches!(id.len(), 1..=RequestId::MAX_LEN);
+        good.then(|| Self { bytes: id, is_encoded: false, is_word: is_word(id) })
+    }
+
+    /// One that may be percent-encoded, and means at most so many bytes.
+    pub(crate) fn encoded(id: Text<'a>, len_max: usize) -> Option<Self> {
+        let is_encoded = id.as_str().is_none();
+        let good = (1..=len_max.min(RequestId::MAX_LEN)).contains(&id.len());
+        good.then(|| Self {
+            bytes: id.raw().as_bytes(),
+            is_encoded,
+            is_word: !is_encoded && is_word(id.raw().as_bytes()),
+        })
+    }
+
+    /// Of one in a message.
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Whether it is text without control characters, and without the signs that end it in a topic or may not stand
     /// there at all.
     pub(crate) const fn is_word(&self) -> bool {
         self.is_word
     }
+
+    #[inline]
+    pub(crate) fn to_id(self) -> RequestId {
+        let mut id = RequestId { len: 0, bytes: [0; RequestId::MAX_LEN], is_word: self.is_word };
+        if self.is_encoded {
+            for (place, byte) in id.bytes.iter_mut().zip(text::unescaped(self.bytes, true)) {
+                *place = byte;
+                id.len += 1;
+            }
+            id.is_word = is_word(id.as_bytes());
+        } else {
+            copy(self.bytes, &mut id.bytes);
+            id.len = u8::try_from(self.bytes.len()).unwrap_or_default();
+        }
+        id
+    }
 }
 
 fn is_word(id: &[u8]) -> bool {
-    const PLAIN: ByteSet = ByteSet::GRAPHIC.with(b" ").without(b"&#+");
     let fits = |c: char| !c.is_control() && !matches!(c, '&' | '#' | '+');
-    PLAIN.stranger(id).is_none() || core::str::from_utf8(id).is_ok_and(|id| id.chars().all(fits))
+    ByteSet::WORD.stranger(id).is_none() || core::str::from_utf8(id).is_ok_and(|id| id.chars().all(fits))
 }
 
 impl fmt::Debug for RequestId {

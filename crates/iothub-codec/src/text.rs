@@ -36,18 +36,7 @@ impl<'a> Text<'a> {
 
     /// The bytes that are meant.
     pub fn bytes(self) -> impl Iterator<Item = u8> + Clone + 'a {
-        let mut rest = self.raw.as_bytes();
-        let encoded = self.encoded;
-        core::iter::from_fn(move || match rest {
-            [b'%', high, low, after @ ..] if encoded => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = after;
-                    Some(high << 4 | low)
-                }
-                _ => next(&mut rest),
-            },
-            _ => next(&mut rest),
-        })
+        unescaped(self.raw.as_bytes(), self.encoded)
     }
 
     /// How many bytes are meant.
@@ -77,10 +66,19 @@ impl<'a> Text<'a> {
     }
 }
 
-fn next(rest: &mut &[u8]) -> Option<u8> {
-    let (first, after) = rest.split_first()?;
-    *rest = after;
-    Some(*first)
+/// The bytes that are meant, if percent signs can begin escapes.
+pub(crate) fn unescaped(bytes: &[u8], encoded: bool) -> impl Iterator<Item = u8> + Clone {
+    let mut rest = bytes;
+    core::iter::from_fn(move || {
+        if encoded
+            && let [b'%', high, low, after @ ..] = rest
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            rest = after;
+            return Some(high << 4 | low);
+        }
+        rest.split_off_first().copied()
+    })
 }
 
 const fn hex(digit: u8) -> Option<u8> {

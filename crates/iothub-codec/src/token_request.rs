@@ -185,7 +185,7 @@ impl Draft<'_> {
 
     fn put_fields(&self, out: &mut Writer<'_>, signature: &[u8; SIGNATURE_LEN]) {
         out.put(b"&sig=");
-        out.put_encoded_bytes(&ByteSet::UNRESERVED, signature);
+        out.put_encoded_bytes(ByteSet::UNRESERVED, signature);
         out.put(b"&se=");
         out.put_number(self.expiry_s);
         if let Some(policy) = self.policy {

@@ -4,16 +4,24 @@ const LEN: usize = size_of::<usize>();
 
 /// Where the first such byte stands.
 pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
+    let mut at = 0;
     let mut rest = bytes;
     while let Some((word, after)) = rest.split_first_chunk() {
         let found = matches(*word, wanted);
         if found != 0 {
-            return Some(bytes.len() - rest.len() + (found.trailing_zeros() / 8) as usize);
+            return Some(at + (found.trailing_zeros() / 8) as usize);
         }
+        at += LEN;
         rest = after;
     }
-    let at = rest.iter().position(|byte| *byte == wanted)?;
-    Some(bytes.len() - rest.len() + at)
+    match bytes.last_chunk() {
+        // The first bytes of this word have been looked at, and are others.
+        Some(word) => {
+            let found = matches(*word, wanted);
+            (found != 0).then(|| bytes.len() - LEN + (found.trailing_zeros() / 8) as usize)
+        }
+        None => bytes.iter().position(|byte| *byte == wanted),
+    }
 }
 
 /// Where the last such byte stands.
@@ -26,7 +34,13 @@ pub(crate) fn find_last(bytes: &[u8], wanted: u8) -> Option<usize> {
         }
         rest = before;
     }
-    rest.iter().rposition(|byte| *byte == wanted)
+    match bytes.first_chunk() {
+        Some(word) => {
+            let found = matches(*word, wanted);
+            (found != 0).then(|| LEN - 1 - (found.leading_zeros() / 8) as usize)
+        }
+        None => bytes.iter().rposition(|byte| *byte == wanted),
+    }
 }
 
 /// The two parts around the first such byte, which is ASCII.

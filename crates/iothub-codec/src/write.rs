@@ -17,10 +17,16 @@ impl<'b> Writer<'b> {
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         let rest = self.buf.get_mut(self.len..);
         if let Some((room, _)) = rest.and_then(|rest| rest.split_at_mut_checked(bytes.len())) {
-            // `copy_from_slice` would bring a panic along where it is not inlined.
-            room.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+            copy(bytes, room);
         }
         self.len = self.len.saturating_add(bytes.len());
+    }
+
+    pub(crate) fn put_byte(&mut self, byte: u8) {
+        if let Some(place) = self.buf.get_mut(self.len) {
+            *place = byte;
+        }
+        self.len = self.len.saturating_add(1);
     }
 
     pub(crate) fn put_str(&mut self, text: &str) {
@@ -29,11 +35,12 @@ impl<'b> Writer<'b> {
 
     /// The text with everything but the unreserved characters of RFC 3986 percent-encoded.
     pub(crate) fn put_encoded<'t>(&mut self, text: impl Into<Text<'t>>) {
-        self.put_encoded_but(&ByteSet::UNRESERVED, text.into());
+        self.put_encoded_but(ByteSet::UNRESERVED, text.into());
     }
 
     /// The text with everything percent-encoded that is not in the set.
-    pub(crate) fn put_encoded_but(&mut self, plain: &ByteSet, text: Text<'_>) {
+    #[inline]
+    pub(crate) fn put_encoded_but(&mut self, plain: ByteSet, text: Text<'_>) {
         match text.as_str() {
             Some(text) => self.put_encoded_bytes(plain, text.as_bytes()),
             None => text.bytes().for_each(|byte| self.put_encoded_bytes(plain, &[byte])),
@@ -41,17 +48,29 @@ impl<'b> Writer<'b> {
     }
 
     /// The bytes, likewise.
-    pub(crate) fn put_encoded_bytes(&mut self, plain: &ByteSet, bytes: &[u8]) {
+    pub(crate) fn put_encoded_bytes(&mut self, plain: ByteSet, bytes: &[u8]) {
         let mut rest = bytes;
-        while let Some((before, [stranger, after @ ..])) =
-            plain.stranger(rest).and_then(|at| rest.split_at_checked(at))
-        {
-            let [high, low] = hex(*stranger);
-            self.put(before);
-            self.put(&[b'%', high, low]);
+        loop {
+            let room = self.buf.get_mut(self.len..).unwrap_or_default();
+            let mut run = 0;
+            for (place, byte) in room.iter_mut().zip(rest) {
+                if !plain.has(*byte) {
+                    break;
+                }
+                *place = *byte;
+                run += 1;
+            }
+            self.len += run;
+            // The run ends at a byte that is to be encoded, or with the room.
+            let Some((byte, after)) = rest.get(run..).and_then(<[u8]>::split_first) else { return };
             rest = after;
+            if plain.has(*byte) {
+                self.put_byte(*byte);
+            } else {
+                let [high, low] = hex(*byte);
+                self.put(&[b'%', high, low]);
+            }
         }
-        self.put(rest);
     }
 
     /// What the text means, as it is.
@@ -158,6 +177,14 @@ impl<'b> Writer<'b> {
             *place = value.to_be_bytes();
         }
     }
+}
+
+/// As many bytes as there are, and room for. `copy_from_slice` brings a panic along where it is not inlined.
+pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
+    let (words, rest) = from.as_chunks::<8>();
+    words.iter().zip(to.as_chunks_mut().0).for_each(|(word, place)| *place = *word);
+    let places = to.get_mut(from.len() - rest.len()..).unwrap_or_default();
+    places.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
 }
 
 const BILLION: u32 = 1_000_000_000;

@@ -134,7 +134,7 @@ impl<'d> Codec<'d> {
         message: &impl Outgoing<'a>,
         out: &'a mut [u8],
     ) -> Result<Publish<'a>, EncodeError> {
-        self.seal(&message.envelope(), out)
+        self.seal(&message.envelope(), message.payload(), out)
     }
 
     /// Writes the answer to a request of that kind.
@@ -148,7 +148,7 @@ impl<'d> Codec<'d> {
         reply: &Reply<'a>,
         out: &'a mut [u8],
     ) -> Result<Publish<'a>, EncodeError> {
-        self.seal(&Envelope::reply(operation, reply), out)
+        self.seal(&Envelope::reply(operation, reply), reply.payload, out)
     }
 
     /// Reads what the device sent.
@@ -157,7 +157,15 @@ impl<'d> Codec<'d> {
     ///
     /// [`DecodeError`] for everything that only a hub sends, or nobody.
     pub fn decode_to_hub<'a>(self, publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
-        self.open(Receiver::Hub, publish)?.to_hub(Place::Topic(publish.topic.len()))
+        let end = Place::Topic(publish.topic.len());
+        let envelope: Envelope<'_> = match self.dialect {
+            Dialect::Classic => return classic::open_to_hub(self.identity, publish)?.to_hub(end),
+            #[cfg(feature = "preview311")]
+            Dialect::Preview311 => preview311::open(Receiver::Hub, publish)?,
+            #[cfg(feature = "preview5")]
+            Dialect::Preview5 => preview5::open(Receiver::Hub, publish)?,
+        };
+        envelope.to_hub(end)
     }
 
     /// Reads what the hub sent.
@@ -166,7 +174,15 @@ impl<'d> Codec<'d> {
     ///
     /// [`DecodeError`] for everything that only a device sends, or nobody.
     pub fn decode_to_device<'a>(self, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
-        self.open(Receiver::Device, publish)?.to_device(Place::Topic(publish.topic.len()))
+        let end = Place::Topic(publish.topic.len());
+        let envelope: Envelope<'_> = match self.dialect {
+            Dialect::Classic => return classic::open_to_device(self.identity, publish)?.to_device(end),
+            #[cfg(feature = "preview311")]
+            Dialect::Preview311 => preview311::open(Receiver::Device, publish)?,
+            #[cfg(feature = "preview5")]
+            Dialect::Preview5 => preview5::open(Receiver::Device, publish)?,
+        };
+        envelope.to_device(end)
     }
 
     /// Writes the topic filters that open these channels, with the QoS that suits each. For channels that are open
@@ -295,17 +311,12 @@ impl<'d> Codec<'d> {
         }
     }
 
-    fn open<'a>(self, receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
-        match self.dialect {
-            Dialect::Classic => classic::open(self.identity, receiver, publish),
-            #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::open(receiver, publish),
-            #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::open(receiver, publish),
-        }
-    }
-
-    fn seal<'a>(self, envelope: &Envelope<'a>, out: &'a mut [u8]) -> Result<Publish<'a>, EncodeError> {
+    fn seal<'a>(
+        self,
+        envelope: &Envelope<'_>,
+        payload: &'a [u8],
+        out: &'a mut [u8],
+    ) -> Result<Publish<'a>, EncodeError> {
         let mut writer = Writer::new(out);
         let len = match self.dialect {
             Dialect::Classic => classic::seal(self.identity, envelope, &mut writer)?,
@@ -322,7 +333,7 @@ impl<'d> Codec<'d> {
         Ok(Publish {
             topic: core::str::from_utf8(topic).map_err(|_| EncodeError::NotExpressible)?,
             properties: PropertySection::written(properties),
-            payload: envelope.payload,
+            payload,
             qos: envelope.qos,
             retain: envelope.retain,
             duplicate: false,

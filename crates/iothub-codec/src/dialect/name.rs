@@ -4,13 +4,11 @@ use crate::text::Text;
 /// Whether that is the name of a host. Those of hubs are looked at for nothing but to be the first part of a path,
 /// and no list of parameters.
 pub(super) fn is_host(host: Text<'_>) -> bool {
-    const PLAIN: ByteSet = ByteSet::GRAPHIC.without(b"/&=");
-    !host.is_empty() && host.bytes().all(|byte| PLAIN.has(byte))
+    !host.is_empty() && host.bytes().all(|byte| ByteSet::HOST.has(byte))
 }
 
 /// Whether a method can be called that: printable ASCII, without the characters that the reference excludes and
 /// without MQTT's wildcards.
 pub(crate) fn is_method(name: &str) -> bool {
-    const PLAIN: ByteSet = ByteSet::GRAPHIC.without(b"$()<>@,;:\\\"/[]?={}#+");
-    !name.is_empty() && PLAIN.stranger(name.as_bytes()).is_none()
+    !name.is_empty() && ByteSet::METHOD.stranger(name.as_bytes()).is_none()
 }

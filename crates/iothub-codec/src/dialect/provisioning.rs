@@ -9,7 +9,7 @@ use crate::pairs::pairs;
 use crate::provisioning::{ProvisioningReply, Register, RegistrationStatus, ToProvisioning};
 use crate::publish::{Publish, Qos};
 use crate::registration::{IdScope, Registration, RegistrationClaim, RegistrationId};
-use crate::request::RequestId;
+use crate::request::{RequestId, RequestRef};
 use crate::section::PropertySection;
 use crate::text::Text;
 use crate::write::Writer;
@@ -130,7 +130,7 @@ impl<'a> Parameters<'a> {
             let name = Text::percent_encoded(name);
             if name == REQUEST_ID {
                 // What could not be sent back is no request.
-                let id = RequestId::new(value.as_bytes()).filter(RequestId::is_word);
+                let id = RequestRef::new(value.as_bytes()).filter(RequestRef::is_word).map(RequestRef::to_id);
                 request = Some(id.ok_or(bad(topic, value, Field::RequestId))?);
             } else if name == OPERATION_ID {
                 if value.is_empty() {
@@ -150,7 +150,7 @@ impl<'a> Parameters<'a> {
 
 /// The request id stands first: clients look for it there.
 fn put_request(request: &RequestId, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    if !request.is_word() {
+    if !request.as_ref().is_word() {
         return Err(EncodeError::BadValue(Field::RequestId));
     }
     out.put_str("?");

@@ -10,14 +10,14 @@ pub(super) use filters::{decode_filter, filters};
 
 use crate::dialect::row::decimal;
 use crate::dialect::{name, offset};
-use crate::envelope::{Envelope, Fields, Path, Receiver};
+use crate::envelope::{Envelope, Fields, Path};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{Identity, ModuleId};
 use crate::message::{Operation, TwinPart};
 use crate::pairs::pairs;
 use crate::property::{Name, Properties, Reading, SystemProperty};
 use crate::publish::Publish;
-use crate::request::RequestId;
+use crate::request::RequestRef;
 use crate::status::Status;
 use crate::text::Text;
 use crate::word::{self, cut};
@@ -64,54 +64,90 @@ const NAMES: &[(SystemProperty, &str)] = &[
     (SystemProperty::Ack, "iothub-ack"),
 ];
 
+/// What the device sent.
 #[inline]
-pub(super) fn open<'a>(
-    identity: Identity<'_>,
-    receiver: Receiver,
-    publish: &Publish<'a>,
-) -> Result<Envelope<'a>, DecodeError> {
-    match publish.topic.strip_prefix("devices/") {
-        Some(rest) => open_device_topic(identity, publish, rest),
-        None => open_hub_topic(receiver, publish),
-    }
-}
-
-/// Topics that begin with the name of the device or module.
-fn open_device_topic<'a>(
+pub(super) fn open_to_hub<'a>(
     identity: Identity<'_>,
     publish: &Publish<'a>,
-    rest: &'a str,
 ) -> Result<Envelope<'a>, DecodeError> {
     let topic = publish.topic;
-    let rest = own(identity, rest, after_name)
-        .map_err(|at| DecodeError { place: place(topic, at), kind: DecodeErrorKind::WrongDevice })?;
-    let (path, tail) = if let Some(tail) = rest.strip_prefix(EVENTS) {
-        match tail.strip_prefix("/") {
-            Some(tail) => (Path::Telemetry, tail),
-            None if tail.is_empty() => (Path::Telemetry, tail),
-            None => return Err(unknown()),
+    if let Some(rest) = topic.strip_prefix("devices/") {
+        let rest = behind_own(identity, topic, rest)?;
+        let tail = rest.strip_prefix(EVENTS).ok_or(unknown())?;
+        if !tail.is_empty() && !tail.starts_with("/") {
+            return Err(unknown());
         }
-    } else if let Some(tail) = rest.strip_prefix(COMMANDS) {
-        (Path::Command, tail)
-    } else if identity.module.is_some()
-        && let Some((input, tail)) = rest.strip_prefix(INPUTS).and_then(|input| cut(input, b'/'))
-    {
+        return Ok(with_properties(Path::Telemetry, tail.strip_prefix("/").unwrap_or(tail), publish));
+    }
+    let (path, code, parameters) = if let Some(parameters) = topic.strip_prefix(TWIN_GET) {
+        (Path::TwinGet(TwinPart::Whole), None, parameters)
+    } else if let Some(parameters) = topic.strip_prefix(TWIN_PATCH) {
+        (Path::TwinPatch, None, parameters)
+    } else {
+        let (code, parameters) = code(topic, topic.strip_prefix(METHOD_REPLY))?;
+        (Path::Reply(None), Some(code), parameters)
+    };
+    let Parameters { request, version } = read_parameters(topic, parameters)?;
+    let (version, if_version) = if path == Path::TwinPatch { (None, version) } else { (version, None) };
+    // A method's number is the device's own affair.
+    let status = code.map(|_| Status::SUCCESS);
+    let fields = Fields { request, version, if_version, code, status, ..Fields::default() };
+    Ok(Envelope { fields, ..bare(path, publish) })
+}
+
+/// What the hub sent.
+#[inline]
+pub(super) fn open_to_device<'a>(
+    identity: Identity<'_>,
+    publish: &Publish<'a>,
+) -> Result<Envelope<'a>, DecodeError> {
+    let topic = publish.topic;
+    if let Some(rest) = topic.strip_prefix("devices/") {
+        let rest = behind_own(identity, topic, rest)?;
+        if let Some(tail) = rest.strip_prefix(COMMANDS) {
+            return Ok(with_properties(Path::Command, tail, publish));
+        }
+        let input = rest.strip_prefix(INPUTS).filter(|_| identity.module.is_some());
+        let (input, tail) = input.and_then(|input| cut(input, b'/')).ok_or(unknown())?;
         if input.is_empty() {
             return Err(bad(topic, input, Field::InputName));
         }
-        (Path::Input(Text::percent_encoded(input)), tail)
+        return Ok(with_properties(Path::Input(Text::percent_encoded(input)), tail, publish));
+    }
+    let (path, code, parameters) = if let Some(rest) = topic.strip_prefix(METHOD) {
+        let (name, parameters) = cut(rest, b'/').ok_or(unknown())?;
+        if name.is_empty() {
+            return Err(bad(topic, name, Field::MethodName));
+        }
+        (Path::Method(name), None, parameters)
+    } else if let Some(parameters) = topic.strip_prefix(TWIN_DESIRED) {
+        (Path::DesiredChanged, None, parameters)
     } else {
-        return Err(unknown());
+        let (code, parameters) = code(topic, topic.strip_prefix(TWIN_REPLY))?;
+        (Path::Reply(None), Some(code), parameters)
     };
+    let Parameters { request, version } = read_parameters(topic, parameters)?;
+    let fields = Fields { request, version, code, status: code.map(from_http), ..Fields::default() };
+    Ok(Envelope { fields, ..bare(path, publish) })
+}
+
+/// What follows the own name in a topic that begins with one.
+fn behind_own<'a>(identity: Identity<'_>, topic: &'a str, rest: &'a str) -> Result<&'a str, DecodeError> {
+    own(identity, rest, after_name)
+        .map_err(|at| DecodeError { place: place(topic, at), kind: DecodeErrorKind::WrongDevice })
+}
+
+#[inline]
+fn with_properties<'a>(path: Path<'a>, tail: &'a str, publish: &Publish<'a>) -> Envelope<'a> {
     // Documents show a question mark before the properties, and two clients write a slash behind them.
     let tail = tail.strip_prefix("?").unwrap_or(tail);
     let tail = tail.strip_suffix("/").unwrap_or(tail);
-    Ok(Envelope {
-        properties: Properties::from_tail(tail, &READING),
-        qos: publish.qos,
-        retain: publish.retain,
-        ..Envelope::new(path, publish.payload)
-    })
+    Envelope { properties: Properties::from_tail(tail, &READING), ..bare(path, publish) }
+}
+
+#[inline]
+fn bare<'a>(path: Path<'a>, publish: &Publish<'a>) -> Envelope<'a> {
+    Envelope { qos: publish.qos, retain: publish.retain, ..Envelope::new(path, publish.payload) }
 }
 
 /// What follows the own name; otherwise the part where another name stands. `after` takes a name off.
@@ -134,63 +170,39 @@ fn after_name<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     if behind.is_empty() { Some(behind) } else { behind.strip_prefix("/") }
 }
 
-/// Topics without a name: the connection says whose they are.
-fn open_hub_topic<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
-    let topic = publish.topic;
-    // A hub asks for methods only, and a device for its twin only.
-    let reply = match receiver {
-        Receiver::Hub => METHOD_REPLY,
-        Receiver::Device => TWIN_REPLY,
-    };
-    let (path, code, parameters) = if let Some(parameters) = topic.strip_prefix(TWIN_GET) {
-        (Path::TwinGet(TwinPart::Whole), None, parameters)
-    } else if let Some(parameters) = topic.strip_prefix(TWIN_PATCH) {
-        (Path::TwinPatch, None, parameters)
-    } else if let Some(parameters) = topic.strip_prefix(TWIN_DESIRED) {
-        (Path::DesiredChanged, None, parameters)
-    } else if let Some((name, parameters)) = topic.strip_prefix(METHOD).and_then(|rest| cut(rest, b'/')) {
-        if name.is_empty() {
-            return Err(bad(topic, name, Field::MethodName));
-        }
-        (Path::Method(name), None, parameters)
-    } else if let Some((text, parameters)) = topic.strip_prefix(reply).and_then(|rest| cut(rest, b'/')) {
-        let code = signed(text).ok_or(bad(topic, text, Field::Status))?;
-        (Path::Reply(None), Some(code), parameters)
-    } else {
-        return Err(unknown());
-    };
-    let mut envelope =
-        Envelope { qos: publish.qos, retain: publish.retain, ..Envelope::new(path, publish.payload) };
-    let fields = &mut envelope.fields;
-    read_parameters(topic, parameters, fields)?;
-    if path == Path::TwinPatch {
-        fields.if_version = fields.version.take();
-    }
-    fields.code = code;
-    // A method's number is the device's own affair; a twin's says how the hub did.
-    fields.status = code.map(|code| match receiver {
-        Receiver::Hub => Status::SUCCESS,
-        Receiver::Device => from_http(code),
-    });
-    Ok(envelope)
+/// The number of an answer, and what follows it.
+fn code<'a>(topic: &str, rest: Option<&'a str>) -> Result<(i32, &'a str), DecodeError> {
+    let (text, parameters) = rest.and_then(|rest| cut(rest, b'/')).ok_or(unknown())?;
+    Ok((signed(text).ok_or(bad(topic, text, Field::Status))?, parameters))
 }
 
-fn read_parameters(topic: &str, parameters: &str, fields: &mut Fields<'_>) -> Result<(), DecodeError> {
+struct Parameters<'a> {
+    request: Option<RequestRef<'a>>,
+    version: Option<u64>,
+}
+
+fn read_parameters<'a>(topic: &str, parameters: &'a str) -> Result<Parameters<'a>, DecodeError> {
+    let mut found = Parameters { request: None, version: None };
     let Some(list) = parameters.strip_prefix("?") else {
-        return if parameters.is_empty() { Ok(()) } else { Err(unknown()) };
+        return if parameters.is_empty() { Ok(found) } else { Err(unknown()) };
     };
     for (name, value) in pairs(list) {
-        let name = Text::percent_encoded(name);
-        if name == REQUEST_ID {
+        if is_called(name, REQUEST_ID) {
             // What could not be sent back is no request.
-            let request = RequestId::new(value.as_bytes()).filter(RequestId::is_word);
-            fields.request = Some(request.ok_or(bad(topic, value, Field::RequestId))?);
-        } else if name == VERSION {
-            fields.version = Some(number(value).ok_or(bad(topic, value, Field::Version))?);
+            let request = RequestRef::new(value.as_bytes()).filter(RequestRef::is_word);
+            found.request = Some(request.ok_or(bad(topic, value, Field::RequestId))?);
+        } else if is_called(name, VERSION) {
+            found.version = Some(number(value).ok_or(bad(topic, value, Field::Version))?);
         }
         // Other parameters may be added to the protocol at any time and mean nothing here.
     }
-    Ok(())
+    Ok(found)
+}
+
+/// Most clients escape nothing in a name.
+#[inline]
+fn is_called(name: &str, wanted: &str) -> bool {
+    name == wanted || (name.len() > wanted.len() && Text::percent_encoded(name) == wanted)
 }
 
 pub(super) fn seal(
@@ -233,7 +245,7 @@ pub(super) fn seal(
             }
             out.put_str(METHOD);
             out.put_str(name);
-            out.put_str("/");
+            out.put_byte(b'/');
             put_parameters(fields.request, None, out)?;
         }
         Path::TwinGet(TwinPart::Desired | TwinPart::Reported) => return Err(EncodeError::NotExpressible),
@@ -286,7 +298,7 @@ fn seal_reply(
             put_signed(code, out);
         }
     }
-    out.put_str("/");
+    out.put_byte(b'/');
     put_parameters(fields.request, fields.version, out)
 }
 
@@ -302,17 +314,17 @@ fn put_own(identity: Identity<'_>, out: &mut Writer<'_>) -> Result<(), EncodeErr
         out.put_str("/modules/");
         out.put_str(module.as_str());
     }
-    out.put_str("/");
+    out.put_byte(b'/');
     Ok(())
 }
 
 /// The request id stands first, because clients take everything behind it up to the next parameter.
 fn put_parameters(
-    request: Option<RequestId>,
+    request: Option<RequestRef<'_>>,
     version: Option<u64>,
     out: &mut Writer<'_>,
 ) -> Result<(), EncodeError> {
-    out.put_str("?");
+    out.put_byte(b'?');
     if let Some(request) = request {
         if !request.is_word() {
             return Err(EncodeError::BadValue(Field::RequestId));
@@ -322,7 +334,9 @@ fn put_parameters(
         out.put(request.as_bytes());
     }
     if let Some(version) = version {
-        out.put_str(if request.is_some() { "&" } else { "" });
+        if request.is_some() {
+            out.put_byte(b'&');
+        }
         out.put_str(VERSION);
         out.put_str("=");
         out.put_number(version);
@@ -336,7 +350,9 @@ fn put_properties(
     out: &mut Writer<'_>,
 ) -> Result<(), EncodeError> {
     for property in properties.iter() {
-        out.put_str(if first { "" } else { "&" });
+        if !first {
+            out.put_byte(b'&');
+        }
         first = false;
         match property.name {
             Name::System(name) => {
@@ -348,7 +364,7 @@ fn put_properties(
             }
             Name::Application(name) => out.put_encoded(name),
         }
-        out.put_str("=");
+        out.put_byte(b'=');
         out.put_encoded(property.value);
     }
     Ok(())
@@ -455,7 +471,9 @@ fn signed(text: &str) -> Option<i32> {
 }
 
 fn put_signed(number: i32, out: &mut Writer<'_>) {
-    out.put_str(if number < 0 { "-" } else { "" });
+    if number < 0 {
+        out.put_byte(b'-');
+    }
     out.put_number(u64::from(number.unsigned_abs()));
 }
 

@@ -4,7 +4,7 @@ use crate::envelope::{Fields, Path};
 use crate::error::{DecodeError, EncodeError, Field};
 use crate::message::{Operation, TwinPart};
 use crate::pairs::pairs;
-use crate::request::RequestId;
+use crate::request::RequestRef;
 use crate::status::Status;
 use crate::text::Text;
 use crate::write::Writer;
@@ -192,13 +192,7 @@ impl Parameter {
     fn read<'a>(self, value: Text<'a>, fields: &mut Fields<'a>) -> Option<()> {
         match self {
             Request => {
-                let mut id = [0; REQUEST_ID_MAX];
-                let id = match value.as_str() {
-                    Some(plain) if plain.len() <= REQUEST_ID_MAX => plain.as_bytes(),
-                    Some(_) => return None,
-                    None => value.decode(&mut id).ok()?,
-                };
-                fields.request = Some(RequestId::new(id)?);
+                fields.request = Some(RequestRef::encoded(value, REQUEST_ID_MAX)?);
             }
             Version => fields.version = Some(decimal(value)?),
             IfVersion => fields.if_version = Some(decimal(value)?),
@@ -214,7 +208,7 @@ impl Parameter {
 
     fn value<'a>(self, fields: &'a Fields<'_>) -> Option<Value<'a>> {
         match self {
-            Request => fields.request.as_ref().map(Value::Request),
+            Request => fields.request.map(Value::Request),
             Version => fields.version.map(Value::Number),
             IfVersion => fields.if_version.map(Value::Number),
             Code => fields.code.map(Value::Code),
@@ -229,7 +223,7 @@ impl Parameter {
 
 /// What a parameter says.
 enum Value<'a> {
-    Request(&'a RequestId),
+    Request(RequestRef<'a>),
     Number(u64),
     Code(i32),
     Status(Status),
@@ -245,12 +239,12 @@ impl Value<'_> {
                 if id.len() > REQUEST_ID_MAX {
                     return None;
                 }
-                out.put_encoded_bytes(&PLAIN, id);
+                out.put_encoded_bytes(PLAIN, id);
             }
             Self::Number(number) => out.put_number(number),
             Self::Code(code) => out.put_number(u64::try_from(code).ok()?),
             Self::Status(status) => out.put_hex(status.code()),
-            Self::Text(text) => out.put_encoded_but(&PLAIN, text),
+            Self::Text(text) => out.put_encoded_but(PLAIN, text),
         }
         Some(())
     }

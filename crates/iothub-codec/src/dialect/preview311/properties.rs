@@ -123,11 +123,11 @@ pub(super) fn put(
             }
             Name::Application(name) => {
                 out.put_str("@");
-                out.put_encoded_but(&PLAIN, name);
+                out.put_encoded_but(PLAIN, name);
             }
         }
         out.put_str("=");
-        out.put_encoded_but(&PLAIN, property.value);
+        out.put_encoded_but(PLAIN, property.value);
     }
     carrier.lacks(seen).map_or(Ok(()), |field| Err(EncodeError::Missing(field)))
 }

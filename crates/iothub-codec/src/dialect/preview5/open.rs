@@ -9,7 +9,7 @@ use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::message::TwinPart;
 use crate::property::Properties;
 use crate::publish::{Publish, Qos};
-use crate::request::RequestId;
+use crate::request::RequestRef;
 use crate::section::{Raw, id};
 use crate::status::Status;
 use crate::text::Text;
@@ -74,7 +74,7 @@ impl<'a> Reading<'a> {
         match raw.id {
             id::USER => self.take_user(raw),
             id::CORRELATION_DATA if self.has_request() => {
-                let request = RequestId::new(raw.value).filter(|_| raw.value.len() <= REQUEST_MAX);
+                let request = RequestRef::new(raw.value).filter(|_| raw.value.len() <= REQUEST_MAX);
                 self.fields.request = Some(request.ok_or(DecodeErrorKind::BadValue(Field::RequestId))?);
                 Ok(())
             }

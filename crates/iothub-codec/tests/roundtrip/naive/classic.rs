@@ -29,7 +29,7 @@ const SYSTEM: [(&str, &str); 18] = [
 pub(crate) fn read(who: &Who, receiver: Receiver, publish: &Publish<'_>) -> Result<Plain, DecodeErrorKind> {
     let segments: Vec<&str> = publish.topic.split('/').collect();
     let plain = match segments[..] {
-        ["devices", _, ..] => own(who, &segments, publish)?,
+        ["devices", _, ..] => own(who, receiver, &segments, publish)?,
         ["$iothub", ref rest @ ..] => hub(receiver, rest, publish)?,
         _ => return Err(UnknownTopic),
     };
@@ -43,7 +43,12 @@ pub(crate) fn read(who: &Who, receiver: Receiver, publish: &Publish<'_>) -> Resu
     if is_for == receiver { Ok(plain) } else { Err(UnknownTopic) }
 }
 
-fn own(who: &Who, segments: &[&str], publish: &Publish<'_>) -> Result<Plain, DecodeErrorKind> {
+fn own(
+    who: &Who,
+    receiver: Receiver,
+    segments: &[&str],
+    publish: &Publish<'_>,
+) -> Result<Plain, DecodeErrorKind> {
     if segments[1] != who.device {
         return Err(WrongDevice);
     }
@@ -62,7 +67,9 @@ fn own(who: &Who, segments: &[&str], publish: &Publish<'_>) -> Result<Plain, Dec
         ["messages", "devicebound", bag @ ..] if !bag.is_empty() => {
             Ok(Plain::Command { bag: properties(bag), payload, qos })
         }
-        ["inputs", name, bag @ ..] if who.module.is_some() && !bag.is_empty() => {
+        ["inputs", name, bag @ ..]
+            if receiver == Receiver::Device && who.module.is_some() && !bag.is_empty() =>
+        {
             if name.is_empty() {
                 return Err(BadValue(Field::InputName));
             }
@@ -75,39 +82,26 @@ fn own(who: &Who, segments: &[&str], publish: &Publish<'_>) -> Result<Plain, Dec
 fn hub(receiver: Receiver, rest: &[&str], publish: &Publish<'_>) -> Result<Plain, DecodeErrorKind> {
     let payload = publish.payload.to_vec();
     match (receiver, rest) {
-        (_, ["twin", "GET", tail @ ..]) if !tail.is_empty() => {
+        (Receiver::Hub, ["twin", "GET", tail @ ..]) if !tail.is_empty() => {
             let parameters = parameters(tail)?;
-            // What a device must not receive is not looked at for what it lacks.
-            if receiver == Receiver::Device {
-                return Err(UnknownTopic);
-            }
             let request = parameters.request()?;
             Ok(Plain::TwinGet { request, part: TwinPart::Whole, known_version: None })
         }
-        (_, ["twin", "PATCH", "properties", "reported", tail @ ..]) if !tail.is_empty() => {
+        (Receiver::Hub, ["twin", "PATCH", "properties", "reported", tail @ ..]) if !tail.is_empty() => {
             let parameters = parameters(tail)?;
-            if receiver == Receiver::Device {
-                return Err(UnknownTopic);
-            }
             let request = parameters.request()?;
             Ok(Plain::TwinPatch { request, if_version: parameters.version, patch: payload })
         }
-        (_, ["twin", "PATCH", "properties", "desired", tail @ ..]) if !tail.is_empty() => {
+        (Receiver::Device, ["twin", "PATCH", "properties", "desired", tail @ ..]) if !tail.is_empty() => {
             let parameters = parameters(tail)?;
-            if receiver == Receiver::Hub {
-                return Err(UnknownTopic);
-            }
             let version = parameters.version.ok_or(Missing(Field::Version))?;
             Ok(Plain::Desired { version, patch: payload, qos: publish.qos })
         }
-        (_, ["methods", "POST", name, tail @ ..]) if !tail.is_empty() => {
+        (Receiver::Device, ["methods", "POST", name, tail @ ..]) if !tail.is_empty() => {
             if name.is_empty() {
                 return Err(BadValue(Field::MethodName));
             }
             let parameters = parameters(tail)?;
-            if receiver == Receiver::Hub {
-                return Err(UnknownTopic);
-            }
             let request = parameters.request()?;
             Ok(Plain::Method { request, name: (*name).to_owned(), content: [None, None], payload })
         }
