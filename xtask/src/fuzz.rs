@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     );
     rows.iter().for_each(Row::print);
     let findings: Vec<_> = rows.iter().flat_map(|row| &row.findings).collect();
-    findings.iter().for_each(|path| println!("{}", workspace::shown(path)));
+    findings.iter().for_each(|path| println!("{}", path.display()));
     match findings.len() {
         0 => Ok(()),
         n => Err(Failure::new(format!("fuzz: {n} findings"))),
@@ -111,7 +111,7 @@ fn fuzz(target: &str, arguments: &Arguments) -> Result<Row, Failure> {
         return Err(Failure::new(format!("{target} cannot be run: {}", last_lines(&said))));
     }
     for finding in &findings {
-        println!("{}:\n{}", workspace::shown(finding), last_lines(&said));
+        println!("{}:\n{}", finding.display(), last_lines(&said));
     }
     let row = Row {
         target: target.to_owned(),

@@ -24,6 +24,17 @@ const CHECKS: &[fn() -> Result<(), Failure>] = &[
     || cargo::run(&["test", "--workspace"]),
     // In the whole workspace each feature is on because somebody wants it; here each crate stands alone.
     || cargo::run(&["check", "--package", "iothub-codec", "--no-default-features"]),
+    || {
+        cargo::run(&[
+            "check",
+            "--package",
+            "iothub-codec",
+            "--no-default-features",
+            "--features",
+            "preview311",
+        ])
+    },
+    || cargo::run(&["check", "--package", "iothub-codec", "--no-default-features", "--features", "preview5"]),
     || cargo::run(&["test", "--package", "iothub-codec", "--all-features"]),
     || cargo::run(&["check", "--package", "iothub-proto", "--no-default-features"]),
     oldest_rust,

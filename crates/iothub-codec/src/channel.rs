@@ -52,7 +52,7 @@ impl Channels {
 
     /// Its channels, one at a time.
     pub fn iter(self) -> impl Iterator<Item = Self> {
-        Self::EACH.into_iter().map(|(channel, _)| channel).filter(move |channel| self.contains(*channel))
+        (0..Self::EACH.len()).map(|bit| Self(1 << bit)).filter(move |channel| self.contains(*channel))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::message::{
 };
 use crate::property::Properties;
 use crate::publish::Qos;
-use crate::request::{RequestId, RequestRef};
+use crate::request::RequestRef;
 use crate::status::Status;
 use crate::text::Text;
 
@@ -90,12 +90,12 @@ impl<'a> Envelope<'a> {
         Ok(match path {
             Path::Telemetry => ToHub::Telemetry(Telemetry { payload, properties, qos, retain }),
             Path::TwinGet(part) => ToHub::TwinGet(TwinGet {
-                request: fields.must_have_request(end)?,
+                request: fields.must_have_request(end)?.to_id(),
                 part,
                 known_version: fields.if_version,
             }),
             Path::TwinPatch => ToHub::TwinPatch(TwinPatch {
-                request: fields.must_have_request(end)?,
+                request: fields.must_have_request(end)?.to_id(),
                 patch: payload,
                 if_version: fields.if_version,
             }),
@@ -114,7 +114,7 @@ impl<'a> Envelope<'a> {
             Path::Command => ToDevice::Command(Command { payload, properties, qos }),
             Path::Input(name) => ToDevice::Input(Input { name, payload, properties, qos }),
             Path::Method(name) => {
-                let request = fields.must_have_request(end)?;
+                let request = fields.must_have_request(end)?.to_id();
                 ToDevice::Method(MethodCall { request, name, payload, content: fields.content })
             }
             Path::DesiredChanged => ToDevice::DesiredChanged(DesiredChanged {
@@ -132,13 +132,13 @@ impl<'a> Envelope<'a> {
 
 impl<'a> Fields<'a> {
     #[inline]
-    fn must_have_request(self, end: Place) -> Result<RequestId, DecodeError> {
-        Ok(self.request.ok_or(missing(Field::RequestId, end))?.to_id())
+    fn must_have_request(&self, end: Place) -> Result<RequestRef<'a>, DecodeError> {
+        self.request.ok_or(missing(Field::RequestId, end))
     }
 
     #[inline]
     fn into_reply(self, payload: &'a [u8], end: Place) -> Result<Reply<'a>, DecodeError> {
-        let request = self.must_have_request(end)?;
+        let request = self.must_have_request(end)?.to_id();
         let Self { request: _, version, if_version: _, status, code, content, reason, trace_id } = self;
         let status = status.unwrap_or(Status::SUCCESS);
         Ok(Reply { request, status, code, version, payload, content, reason, trace_id })

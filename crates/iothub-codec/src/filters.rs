@@ -1,4 +1,5 @@
 use crate::publish::Qos;
+use crate::word;
 
 /// The topic filters of one SUBSCRIBE or UNSUBSCRIBE packet.
 ///
@@ -89,7 +90,7 @@ impl<'a> Filters<'a> {
         let [high, low, rest @ ..] = self.wire.get(at..).ok_or(bad)? else { return Err(bad) };
         let len = usize::from(u16::from_be_bytes([*high, *low]));
         let topic = core::str::from_utf8(rest.get(..len).ok_or(bad)?).map_err(|_| bad)?;
-        if topic.is_empty() || topic.contains('\0') {
+        if topic.is_empty() || word::find(topic.as_bytes(), 0).is_some() {
             return Err(bad);
         }
         let end = at + 2 + len;

@@ -125,7 +125,7 @@ impl<'a> Identity<'a> {
         let Some(rest) = text.strip_prefix(self.device.0) else { return false };
         match self.module {
             None => rest.is_empty(),
-            Some(module) => rest.strip_prefix('/') == Some(module.0),
+            Some(module) => rest.strip_prefix("/") == Some(module.0),
         }
     }
 }

@@ -12,6 +12,7 @@
 )]
 
 mod ack;
+mod base64_code;
 mod byte_set;
 mod catalogue;
 mod channel;

@@ -112,8 +112,11 @@ impl<'a> RequestRef<'a> {
 }
 
 fn is_word(id: &[u8]) -> bool {
-    let fits = |c: char| !c.is_control() && !matches!(c, '&' | '#' | '+');
-    ByteSet::WORD.stranger(id).is_none() || core::str::from_utf8(id).is_ok_and(|id| id.chars().all(fits))
+    let fits = |byte: &u8| ByteSet::WORD.has(*byte) || !byte.is_ascii();
+    // Beyond ASCII, the other control characters are U+0080 to U+009F.
+    let is_control = |pair: &[u8; 2]| matches!(pair, [0xC2, 0x80..=0x9F]);
+    id.iter().all(fits)
+        && (id.is_ascii() || core::str::from_utf8(id).is_ok() && !id.array_windows().any(is_control))
 }
 
 impl fmt::Debug for RequestId {

@@ -154,9 +154,9 @@ impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self.encoded, other.encoded) {
             (false, false) => self.raw == other.raw,
-            (true, false) => self.means(other.raw),
-            (false, true) => other.means(self.raw),
-            (true, true) => self.raw == other.raw || self.bytes().eq(other.bytes()),
+            (true, false) => self.means(*other),
+            (false, true) => other.means(*self),
+            (true, true) => self.raw == other.raw || self.means(*other),
         }
     }
 }
@@ -164,15 +164,10 @@ impl PartialEq for Text<'_> {
 impl Eq for Text<'_> {}
 
 impl Text<'_> {
-    /// Whether this percent-encoded text means that plain one. Most differ in their lengths already: an escape is
-    /// three bytes for one.
-    fn means(self, plain: &str) -> bool {
-        if self.raw.len() == plain.len() {
-            // With an escape in it, it would mean something shorter.
-            self.raw == plain && self.bytes().eq(plain.bytes())
-        } else {
-            self.raw.len() > plain.len() && self.bytes().eq(plain.bytes())
-        }
+    /// Whether this percent-encoded text means the same as the other. An escape is three bytes for one, so that most
+    /// differ from a plain one in their lengths already.
+    fn means(self, other: Self) -> bool {
+        (other.encoded || self.raw.len() >= other.raw.len()) && self.bytes().eq(other.bytes())
     }
 }
 

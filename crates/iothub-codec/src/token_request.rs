@@ -1,3 +1,4 @@
+use crate::base64_code;
 use crate::byte_set::ByteSet;
 use crate::dialect::provisioning::REGISTRATIONS;
 use crate::identity::Identity;
@@ -146,7 +147,7 @@ impl Draft<'_> {
         draft.put_number(self.expiry_s);
         let draft = draft.finish().map_err(|_| too_small())?;
         let message = draft.get(PREFIX.len()..).unwrap_or_default();
-        let signature = base64(&signer.sign(message).map_err(SignError::Signer)?);
+        let signature = base64_code::write(&signer.sign(message).map_err(SignError::Signer)?);
 
         let mut token = Writer::new(out);
         self.put_resource(&mut token);
@@ -157,7 +158,7 @@ impl Draft<'_> {
     fn len_max(&self) -> usize {
         let mut length = Writer::new(&mut []);
         self.put_resource(&mut length);
-        self.put_fields(&mut length, &[b'/'; SIGNATURE_LEN]);
+        self.put_fields(&mut length, &[b'/'; base64_code::LEN]);
         length.len()
     }
 
@@ -183,7 +184,7 @@ impl Draft<'_> {
         }
     }
 
-    fn put_fields(&self, out: &mut Writer<'_>, signature: &[u8; SIGNATURE_LEN]) {
+    fn put_fields(&self, out: &mut Writer<'_>, signature: &[u8; base64_code::LEN]) {
         out.put(b"&sig=");
         out.put_encoded_bytes(ByteSet::UNRESERVED, signature);
         out.put(b"&se=");
@@ -196,23 +197,6 @@ impl Draft<'_> {
 }
 
 const PREFIX: &str = "SharedAccessSignature sr=";
-
-/// A code of 32 bytes in base64.
-const SIGNATURE_LEN: usize = 44;
-
-fn base64(code: &[u8; 32]) -> [u8; SIGNATURE_LEN] {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = [b'='; SIGNATURE_LEN];
-    for (group, digits) in code.chunks(3).zip(text.chunks_mut(4)) {
-        let at = |i: usize| u32::from(group.get(i).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        // Each byte, and each begun byte, has a digit of its own more.
-        for (digit, shift) in digits.iter_mut().zip([18, 12, 6, 0]).take(group.len() + 1) {
-            *digit = DIGITS[(bits >> shift) as usize & 0x3F];
-        }
-    }
-    text
-}
 
 #[cfg(test)]
 mod tests {
@@ -320,7 +304,7 @@ mod tests {
             let token = SasToken::parse(text).unwrap();
             prop_assert_eq!(token.expiry_s(), expiry_s);
             prop_assert_eq!(token.policy().map(|policy| policy.to_string()), policy.map(String::from));
-            prop_assert_eq!(token.signature().to_string().into_bytes(), base64(&code));
+            prop_assert_eq!(token.signature().to_string().into_bytes(), base64_code::write(&code));
             prop_assert!(token.covers(&host, request.identity));
             prop_assert!(!token.covers(&host, None));
             prop_assert_eq!(

@@ -201,10 +201,7 @@ impl<'d> Codec<'d> {
             Dialect::Preview5 => preview5::filters(channels, &mut writer)?,
         }
         let wire = writer.finish()?;
-        if wire.is_empty() && !channels.is_empty() {
-            return Ok(Filters::written(wire));
-        }
-        Filters::from_subscribe(wire).map_err(|_| EncodeError::NotExpressible)
+        if channels.is_empty() { Err(EncodeError::NotExpressible) } else { Ok(Filters::written(wire)) }
     }
 
     /// Reads one topic filter of the device.

@@ -12,6 +12,7 @@ use crate::registration::{IdScope, Registration, RegistrationClaim, Registration
 use crate::request::{RequestId, RequestRef};
 use crate::section::PropertySection;
 use crate::text::Text;
+use crate::word::cut;
 use crate::write::Writer;
 
 const REGISTER: &str = "$dps/registrations/PUT/iotdps-register/";
@@ -94,8 +95,7 @@ pub(crate) fn open_request<'a>(publish: &Publish<'a>) -> Result<ToProvisioning<'
 
 pub(crate) fn open_reply<'a>(publish: &Publish<'a>) -> Result<ProvisioningReply<'a>, DecodeError> {
     let topic = publish.topic;
-    let (code, parameters) =
-        topic.strip_prefix(REPLY).and_then(|rest| rest.split_once('/')).ok_or(unknown())?;
+    let (code, parameters) = topic.strip_prefix(REPLY).and_then(|rest| cut(rest, b'/')).ok_or(unknown())?;
     let number: Option<u16> =
         number(code).and_then(|code| u16::try_from(code).ok()).filter(|code| (100..=999).contains(code));
     let number = number.ok_or(bad(topic, code, Field::Status))?;
@@ -118,7 +118,7 @@ struct Parameters<'a> {
 
 impl<'a> Parameters<'a> {
     fn read(topic: &'a str, parameters: &'a str) -> Result<Self, DecodeError> {
-        let list = match parameters.strip_prefix('?') {
+        let list = match parameters.strip_prefix("?") {
             Some(list) => list,
             None if parameters.is_empty() => parameters,
             None => return Err(unknown()),
@@ -203,19 +203,19 @@ pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<RegistrationClai
         place: Place::UserName(offset(username, part) + at),
         kind: DecodeErrorKind::BadValue(field),
     };
-    let (scope, rest) = username.split_once('/').ok_or(missing(Field::RegistrationId, end))?;
-    let (word, rest) = rest.split_once('/').ok_or(missing(Field::RegistrationId, end))?;
+    let (scope, rest) = cut(username, b'/').ok_or(missing(Field::RegistrationId, end))?;
+    let (word, rest) = cut(rest, b'/').ok_or(missing(Field::RegistrationId, end))?;
     if word != REGISTRATIONS {
         return Err(bad(word, 0, Field::UserName));
     }
-    let (id, parameters) = rest.split_once('/').unwrap_or((rest, ""));
+    let (id, parameters) = cut(rest, b'/').unwrap_or((rest, ""));
     let scope = IdScope::new(scope).map_err(|error| bad(scope, error.at, Field::IdScope))?;
     let id = RegistrationId::new(id).map_err(|error| bad(id, error.at, Field::RegistrationId))?;
     if !id.as_str().eq_ignore_ascii_case(connect.client_id) {
         return Err(DecodeError { place: Place::ClientId, kind: DecodeErrorKind::WrongDevice });
     }
     // User names of hubs have a question mark in this place, and are the better known ones.
-    let parameters = parameters.strip_prefix('?').unwrap_or(parameters);
+    let parameters = parameters.strip_prefix("?").unwrap_or(parameters);
     let parameter = |wanted| {
         let mut values = pairs(parameters).filter(|(name, _)| *name == wanted).map(|(_, value)| value);
         values.next().map(Text::percent_encoded)

@@ -156,7 +156,11 @@ impl Kind for Topic {
     }
 
     fn put(value: &str, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-        if value.contains(['+', '#']) { Err(EncodeError::NotExpressible) } else { Str::put(value, out) }
+        if value.bytes().any(|byte| matches!(byte, b'+' | b'#')) {
+            Err(EncodeError::NotExpressible)
+        } else {
+            Str::put(value, out)
+        }
     }
 }
 

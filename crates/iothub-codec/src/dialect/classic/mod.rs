@@ -405,10 +405,18 @@ fn property_name(name: Text<'_>) -> Name<'_> {
 }
 
 fn system_property(name: Text<'_>) -> Option<SystemProperty> {
-    if !matches!(name.raw().as_bytes(), [b'$' | b'%' | b'i', ..]) {
+    let raw = name.raw();
+    if !matches!(raw.as_bytes(), [b'$' | b'%' | b'i', ..]) {
         return None;
     }
-    NAMES.iter().find(|(_, spelling)| name == *spelling).map(|(property, _)| *property)
+    let named = |is: &dyn Fn(&str) -> bool| NAMES.iter().find(|row| is(row.1)).map(|row| row.0);
+    let escaped = raw.strip_prefix("%24").filter(|stem| word::find(stem.as_bytes(), b'%').is_none());
+    match (name.as_str(), escaped) {
+        (Some(plain), _) => named(&|spelling| spelling == plain),
+        (None, Some(stem)) => named(&|spelling| spelling.strip_prefix("$") == Some(stem)),
+        // Other characters may be escaped, too.
+        (None, None) => named(&|spelling| name == spelling),
+    }
 }
 
 fn has_wildcard(name: &str) -> bool {

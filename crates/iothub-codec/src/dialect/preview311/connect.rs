@@ -1,4 +1,4 @@
-use super::base64;
+use crate::base64_code;
 use crate::connect::{Claim, Connect, Introduction, Proof, Version};
 use crate::dialect::{name::is_host, offset, row::decimal};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
@@ -7,6 +7,7 @@ use crate::pairs::pairs;
 use crate::section::PropertySection;
 use crate::terms::{Signature, Terms};
 use crate::text::Text;
+use crate::word::cut;
 use crate::write::Writer;
 
 /// What a device's CONNECT says it speaks. The reference has one of 2020, with the same operations; any is read.
@@ -57,7 +58,7 @@ pub(in crate::dialect) fn encode_connect<'b>(
     put_username(identity, who, signature.map(|signature| signature.terms), &mut writer);
     let password_at = writer.len();
     if let Some(signature) = signature {
-        base64::put(&signature.code, &mut writer);
+        writer.put(&base64_code::write(&signature.code));
     }
     let text = writer.finish_str()?;
     // The text is as long as was counted.
@@ -123,7 +124,7 @@ fn put_name(name: &str, out: &mut Writer<'_>) {
 /// front.
 pub(in crate::dialect) fn is_meant(connect: &Connect<'_>) -> bool {
     let Some(username) = connect.username else { return false };
-    let has_host = username.split_once('/').is_some_and(|(host, _)| is_host(Text::plain(host)));
+    let has_host = cut(username, b'/').is_some_and(|(host, _)| is_host(Text::plain(host)));
     !has_host && pairs(username).any(|(name, _)| [VERSION, METHOD].contains(&name))
 }
 
@@ -152,7 +153,7 @@ pub(in crate::dialect) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Clai
 /// Client identifiers are not encoded, and the names in the list are: this is where a name can be borrowed.
 fn identity(client_id: &str) -> Result<Identity<'_>, DecodeError> {
     let bad = |field| DecodeError { place: Place::ClientId, kind: DecodeErrorKind::BadValue(field) };
-    let (device, module) = match client_id.split_once('/') {
+    let (device, module) = match cut(client_id, b'/') {
         Some((device, module)) => (device, Some(module)),
         None => (client_id, None),
     };
@@ -167,7 +168,7 @@ fn proof<'a>(list: List<'a>, password: &[u8]) -> Result<Proof<'a>, DecodeError> 
     let code: Option<[u8; 32]> = if method == SAS {
         password.try_into().ok()
     } else if method == SAS_BASE64 {
-        base64::read(password)
+        base64_code::read(password)
     } else if method == X509 {
         return Ok(Proof::None);
     } else {

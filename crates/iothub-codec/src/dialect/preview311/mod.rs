@@ -1,6 +1,5 @@
 //! `$az/iot/...` over MQTT 3.1.1.
 
-mod base64;
 mod catalogue;
 mod connect;
 mod filters;
@@ -20,6 +19,7 @@ use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::message::{Operation, TwinPart};
 use crate::property::Properties;
 use crate::publish::{Publish, Qos};
+use crate::word;
 use crate::write::Writer;
 use properties::Carrier;
 
@@ -69,11 +69,17 @@ pub(super) fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Enve
 
 /// A topic, and the list of properties behind it. It may be missing, with all that stands in front of it.
 fn split(topic: &str) -> (&str, &str) {
-    let parts = |at| {
-        let (before, after) = topic.split_at_checked(at)?;
-        Some((before.strip_suffix('/')?, after.strip_prefix('?')?))
-    };
-    topic.match_indices('?').find_map(|(at, _)| parts(at)).unwrap_or((topic, end_of(topic)))
+    let mut from = 0;
+    while let Some(at) = word::find(topic.as_bytes().get(from..).unwrap_or_default(), b'?') {
+        let parts = topic.split_at_checked(from + at);
+        let parts =
+            parts.and_then(|(before, list)| Some((before.strip_suffix("/")?, list.strip_prefix("?")?)));
+        if let Some(parts) = parts {
+            return parts;
+        }
+        from += at + 1;
+    }
+    (topic, end_of(topic))
 }
 
 fn path_to_hub(stem: &str) -> Option<Path<'_>> {
@@ -101,7 +107,7 @@ fn path_to_device(stem: &str) -> Option<Path<'_>> {
 }
 
 fn segment(text: &str) -> Option<&str> {
-    (!text.contains('/')).then_some(text)
+    word::find(text.as_bytes(), b'/').is_none().then_some(text)
 }
 
 /// Requests and replies go at QoS 0 only: who asked is told by the reply.

@@ -155,5 +155,5 @@ fn property_name(name: Text<'_>) -> Name<'_> {
 
 /// The name of an application's property, which stands behind a `@`. Clients that encode everything encode that, too.
 fn application(name: &str) -> Option<&str> {
-    name.strip_prefix('@').or_else(|| name.strip_prefix("%40"))
+    name.strip_prefix("@").or_else(|| name.strip_prefix("%40"))
 }

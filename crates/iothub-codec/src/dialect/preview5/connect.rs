@@ -8,6 +8,7 @@ use crate::identity::{DeviceId, Identity, ModuleId};
 use crate::section::{PropertySection, Raw, id, put_bytes, put_decimal, put_text, put_user};
 use crate::terms::{Signature, Terms};
 use crate::text::Text;
+use crate::word::cut;
 use crate::write::Writer;
 
 /// What a device's CONNECT says it speaks.
@@ -125,7 +126,7 @@ pub(crate) fn decode_auth<'a>(auth: &Auth<'a>) -> Result<AuthStep<'a>, DecodeErr
 /// A client identifier: `device`, or `device/module`.
 fn identity(client_id: &str) -> Result<Identity<'_>, DecodeError> {
     let bad = |field| DecodeError { place: Place::ClientId, kind: DecodeErrorKind::BadValue(field) };
-    let (device, module) = match client_id.split_once('/') {
+    let (device, module) = match cut(client_id, b'/') {
         Some((device, module)) => (device, Some(module)),
         None => (client_id, None),
     };

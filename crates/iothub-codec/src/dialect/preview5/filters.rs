@@ -2,6 +2,7 @@ use super::{COMMANDS, METHOD, RESPONSES, TELEMETRY, TWIN_DESIRED, TWIN_GET, TWIN
 use crate::channel::{Channels, Subscription, Variant};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
 use crate::publish::Qos;
+use crate::word;
 use crate::write::Writer;
 
 /// Answers come without being asked for, so that nothing at all may be written.
@@ -31,10 +32,13 @@ pub(crate) fn decode_filter(filter: &str) -> Result<Subscription<'_>, DecodeErro
         TWIN_DESIRED => (Channels::DESIRED, None),
         RESPONSES => (Channels::REPLIES, None),
         TELEMETRY | TWIN_GET | TWIN_PATCH => (Channels::NONE, None),
-        _ => match (filter.strip_prefix(METHOD), filter.find(['+', '#'])) {
+        _ => match (filter.strip_prefix(METHOD), filter.bytes().position(|byte| matches!(byte, b'+' | b'#')))
+        {
             (Some("+"), _) => (Channels::METHODS, None),
             (_, Some(at)) => return Err(refused(at, DecodeErrorKind::Wildcard)),
-            (Some(name), None) if !name.is_empty() && !name.contains('/') => (Channels::METHODS, Some(name)),
+            (Some(name), None) if !name.is_empty() && word::find(name.as_bytes(), b'/').is_none() => {
+                (Channels::METHODS, Some(name))
+            }
             (Some(_) | None, None) => return Err(refused(0, DecodeErrorKind::UnknownTopic)),
         },
     };

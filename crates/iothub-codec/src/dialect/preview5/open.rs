@@ -13,6 +13,7 @@ use crate::request::RequestRef;
 use crate::section::{Raw, id};
 use crate::status::Status;
 use crate::text::Text;
+use crate::word;
 
 pub(crate) fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
     let Publish { topic, properties: section, payload, qos, retain, duplicate: _ } = *publish;
@@ -53,7 +54,7 @@ fn path(receiver: Receiver, topic: &str) -> Result<Path<'_>, DecodeError> {
                 place: Place::Topic(METHOD.len()),
                 kind: DecodeErrorKind::BadValue(Field::MethodName),
             }),
-            name if name.contains('/') => Err(unknown),
+            name if word::find(name.as_bytes(), b'/').is_some() => Err(unknown),
             name => Ok(Path::Method(name)),
         },
         (Receiver::Hub, _) => Err(unknown),
