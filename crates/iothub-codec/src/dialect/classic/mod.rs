@@ -202,7 +202,7 @@ fn read_parameters<'a>(topic: &str, parameters: &'a str) -> Result<Parameters<'a
 /// Most clients escape nothing in a name.
 #[inline]
 fn is_called(name: &str, wanted: &str) -> bool {
-    name == wanted || (name.len() > wanted.len() && Text::percent_encoded(name) == wanted)
+    name == wanted || (word::find(name.as_bytes(), b'%').is_some() && Text::percent_encoded(name) == wanted)
 }
 
 pub(super) fn seal(
