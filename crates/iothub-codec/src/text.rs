@@ -29,6 +29,11 @@ impl<'a> Text<'a> {
         if self.encoded && word::find(self.raw.as_bytes(), b'%').is_some() { None } else { Some(self.raw) }
     }
 
+    /// Whether a percent sign in it can begin an escape.
+    pub(crate) const fn is_encoded(self) -> bool {
+        self.encoded
+    }
+
     /// The string as it stands on the wire.
     pub const fn raw(self) -> &'a str {
         self.raw

@@ -41,6 +41,15 @@ impl<'b> Writer<'b> {
     /// The text with everything percent-encoded that is not in the set.
     #[inline]
     pub(crate) fn put_encoded_but(&mut self, plain: ByteSet, text: Text<'_>) {
+        if text.is_encoded() {
+            self.put_encoded_again(plain, text);
+        } else {
+            self.put_encoded_bytes(plain, text.raw().as_bytes());
+        }
+    }
+
+    /// A text that is percent-encoded already, perhaps by other rules.
+    fn put_encoded_again(&mut self, plain: ByteSet, text: Text<'_>) {
         match text.as_str() {
             Some(text) => self.put_encoded_bytes(plain, text.as_bytes()),
             None => text.bytes().for_each(|byte| self.put_encoded_bytes(plain, &[byte])),
