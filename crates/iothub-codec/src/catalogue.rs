@@ -202,6 +202,22 @@ pub(crate) enum Carried {
 }
 
 impl OperationRow {
+    /// A message that is acknowledged, and has nothing besides: what every other row is made from.
+    pub(crate) const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern) -> Self {
+        Self {
+            kind,
+            direction,
+            topic,
+            qos: Qos::AtLeastOnce,
+            correlation: None,
+            parameters: &[],
+            answer: Answer::Acknowledgement,
+            statuses: &[],
+            refusal: &[],
+            carried: Carried::Nothing,
+        }
+    }
+
     /// The system properties that the operation carries.
     pub fn properties(&self) -> impl Iterator<Item = PropertyRow> {
         let (any, rows, is_command) = match self.carried {
@@ -232,3 +248,28 @@ impl OperationRow {
         }
     }
 }
+
+/// What a hub may say to a request for the whole twin. The sources of both previews say so; of the classic dialect these
+/// are the ones for which HTTP has a number.
+pub(crate) const TWIN_GET_STATUSES: &[Status] = &[
+    Status::BAD_REQUEST,
+    Status::NOT_AUTHORIZED,
+    Status::NOT_ALLOWED,
+    Status::THROTTLED,
+    Status::QUOTA_EXCEEDED,
+    Status::SERVER_ERROR,
+    Status::TIMEOUT,
+    Status::SERVER_BUSY,
+];
+/// The same for a patch.
+pub(crate) const TWIN_PATCH_STATUSES: &[Status] = &[
+    Status::PRECONDITION_FAILED,
+    Status::BAD_REQUEST,
+    Status::NOT_AUTHORIZED,
+    Status::NOT_ALLOWED,
+    Status::THROTTLED,
+    Status::QUOTA_EXCEEDED,
+    Status::SERVER_ERROR,
+    Status::TIMEOUT,
+    Status::SERVER_BUSY,
+];

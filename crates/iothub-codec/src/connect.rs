@@ -1,3 +1,4 @@
+use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::identity::Identity;
 use crate::section::PropertySection;
 use crate::terms::Signature;
@@ -16,6 +17,18 @@ pub struct Connect<'a> {
     pub password: Option<&'a [u8]>,
     /// The MQTT 5 properties; empty over MQTT 3.1.1.
     pub properties: PropertySection<'a>,
+}
+
+impl<'a> Connect<'a> {
+    /// The password, where it is a SAS token.
+    pub(crate) fn token(&self) -> Result<Proof<'a>, DecodeError> {
+        let unreadable =
+            |_| DecodeError { place: Place::Password, kind: DecodeErrorKind::BadValue(Field::Password) };
+        match self.password {
+            None | Some([]) => Ok(Proof::None),
+            Some(password) => core::str::from_utf8(password).map(Proof::Token).map_err(unreadable),
+        }
+    }
 }
 
 /// The version of MQTT, which CONNECT announces as its protocol level.

@@ -11,6 +11,13 @@ pub(crate) const fn pairs(list: &str) -> Pairs<'_> {
     Pairs { rest: list }
 }
 
+impl<'a> Pairs<'a> {
+    /// The first value with that name, which stands there unescaped.
+    pub(crate) fn first(mut self, wanted: &str) -> Option<&'a str> {
+        self.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+    }
+}
+
 impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a str, &'a str);
 

@@ -216,17 +216,8 @@ pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<RegistrationClai
     }
     // User names of hubs have a question mark in this place, and are the better known ones.
     let parameters = parameters.strip_prefix("?").unwrap_or(parameters);
-    let parameter = |wanted| {
-        let mut values = pairs(parameters).filter(|(name, _)| *name == wanted).map(|(_, value)| value);
-        values.next().map(Text::percent_encoded)
-    };
-    let proof = match connect.password {
-        None | Some([]) => Proof::None,
-        Some(password) => Proof::Token(core::str::from_utf8(password).map_err(|_| DecodeError {
-            place: Place::Password,
-            kind: DecodeErrorKind::BadValue(Field::Password),
-        })?),
-    };
+    let parameter = |wanted| pairs(parameters).first(wanted).map(Text::percent_encoded);
+    let proof = connect.token()?;
     Ok(RegistrationClaim {
         registration: Registration { scope, id },
         api_version: parameter("api-version"),

@@ -3,38 +3,15 @@ use super::{
     TWIN_REPLY, VERSION,
 };
 use crate::catalogue::{
-    Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TopicPattern, ValueKind,
+    Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TWIN_GET_STATUSES,
+    TWIN_PATCH_STATUSES, TopicPattern, ValueKind,
 };
 use crate::message::TwinPart;
 use crate::publish::Qos;
-use crate::status::Status;
 
 /// What stands in front of the topics of messages.
 const DEVICE: &str = "devices/{device}[/modules/{module}]/";
 const MODULE: &str = "devices/{device}/modules/{module}/";
-
-/// What HTTP has a number of its own for, among what a hub may say.
-const GET_STATUSES: &[Status] = &[
-    Status::BAD_REQUEST,
-    Status::NOT_AUTHORIZED,
-    Status::NOT_ALLOWED,
-    Status::THROTTLED,
-    Status::QUOTA_EXCEEDED,
-    Status::SERVER_ERROR,
-    Status::TIMEOUT,
-    Status::SERVER_BUSY,
-];
-const PATCH_STATUSES: &[Status] = &[
-    Status::PRECONDITION_FAILED,
-    Status::BAD_REQUEST,
-    Status::NOT_AUTHORIZED,
-    Status::NOT_ALLOWED,
-    Status::THROTTLED,
-    Status::QUOTA_EXCEEDED,
-    Status::SERVER_ERROR,
-    Status::TIMEOUT,
-    Status::SERVER_BUSY,
-];
 
 pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[DEVICE, EVENTS, "/{properties}"])),
@@ -64,7 +41,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         correlation: Some(REQUEST_ID),
         parameters: &[],
         answer: Answer::Reply { topic: TopicPattern(&[TWIN_REPLY, "{code}/"]), parameters: &[] },
-        statuses: GET_STATUSES,
+        statuses: TWIN_GET_STATUSES,
         refusal: &[],
         carried: Carried::Nothing,
     },
@@ -79,7 +56,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
             topic: TopicPattern(&[TWIN_REPLY, "{code}/"]),
             parameters: &[Parameter::optional(VERSION, ValueKind::U64)],
         },
-        statuses: PATCH_STATUSES,
+        statuses: TWIN_PATCH_STATUSES,
         refusal: &[],
         carried: Carried::Nothing,
     },
@@ -98,16 +75,5 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
 ];
 
 const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern) -> OperationRow {
-    OperationRow {
-        kind,
-        direction,
-        topic,
-        qos: Qos::AtLeastOnce,
-        correlation: None,
-        parameters: &[],
-        answer: Answer::Acknowledgement,
-        statuses: &[],
-        refusal: &[],
-        carried: Carried::Any(NAMES),
-    }
+    OperationRow { carried: Carried::Any(NAMES), ..OperationRow::message(kind, direction, topic) }
 }

@@ -74,17 +74,8 @@ pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, Decod
     if !identity.is(connect.client_id) {
         return Err(DecodeError { place: Place::ClientId, kind: DecodeErrorKind::WrongDevice });
     }
-    let parameter = |wanted| {
-        let mut values = pairs(parameters).filter(|(name, _)| *name == wanted).map(|(_, value)| value);
-        values.next().map(Text::percent_encoded)
-    };
-    let proof = match connect.password {
-        None | Some([]) => Proof::None,
-        Some(password) => Proof::Token(core::str::from_utf8(password).map_err(|_| DecodeError {
-            place: Place::Password,
-            kind: DecodeErrorKind::BadValue(Field::Password),
-        })?),
-    };
+    let parameter = |wanted| pairs(parameters).first(wanted).map(Text::percent_encoded);
+    let proof = connect.token()?;
     Ok(Claim {
         identity,
         host: Some(Text::plain(host)),

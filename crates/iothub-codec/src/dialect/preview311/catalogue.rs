@@ -6,7 +6,8 @@ use super::{
     TWIN_GET_REPORTED, TWIN_PATCH, TWIN_PATCH_REPLY, properties,
 };
 use crate::catalogue::{
-    Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TopicPattern, ValueKind,
+    Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TWIN_GET_STATUSES,
+    TWIN_PATCH_STATUSES, TopicPattern, ValueKind,
 };
 use crate::message::TwinPart;
 use crate::publish::Qos;
@@ -15,11 +16,11 @@ use crate::status::Status;
 pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     OperationRow {
         carried: Carried::Telemetry(properties::ROWS),
-        ..message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
+        ..OperationRow::message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
     },
     OperationRow {
         carried: Carried::Command(properties::ROWS),
-        ..message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
+        ..OperationRow::message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
     },
     OperationRow {
         parameters: CONTENT,
@@ -39,7 +40,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         )
     },
     OperationRow {
-        statuses: GET_STATUSES,
+        statuses: TWIN_GET_STATUSES,
         ..request(
             OperationKind::TwinGet(TwinPart::Whole),
             Direction::ToHub,
@@ -51,7 +52,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     section(TwinPart::Desired, TopicPattern(&[TWIN_GET_DESIRED])),
     OperationRow {
         parameters: CONDITION,
-        statuses: PATCH_STATUSES,
+        statuses: TWIN_PATCH_STATUSES,
         ..request(
             OperationKind::TwinPatch,
             Direction::ToHub,
@@ -64,7 +65,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     },
     OperationRow {
         parameters: &[Parameter::required(Version.name(), ValueKind::U64)],
-        ..message(OperationKind::DesiredChanged, Direction::ToDevice, TopicPattern(&[DESIRED]))
+        ..OperationRow::message(OperationKind::DesiredChanged, Direction::ToDevice, TopicPattern(&[DESIRED]))
     },
 ];
 
@@ -84,16 +85,6 @@ const GET_ANSWER: Answer = Answer::Reply {
     parameters: &[Parameter::optional(Version.name(), ValueKind::U64)],
 };
 
-const GET_STATUSES: &[Status] = &[
-    Status::BAD_REQUEST,
-    Status::NOT_AUTHORIZED,
-    Status::NOT_ALLOWED,
-    Status::THROTTLED,
-    Status::QUOTA_EXCEEDED,
-    Status::SERVER_ERROR,
-    Status::TIMEOUT,
-    Status::SERVER_BUSY,
-];
 const SECTION_STATUSES: &[Status] = &[
     Status::NOT_MODIFIED,
     Status::BAD_REQUEST,
@@ -101,17 +92,6 @@ const SECTION_STATUSES: &[Status] = &[
     Status::SERVER_ERROR,
     Status::THROTTLED,
     Status::QUOTA_EXCEEDED,
-];
-const PATCH_STATUSES: &[Status] = &[
-    Status::PRECONDITION_FAILED,
-    Status::BAD_REQUEST,
-    Status::NOT_AUTHORIZED,
-    Status::NOT_ALLOWED,
-    Status::THROTTLED,
-    Status::QUOTA_EXCEEDED,
-    Status::SERVER_ERROR,
-    Status::TIMEOUT,
-    Status::SERVER_BUSY,
 ];
 
 const fn section(part: TwinPart, topic: TopicPattern) -> OperationRow {
@@ -134,21 +114,6 @@ const fn request(
         correlation,
         answer,
         refusal: REFUSAL,
-        ..message(kind, direction, topic)
-    }
-}
-
-const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern) -> OperationRow {
-    OperationRow {
-        kind,
-        direction,
-        topic,
-        qos: Qos::AtLeastOnce,
-        correlation: None,
-        parameters: &[],
-        answer: Answer::Acknowledgement,
-        statuses: &[],
-        refusal: &[],
-        carried: Carried::Nothing,
+        ..OperationRow::message(kind, direction, topic)
     }
 }

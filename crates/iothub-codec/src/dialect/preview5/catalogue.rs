@@ -4,7 +4,8 @@ use super::{
     TWIN_DESIRED, TWIN_GET, TWIN_PATCH, VERSION,
 };
 use crate::catalogue::{
-    Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TopicPattern, ValueKind,
+    Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TWIN_GET_STATUSES,
+    TWIN_PATCH_STATUSES, TopicPattern, ValueKind,
 };
 use crate::message::TwinPart;
 use crate::publish::Qos;
@@ -33,41 +34,20 @@ const TELEMETRY_STATUSES: &[Status] = &[
     Status::TIMEOUT,
     Status::SERVER_BUSY,
 ];
-const GET_STATUSES: &[Status] = &[
-    Status::BAD_REQUEST,
-    Status::NOT_AUTHORIZED,
-    Status::NOT_ALLOWED,
-    Status::THROTTLED,
-    Status::QUOTA_EXCEEDED,
-    Status::SERVER_ERROR,
-    Status::TIMEOUT,
-    Status::SERVER_BUSY,
-];
-const PATCH_STATUSES: &[Status] = &[
-    Status::PRECONDITION_FAILED,
-    Status::BAD_REQUEST,
-    Status::NOT_AUTHORIZED,
-    Status::NOT_ALLOWED,
-    Status::THROTTLED,
-    Status::QUOTA_EXCEEDED,
-    Status::SERVER_ERROR,
-    Status::TIMEOUT,
-    Status::SERVER_BUSY,
-];
 
 pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     OperationRow {
         statuses: TELEMETRY_STATUSES,
         refusal: REFUSAL,
         carried: Carried::Telemetry(ROWS),
-        ..message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
+        ..OperationRow::message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
     },
     OperationRow {
         // Abandon, and reject.
         statuses: &[Status::SERVER_BUSY, Status::BAD_REQUEST],
         refusal: REFUSAL,
         carried: Carried::Command(ROWS),
-        ..message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
+        ..OperationRow::message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
     },
     OperationRow {
         parameters: &[CONTENT_TYPE],
@@ -81,13 +61,13 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         )
     },
     OperationRow {
-        statuses: GET_STATUSES,
+        statuses: TWIN_GET_STATUSES,
         refusal: REFUSAL,
         ..request(OperationKind::TwinGet(TwinPart::Whole), Direction::ToHub, TopicPattern(&[TWIN_GET]), &[])
     },
     OperationRow {
         parameters: &[Parameter::optional(IF_VERSION, ValueKind::U64)],
-        statuses: PATCH_STATUSES,
+        statuses: TWIN_PATCH_STATUSES,
         refusal: REFUSAL,
         ..request(
             OperationKind::TwinPatch,
@@ -98,24 +78,13 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     },
     OperationRow {
         parameters: &[Parameter::required(VERSION, ValueKind::U64)],
-        ..message(OperationKind::DesiredChanged, Direction::ToDevice, TopicPattern(&[TWIN_DESIRED]))
+        ..OperationRow::message(
+            OperationKind::DesiredChanged,
+            Direction::ToDevice,
+            TopicPattern(&[TWIN_DESIRED]),
+        )
     },
 ];
-
-const fn message(kind: OperationKind, direction: Direction, topic: TopicPattern) -> OperationRow {
-    OperationRow {
-        kind,
-        direction,
-        topic,
-        qos: Qos::AtLeastOnce,
-        correlation: None,
-        parameters: &[],
-        answer: Answer::Acknowledgement,
-        statuses: &[],
-        refusal: &[],
-        carried: Carried::Nothing,
-    }
-}
 
 /// Answered on the topic that all answers have.
 const fn request(
@@ -128,6 +97,6 @@ const fn request(
         qos: Qos::AtMostOnce,
         correlation: CORRELATION,
         answer: Answer::Reply { topic: TopicPattern(&[RESPONSES]), parameters },
-        ..message(kind, direction, topic)
+        ..OperationRow::message(kind, direction, topic)
     }
 }
