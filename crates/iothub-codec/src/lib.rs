@@ -19,7 +19,6 @@ mod channel;
 mod connect;
 mod connection_string;
 mod dialect;
-mod envelope;
 mod error;
 mod filters;
 #[doc(hidden)]
@@ -64,7 +63,7 @@ pub use publish::{Publish, Qos};
 pub use registration::{
     BadIdScope, BadRegistrationId, IdScope, Registration, RegistrationClaim, RegistrationId,
 };
-pub use request::RequestId;
+pub use request::{RequestId, RequestIdBuf};
 pub use sas::{BadSasToken, BadSasTokenKind, SasField, SasToken};
 pub use section::{PropertySection, SectionOf, SectionProperty, SectionWriter, UserProperty};
 #[cfg(feature = "hmac")]

@@ -1,5 +1,4 @@
 use crate::dialect::is_method;
-use crate::envelope::{Envelope, Fields, Path};
 use crate::property::Properties;
 use crate::publish::Qos;
 use crate::request::RequestId;
@@ -21,9 +20,9 @@ pub struct Telemetry<'a> {
 
 /// Device to hub: wants the twin, or a section of it, in a [`Reply`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TwinGet {
+pub struct TwinGet<'a> {
     /// Comes back in the reply.
-    pub request: RequestId,
+    pub request: RequestId<'a>,
     /// How much of it. Only the `$az/iot` dialect can ask for less than the whole.
     pub part: TwinPart,
     /// The version of that section that the device has already: nothing is to be sent if it is the same. Only
@@ -31,9 +30,9 @@ pub struct TwinGet {
     pub known_version: Option<u64>,
 }
 
-impl TwinGet {
+impl<'a> TwinGet<'a> {
     /// For the whole twin.
-    pub const fn new(request: RequestId) -> Self {
+    pub const fn new(request: RequestId<'a>) -> Self {
         Self { request, part: TwinPart::Whole, known_version: None }
     }
 }
@@ -65,7 +64,7 @@ pub struct Content<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TwinPatch<'a> {
     /// Comes back in the reply.
-    pub request: RequestId,
+    pub request: RequestId<'a>,
     /// A JSON merge patch.
     pub patch: &'a [u8],
     /// The version at which the reported properties must be.
@@ -99,8 +98,8 @@ pub struct Input<'a> {
 /// Hub to device: a call that wants a [`Reply`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MethodCall<'a> {
-    /// Goes back unchanged in the reply, perhaps much later: kept by value.
-    pub request: RequestId,
+    /// Goes back unchanged in the reply, perhaps much later.
+    pub request: RequestId<'a>,
     /// Which method.
     pub name: &'a str,
     /// The argument: JSON, or nothing.
@@ -109,10 +108,15 @@ pub struct MethodCall<'a> {
     pub content: Content<'a>,
 }
 
+impl Content<'_> {
+    /// What it is if nothing is said.
+    pub const JSON: Self = Self { media_type: None, encoding: None };
+}
+
 impl<'a> MethodCall<'a> {
     /// With an argument of JSON, or none.
-    pub const fn new(request: RequestId, name: &'a str, payload: &'a [u8]) -> Self {
-        Self { request, name, payload, content: Content { media_type: None, encoding: None } }
+    pub const fn new(request: RequestId<'a>, name: &'a str, payload: &'a [u8]) -> Self {
+        Self { request, name, payload, content: Content::JSON }
     }
 
     /// Whether a method can have that name: printable ASCII, without spaces, `$()<>@,;:\"/[]?={}` and MQTT's
@@ -139,7 +143,7 @@ pub struct DesiredChanged<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply<'a> {
     /// Which request.
-    pub request: RequestId,
+    pub request: RequestId<'a>,
     /// What became of it.
     pub status: Status,
     /// The number that goes with it: the device's own for a method, HTTP's for a twin.
@@ -157,17 +161,16 @@ pub struct Reply<'a> {
     pub trace_id: Option<Text<'a>>,
 }
 
-impl Reply<'_> {
+impl<'a> Reply<'a> {
     /// That and nothing more.
-    pub const fn new(request: RequestId, status: Status) -> Self {
-        let content = Content { media_type: None, encoding: None };
+    pub const fn new(request: RequestId<'a>, status: Status) -> Self {
         Self {
             request,
             status,
             code: None,
             version: None,
             payload: &[],
-            content,
+            content: Content::JSON,
             reason: None,
             trace_id: None,
         }
@@ -179,7 +182,7 @@ impl Reply<'_> {
 #[expect(missing_docs, reason = "each variant is its message")]
 pub enum ToHub<'a> {
     Telemetry(Telemetry<'a>),
-    TwinGet(TwinGet),
+    TwinGet(TwinGet<'a>),
     TwinPatch(TwinPatch<'a>),
     Reply(Reply<'a>),
 }
@@ -211,12 +214,41 @@ pub trait Outgoing<'a>: sealed::Sealed<'a> {}
 
 impl<'a, M: sealed::Sealed<'a>> Outgoing<'a> for M {}
 
+/// A message that is to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Message<'m> {
+    Telemetry(&'m Telemetry<'m>),
+    Command(&'m Command<'m>),
+    Input(&'m Input<'m>),
+    Method(&'m MethodCall<'m>),
+    TwinGet(&'m TwinGet<'m>),
+    TwinPatch(&'m TwinPatch<'m>),
+    DesiredChanged(&'m DesiredChanged<'m>),
+    Reply(Operation<'m>, &'m Reply<'m>),
+}
+
+impl Message<'_> {
+    pub(crate) const fn qos(self) -> Qos {
+        match self {
+            Self::Telemetry(telemetry) => telemetry.qos,
+            Self::Command(command) => command.qos,
+            Self::Input(input) => input.qos,
+            Self::DesiredChanged(change) => change.qos,
+            Self::Method(_) | Self::TwinGet(_) | Self::TwinPatch(_) | Self::Reply(..) => Qos::AtMostOnce,
+        }
+    }
+
+    pub(crate) const fn retain(self) -> bool {
+        matches!(self, Self::Telemetry(Telemetry { retain: true, .. }))
+    }
+}
+
 pub(crate) mod sealed {
     #[expect(unnameable_types, reason = "nobody else is to implement it")]
     pub trait Sealed<'a> {
         #[doc(hidden)]
         #[expect(private_interfaces, reason = "only this crate calls it")]
-        fn envelope(&self) -> super::Envelope<'_>;
+        fn message(&self) -> super::Message<'_>;
 
         #[doc(hidden)]
         fn payload(&self) -> &'a [u8];
@@ -224,52 +256,25 @@ pub(crate) mod sealed {
 }
 
 macro_rules! outgoing {
-    ($message:ty, $payload:expr, $this:ident => $envelope:expr) => {
+    ($message:ty, $variant:ident, $this:pat => $payload:expr) => {
         impl<'a> sealed::Sealed<'a> for $message {
             #[expect(private_interfaces, reason = "only this crate calls it")]
-            fn envelope(&self) -> Envelope<'_> {
-                let $this = self;
-                $envelope
+            fn message(&self) -> Message<'_> {
+                Message::$variant(self)
             }
 
             fn payload(&self) -> &'a [u8] {
-                let payload: fn(&Self) -> &'a [u8] = $payload;
-                payload(self)
+                let $this = self;
+                $payload
             }
         }
     };
 }
 
-outgoing!(Telemetry<'a>, |this| this.payload, this => Envelope {
-    properties: this.properties,
-    qos: this.qos,
-    retain: this.retain,
-    ..Envelope::new(Path::Telemetry, this.payload)
-});
-outgoing!(TwinGet, |_| &[], this => Envelope {
-    fields: Fields { request: Some(this.request.as_ref()), if_version: this.known_version, ..Fields::default() },
-    ..Envelope::new(Path::TwinGet(this.part), &[])
-});
-outgoing!(TwinPatch<'a>, |this| this.patch, this => Envelope {
-    fields: Fields { request: Some(this.request.as_ref()), if_version: this.if_version, ..Fields::default() },
-    ..Envelope::new(Path::TwinPatch, this.patch)
-});
-outgoing!(Command<'a>, |this| this.payload, this => Envelope {
-    properties: this.properties,
-    qos: this.qos,
-    ..Envelope::new(Path::Command, this.payload)
-});
-outgoing!(Input<'a>, |this| this.payload, this => Envelope {
-    properties: this.properties,
-    qos: this.qos,
-    ..Envelope::new(Path::Input(this.name), this.payload)
-});
-outgoing!(MethodCall<'a>, |this| this.payload, this => Envelope {
-    fields: Fields { request: Some(this.request.as_ref()), content: this.content, ..Fields::default() },
-    ..Envelope::new(Path::Method(this.name), this.payload)
-});
-outgoing!(DesiredChanged<'a>, |this| this.patch, this => Envelope {
-    fields: Fields { version: Some(this.version), ..Fields::default() },
-    qos: this.qos,
-    ..Envelope::new(Path::DesiredChanged, this.patch)
-});
+outgoing!(Telemetry<'a>, Telemetry, this => this.payload);
+outgoing!(Command<'a>, Command, this => this.payload);
+outgoing!(Input<'a>, Input, this => this.payload);
+outgoing!(MethodCall<'a>, Method, this => this.payload);
+outgoing!(TwinGet<'a>, TwinGet, _ => &[]);
+outgoing!(TwinPatch<'a>, TwinPatch, this => this.patch);
+outgoing!(DesiredChanged<'a>, DesiredChanged, this => this.patch);

@@ -9,7 +9,7 @@ use crate::text::Text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Register<'a> {
     /// Comes back in the reply.
-    pub request: RequestId,
+    pub request: RequestId<'a>,
     /// What the device says about itself: JSON, or nothing.
     pub payload: &'a [u8],
 }
@@ -19,7 +19,7 @@ pub struct Register<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegistrationStatus<'a> {
     /// Comes back in the reply.
-    pub request: RequestId,
+    pub request: RequestId<'a>,
     /// The `operationId` of the earlier reply.
     pub operation: Text<'a>,
 }
@@ -36,7 +36,7 @@ pub enum ToProvisioning<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProvisioningReply<'a> {
     /// Which request.
-    pub request: RequestId,
+    pub request: RequestId<'a>,
     /// What became of it, as HTTP says it: 200 for what is done, 202 for what is being done.
     pub code: u16,
     /// After how many seconds to ask again.

@@ -1,43 +1,58 @@
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use crate::byte_set::ByteSet;
-use crate::text::{self, Text};
-use crate::write::copy;
+use crate::text::{Text, unescaped};
+use crate::write::{Writer, copy};
 
 /// Says which reply belongs to which request. Means something only to whoever made it.
 ///
-/// Kept by value: a reply may come long after the packet of its request is gone. It goes back byte for
-/// byte as it came, escapes and all.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId {
-    len: u8,
-    bytes: [u8; Self::MAX_LEN],
-    /// Follows from the bytes, and is asked for each time that the id is written.
-    is_word: bool,
+/// Borrows the packet that it came with; whoever answers later keeps a [`RequestIdBuf`]. It goes back byte for byte as
+/// it came: two are the same if their bytes are.
+#[derive(Clone, Copy)]
+pub struct RequestId<'a>(Form<'a>);
+
+#[derive(Clone, Copy)]
+enum Form<'a> {
+    /// Eight lower-case hex digits.
+    Number(u32),
+    Bytes(&'a [u8]),
+    /// Bytes that stand percent-encoded in a topic.
+    Encoded(&'a [u8]),
 }
 
-impl RequestId {
+impl<'a> RequestId<'a> {
     /// Longest id, in bytes: enough for the GUIDs of 36 characters that official clients send.
     pub const MAX_LEN: usize = 64;
 
     /// Takes an id over. `None` for an empty one and for one that is too long.
-    pub fn new(id: &[u8]) -> Option<Self> {
-        RequestRef::new(id).map(RequestRef::to_id)
+    pub const fn new(id: &'a [u8]) -> Option<Self> {
+        match id.len() {
+            1..=Self::MAX_LEN => Some(Self(Form::Bytes(id))),
+            _ => None,
+        }
     }
 
     /// The id of a request that is known by a number: eight lower-case hex digits.
-    pub fn from_u32(number: u32) -> Self {
-        let mut bytes = [0; Self::MAX_LEN];
-        for (place, shift) in bytes.iter_mut().zip((0..8).rev()) {
-            *place = b"0123456789abcdef"[(number >> (4 * shift) & 0xF) as usize];
-        }
-        Self { len: 8, bytes, is_word: true }
+    pub const fn from_u32(number: u32) -> Self {
+        Self(Form::Number(number))
+    }
+
+    /// One that may be percent-encoded, and means at most so many bytes.
+    pub(crate) fn encoded(id: Text<'a>, len_max: usize) -> Option<Self> {
+        let bytes = id.raw().as_bytes();
+        let form = if id.as_str().is_some() { Form::Bytes(bytes) } else { Form::Encoded(bytes) };
+        (1..=len_max.min(Self::MAX_LEN)).contains(&id.len()).then_some(Self(form))
     }
 
     /// The number that [`Self::from_u32`] was given; `None` for an id of any other form.
     pub fn as_u32(self) -> Option<u32> {
-        let id: &[u8; 8] = self.as_bytes().try_into().ok()?;
-        id.iter().try_fold(0, |number, byte| {
+        let digits = match self.0 {
+            Form::Number(number) => return Some(number),
+            Form::Bytes(bytes) => <[u8; 8]>::try_from(bytes).ok()?,
+            Form::Encoded(_) => <[u8; 8]>::try_from(self.to_buf().as_bytes()).ok()?,
+        };
+        digits.iter().try_fold(0, |number, byte| {
             let digit = match byte {
                 b'0'..=b'9' => byte - b'0',
                 b'a'..=b'f' => byte - b'a' + 10,
@@ -47,81 +62,124 @@ impl RequestId {
         })
     }
 
-    /// The id as it stands on the wire.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
-    }
-
-    pub(crate) fn as_ref(&self) -> RequestRef<'_> {
-        RequestRef { bytes: self.as_bytes(), is_encoded: false, is_word: self.is_word }
-    }
-}
-
-/// A [`RequestId`] that is still in its message, or on the wire.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RequestRef<'a> {
-    bytes: &'a [u8],
-    /// Whether they mean other bytes.
-    is_encoded: bool,
-    is_word: bool,
-}
-
-impl<'a> RequestRef<'a> {
-    pub(crate) fn new(id: &'a [u8]) -> Option<Self> {
-        let good = matches!(id.len(), 1..=RequestId::MAX_LEN);
-        good.then(|| Self { bytes: id, is_encoded: false, is_word: is_word(id) })
-    }
-
-    /// One that may be percent-encoded, and means at most so many bytes.
-    pub(crate) fn encoded(id: Text<'a>, len_max: usize) -> Option<Self> {
-        let is_encoded = id.as_str().is_none();
-        let good = (1..=len_max.min(RequestId::MAX_LEN)).contains(&id.len());
-        good.then(|| Self {
-            bytes: id.raw().as_bytes(),
-            is_encoded,
-            is_word: !is_encoded && is_word(id.raw().as_bytes()),
-        })
-    }
-
-    /// Of one in a message.
-    pub(crate) const fn as_bytes(self) -> &'a [u8] {
-        self.bytes
+    /// The id for as long as it is wanted.
+    pub fn to_buf(self) -> RequestIdBuf {
+        let mut buf = RequestIdBuf { len: 0, bytes: [0; Self::MAX_LEN] };
+        let len = match self.0 {
+            Form::Number(number) => {
+                copy(&digits(number), &mut buf.bytes);
+                8
+            }
+            Form::Bytes(bytes) => {
+                copy(bytes, &mut buf.bytes);
+                bytes.len()
+            }
+            Form::Encoded(bytes) => {
+                let meant = buf.bytes.iter_mut().zip(unescaped(bytes, true));
+                meant.map(|(place, byte)| *place = byte).count()
+            }
+        };
+        buf.len = u8::try_from(len).unwrap_or_default();
+        buf
     }
 
     /// Whether it is text without control characters, and without the signs that end it in a topic or may not stand
     /// there at all.
-    pub(crate) const fn is_word(&self) -> bool {
-        self.is_word
+    pub(crate) fn is_word(self) -> bool {
+        match self.0 {
+            Form::Number(_) => true,
+            Form::Bytes(bytes) => is_word(bytes),
+            Form::Encoded(_) => is_word(self.to_buf().as_bytes()),
+        }
     }
 
-    #[inline]
-    pub(crate) fn to_id(self) -> RequestId {
-        let mut id = RequestId { len: 0, bytes: [0; RequestId::MAX_LEN], is_word: self.is_word };
-        if self.is_encoded {
-            for (place, byte) in id.bytes.iter_mut().zip(text::unescaped(self.bytes, true)) {
-                *place = byte;
-                id.len += 1;
-            }
-            id.is_word = is_word(id.as_bytes());
-        } else {
-            copy(self.bytes, &mut id.bytes);
-            id.len = u8::try_from(self.bytes.len()).unwrap_or_default();
+    /// How many bytes it has.
+    pub(crate) fn len(self) -> usize {
+        match self.0 {
+            Form::Number(_) => 8,
+            Form::Bytes(bytes) => bytes.len(),
+            Form::Encoded(bytes) => unescaped(bytes, true).count(),
         }
-        id
     }
+
+    /// Writes the bytes, percent-encoded where they are not in the set.
+    pub(crate) fn put(self, plain: Option<ByteSet>, out: &mut Writer<'_>) {
+        let mut put = |bytes: &[u8]| match plain {
+            Some(plain) => out.put_encoded_bytes(plain, bytes),
+            None => out.put(bytes),
+        };
+        match self.0 {
+            Form::Number(number) => put(&digits(number)),
+            Form::Bytes(bytes) => put(bytes),
+            Form::Encoded(bytes) => unescaped(bytes, true).for_each(|byte| put(&[byte])),
+        }
+    }
+}
+
+fn digits(number: u32) -> [u8; 8] {
+    let mut shift = 32;
+    [(); 8].map(|()| {
+        shift -= 4;
+        let digit = (number >> shift & 0xF) as u8;
+        if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }
+    })
 }
 
 fn is_word(id: &[u8]) -> bool {
-    let fits = |byte: &u8| ByteSet::WORD.has(*byte) || !byte.is_ascii();
     // Beyond ASCII, the other control characters are U+0080 to U+009F.
     let is_control = |pair: &[u8; 2]| matches!(pair, [0xC2, 0x80..=0x9F]);
-    id.iter().all(fits)
-        && (id.is_ascii() || core::str::from_utf8(id).is_ok() && !id.array_windows().any(is_control))
+    ByteSet::WORD.stranger(id).is_none()
+        || id.iter().all(|byte| ByteSet::WORD.has(*byte) || !byte.is_ascii())
+            && core::str::from_utf8(id).is_ok()
+            && !id.array_windows().any(is_control)
 }
 
-impl fmt::Debug for RequestId {
+impl PartialEq for RequestId<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self.0, other.0) {
+            (Form::Number(number), Form::Number(other)) => number == other,
+            (Form::Bytes(bytes), Form::Bytes(other)) => bytes == other,
+            _ => self.to_buf() == other.to_buf(),
+        }
+    }
+}
+
+impl Eq for RequestId<'_> {}
+
+impl Hash for RequestId<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.to_buf().hash(state);
+    }
+}
+
+impl fmt::Debug for RequestId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RequestId({})", self.as_bytes().escape_ascii())
+        write!(f, "RequestId({})", self.to_buf().as_bytes().escape_ascii())
+    }
+}
+
+/// A [`RequestId`] that outlives its packet: a reply may come long after that is gone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestIdBuf {
+    len: u8,
+    bytes: [u8; RequestId::MAX_LEN],
+}
+
+impl RequestIdBuf {
+    /// The id, to be written into a reply.
+    pub fn as_id(&self) -> RequestId<'_> {
+        RequestId(Form::Bytes(self.as_bytes()))
+    }
+
+    /// Its bytes: at least one.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RequestIdBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_id().fmt(f)
     }
 }
 
@@ -132,12 +190,27 @@ mod tests {
     #[test]
     fn numbers_come_back_and_other_ids_are_none() {
         for number in [0, 1, 0xDEAD_BEEF, u32::MAX] {
-            assert_eq!(RequestId::from_u32(number).as_u32(), Some(number));
+            let id = RequestId::from_u32(number);
+            assert_eq!(id.as_u32(), Some(number));
+            assert_eq!(id.to_buf().as_id(), id);
+            assert_eq!(id.to_buf().as_id().as_u32(), Some(number));
         }
-        assert_eq!(RequestId::from_u32(0x1F).as_bytes(), b"0000001f");
+        assert_eq!(RequestId::from_u32(0x1F).to_buf().as_bytes(), b"0000001f");
         for id in ["1f", "0000001F", "0000001g", "00000001f"] {
             assert_eq!(RequestId::new(id.as_bytes()).unwrap().as_u32(), None, "{id}");
         }
+    }
+
+    #[test]
+    fn an_id_is_what_it_means_however_it_is_kept() {
+        let encoded = RequestId::encoded(Text::percent_encoded("00%300001f"), 8).unwrap();
+        let plain = RequestId::new(b"0000001f").unwrap();
+        assert_eq!(encoded, plain);
+        assert_eq!(encoded, RequestId::from_u32(0x1F));
+        assert_eq!(encoded.as_u32(), Some(0x1F));
+        assert_eq!(encoded.to_buf(), plain.to_buf());
+        assert_ne!(plain, RequestId::from_u32(0x20));
+        assert!(RequestId::encoded(Text::percent_encoded("%30%30"), 1).is_none());
     }
 
     #[test]

@@ -307,7 +307,7 @@ impl<'d> Conversation<'d> {
         let sent = self.write(|session, mqtt, out| {
             let packet = match what {
                 AnswerKind::Method { request, name, code, payload } => {
-                    session.reply(*request, name, *code, payload, out)?
+                    session.reply(request.as_id(), name, *code, payload, out)?
                 }
                 AnswerKind::Complete { token } => session.complete(*token)?,
             };
@@ -327,7 +327,7 @@ impl<'d> Conversation<'d> {
     fn decline(&mut self, now: Instant, declined: &Declined) -> Result<(), ConnectError> {
         let Declined { request, name, response } = declined;
         self.write(|session, mqtt, out| {
-            let packet = session.reply(*request, name, response.code, &response.payload, out)?;
+            let packet = session.reply(request.as_id(), name, response.code, &response.payload, out)?;
             mqtt.send(now, &packet)?;
             Ok(())
         })

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use iothub_codec::{Channels, RequestId};
+use iothub_codec::{Channels, RequestIdBuf};
 use iothub_proto::{AckToken, DeviceEvent, Ticket};
 use tracing::{debug, warn};
 
@@ -38,7 +38,7 @@ pub(crate) enum Asker {
 /// A call that the device answers by itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Declined {
-    pub(crate) request: RequestId,
+    pub(crate) request: RequestIdBuf,
     pub(crate) name: String,
     pub(crate) response: MethodResponse,
 }
@@ -160,7 +160,7 @@ impl Desk {
     }
 
     fn called(&self, call: &iothub_codec::MethodCall<'_>) -> Option<Declined> {
-        let (request, name) = (call.request, call.name.to_owned());
+        let (request, name) = (call.request.to_buf(), call.name.to_owned());
         if !self.wanted.contains(Channels::METHODS) {
             // A subscription of an earlier run that the hub still has.
             return Some(Declined { request, name, response: MethodResponse::NOT_SERVED });

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use iothub_codec::{Channels, RequestId};
+use iothub_codec::{Channels, RequestIdBuf};
 use iothub_proto::{AckToken, Instant};
 use tokio::sync::{mpsc, watch};
 
@@ -98,7 +98,7 @@ pub(crate) struct Answer {
 
 #[derive(Debug)]
 pub(crate) enum AnswerKind {
-    Method { request: RequestId, name: String, code: i32, payload: Bytes },
+    Method { request: RequestIdBuf, name: String, code: i32, payload: Bytes },
     Complete { token: AckToken },
 }
 

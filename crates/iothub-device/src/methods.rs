@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use iothub_codec::RequestId;
+use iothub_codec::RequestIdBuf;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -69,7 +69,7 @@ const AT_ONCE: usize = 8;
 #[derive(Debug)]
 pub(crate) struct ArrivedCall {
     pub(crate) connection: ConnectionNumber,
-    pub(crate) request: RequestId,
+    pub(crate) request: RequestIdBuf,
     pub(crate) name: String,
     pub(crate) payload: Bytes,
 }
@@ -91,7 +91,7 @@ pub struct MethodCall {
 struct Owed {
     answering: Answering,
     connection: ConnectionNumber,
-    request: RequestId,
+    request: RequestIdBuf,
 }
 
 impl MethodCall {

@@ -15,9 +15,9 @@ use crate::registry::Key;
 use crate::twin::{Told, TwinEdit, date};
 
 /// What a device is answered about its twin.
-pub(crate) struct TwinAnswer {
+pub(crate) struct TwinAnswer<'a> {
     operation: Operation<'static>,
-    request: RequestId,
+    request: RequestId<'a>,
     status: Status,
     version: Option<u64>,
     payload: Vec<u8>,
@@ -25,7 +25,7 @@ pub(crate) struct TwinAnswer {
 
 impl Hub {
     /// A device asks for its twin.
-    pub(crate) fn twin_get(&mut self, id: ConnectionId, key: &Key, get: &TwinGet, effects: &mut Effects) {
+    pub(crate) fn twin_get(&mut self, id: ConnectionId, key: &Key, get: &TwinGet<'_>, effects: &mut Effects) {
         let Some(entry) = self.registry.get(key) else { return };
         let answer = TwinAnswer {
             operation: Operation::TwinGet,
@@ -38,14 +38,14 @@ impl Hub {
     }
 
     /// A device changes its reported properties.
-    pub(crate) fn twin_patch(
+    pub(crate) fn twin_patch<'a>(
         &mut self,
         now: Now,
         id: ConnectionId,
         key: &Key,
-        patch: &TwinPatch<'_>,
+        patch: &TwinPatch<'a>,
         effects: &mut Effects,
-    ) -> TwinAnswer {
+    ) -> TwinAnswer<'a> {
         let outcome = self.report(now, key, patch, effects);
         let (status, version, payload) = match outcome {
             Ok(version) => (Status::SUCCESS, Some(version), Vec::new()),
@@ -61,7 +61,7 @@ impl Hub {
     }
 
     /// Sends an answer about a twin, if the device listens to answers.
-    pub(crate) fn twin_answer(&mut self, id: ConnectionId, answer: &TwinAnswer, effects: &mut Effects) {
+    pub(crate) fn twin_answer(&mut self, id: ConnectionId, answer: &TwinAnswer<'_>, effects: &mut Effects) {
         let TwinAnswer { operation, request, status, version, payload } = answer;
         let reply = Reply { version: *version, payload: &payload[..], ..Reply::new(*request, *status) };
         let written = self.written(id, |session, out| {

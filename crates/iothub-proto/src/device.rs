@@ -384,7 +384,7 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
     /// [`SendError::NotReady`] while there is no connection: the hub has given up on the call.
     pub fn reply<'b>(
         &mut self,
-        request: RequestId,
+        request: RequestId<'b>,
         name: &'b str,
         code: i32,
         payload: &'b [u8],
@@ -488,7 +488,7 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
         &mut self,
         asked: Asked,
         deadline: Instant,
-        write: impl FnOnce(RequestId) -> Result<Publish<'b>, iothub_codec::EncodeError>,
+        write: impl FnOnce(RequestId<'static>) -> Result<Publish<'b>, iothub_codec::EncodeError>,
     ) -> Result<(Ticket, Packet<'b>), SendError> {
         self.must_be_ready()?;
         let full = SendError::TooManyOpen { limit: REQUESTS };

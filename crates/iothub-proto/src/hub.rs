@@ -80,7 +80,7 @@ pub enum Received<'a> {
     /// For the back end.
     Telemetry(Telemetry<'a>),
     /// A question for the twin; answer with [`HubSession::reply`].
-    TwinGet(TwinGet),
+    TwinGet(TwinGet<'a>),
     /// A change of the reported properties; answer with [`HubSession::reply`].
     TwinPatch(TwinPatch<'a>),
     /// The answer to a call of [`HubSession::call`].

@@ -10,7 +10,7 @@ pub struct Ticket(u32);
 
 impl Ticket {
     /// What goes over the wire to find the way back to this ticket.
-    pub(crate) fn request(self) -> RequestId {
+    pub(crate) fn request(self) -> RequestId<'static> {
         RequestId::from_u32(self.0)
     }
 }
@@ -51,7 +51,7 @@ impl<T: Copy, const N: usize> Requests<T, N> {
     }
 
     /// `None` for an answer to nothing that was asked, or asked too long ago.
-    pub(crate) fn close(&mut self, id: RequestId) -> Option<(Ticket, T)> {
+    pub(crate) fn close(&mut self, id: RequestId<'_>) -> Option<(Ticket, T)> {
         let number = id.as_u32()?;
         self.take(|open| open.ticket.0 == number)
     }

@@ -30,7 +30,7 @@ pub(crate) fn identity() -> Identity<'static> {
     Identity::device(DeviceId::new(DEVICE).expect("a good name"))
 }
 
-pub(crate) fn request() -> RequestId {
+pub(crate) fn request() -> RequestId<'static> {
     RequestId::new(REQUEST.as_bytes()).expect("short enough")
 }
 

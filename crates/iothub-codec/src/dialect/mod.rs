@@ -2,6 +2,8 @@
 //! how it is spelled.
 
 pub(crate) mod classic;
+#[cfg(any(feature = "preview311", feature = "preview5"))]
+mod envelope;
 mod name;
 #[cfg(feature = "preview311")]
 mod preview311;
@@ -10,6 +12,8 @@ mod preview5;
 pub(crate) mod provisioning;
 mod row;
 
+#[cfg(any(feature = "preview311", feature = "preview5"))]
+use envelope::Receiver;
 pub(crate) use name::is_method;
 pub(crate) use row::Row;
 
@@ -17,11 +21,10 @@ use crate::ack::{Ack, Auth, AuthStep, Detail, Outcome};
 use crate::catalogue::{OperationKind, OperationRow};
 use crate::channel::{Channels, Subscription, Variant};
 use crate::connect::{Claim, Connect, Introduction, Proof, Version};
-use crate::envelope::{Envelope, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::filters::Filters;
 use crate::identity::Identity;
-use crate::message::{Operation, Outgoing, Reply, ToDevice, ToHub};
+use crate::message::{Message, Operation, Outgoing, Reply, ToDevice, ToHub};
 use crate::property::SystemProperty;
 use crate::publish::Publish;
 use crate::section::PropertySection;
@@ -134,7 +137,7 @@ impl<'d> Codec<'d> {
         message: &impl Outgoing<'a>,
         out: &'a mut [u8],
     ) -> Result<Publish<'a>, EncodeError> {
-        self.seal(&message.envelope(), message.payload(), out)
+        self.seal(message.message(), message.payload(), out)
     }
 
     /// Writes the answer to a request of that kind.
@@ -148,7 +151,7 @@ impl<'d> Codec<'d> {
         reply: &Reply<'a>,
         out: &'a mut [u8],
     ) -> Result<Publish<'a>, EncodeError> {
-        self.seal(&Envelope::reply(operation, reply), reply.payload, out)
+        self.seal(Message::Reply(operation, reply), reply.payload, out)
     }
 
     /// Reads what the device sent.
@@ -157,15 +160,13 @@ impl<'d> Codec<'d> {
     ///
     /// [`DecodeError`] for everything that only a hub sends, or nobody.
     pub fn decode_to_hub<'a>(self, publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
-        let end = Place::Topic(publish.topic.len());
-        let envelope: Envelope<'_> = match self.dialect {
-            Dialect::Classic => return classic::open_to_hub(self.identity, publish)?.to_hub(end),
+        match self.dialect {
+            Dialect::Classic => classic::open_to_hub(self.identity, publish),
             #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::open(Receiver::Hub, publish)?,
+            Dialect::Preview311 => preview311::open(Receiver::Hub, publish)?.to_hub(publish, end(publish)),
             #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::open(Receiver::Hub, publish)?,
-        };
-        envelope.to_hub(end)
+            Dialect::Preview5 => preview5::open(Receiver::Hub, publish)?.to_hub(publish, end(publish)),
+        }
     }
 
     /// Reads what the hub sent.
@@ -174,15 +175,15 @@ impl<'d> Codec<'d> {
     ///
     /// [`DecodeError`] for everything that only a device sends, or nobody.
     pub fn decode_to_device<'a>(self, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
-        let end = Place::Topic(publish.topic.len());
-        let envelope: Envelope<'_> = match self.dialect {
-            Dialect::Classic => return classic::open_to_device(self.identity, publish)?.to_device(end),
+        match self.dialect {
+            Dialect::Classic => classic::open_to_device(self.identity, publish),
             #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::open(Receiver::Device, publish)?,
+            Dialect::Preview311 => {
+                preview311::open(Receiver::Device, publish)?.to_device(publish, end(publish))
+            }
             #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::open(Receiver::Device, publish)?,
-        };
-        envelope.to_device(end)
+            Dialect::Preview5 => preview5::open(Receiver::Device, publish)?.to_device(publish, end(publish)),
+        }
     }
 
     /// Writes the topic filters that open these channels, with the QoS that suits each. For channels that are open
@@ -310,32 +311,45 @@ impl<'d> Codec<'d> {
 
     fn seal<'a>(
         self,
-        envelope: &Envelope<'_>,
+        message: Message<'_>,
         payload: &'a [u8],
         out: &'a mut [u8],
     ) -> Result<Publish<'a>, EncodeError> {
         let mut writer = Writer::new(out);
-        let len = match self.dialect {
-            Dialect::Classic => classic::seal(self.identity, envelope, &mut writer)?,
+        match self.dialect {
+            Dialect::Classic => classic::seal(self.identity, message, &mut writer)?,
             #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::seal(self.variant, envelope, &mut writer)?,
+            Dialect::Preview311 => preview311::seal(self.variant, message, &mut writer)?,
             #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::seal(envelope, &mut writer)?,
-        };
-        if len > TOPIC_MAX {
-            return Err(EncodeError::TopicTooLong { len });
+            Dialect::Preview5 => {
+                let topic_len = preview5::seal(message, &mut writer)?;
+                return publish(message, topic_len, payload, writer);
+            }
         }
-        // It is a text, and as long as was counted.
-        let (topic, properties) = writer.finish()?.split_at_checked(len).unwrap_or_default();
-        Ok(Publish {
-            topic: core::str::from_utf8(topic).map_err(|_| EncodeError::NotExpressible)?,
-            properties: PropertySection::written(properties),
-            payload,
-            qos: envelope.qos,
-            retain: envelope.retain,
-            duplicate: false,
-        })
+        publish(message, writer.len(), payload, writer)
     }
+}
+
+/// What was written: a topic of that length, and behind it the properties.
+fn publish<'a>(
+    message: Message<'_>,
+    topic_len: usize,
+    payload: &'a [u8],
+    written: Writer<'a>,
+) -> Result<Publish<'a>, EncodeError> {
+    if topic_len > TOPIC_MAX {
+        return Err(EncodeError::TopicTooLong { len: topic_len });
+    }
+    // It is a text, and as long as was counted.
+    let (topic, properties) = written.finish()?.split_at_checked(topic_len).unwrap_or_default();
+    Ok(Publish {
+        topic: core::str::from_utf8(topic).map_err(|_| EncodeError::NotExpressible)?,
+        properties: PropertySection::written(properties),
+        payload,
+        qos: message.qos(),
+        retain: message.retain(),
+        duplicate: false,
+    })
 }
 
 /// Reads a CONNECT as a hub does: which dialect, who, and what proof is offered. The proof is not checked.
@@ -376,6 +390,12 @@ fn read_bare_ack(ack: &Ack<'_>) -> Result<Outcome<'static>, DecodeError> {
 
 const NO_AUTH: DecodeError =
     DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadValue(Field::AuthenticationMethod) };
+
+/// Where something missing would have stood.
+#[cfg(any(feature = "preview311", feature = "preview5"))]
+const fn end(publish: &Publish<'_>) -> Place {
+    Place::Topic(publish.topic.len())
+}
 
 /// Where in `whole` its part `part` begins.
 fn offset(whole: &str, part: &str) -> usize {

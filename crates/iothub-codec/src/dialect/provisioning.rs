@@ -9,7 +9,7 @@ use crate::pairs::pairs;
 use crate::provisioning::{ProvisioningReply, Register, RegistrationStatus, ToProvisioning};
 use crate::publish::{Publish, Qos};
 use crate::registration::{IdScope, Registration, RegistrationClaim, RegistrationId};
-use crate::request::{RequestId, RequestRef};
+use crate::request::RequestId;
 use crate::section::PropertySection;
 use crate::text::Text;
 use crate::word::cut;
@@ -37,7 +37,7 @@ pub(crate) fn seal_register<'a>(
 ) -> Result<Publish<'a>, EncodeError> {
     let mut writer = Writer::new(out);
     writer.put_str(REGISTER);
-    put_request(&message.request, &mut writer)?;
+    put_request(message.request, &mut writer)?;
     publish(writer, message.payload)
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn seal_status<'a>(
     }
     let mut writer = Writer::new(out);
     writer.put_str(STATUS);
-    put_request(&message.request, &mut writer)?;
+    put_request(message.request, &mut writer)?;
     writer.put_str("&");
     writer.put_str(OPERATION_ID);
     writer.put_str("=");
@@ -69,7 +69,7 @@ pub(crate) fn seal_reply<'a>(
     writer.put_str(REPLY);
     writer.put_number(u64::from(message.code));
     writer.put_str("/");
-    put_request(&message.request, &mut writer)?;
+    put_request(message.request, &mut writer)?;
     if let Some(seconds) = message.retry_after_s {
         writer.put_str("&");
         writer.put_str(RETRY_AFTER);
@@ -111,7 +111,7 @@ pub(crate) fn open_filter(topic: &str) -> Result<(), DecodeError> {
 }
 
 struct Parameters<'a> {
-    request: RequestId,
+    request: RequestId<'a>,
     operation: Option<Text<'a>>,
     retry_after_s: Option<u32>,
 }
@@ -130,7 +130,7 @@ impl<'a> Parameters<'a> {
             let name = Text::percent_encoded(name);
             if name == REQUEST_ID {
                 // What could not be sent back is no request.
-                let id = RequestRef::new(value.as_bytes()).filter(RequestRef::is_word).map(RequestRef::to_id);
+                let id = RequestId::new(value.as_bytes()).filter(|id| id.is_word());
                 request = Some(id.ok_or(bad(topic, value, Field::RequestId))?);
             } else if name == OPERATION_ID {
                 if value.is_empty() {
@@ -149,14 +149,14 @@ impl<'a> Parameters<'a> {
 }
 
 /// The request id stands first: clients look for it there.
-fn put_request(request: &RequestId, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    if !request.as_ref().is_word() {
+fn put_request(request: RequestId<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    if !request.is_word() {
         return Err(EncodeError::BadValue(Field::RequestId));
     }
     out.put_str("?");
     out.put_str(REQUEST_ID);
     out.put_str("=");
-    out.put(request.as_bytes());
+    request.put(None, out);
     Ok(())
 }
 

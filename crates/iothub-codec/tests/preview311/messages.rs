@@ -8,15 +8,15 @@ use iothub_codec::{
 
 use crate::ends::{device, module, request};
 
-fn get(id: &str, part: TwinPart, known_version: Option<u64>) -> ToHub<'static> {
+fn get(id: &str, part: TwinPart, known_version: Option<u64>) -> ToHub<'_> {
     ToHub::TwinGet(TwinGet { request: request(id), part, known_version })
 }
 
-fn patch(id: &str, if_version: Option<u64>) -> ToHub<'static> {
+fn patch(id: &str, if_version: Option<u64>) -> ToHub<'_> {
     ToHub::TwinPatch(TwinPatch { request: request(id), patch: b"{\"temp\":29}", if_version })
 }
 
-fn answered(id: &str, code: i32) -> Reply<'static> {
+fn answered(id: &str, code: i32) -> Reply<'_> {
     Reply { code: Some(code), payload: b"{\"angle\":142}", ..Reply::new(request(id), Status::SUCCESS) }
 }
 

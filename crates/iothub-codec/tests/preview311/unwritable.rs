@@ -44,7 +44,8 @@ fn method_names_are_those_of_the_other_dialects() {
 #[test]
 fn a_request_id_has_at_most_32_bytes() {
     for (len, expected) in [(32, Ok(())), (33, Err(EncodeError::BadValue(Field::RequestId)))] {
-        let get = TwinGet::new(RequestId::new(&vec![b'/'; len]).unwrap());
+        let id = vec![b'/'; len];
+        let get = TwinGet::new(RequestId::new(&id).unwrap());
         let mut out = [0; 128];
         assert_eq!(device().encode(&get, &mut out).map(drop), expected);
     }

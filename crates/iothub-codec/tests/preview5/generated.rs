@@ -2,9 +2,9 @@
 
 use iothub_codec::{
     AuthStep, Command, Content, DesiredChanged, Detail, EncodeError, Introduction, MethodCall, Operation,
-    Outcome, Proof, Properties, PropertySection, Publish, Qos, Reply, RequestId, SectionOf, SectionProperty,
-    Signature, Status, SystemProperty, Telemetry, Terms, Text, ToDevice, ToHub, TwinGet, TwinPatch,
-    open_connect,
+    Outcome, Proof, Properties, PropertySection, Publish, Qos, Reply, RequestId, RequestIdBuf, SectionOf,
+    SectionProperty, Signature, Status, SystemProperty, Telemetry, Terms, Text, ToDevice, ToHub, TwinGet,
+    TwinPatch, open_connect,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -59,8 +59,8 @@ fn lend<T>((system, application): &Bag, borrow: impl FnOnce(Properties<'_>) -> T
     borrow(Properties::new(&system, &application))
 }
 
-fn any_request() -> impl Strategy<Value = RequestId> {
-    vec(any::<u8>(), 1..=16).prop_map(|id| RequestId::new(&id).unwrap())
+fn any_request() -> impl Strategy<Value = RequestIdBuf> {
+    vec(any::<u8>(), 1..=16).prop_map(|id| RequestId::new(&id).unwrap().to_buf())
 }
 
 pub(crate) fn any_qos() -> impl Strategy<Value = Qos> {
@@ -148,6 +148,7 @@ proptest! {
         qos in any_qos(),
     ) {
         let codec = device();
+        let request = request.as_id();
         let call = MethodCall { content: content(&media_type), ..MethodCall::new(request, &name, &payload) };
         sent!(|out| codec.encode(&call, out), |publish| {
             assert_eq!(codec.decode_to_device(publish), Ok(ToDevice::Method(call)));
@@ -179,6 +180,7 @@ proptest! {
         payload in any_payload(),
     ) {
         let codec = device();
+        let request = request.as_id();
         let is_method = matches!(operation, Operation::Method(_));
         let reply = Reply {
             request,

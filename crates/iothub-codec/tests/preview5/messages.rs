@@ -42,7 +42,7 @@ const COMMAND: &[(SystemProperty, &str)] = &[
     (ContentEncoding, "utf-8"),
 ];
 
-fn reply(id: &str, status: Status) -> Reply<'static> {
+fn reply(id: &str, status: Status) -> Reply<'_> {
     Reply::new(request(id), status)
 }
 

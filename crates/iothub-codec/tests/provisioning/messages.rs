@@ -55,7 +55,11 @@ fn what_clients_and_services_write_differently_is_read_as_well() {
         ("$dps/registrations/res/202/?$rid=a1&x", None),
     ] {
         let reply = ProvisioningReply::decode(&Publish::new(topic, b"")).unwrap();
-        assert_eq!((reply.request.as_bytes(), reply.retry_after_s), (&b"a1"[..], expected), "{topic}");
+        assert_eq!(
+            (reply.request.to_buf().as_bytes(), reply.retry_after_s),
+            (&b"a1"[..], expected),
+            "{topic}"
+        );
     }
     // Two clients send a space where there is nothing to say.
     let topic = "$dps/registrations/GET/iotdps-get-operationstatus/?operationId=4.op1&$rid=a1";

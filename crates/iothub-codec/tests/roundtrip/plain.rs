@@ -66,12 +66,12 @@ fn to_hub(message: ToHub<'_>) -> Plain {
             retain: it.retain,
         },
         ToHub::TwinGet(it) => Plain::TwinGet {
-            request: it.request.as_bytes().to_vec(),
+            request: it.request.to_buf().as_bytes().to_vec(),
             part: it.part,
             known_version: it.known_version,
         },
         ToHub::TwinPatch(it) => Plain::TwinPatch {
-            request: it.request.as_bytes().to_vec(),
+            request: it.request.to_buf().as_bytes().to_vec(),
             if_version: it.if_version,
             patch: it.patch.to_vec(),
         },
@@ -91,7 +91,7 @@ fn to_device(message: ToDevice<'_>) -> Plain {
             qos: it.qos,
         },
         ToDevice::Method(it) => Plain::Method {
-            request: it.request.as_bytes().to_vec(),
+            request: it.request.to_buf().as_bytes().to_vec(),
             name: it.name.to_owned(),
             content: content(it.content),
             payload: it.payload.to_vec(),
@@ -105,7 +105,7 @@ fn to_device(message: ToDevice<'_>) -> Plain {
 
 fn reply(it: Reply<'_>) -> PlainReply {
     PlainReply {
-        request: it.request.as_bytes().to_vec(),
+        request: it.request.to_buf().as_bytes().to_vec(),
         status: it.status,
         code: it.code,
         version: it.version,

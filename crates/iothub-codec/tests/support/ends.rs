@@ -13,6 +13,6 @@ pub(crate) fn module() -> Codec<'static> {
     Codec::new(DIALECT, Identity::module(device, ModuleId::new("mod-1").unwrap()))
 }
 
-pub(crate) fn request(id: &str) -> RequestId {
+pub(crate) fn request(id: &str) -> RequestId<'_> {
     RequestId::new(id.as_bytes()).unwrap()
 }

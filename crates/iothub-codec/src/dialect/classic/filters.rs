@@ -1,4 +1,5 @@
-use super::{COMMANDS, INPUTS, METHOD, TWIN_DESIRED, TWIN_REPLY, after_name, own, put_own};
+use super::own::{after_name, own, put_own};
+use super::{COMMANDS, INPUTS, METHOD, TWIN_DESIRED, TWIN_REPLY};
 use crate::channel::{Channels, Subscription, Variant};
 use crate::dialect::{name, offset};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
@@ -22,9 +23,10 @@ pub(crate) fn filters(
         };
         let start = out.begin_block();
         if own {
-            put_own(identity, out)?;
+            put_own(identity, rest, out)?;
+        } else {
+            out.put_str(rest);
         }
-        out.put_str(rest);
         out.put_str("#");
         out.end_block(start)?;
         out.put(&[qos as u8]);

@@ -13,10 +13,10 @@ pub(super) use properties::spelling;
 
 use crate::byte_set::ByteSet;
 use crate::channel::Variant;
+use crate::dialect::envelope::{Envelope, Fields, Path, Receiver};
 use crate::dialect::{name, offset};
-use crate::envelope::{Envelope, Path, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
-use crate::message::{Operation, TwinPart};
+use crate::message::{Message, Operation, TwinPart};
 use crate::property::Properties;
 use crate::publish::{Publish, Qos};
 use crate::word;
@@ -55,8 +55,7 @@ pub(super) fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Enve
     if publish.qos != Qos::AtMostOnce && is_of_a_request(path) {
         return Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadQos });
     }
-    let mut envelope =
-        Envelope { qos: publish.qos, retain: publish.retain, ..Envelope::new(path, publish.payload) };
+    let mut envelope = Envelope { path, fields: Fields::default(), properties: Properties::default() };
     match Carrier::of(path) {
         Some(carrier) => {
             properties::check(carrier, topic, list)?;
@@ -114,28 +113,25 @@ fn segment(text: &str) -> Option<&str> {
 const fn is_of_a_request(path: Path<'_>) -> bool {
     match path {
         Path::Method(_) | Path::TwinGet(_) | Path::TwinPatch | Path::Reply(_) => true,
-        Path::Telemetry | Path::Command | Path::Input(_) | Path::DesiredChanged => false,
+        Path::Telemetry | Path::Command | Path::DesiredChanged => false,
     }
 }
 
-/// Gives the length of the topic. That always ends in a list of properties, perhaps an empty one: clients
-/// subscribe to filters that end in `/+`.
-pub(super) fn seal(
-    variant: Variant,
-    envelope: &Envelope<'_>,
-    out: &mut Writer<'_>,
-) -> Result<usize, EncodeError> {
-    if envelope.retain {
-        return Err(EncodeError::NotExpressible);
-    }
-    let path = envelope.path;
+/// The topic always ends in a list of properties, perhaps an empty one: clients subscribe to filters that end in `/+`.
+pub(super) fn seal(variant: Variant, message: Message<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    let path = Path::of(message).ok_or(EncodeError::NotExpressible)?;
     put_path(variant, path, out)?;
     out.put_str("/?");
-    match Carrier::of(path) {
-        Some(carrier) => properties::put(carrier, envelope.properties, out)?,
-        None => parameters::put(path, &envelope.fields, out)?,
+    match message {
+        Message::Telemetry(telemetry) => properties::put(Carrier::Telemetry, telemetry.properties, out),
+        Message::Command(command) => properties::put(Carrier::Command, command.properties, out),
+        Message::Input(_)
+        | Message::Method(_)
+        | Message::TwinGet(_)
+        | Message::TwinPatch(_)
+        | Message::DesiredChanged(_)
+        | Message::Reply(..) => parameters::put(path, Fields::of(message), out),
     }
-    Ok(out.len())
 }
 
 fn put_path(variant: Variant, path: Path<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
@@ -158,7 +154,7 @@ fn put_path(variant: Variant, path: Path<'_>, out: &mut Writer<'_>) -> Result<()
             out.put_str(name);
             if let Path::Reply(_) = path { METHOD_REPLY } else { "" }
         }
-        Path::Input(_) | Path::Reply(None) => return Err(EncodeError::NotExpressible),
+        Path::Reply(None) => return Err(EncodeError::NotExpressible),
     };
     out.put_str(topic);
     Ok(())

@@ -1,10 +1,10 @@
 use super::{PLAIN, bad, missing, unknown};
+use crate::dialect::envelope::{Fields, Path};
 use crate::dialect::row::{Presence, decimal};
-use crate::envelope::{Fields, Path};
 use crate::error::{DecodeError, EncodeError, Field};
 use crate::message::{Operation, TwinPart};
 use crate::pairs::pairs;
-use crate::request::RequestRef;
+use crate::request::RequestId;
 use crate::status::Status;
 use crate::text::Text;
 use crate::write::Writer;
@@ -70,18 +70,11 @@ pub(super) fn read<'a>(path: Path<'_>, topic: &'a str, list: &'a str) -> Result<
     lacking(path, &fields).map_or(Ok(fields), |parameter| Err(missing(topic, parameter.field())))
 }
 
-pub(super) fn put(path: Path<'_>, fields: &Fields<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    let fields = match path {
-        Path::Reply(Some(operation)) => &answer(operation, fields)?,
-        Path::Reply(None)
-        | Path::Telemetry
-        | Path::Command
-        | Path::Input(_)
-        | Path::Method(_)
-        | Path::TwinGet(_)
-        | Path::TwinPatch
-        | Path::DesiredChanged => fields,
-    };
+pub(super) fn put(path: Path<'_>, mut fields: Fields<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    if let Path::Reply(Some(operation)) = path {
+        as_answer(operation, &mut fields)?;
+    }
+    let fields = &fields;
     let rows = rows(path);
     let has_row = |parameter: &Parameter| rows.iter().any(|(each, _)| each == parameter);
     if Parameter::ALL.iter().any(|each| each.value(fields).is_some() && !has_row(each)) {
@@ -103,9 +96,9 @@ pub(super) fn put(path: Path<'_>, fields: &Fields<'_>, out: &mut Writer<'_>) -> 
 }
 
 /// What an answer says, without what goes without saying, and without what the reference does not give to its status.
-fn answer<'a>(operation: Operation<'_>, fields: &Fields<'a>) -> Result<Fields<'a>, EncodeError> {
+fn as_answer(operation: Operation<'_>, fields: &mut Fields<'_>) -> Result<(), EncodeError> {
     let status = fields.status.unwrap_or(Status::SUCCESS);
-    let code = match operation {
+    fields.code = match operation {
         Operation::Method(_) => fields.code.or(status.is_success().then_some(200)),
         Operation::TwinGet | Operation::TwinPatch => {
             // HTTP's number says the same as the status, or else is not the truth.
@@ -115,13 +108,10 @@ fn answer<'a>(operation: Operation<'_>, fields: &Fields<'a>) -> Result<Fields<'a
             None
         }
     };
-    Ok(Fields {
-        code,
-        status: (status != Status::SUCCESS).then_some(status),
-        reason: fields.reason.filter(|_| status.may_have_reason()),
-        trace_id: fields.trace_id.filter(|_| status.may_have_trace_id()),
-        ..*fields
-    })
+    fields.status = (status != Status::SUCCESS).then_some(status);
+    fields.reason = fields.reason.filter(|_| status.may_have_reason());
+    fields.trace_id = fields.trace_id.filter(|_| status.may_have_trace_id());
+    Ok(())
 }
 
 const fn rows(path: Path<'_>) -> Rows {
@@ -134,7 +124,7 @@ const fn rows(path: Path<'_>) -> Rows {
         Path::Reply(Some(Operation::Method(_))) => METHOD_REPLY,
         Path::Reply(Some(Operation::TwinGet)) => GET_REPLY,
         Path::Reply(Some(Operation::TwinPatch)) => PATCH_REPLY,
-        Path::Reply(None) | Path::Telemetry | Path::Command | Path::Input(_) => &[],
+        Path::Reply(None) | Path::Telemetry | Path::Command => &[],
     }
 }
 
@@ -192,7 +182,7 @@ impl Parameter {
     fn read<'a>(self, value: Text<'a>, fields: &mut Fields<'a>) -> Option<()> {
         match self {
             Request => {
-                fields.request = Some(RequestRef::encoded(value, REQUEST_ID_MAX)?);
+                fields.request = Some(RequestId::encoded(value, REQUEST_ID_MAX)?);
             }
             Version => fields.version = Some(decimal(value)?),
             IfVersion => fields.if_version = Some(decimal(value)?),
@@ -223,7 +213,7 @@ impl Parameter {
 
 /// What a parameter says.
 enum Value<'a> {
-    Request(RequestRef<'a>),
+    Request(RequestId<'a>),
     Number(u64),
     Code(i32),
     Status(Status),
@@ -235,11 +225,10 @@ impl Value<'_> {
     fn put(self, out: &mut Writer<'_>) -> Option<()> {
         match self {
             Self::Request(id) => {
-                let id = id.as_bytes();
                 if id.len() > REQUEST_ID_MAX {
                     return None;
                 }
-                out.put_encoded_bytes(PLAIN, id);
+                id.put(Some(PLAIN), out);
             }
             Self::Number(number) => out.put_number(number),
             Self::Code(code) => out.put_number(u64::try_from(code).ok()?),

@@ -1,6 +1,6 @@
 use super::{PLAIN, bad, missing, unknown};
+use crate::dialect::envelope::Path;
 use crate::dialect::row::{Kind, Presence, Row};
-use crate::envelope::Path;
 use crate::error::{DecodeError, EncodeError, Field};
 use crate::pairs::pairs;
 use crate::property::{Name, Properties, Reading, SystemProperty};
@@ -48,12 +48,9 @@ impl Carrier {
         match path {
             Path::Telemetry => Some(Self::Telemetry),
             Path::Command => Some(Self::Command),
-            Path::Input(_)
-            | Path::Method(_)
-            | Path::TwinGet(_)
-            | Path::TwinPatch
-            | Path::DesiredChanged
-            | Path::Reply(_) => None,
+            Path::Method(_) | Path::TwinGet(_) | Path::TwinPatch | Path::DesiredChanged | Path::Reply(_) => {
+                None
+            }
         }
     }
 

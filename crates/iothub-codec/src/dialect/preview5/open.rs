@@ -3,20 +3,20 @@ use super::{
     COMMANDS, IF_VERSION, METHOD, REASON, REQUEST_MAX, RESPONSE_CODE, RESPONSES, STATUS, TELEMETRY, TRACE_ID,
     TWIN_DESIRED, TWIN_GET, TWIN_PATCH, VERSION, plain,
 };
+use crate::dialect::envelope::{Envelope, Fields, Path, Receiver};
 use crate::dialect::row::{Presence, Row, decimal};
-use crate::envelope::{Envelope, Fields, Path, Receiver};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::message::TwinPart;
 use crate::property::Properties;
 use crate::publish::{Publish, Qos};
-use crate::request::RequestRef;
+use crate::request::RequestId;
 use crate::section::{Raw, id};
 use crate::status::Status;
 use crate::text::Text;
 use crate::word;
 
 pub(crate) fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
-    let Publish { topic, properties: section, payload, qos, retain, duplicate: _ } = *publish;
+    let Publish { topic, properties: section, qos, .. } = *publish;
     let mut reading = Reading { path: path(receiver, topic)?, receiver, fields: Fields::default(), found: 0 };
     if matches!(reading.path, Path::TwinGet(_) | Path::TwinPatch | Path::Method(_)) && qos != Qos::AtMostOnce
     {
@@ -29,14 +29,11 @@ pub(crate) fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Enve
     let Reading { path, fields, .. } = reading;
     let properties = match path {
         Path::Telemetry | Path::Command => Properties::from_section(section, &READING),
-        Path::Input(_)
-        | Path::Method(_)
-        | Path::TwinGet(_)
-        | Path::TwinPatch
-        | Path::DesiredChanged
-        | Path::Reply(_) => Properties::default(),
+        Path::Method(_) | Path::TwinGet(_) | Path::TwinPatch | Path::DesiredChanged | Path::Reply(_) => {
+            Properties::default()
+        }
     };
-    Ok(Envelope { path, fields, properties, payload, qos, retain })
+    Ok(Envelope { path, fields, properties })
 }
 
 /// What a topic is for, at that end.
@@ -75,7 +72,7 @@ impl<'a> Reading<'a> {
         match raw.id {
             id::USER => self.take_user(raw),
             id::CORRELATION_DATA if self.has_request() => {
-                let request = RequestRef::new(raw.value).filter(|_| raw.value.len() <= REQUEST_MAX);
+                let request = RequestId::new(raw.value).filter(|_| raw.value.len() <= REQUEST_MAX);
                 self.fields.request = Some(request.ok_or(DecodeErrorKind::BadValue(Field::RequestId))?);
                 Ok(())
             }
@@ -93,7 +90,7 @@ impl<'a> Reading<'a> {
             Path::Telemetry => self.take_property(raw, |row| row.telemetry),
             Path::Command => self.take_property(raw, |row| row.command),
             Path::TwinPatch | Path::DesiredChanged | Path::Reply(_) => self.take_field(raw),
-            Path::TwinGet(_) | Path::Method(_) | Path::Input(_) => Err(DecodeErrorKind::UnknownProperty),
+            Path::TwinGet(_) | Path::Method(_) => Err(DecodeErrorKind::UnknownProperty),
         }
     }
 
@@ -149,7 +146,7 @@ impl<'a> Reading<'a> {
                 (Receiver::Hub, None, Some(status)) if !status.is_success() => Ok(()),
                 (Receiver::Hub, None, _) => Err(DecodeErrorKind::Missing(Field::Status)),
             },
-            Path::Telemetry | Path::Input(_) | Path::Method(_) | Path::TwinGet(_) | Path::TwinPatch => Ok(()),
+            Path::Telemetry | Path::Method(_) | Path::TwinGet(_) | Path::TwinPatch => Ok(()),
         }
     }
 
@@ -165,7 +162,7 @@ impl<'a> Reading<'a> {
     const fn has_request(&self) -> bool {
         match self.path {
             Path::Method(_) | Path::TwinGet(_) | Path::TwinPatch | Path::Reply(_) => true,
-            Path::Telemetry | Path::Command | Path::Input(_) | Path::DesiredChanged => false,
+            Path::Telemetry | Path::Command | Path::DesiredChanged => false,
         }
     }
 }

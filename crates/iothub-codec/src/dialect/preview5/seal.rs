@@ -5,112 +5,110 @@ use super::{
 };
 use crate::dialect::name;
 use crate::dialect::row::{Presence, Row};
-use crate::envelope::{Envelope, Fields, Path};
 use crate::error::{DecodeErrorKind, EncodeError, Field};
-use crate::message::{Operation, TwinPart};
+use crate::message::{Content, Message, Operation, Reply, Telemetry, TwinGet, TwinPart};
 use crate::property::{Name, Properties, SystemProperty};
-use crate::section::{id, put_bytes, put_decimal, put_text, put_user};
+use crate::request::RequestId;
+use crate::section::{id, put_decimal, put_text, put_user};
 use crate::status::Status;
 use crate::text::Text;
 use crate::write::Writer;
 
 /// Writes the topic and then the section, and gives the length of the topic.
-pub(crate) fn seal(envelope: &Envelope<'_>, out: &mut Writer<'_>) -> Result<usize, EncodeError> {
-    // A hub of this dialect announces that it retains nothing, and closes the connection on who asks for it.
-    if envelope.retain {
-        return Err(EncodeError::NotExpressible);
-    }
-    put_topic(envelope, out)?;
-    let topic_len = out.len();
-    let fields = &envelope.fields;
-    match envelope.path {
-        Path::Telemetry => put_properties(envelope.properties, |row| row.telemetry, out)?,
-        Path::Command => put_properties(envelope.properties, |row| row.command, out)?,
-        Path::DesiredChanged => put_version(fields, out)?,
-        Path::TwinGet(_) | Path::Method(_) => put_request(fields, out)?,
-        Path::TwinPatch => {
-            put_request(fields, out)?;
-            if let Some(version) = fields.if_version {
+pub(crate) fn seal(message: Message<'_>, out: &mut Writer<'_>) -> Result<usize, EncodeError> {
+    let topic_len = put_topic(message, out)?;
+    match message {
+        Message::Telemetry(telemetry) => put_properties(telemetry.properties, |row| row.telemetry, out)?,
+        Message::Command(command) => put_properties(command.properties, |row| row.command, out)?,
+        Message::DesiredChanged(change) => put_decimal(VERSION, change.version, out)?,
+        Message::TwinGet(get) => put_request(get.request, Content::JSON, out)?,
+        Message::Method(call) => put_request(call.request, call.content, out)?,
+        Message::TwinPatch(patch) => {
+            put_request(patch.request, Content::JSON, out)?;
+            if let Some(version) = patch.if_version {
                 put_decimal(IF_VERSION, version, out)?;
             }
         }
-        Path::Reply(operation) => {
-            put_request(fields, out)?;
-            put_answer(operation.ok_or(EncodeError::NotExpressible)?, fields, out)?;
+        Message::Reply(operation, reply) => {
+            put_request(reply.request, reply.content, out)?;
+            put_answer(operation, reply, out)?;
         }
-        Path::Input(_) => return Err(EncodeError::NotExpressible),
+        Message::Input(_) => return Err(EncodeError::NotExpressible),
     }
     Ok(topic_len)
 }
 
-fn put_topic(envelope: &Envelope<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    let topic = match envelope.path {
-        Path::Telemetry => TELEMETRY,
-        Path::Command => COMMANDS,
-        Path::TwinGet(TwinPart::Whole) if envelope.fields.if_version.is_none() => TWIN_GET,
-        Path::TwinGet(_) | Path::Input(_) => return Err(EncodeError::NotExpressible),
-        Path::TwinPatch => TWIN_PATCH,
-        Path::DesiredChanged => TWIN_DESIRED,
-        Path::Reply(_) => RESPONSES,
-        Path::Method(name) if !name::is_method(name) => {
-            return Err(EncodeError::BadValue(Field::MethodName));
+fn put_topic(message: Message<'_>, out: &mut Writer<'_>) -> Result<usize, EncodeError> {
+    let topic = match message {
+        // A hub of this dialect announces that it retains nothing, and closes the connection on who asks for it.
+        Message::Telemetry(Telemetry { retain: true, .. }) | Message::Input(_) => {
+            return Err(EncodeError::NotExpressible);
         }
-        Path::Method(_) => METHOD,
+        Message::Telemetry(_) => TELEMETRY,
+        Message::Command(_) => COMMANDS,
+        Message::TwinGet(TwinGet { part: TwinPart::Whole, known_version: None, .. }) => TWIN_GET,
+        Message::TwinGet(_) => return Err(EncodeError::NotExpressible),
+        Message::TwinPatch(_) => TWIN_PATCH,
+        Message::DesiredChanged(_) => TWIN_DESIRED,
+        Message::Reply(..) => RESPONSES,
+        Message::Method(call) => {
+            if !name::is_method(call.name) {
+                return Err(EncodeError::BadValue(Field::MethodName));
+            }
+            out.put_str(METHOD);
+            call.name
+        }
     };
     out.put_str(topic);
-    if let Path::Method(name) = envelope.path {
-        out.put_str(name);
-    }
-    Ok(())
+    Ok(out.len())
 }
 
 /// What the payload is, and which request this is or answers.
-fn put_request(fields: &Fields<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+fn put_request(
+    request: RequestId<'_>,
+    content: Content<'_>,
+    out: &mut Writer<'_>,
+) -> Result<(), EncodeError> {
     // Encodings are a user property, and requests and answers have none of that name.
-    if fields.content.encoding.is_some() {
+    if content.encoding.is_some() {
         return Err(EncodeError::NotExpressible);
     }
-    if let Some(media_type) = fields.content.media_type {
+    if let Some(media_type) = content.media_type {
         put_content_type(media_type, out)?;
     }
-    let request = fields.request.ok_or(EncodeError::Missing(Field::RequestId))?;
-    if request.as_bytes().len() > REQUEST_MAX {
+    if request.len() > REQUEST_MAX {
         return Err(EncodeError::BadValue(Field::RequestId));
     }
     out.put(&[id::CORRELATION_DATA]);
-    put_bytes(request.as_bytes(), out)
+    let block = out.begin_block();
+    request.put(None, out);
+    out.end_block(block)
 }
 
-fn put_version(fields: &Fields<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    put_decimal(VERSION, fields.version.ok_or(EncodeError::Missing(Field::Version))?, out)
-}
-
-fn put_answer(
-    operation: Operation<'_>,
-    fields: &Fields<'_>,
-    out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
-    let status = fields.status.unwrap_or(Status::SUCCESS);
+fn put_answer(operation: Operation<'_>, reply: &Reply<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    let status = reply.status;
     match operation {
         Operation::Method(_) => {
-            if let Some(code) = fields.code.or(status.is_success().then_some(200)) {
+            if let Some(code) = reply.code.or(status.is_success().then_some(200)) {
                 let code = u32::try_from(code).map_err(|_| EncodeError::BadValue(Field::Status))?;
                 put_decimal(RESPONSE_CODE, u64::from(code), out)?;
             }
         }
         // The number of a twin's answer is left out: the status says the same, or else is not the truth.
         Operation::TwinGet | Operation::TwinPatch => {
-            if fields.code.is_some_and(|code| !status.is_http(code)) {
+            if reply.code.is_some_and(|code| !status.is_http(code)) {
                 return Err(EncodeError::BadValue(Field::Status));
             }
         }
     }
-    match (operation, fields.version) {
-        (Operation::TwinPatch, _) if status == Status::SUCCESS => put_version(fields, out)?,
+    match (operation, reply.version) {
+        (Operation::TwinPatch, version) if status == Status::SUCCESS => {
+            put_decimal(VERSION, version.ok_or(EncodeError::Missing(Field::Version))?, out)?;
+        }
         (_, None) => {}
         (_, Some(_)) => return Err(EncodeError::NotExpressible),
     }
-    put_outcome(status, fields.reason, fields.trace_id, usize::MAX, out)
+    put_outcome(status, reply.reason, reply.trace_id, usize::MAX, out)
 }
 
 /// What became of something: nothing for what was done, and at most `room` bytes for what was not. The last is left

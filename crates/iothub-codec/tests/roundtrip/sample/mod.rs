@@ -276,7 +276,7 @@ impl Sample {
     }
 }
 
-fn id(request: &[u8]) -> RequestId {
+fn id(request: &[u8]) -> RequestId<'_> {
     RequestId::new(request).expect("samples have ids that can be kept")
 }
 

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use iothub_codec::{Dialect, RequestId};
+use iothub_codec::{Dialect, RequestIdBuf};
 use iothub_mqtt::Server;
 use iothub_proto::{
     AckToken, HubEvent, HubSession, Instant, Limits, Packet, Received, Refusal, RefusalReason, Session,
@@ -72,8 +72,8 @@ pub(super) struct Connection {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Did {
     Telemetry { ack: Option<AckToken>, payload: Vec<u8>, duplicate: bool },
-    TwinGet(RequestId),
-    TwinPatch(RequestId, Vec<u8>),
+    TwinGet(RequestIdBuf),
+    TwinPatch(RequestIdBuf, Vec<u8>),
     Answered { code: i32, payload: Vec<u8> },
     Completed(AckToken),
     SaidGoodbye,
@@ -212,8 +212,8 @@ impl Connection {
                 Received::Telemetry(telemetry) => {
                     Did::Telemetry { ack, payload: telemetry.payload.to_vec(), duplicate }
                 }
-                Received::TwinGet(get) => Did::TwinGet(get.request),
-                Received::TwinPatch(patch) => Did::TwinPatch(patch.request, patch.patch.to_vec()),
+                Received::TwinGet(get) => Did::TwinGet(get.request.to_buf()),
+                Received::TwinPatch(patch) => Did::TwinPatch(patch.request.to_buf(), patch.patch.to_vec()),
                 Received::Answer { code, payload, .. } => Did::Answered { code, payload: payload.to_vec() },
                 Received::LateAnswer => panic!("an answer to nothing"),
             });

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use iothub_codec::{DesiredChanged, Operation, Qos, Reply, RequestId, Status};
+use iothub_codec::{DesiredChanged, Operation, Qos, Reply, RequestId, RequestIdBuf, Status};
 use iothub_proto::Session;
 use serde_json::json;
 
@@ -9,8 +9,8 @@ use crate::error::TwinError;
 
 const EMPTY: &[u8] = br#"{"desired":{},"reported":{}}"#;
 
-async fn answer(connection: &mut Connection, request: RequestId, payload: &[u8]) {
-    let reply = Reply { payload, ..Reply::new(request, Status::SUCCESS) };
+async fn answer(connection: &mut Connection, request: RequestIdBuf, payload: &[u8]) {
+    let reply = Reply { payload, ..Reply::new(request.as_id(), Status::SUCCESS) };
     let mut out = [0; 256];
     let codec = iothub_codec::Codec::new(
         iothub_codec::Dialect::Classic,
@@ -20,7 +20,7 @@ async fn answer(connection: &mut Connection, request: RequestId, payload: &[u8])
     connection.send(&iothub_proto::Packet::Publish { ack: None, publish }).await;
 }
 
-async fn request(connection: &mut Connection) -> RequestId {
+async fn request(connection: &mut Connection) -> RequestIdBuf {
     let did = connection.next().await;
     let Did::TwinGet(request) = did else { panic!("instead of a request: {did:?}") };
     request
@@ -46,6 +46,7 @@ async fn a_report_ends_with_the_new_version_or_the_refusal() {
         let reporting = tokio::spawn(async move { twin.report(&json!({ "t": 21.5 })).await });
         let Did::TwinPatch(request, patch) = connection.next().await else { panic!("no report") };
         assert_eq!(patch, br#"{"t":21.5}"#);
+        let request = RequestId::from_u32(request.as_id().as_u32().unwrap());
         let reply = Reply { version: Some(6), ..Reply::new(request, status) };
         let say = connection
             .say(move |session, out| ((), session.reply(Operation::TwinPatch, &reply, out).unwrap()));

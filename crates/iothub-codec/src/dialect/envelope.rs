@@ -1,0 +1,169 @@
+use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
+use crate::message::{
+    Command, Content, DesiredChanged, Message, MethodCall, Operation, Reply, Telemetry, ToDevice, ToHub,
+    TwinGet, TwinPart, TwinPatch,
+};
+use crate::property::Properties;
+use crate::publish::Publish;
+use crate::request::RequestId;
+use crate::status::Status;
+use crate::text::Text;
+
+/// What the previews agree on: which of their tables belongs to a message, and what stands in the rows of it.
+#[derive(Debug)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) path: Path<'a>,
+    pub(crate) fields: Fields<'a>,
+    pub(crate) properties: Properties<'a>,
+}
+
+/// Which operation, and in which role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path<'a> {
+    Telemetry,
+    Command,
+    Method(&'a str),
+    TwinGet(TwinPart),
+    TwinPatch,
+    DesiredChanged,
+    /// What it answers is known when it is written, and when it is read only where the topic says so.
+    Reply(Option<Operation<'a>>),
+}
+
+/// At which end a message is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    Hub,
+    Device,
+}
+
+/// The named parts of a message, apart from its properties.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) request: Option<RequestId<'a>>,
+    pub(crate) version: Option<u64>,
+    /// The version that something must have, or is known to have.
+    pub(crate) if_version: Option<u64>,
+    pub(crate) status: Option<Status>,
+    pub(crate) code: Option<i32>,
+    pub(crate) content: Content<'a>,
+    pub(crate) reason: Option<Text<'a>>,
+    pub(crate) trace_id: Option<Text<'a>>,
+}
+
+impl<'a> Path<'a> {
+    /// `None` for what the previews do not have.
+    pub(crate) const fn of(message: Message<'a>) -> Option<Self> {
+        Some(match message {
+            Message::Telemetry(Telemetry { retain: true, .. }) | Message::Input(_) => return None,
+            Message::Telemetry(_) => Self::Telemetry,
+            Message::Command(_) => Self::Command,
+            Message::Method(call) => Self::Method(call.name),
+            Message::TwinGet(get) => Self::TwinGet(get.part),
+            Message::TwinPatch(_) => Self::TwinPatch,
+            Message::DesiredChanged(_) => Self::DesiredChanged,
+            Message::Reply(operation, _) => Self::Reply(Some(operation)),
+        })
+    }
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(message: Message<'a>) -> Self {
+        let mut fields = Self::default();
+        match message {
+            Message::Telemetry(_) | Message::Command(_) | Message::Input(_) => {}
+            Message::Method(call) => {
+                fields.request = Some(call.request);
+                fields.content = call.content;
+            }
+            Message::TwinGet(get) => {
+                fields.request = Some(get.request);
+                fields.if_version = get.known_version;
+            }
+            Message::TwinPatch(patch) => {
+                fields.request = Some(patch.request);
+                fields.if_version = patch.if_version;
+            }
+            Message::DesiredChanged(change) => fields.version = Some(change.version),
+            Message::Reply(_, reply) => {
+                let Reply { request, status, code, version, payload: _, content, reason, trace_id } = *reply;
+                fields.request = Some(request);
+                fields.status = Some(status);
+                fields.code = code;
+                fields.version = version;
+                fields.content = content;
+                fields.reason = reason;
+                fields.trace_id = trace_id;
+            }
+        }
+        fields
+    }
+}
+
+impl<'a> Envelope<'a> {
+    /// The message that a hub receives. `end` is where something missing would have stood.
+    pub(crate) fn to_hub(&self, publish: &Publish<'a>, end: Place) -> Result<ToHub<'a>, DecodeError> {
+        let Publish { payload, qos, retain, .. } = *publish;
+        Ok(match self.path {
+            Path::Telemetry => {
+                ToHub::Telemetry(Telemetry { payload, properties: self.properties, qos, retain })
+            }
+            Path::TwinGet(part) => ToHub::TwinGet(TwinGet {
+                request: self.must_have_request(end)?,
+                part,
+                known_version: self.fields.if_version,
+            }),
+            Path::TwinPatch => ToHub::TwinPatch(TwinPatch {
+                request: self.must_have_request(end)?,
+                patch: payload,
+                if_version: self.fields.if_version,
+            }),
+            Path::Reply(_) => ToHub::Reply(self.reply(payload, end)?),
+            Path::Command | Path::Method(_) | Path::DesiredChanged => return Err(UNKNOWN),
+        })
+    }
+
+    /// The message that a device receives.
+    pub(crate) fn to_device(&self, publish: &Publish<'a>, end: Place) -> Result<ToDevice<'a>, DecodeError> {
+        let Publish { payload, qos, .. } = *publish;
+        Ok(match self.path {
+            Path::Command => ToDevice::Command(Command { payload, properties: self.properties, qos }),
+            Path::Method(name) => {
+                let request = self.must_have_request(end)?;
+                ToDevice::Method(MethodCall { request, name, payload, content: self.fields.content })
+            }
+            Path::DesiredChanged => ToDevice::DesiredChanged(DesiredChanged {
+                version: self.fields.version.ok_or(missing(Field::Version, end))?,
+                patch: payload,
+                qos,
+            }),
+            Path::Reply(_) => ToDevice::Reply(self.reply(payload, end)?),
+            Path::Telemetry | Path::TwinGet(_) | Path::TwinPatch => return Err(UNKNOWN),
+        })
+    }
+
+    fn must_have_request(&self, end: Place) -> Result<RequestId<'a>, DecodeError> {
+        self.fields.request.ok_or(missing(Field::RequestId, end))
+    }
+
+    fn reply(&self, payload: &'a [u8], end: Place) -> Result<Reply<'a>, DecodeError> {
+        let Fields { request: _, version, if_version: _, status, code, content, reason, trace_id } =
+            self.fields;
+        Ok(Reply {
+            request: self.must_have_request(end)?,
+            status: status.unwrap_or(Status::SUCCESS),
+            code,
+            version,
+            payload,
+            content,
+            reason,
+            trace_id,
+        })
+    }
+}
+
+const UNKNOWN: DecodeError = DecodeError { place: Place::Topic(0), kind: DecodeErrorKind::UnknownTopic };
+
+const fn missing(field: Field, end: Place) -> DecodeError {
+    DecodeError { place: end, kind: DecodeErrorKind::Missing(field) }
+}
