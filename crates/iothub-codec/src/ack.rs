@@ -57,6 +57,9 @@ pub struct Ack<'a> {
 }
 
 impl Ack<'_> {
+    /// It was done, and there is nothing more to say. Of a DISCONNECT: goodbye.
+    pub const SUCCESS: Self = Self { reason_code: 0, properties: PropertySection::EMPTY };
+
     /// Of a CONNACK: the authentication method is neither of the two.
     pub const BAD_AUTHENTICATION_METHOD: u8 = 0x8C;
     /// Of a CONNACK: the client identifier cannot be that of a device or module.

@@ -1,9 +1,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use iothub_codec::{Channels, Codec, EncodeError, Telemetry};
+use iothub_codec::{Ack, Channels, Codec, EncodeError, Telemetry};
 use iothub_mqtt::{Client, WriteError};
-use iothub_proto::{DeviceSession, Farewell, Hello, Instant, Limits, Now, Packet, Session};
+use iothub_proto::{DeviceSession, Hello, Instant, Limits, Now, Packet, Session};
 
 use crate::desk::{Asker, Declined, Desk};
 use crate::error::{AnswerError, ConnectError, SendError, SubscribeError, TwinError};
@@ -122,7 +122,7 @@ impl<'d> Conversation<'d> {
     /// Says goodbye, so that the hub does not publish the will.
     pub(crate) fn say_goodbye(&mut self, now: Instant) {
         // Where nothing was agreed on yet, there is nothing to say goodbye to.
-        let _ = self.mqtt.send(now, &Packet::Disconnect(Farewell::NORMAL));
+        let _ = self.mqtt.send(now, &Packet::Disconnect(Ack::SUCCESS));
     }
 
     /// Sends a message, or holds it until it can be sent.

@@ -82,12 +82,7 @@ impl ConnectError {
     /// enabled without the device's doing.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Refused { reason } => match reason {
-                RefusalReason::Unavailable | RefusalReason::NotAuthorized => true,
-                RefusalReason::UnacceptableProtocol
-                | RefusalReason::BadClientId
-                | RefusalReason::BadUserName => false,
-            },
+            Self::Refused { reason } => reason.is_retryable() || *reason == RefusalReason::NotAuthorized,
             Self::NoRoots { .. } | Self::BadServerName { .. } | Self::Unwritable(_) => false,
             Self::Unreachable { .. }
             | Self::Tls { .. }

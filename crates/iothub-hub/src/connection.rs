@@ -277,7 +277,7 @@ impl Hub {
         match event {
             HubEvent::Received { ack, message } => self.received(now, id, key, (ack, message), effects),
             HubEvent::Subscribed { token, granted, channels } => {
-                if granted.as_slice().contains(&None) {
+                if granted.iter().any(|outcome| outcome.is_err()) {
                     let why = "unknown or another device's filter, or more than the limit".to_owned();
                     self.log(Level::Warn, id, Some(key), "subscription refused", why, effects);
                 }
@@ -285,8 +285,8 @@ impl Hub {
                 effects.push(Effect::Send { connection: id, packet });
                 self.subscribed(now, key, channels, effects);
             }
-            HubEvent::Unsubscribed { token, count } => {
-                let packet = PacketBuf::UnsubAck(token, count);
+            HubEvent::Unsubscribed { token, removed } => {
+                let packet = PacketBuf::UnsubAck(token, removed);
                 effects.push(Effect::Send { connection: id, packet });
             }
             HubEvent::Completed { token } => self.command_completed(now, key, token, effects),

@@ -1,6 +1,6 @@
 use bytes::Bytes;
-use iothub_codec::{PropertySection, Publish, Qos};
-use iothub_proto::{Ack, AckToken, Granted, Limits, Packet, Refusal, RefusalReason, Session};
+use iothub_codec::{Ack, PropertySection, Publish, Qos};
+use iothub_proto::{AckToken, Granted, Limits, Packet, Refusal, RefusalReason, Removed, Session};
 
 use crate::change::Change;
 use crate::event::Event;
@@ -57,8 +57,8 @@ pub enum PacketBuf {
     Refused(RefusalReason),
     /// SUBACK.
     SubAck(AckToken, Granted),
-    /// UNSUBACK, with the number of filters.
-    UnsubAck(AckToken, u8),
+    /// UNSUBACK.
+    UnsubAck(AckToken, Removed),
     /// PUBACK with success.
     Ack(AckToken),
     /// PUBLISH: topic and payload in one piece.
@@ -81,7 +81,7 @@ impl PacketBuf {
             Packet::Connected { session, limits } => Self::Connected(*session, *limits),
             Packet::Refused(refusal) => Self::Refused(refusal.reason),
             Packet::SubAck { token, granted } => Self::SubAck(*token, *granted),
-            Packet::UnsubAck { token, count } => Self::UnsubAck(*token, *count),
+            Packet::UnsubAck { token, removed } => Self::UnsubAck(*token, *removed),
             Packet::Ack { token, .. } => Self::Ack(*token),
             Packet::Publish { ack, publish } => Self::Publish {
                 ack: *ack,
@@ -92,7 +92,8 @@ impl PacketBuf {
             Packet::Connect(_)
             | Packet::Subscribe { .. }
             | Packet::Unsubscribe { .. }
-            | Packet::Disconnect(_) => return None,
+            | Packet::Disconnect(_)
+            | Packet::Auth(_) => return None,
         })
     }
 
@@ -102,7 +103,7 @@ impl PacketBuf {
             Self::Connected(session, limits) => Packet::Connected { session: *session, limits: *limits },
             Self::Refused(reason) => Packet::Refused(Refusal::new(*reason)),
             Self::SubAck(token, granted) => Packet::SubAck { token: *token, granted: *granted },
-            Self::UnsubAck(token, count) => Packet::UnsubAck { token: *token, count: *count },
+            Self::UnsubAck(token, removed) => Packet::UnsubAck { token: *token, removed: *removed },
             Self::Ack(token) => Packet::Ack { token: *token, ack: Ack::SUCCESS },
             Self::Publish { ack, bytes, topic_len, duplicate } => {
                 let (topic, payload) = bytes.split_at(*topic_len);

@@ -132,7 +132,8 @@ impl Client {
                     Packet::Connect(_)
                     | Packet::Subscribe { .. }
                     | Packet::Unsubscribe { .. }
-                    | Packet::Disconnect(_) => debug_assert!(false, "not admitted: {packet:?}"),
+                    | Packet::Disconnect(_)
+                    | Packet::Auth(_) => debug_assert!(false, "not admitted: {packet:?}"),
                 }
                 Ok(Some(packet))
             }
@@ -163,7 +164,8 @@ impl Client {
             | Packet::SubAck { .. }
             | Packet::UnsubAck { .. }
             | Packet::Ack { .. }
-            | Packet::Disconnect(_) => {}
+            | Packet::Disconnect(_)
+            | Packet::Auth(_) => {}
         }
         let max = self.limits.maximum_packet_size;
         let bytes = self.outbox.append(packet.kind(), |out| wire4::write(packet, out, max))?;
@@ -280,7 +282,8 @@ impl State {
                 Packet::Connected { .. }
                 | Packet::Refused(_)
                 | Packet::SubAck { .. }
-                | Packet::UnsubAck { .. },
+                | Packet::UnsubAck { .. }
+                | Packet::Auth(_),
             ) => Err(WriteError::WrongEnd { packet: packet.kind() }),
         }
     }

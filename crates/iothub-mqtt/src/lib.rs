@@ -18,7 +18,7 @@
 //! #     password: None,
 //! #     properties: PropertySection::EMPTY,
 //! # };
-//! # let opening = Opening { connect, session: Session::Resume, keep_alive_s: 240, will: None };
+//! # let opening = Opening { session: Session::Resume, keep_alive_s: 240, ..Opening::new(connect) };
 //!
 //! let now = Instant::from_millis(0);
 //! let mut device = Client::new(Limits::CLASSIC);

@@ -98,7 +98,7 @@ impl core::fmt::Debug for Outbox {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { receive_maximum: 3, maximum_packet_size: 100_000, keep_alive_s: None };
+    const LIMITS: Limits = Limits { receive_maximum: 3, maximum_packet_size: 100_000, ..Limits::CLASSIC };
 
     #[test]
     fn bytes_come_out_in_order_and_once() {

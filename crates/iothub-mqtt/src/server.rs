@@ -115,7 +115,8 @@ impl Server {
                     Packet::Connected { .. }
                     | Packet::Refused(_)
                     | Packet::SubAck { .. }
-                    | Packet::UnsubAck { .. } => debug_assert!(false, "not admitted: {packet:?}"),
+                    | Packet::UnsubAck { .. }
+                    | Packet::Auth(_) => debug_assert!(false, "not admitted: {packet:?}"),
                 }
                 Ok(Some(packet))
             }
@@ -126,8 +127,9 @@ impl Server {
         }
     }
 
-    /// Appends a packet to what waits to be sent. `limits` of a [`Packet::Connected`] and `count` of a
-    /// [`Packet::UnsubAck`] are not said over MQTT 3.1.1.
+    /// Appends a packet to what waits to be sent. `limits` of a [`Packet::Connected`], what became
+    /// of the filters of a [`Packet::UnsubAck`], and why those of a [`Packet::SubAck`] were refused, are not said over
+    /// MQTT 3.1.1.
     ///
     /// # Errors
     ///
@@ -249,7 +251,8 @@ impl State {
                 Packet::Connect(_)
                 | Packet::Subscribe { .. }
                 | Packet::Unsubscribe { .. }
-                | Packet::Disconnect(_),
+                | Packet::Disconnect(_)
+                | Packet::Auth(_),
             ) => Err(WriteError::WrongEnd { packet: packet.kind() }),
         }
     }

@@ -1,12 +1,14 @@
 use core::time::Duration;
 
 use iothub_codec::{
-    Channels, Codec, Command, DesiredChanged, Input, Introduction, MethodCall, Operation, Proof, Publish,
-    Qos, Reply, RequestId, Status, Telemetry, ToDevice, TwinGet, TwinPatch,
+    Ack, Channels, Codec, Command, DesiredChanged, Input, Introduction, MethodCall, Operation, Proof,
+    Publish, Qos, Reply, RequestId, Status, Telemetry, ToDevice, TwinGet, TwinPatch,
 };
 
 use crate::error::{PeerError, SendError, StateKind};
-use crate::packet::{Ack, AckToken, Limits, Opening, Packet, RefusalReason, Session};
+use crate::outcomes::Granted;
+use crate::packet::{AckToken, Limits, Opening, Packet, Session};
+use crate::refusal::RefusalReason;
 use crate::requests::{Requests, Ticket};
 use crate::time::{Instant, Now, Timestamp};
 use crate::window::Window;
@@ -202,10 +204,10 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
             now.instant.after(Duration::from_millis(left_ms / 100 * RENEW_AFTER_PERCENT))
         });
         Ok(Packet::Connect(Opening {
-            connect,
             session: hello.session,
             keep_alive_s: hello.keep_alive_s,
             will: hello.will,
+            ..Opening::new(connect)
         }))
     }
 
@@ -241,7 +243,7 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
             }
             (State::Subscribing, Packet::SubAck { token: SUBSCRIBE, granted }) => {
                 let asked = self.subscribing.take().ok_or(self.out_of_place(packet))?;
-                self.subscribed(asked, granted.as_slice())?
+                self.subscribed(asked, granted)?
             }
             (State::Subscribing | State::Ready, Packet::Publish { ack, publish }) => {
                 self.receive(*ack, publish)?
@@ -429,13 +431,14 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
     fn subscribed(
         &mut self,
         asked: Subscribing,
-        outcomes: &[Option<Qos>],
+        granted: &Granted,
     ) -> Result<Option<DeviceEvent<'static>>, PeerError> {
         let Subscribing { channels, filters } = asked;
-        if outcomes.len() != filters {
-            return Err(PeerError::WrongCount { outcomes: outcomes.len(), filters });
+        let outcomes = granted.iter().len();
+        if outcomes != filters {
+            return Err(PeerError::WrongCount { outcomes, filters });
         }
-        Ok(if outcomes.contains(&None) {
+        Ok(if granted.iter().any(|outcome| outcome.is_err()) {
             self.wanted = self.wanted.difference(channels);
             // The refusal is the event; that everything else is ready goes with it.
             self.settle_subscriptions();

@@ -1,12 +1,13 @@
 use core::time::Duration;
 
 use iothub_codec::{
-    Channels, Codec, Command, DesiredChanged, Dialect, Identity, IdentityBuf, MethodCall, Operation, Publish,
-    Qos, Reply, Telemetry, ToHub, TwinGet, TwinPatch,
+    Ack, Channels, Codec, Command, DecodeErrorKind, DesiredChanged, Dialect, Identity, IdentityBuf,
+    MethodCall, Operation, Publish, Qos, Reply, Telemetry, ToHub, TwinGet, TwinPatch,
 };
 
 use crate::error::{PeerError, SendError, StateKind};
-use crate::packet::{Ack, AckToken, Granted, Packet};
+use crate::outcomes::{FilterRefusal, Granted, Removal, Removed};
+use crate::packet::{AckToken, Packet};
 use crate::requests::{Requests, Ticket};
 use crate::subscriptions::Subscriptions;
 use crate::time::Instant;
@@ -51,8 +52,8 @@ pub enum HubEvent<'a> {
     Unsubscribed {
         /// Which UNSUBSCRIBE.
         token: AckToken,
-        /// How many filters that was.
-        count: u8,
+        /// One outcome a filter.
+        removed: Removed,
     },
     /// It completed a command.
     Completed {
@@ -161,12 +162,14 @@ impl<const CALLS: usize> HubSession<CALLS> {
                 Ok(HubEvent::Subscribed { token: *token, granted, channels })
             }
             Packet::Unsubscribe { token, filters } => {
-                let mut count = 0_u8;
+                let mut removed = Removed::EMPTY;
                 for filter in filters.iter() {
-                    self.subscriptions.remove(filter.topic);
-                    count = count.saturating_add(1);
+                    let was_there = self.subscriptions.remove(filter.topic);
+                    if !removed.push(Ok(if was_there { Removal::Gone } else { Removal::NeverThere })) {
+                        return Err(Self::out_of_place(packet));
+                    }
                 }
-                Ok(HubEvent::Unsubscribed { token: *token, count })
+                Ok(HubEvent::Unsubscribed { token: *token, removed })
             }
             Packet::Disconnect(_) => Ok(HubEvent::Goodbye),
             Packet::Ack { token, .. } => Ok(HubEvent::LateAck { token: *token }),
@@ -174,7 +177,8 @@ impl<const CALLS: usize> HubSession<CALLS> {
             | Packet::Connected { .. }
             | Packet::Refused(_)
             | Packet::SubAck { .. }
-            | Packet::UnsubAck { .. } => Err(Self::out_of_place(packet)),
+            | Packet::UnsubAck { .. }
+            | Packet::Auth(_) => Err(Self::out_of_place(packet)),
         }
     }
 
@@ -307,10 +311,17 @@ impl<const CALLS: usize> HubSession<CALLS> {
         })
     }
 
-    fn subscribe(&mut self, filter: iothub_codec::Filter<'_>) -> Option<Channels> {
+    fn subscribe(&mut self, filter: iothub_codec::Filter<'_>) -> Result<Channels, FilterRefusal> {
         let codec = Codec::new(self.dialect, self.identity.as_identity());
-        let meaning = codec.decode_filter(filter.topic).ok()?;
-        self.subscriptions.add(filter, meaning).then_some(meaning.channels)
+        let meaning = codec.decode_filter(filter.topic).map_err(|error| {
+            if error.kind == DecodeErrorKind::Wildcard {
+                FilterRefusal::WildcardsNotSupported
+            } else {
+                FilterRefusal::TopicFilterInvalid
+            }
+        })?;
+        let added = self.subscriptions.add(filter, meaning);
+        if added { Ok(meaning.channels) } else { Err(FilterRefusal::QuotaExceeded) }
     }
 
     fn open_window(&mut self, qos: Qos, delivery: Delivery) -> Result<Option<AckToken>, SendError> {

@@ -31,7 +31,9 @@ mod backoff;
 mod device;
 mod error;
 mod hub;
+mod outcomes;
 mod packet;
+mod refusal;
 mod requests;
 mod subscriptions;
 mod time;
@@ -41,9 +43,9 @@ pub use backoff::{Backoff, Seed};
 pub use device::{DeviceEvent, DeviceSession, Hello};
 pub use error::{PeerError, SendError, StateKind};
 pub use hub::{Delivery, HubEvent, HubSession, Received};
-pub use packet::{
-    Ack, AckToken, Farewell, Granted, Limits, Opening, Packet, PacketKind, Refusal, RefusalReason, Session,
-};
+pub use outcomes::{FilterRefusal, Granted, Removal, Removed};
+pub use packet::{AckToken, Limits, Opening, Packet, PacketKind, Session};
+pub use refusal::{Refusal, RefusalReason};
 pub use requests::Ticket;
 pub use subscriptions::Subscriptions;
 pub use time::{Instant, Now, Timestamp};

@@ -1,6 +1,9 @@
 use core::num::NonZeroU16;
 
-use iothub_codec::{Connect, Filters, PropertySection, Publish, Qos};
+use iothub_codec::{Ack, Auth, Connect, Filters, Publish, Qos};
+
+use crate::outcomes::{Granted, Removed};
+use crate::refusal::Refusal;
 
 /// MQTT with everything removed that a session does not need. Both roles, both directions.
 ///
@@ -32,7 +35,7 @@ pub enum Packet<'a> {
     SubAck {
         /// The token of the [`Packet::Subscribe`] that is answered.
         token: AckToken,
-        /// One outcome a filter, in the order of the filters.
+        /// One outcome a filter.
         granted: Granted,
     },
     /// Device to hub: UNSUBSCRIBE.
@@ -46,8 +49,8 @@ pub enum Packet<'a> {
     UnsubAck {
         /// The token of the [`Packet::Unsubscribe`] that is answered.
         token: AckToken,
-        /// How many filters it had: MQTT 5 answers each.
-        count: u8,
+        /// One outcome a filter; none over MQTT 3.1.1, which says nothing of them.
+        removed: Removed,
     },
     /// Either way: an application message.
     Publish {
@@ -63,8 +66,10 @@ pub enum Packet<'a> {
         /// What became of the message.
         ack: Ack<'a>,
     },
-    /// Either way: DISCONNECT. MQTT 3.1.1 knows it from the device only.
-    Disconnect(Farewell<'a>),
+    /// Either way: DISCONNECT. MQTT 3.1.1 knows it from the device only, and with success only, which is a goodbye.
+    Disconnect(Ack<'a>),
+    /// Either way: AUTH, by which credentials are renewed while connected. Only MQTT 5 has it.
+    Auth(Auth<'a>),
 }
 
 impl Packet<'_> {
@@ -80,6 +85,7 @@ impl Packet<'_> {
             Self::Publish { .. } => PacketKind::Publish,
             Self::Ack { .. } => PacketKind::PubAck,
             Self::Disconnect(_) => PacketKind::Disconnect,
+            Self::Auth(_) => PacketKind::Auth,
         }
     }
 }
@@ -97,6 +103,7 @@ pub enum PacketKind {
     Publish,
     PubAck,
     Disconnect,
+    Auth,
 }
 
 impl core::fmt::Display for PacketKind {
@@ -111,6 +118,7 @@ impl core::fmt::Display for PacketKind {
             Self::Publish => "PUBLISH",
             Self::PubAck => "PUBACK",
             Self::Disconnect => "DISCONNECT",
+            Self::Auth => "AUTH",
         })
     }
 }
@@ -149,16 +157,41 @@ impl AckToken {
 }
 
 /// The first packet of a connection.
+///
+/// Over MQTT 3.1.1 what comes behind the will is not said. What MQTT 5 says beside it stands in the sections of
+/// `connect` and `will`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening<'a> {
     /// Who connects, and with what proof.
     pub connect: Connect<'a>,
-    /// [`Session::Resume`] is CleanSession 0: subscriptions of an earlier connection go on.
+    /// [`Session::Resume`] is CleanSession 0, or Clean Start 0: subscriptions of an earlier connection go on.
     pub session: Session,
     /// Seconds within which the device promises to send something; 0 promises nothing.
     pub keep_alive_s: u16,
     /// What the hub publishes for the device when the connection ends without a DISCONNECT.
     pub will: Option<Publish<'a>>,
+    /// Seconds for which the session outlives the connection, `u32::MAX` for ever. `None` is 0. MQTT 3.1.1 knows
+    /// no end of what is not fresh.
+    pub session_expiry_s: Option<u32>,
+    /// Most QoS 1 messages that the device takes without having acknowledged them, from 1. `None` is 65 535.
+    pub receive_maximum: Option<u16>,
+    /// Longest packet that the device takes, in bytes, from 1. `None` is any.
+    pub maximum_packet_size: Option<u32>,
+}
+
+impl<'a> Opening<'a> {
+    /// A fresh session without keep-alive, will or anything else.
+    pub const fn new(connect: Connect<'a>) -> Self {
+        Self {
+            connect,
+            session: Session::Fresh,
+            keep_alive_s: 0,
+            will: None,
+            session_expiry_s: None,
+            receive_maximum: None,
+            maximum_packet_size: None,
+        }
+    }
 }
 
 /// What becomes of the subscriptions and queues of an earlier connection.
@@ -171,136 +204,49 @@ pub enum Session {
 }
 
 /// What a hub lets a device do on one connection.
+///
+/// A CONNACK of MQTT 5 says it. One of MQTT 3.1.1 has no room for it: there both ends know it beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most QoS 1 messages without an acknowledgement at a time.
+    /// Most QoS 1 messages without an acknowledgement at a time, from 1.
     pub receive_maximum: u16,
-    /// Longest packet, in bytes.
+    /// Longest packet, in bytes, from 1; `u32::MAX` is any.
     pub maximum_packet_size: u32,
     /// Seconds that replace the keep-alive of the device's CONNECT.
     pub keep_alive_s: Option<u16>,
+    /// Seconds that replace the session expiry of the device's CONNECT, `u32::MAX` for ever.
+    pub session_expiry_s: Option<u32>,
+    /// The highest topic alias that the device may use; 0 for none.
+    pub topic_alias_maximum: u16,
+    /// The highest QoS at which the device may publish.
+    pub maximum_qos: Qos,
+    /// Whether messages may have the RETAIN flag.
+    pub retain_available: bool,
+    /// Whether filters may have wildcards.
+    pub wildcards_available: bool,
+    /// Whether subscriptions may have identifiers.
+    pub subscription_identifiers_available: bool,
+    /// Whether subscriptions may be shared.
+    pub shared_subscriptions_available: bool,
 }
 
 impl Limits {
-    /// What holds for every connection over MQTT 3.1.1, whose CONNACK has no room to say it.
-    pub const CLASSIC: Self =
-        Self { receive_maximum: 16, maximum_packet_size: 256 * 1024, keep_alive_s: None };
-}
+    /// What holds for every connection over MQTT 3.1.1.
+    pub const CLASSIC: Self = Self {
+        receive_maximum: 16,
+        maximum_packet_size: 256 * 1024,
+        keep_alive_s: None,
+        session_expiry_s: None,
+        topic_alias_maximum: 0,
+        maximum_qos: Qos::AtLeastOnce,
+        retain_available: true,
+        wildcards_available: true,
+        subscription_identifiers_available: false,
+        shared_subscriptions_available: false,
+    };
 
-/// Why a CONNECT was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal<'a> {
-    /// The return code.
-    pub reason: RefusalReason,
-    /// The MQTT 5 properties; empty over MQTT 3.1.1.
-    pub properties: PropertySection<'a>,
-}
-
-impl Refusal<'_> {
-    /// A refusal as MQTT 3.1.1 can say it.
-    pub const fn new(reason: RefusalReason) -> Self {
-        Self { reason, properties: PropertySection::EMPTY }
-    }
-}
-
-/// The return code of a CONNACK that refuses: the five of MQTT 3.1.1, which MQTT 5 has under other numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RefusalReason {
-    /// Code 1: this version of MQTT is not served.
-    UnacceptableProtocol,
-    /// Code 2: the client identifier is not acceptable.
-    BadClientId,
-    /// Code 3: not now.
-    Unavailable,
-    /// Code 4: the user name or password cannot be read.
-    BadUserName,
-    /// Code 5: not with this proof, or not this device.
-    NotAuthorized,
-}
-
-impl RefusalReason {
-    /// Whether connecting again in the same way can succeed.
-    pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Unavailable)
-    }
-}
-
-impl core::fmt::Display for RefusalReason {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::UnacceptableProtocol => "unacceptable protocol version",
-            Self::BadClientId => "client identifier rejected",
-            Self::Unavailable => "hub unavailable",
-            Self::BadUserName => "bad user name or password",
-            Self::NotAuthorized => "not authorized",
-        })
-    }
-}
-
-/// The outcomes of one SUBSCRIBE, one a filter: a granted QoS, or a refusal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Granted {
-    len: u8,
-    outcomes: [Option<Qos>; Self::MAX_LEN],
-}
-
-impl Granted {
-    /// Most filters in one SUBSCRIBE.
-    pub const MAX_LEN: usize = 16;
-
-    /// No outcomes yet.
-    pub const EMPTY: Self = Self { len: 0, outcomes: [None; Self::MAX_LEN] };
-
-    /// Adds the outcome for the next filter, `None` for a refusal. `false` when there is no room.
-    #[must_use]
-    pub const fn push(&mut self, outcome: Option<Qos>) -> bool {
-        if (self.len as usize) < Self::MAX_LEN {
-            self.outcomes[self.len as usize] = outcome;
-            self.len += 1;
-            true
-        } else {
-            false
-        }
-    }
-
-    /// The outcomes, in the order of the filters.
-    pub fn as_slice(&self) -> &[Option<Qos>] {
-        &self.outcomes[..usize::from(self.len)]
-    }
-}
-
-impl core::fmt::Debug for Granted {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_list().entries(self.as_slice()).finish()
-    }
-}
-
-/// What became of an acknowledged message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ack<'a> {
-    /// The MQTT 5 reason code; 0 over MQTT 3.1.1, which knows no other outcome.
-    pub reason: u8,
-    /// The MQTT 5 properties; empty over MQTT 3.1.1.
-    pub properties: PropertySection<'a>,
-}
-
-impl Ack<'_> {
-    /// The message was accepted.
-    pub const SUCCESS: Self = Self { reason: 0, properties: PropertySection::EMPTY };
-}
-
-/// The end of a connection, announced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Farewell<'a> {
-    /// The MQTT 5 reason code; 0 over MQTT 3.1.1.
-    pub reason: u8,
-    /// The MQTT 5 properties; empty over MQTT 3.1.1.
-    pub properties: PropertySection<'a>,
-}
-
-impl Farewell<'_> {
-    /// Goodbye, and forget the will.
-    pub const NORMAL: Self = Self { reason: 0, properties: PropertySection::EMPTY };
+    /// What IoT Hub announces over MQTT 5.
+    pub const PREVIEW5: Self = Self { topic_alias_maximum: 10, retain_available: false, ..Self::CLASSIC };
 }
 
 #[cfg(test)]
@@ -312,15 +258,5 @@ mod tests {
         assert_eq!(AckToken::new(0), None);
         assert_eq!(AckToken::FIRST.next(), AckToken::new(2).unwrap());
         assert_eq!(AckToken::new(u16::MAX).unwrap().next(), AckToken::FIRST);
-    }
-
-    #[test]
-    fn outcomes_are_kept_up_to_their_limit() {
-        let mut granted = Granted::EMPTY;
-        for _ in 0..Granted::MAX_LEN {
-            assert!(granted.push(Some(Qos::AtLeastOnce)));
-        }
-        assert!(!granted.push(None));
-        assert_eq!(granted.as_slice().len(), Granted::MAX_LEN);
     }
 }

@@ -53,12 +53,11 @@ impl Subscriptions {
         place.map(|place| *place = Some(entry)).is_some()
     }
 
-    /// Takes a subscription away, if it is there.
-    pub(crate) fn remove(&mut self, filter: &str) {
+    /// Takes a subscription away; `false` if it is not there.
+    pub(crate) fn remove(&mut self, filter: &str) -> bool {
         let filter = Fingerprint::of(filter);
-        for place in &mut self.entries {
-            place.take_if(|entry| entry.filter == filter);
-        }
+        let mut places = self.entries.iter_mut();
+        places.any(|place| place.take_if(|entry| entry.filter == filter).is_some())
     }
 
     fn matching(&self, which: impl Fn(&Entry) -> bool) -> Option<Qos> {
@@ -105,7 +104,7 @@ mod tests {
         }
         assert!(subscriptions.add(filter("c/#", Qos::AtLeastOnce), COMMANDS));
         assert_eq!(subscriptions.granted(Channels::COMMANDS), Some(Qos::AtLeastOnce));
-        subscriptions.remove("c/#");
+        assert!(subscriptions.remove("c/#") && !subscriptions.remove("c/#"));
         assert_eq!(subscriptions, Subscriptions::NONE);
     }
 
@@ -116,7 +115,7 @@ mod tests {
             assert!(subscriptions.add(filter(topic, Qos::AtMostOnce), METHODS));
         }
         assert!(!subscriptions.add(filter("f", Qos::AtMostOnce), METHODS));
-        subscriptions.remove("a");
+        assert!(subscriptions.remove("a"));
         assert!(subscriptions.add(filter("f", Qos::AtMostOnce), METHODS));
     }
 

@@ -306,7 +306,7 @@ fn mqtt_5_is_refused() {
         password: greeting.password.as_deref(),
         properties: iothub_codec::PropertySection::EMPTY,
     };
-    let opening = iothub_proto::Opening { connect, session: Session::Fresh, keep_alive_s: 0, will: None };
+    let opening = iothub_proto::Opening::new(connect);
     world.send(line, &Packet::Connect(opening));
     assert!(world.is_closed(line));
 }

@@ -1,16 +1,14 @@
 use core::time::Duration;
 
 use iothub_codec::{
-    Connect, DeviceId, Filters, Identity, ModuleId, PropertySection, Publish, Qos, SharedKey, TokenRequest,
-    Version,
+    Ack, Connect, DeviceId, Filters, Identity, ModuleId, PropertySection, Publish, Qos, SharedKey,
+    TokenRequest, Version,
 };
 use iothub_hub::{
     Change, Config, ConnectionId, Effect, Event, ExchangeId, Hub, Input, Level, Notice, PacketBuf, Peer,
     Response, RestRequest, Seed, Transport,
 };
-use iothub_proto::{
-    Ack, AckToken, Farewell, Instant, Now, Opening, Packet, RefusalReason, Session, Timestamp,
-};
+use iothub_proto::{AckToken, Instant, Now, Opening, Packet, RefusalReason, Session, Timestamp};
 use serde_json::{Value, json};
 
 pub(crate) const HOST: &str = "hub1.test";
@@ -143,16 +141,16 @@ impl World {
         let line = self.open();
         let will = greeting.will.as_ref().map(|(topic, payload)| Publish::new(topic, payload));
         let opening = Opening {
-            connect: Connect {
+            session: greeting.session,
+            keep_alive_s: 60,
+            will,
+            ..Opening::new(Connect {
                 version: Version::V311,
                 client_id: &greeting.client_id,
                 username: Some(&greeting.username),
                 password: greeting.password.as_deref(),
                 properties: PropertySection::EMPTY,
-            },
-            session: greeting.session,
-            keep_alive_s: 60,
-            will,
+            })
         };
         self.send(line, &Packet::Connect(opening));
         let answer = self.take(line, |packet| match packet {
@@ -200,14 +198,14 @@ impl World {
         let filters = Filters::from_subscribe(&wire).unwrap();
         self.send(line, &Packet::Subscribe { token: token(99), filters });
         let answers = self.take(line, |packet| match packet {
-            PacketBuf::SubAck(_, granted) => Some(granted.as_slice().to_vec()),
+            PacketBuf::SubAck(_, granted) => Some(granted.iter().map(Result::ok).collect()),
             _ => None,
         });
         answers.into_iter().next().expect("every SUBSCRIBE is answered")
     }
 
     pub(crate) fn disconnect(&mut self, line: Line) {
-        self.send(line, &Packet::Disconnect(Farewell::NORMAL));
+        self.send(line, &Packet::Disconnect(Ack::SUCCESS));
     }
 
     /// The device's socket goes away.

@@ -1,5 +1,7 @@
-use iothub_codec::{BadFilters, Connect, Filters, PropertySection, Publish, Qos, Version};
-use iothub_proto::{Ack, Farewell, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Session};
+use iothub_codec::{Ack, BadFilters, Connect, Filters, PropertySection, Publish, Qos, Version};
+use iothub_proto::{
+    FilterRefusal, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Removed, Session,
+};
 
 use super::{PROTOCOL_LEVEL, PROTOCOL_NAME, SUBSCRIPTION_REFUSED, connect_flags, reserved_options};
 use crate::error::WireError;
@@ -18,8 +20,8 @@ pub(crate) fn read<'a>(frame: Frame, bytes: &'a [u8], limits: Limits) -> Result<
         PacketType::SubAck => suback(&mut fields)?,
         PacketType::Unsubscribe => unsubscribe(&mut fields)?,
         // Says for none of its filters what became of it, so not for how many either.
-        PacketType::UnsubAck => Packet::UnsubAck { token: fields.packet_id()?, count: 0 },
-        PacketType::Disconnect => Packet::Disconnect(Farewell::NORMAL),
+        PacketType::UnsubAck => Packet::UnsubAck { token: fields.packet_id()?, removed: Removed::EMPTY },
+        PacketType::Disconnect => Packet::Disconnect(Ack::SUCCESS),
         PacketType::PubRec
         | PacketType::PubRel
         | PacketType::PubComp
@@ -49,7 +51,7 @@ fn connect<'a>(fields: &mut Fields<'a>) -> Result<Opening<'a>, WireError> {
     let password = if flags & connect_flags::PASSWORD == 0 { None } else { Some(fields.binary()?) };
     let version = Version::V311;
     let connect = Connect { version, client_id, username, password, properties: PropertySection::EMPTY };
-    Ok(Opening { connect, session, keep_alive_s, will })
+    Ok(Opening { session, keep_alive_s, will, ..Opening::new(connect) })
 }
 
 fn check_connect_flags(flags: u8) -> Result<(), WireError> {
@@ -159,9 +161,9 @@ fn suback<'a>(fields: &mut Fields<'a>) -> Result<Packet<'a>, WireError> {
     let mut granted = Granted::EMPTY;
     for (at, code) in (start..).zip(codes) {
         let outcome = match *code {
-            0 => Some(Qos::AtMostOnce),
-            1 => Some(Qos::AtLeastOnce),
-            SUBSCRIPTION_REFUSED => None,
+            0 => Ok(Qos::AtMostOnce),
+            1 => Ok(Qos::AtLeastOnce),
+            SUBSCRIPTION_REFUSED => Err(FilterRefusal::Unspecified),
             code => return Err(WireError::BadReturnCode { packet, at, code }),
         };
         if !granted.push(outcome) {

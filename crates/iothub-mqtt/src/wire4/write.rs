@@ -1,5 +1,5 @@
-use iothub_codec::{Connect, Filters, Publish, Qos, Version};
-use iothub_proto::{Ack, Farewell, Granted, Opening, Packet, PacketKind, Refusal, RefusalReason, Session};
+use iothub_codec::{Ack, Connect, Filters, Publish, Qos, Version};
+use iothub_proto::{Granted, Opening, Packet, PacketKind, Refusal, RefusalReason, Session};
 
 use super::{PROTOCOL_LEVEL, PROTOCOL_NAME, SUBSCRIPTION_REFUSED, connect_flags, reserved_options};
 use crate::error::WriteError;
@@ -25,16 +25,17 @@ pub(crate) fn write(packet: &Packet<'_>, out: &mut Vec<u8>, max: u32) -> Result<
             let good = Filters::from_unsubscribe(filters.as_wire()) == Ok(*filters);
             writer.filters(0xa2, token.get(), *filters, good)
         }
-        Packet::UnsubAck { token, count: _ } => writer.pair(0xb0, token.get().to_be_bytes()),
+        Packet::UnsubAck { token, removed: _ } => writer.pair(0xb0, token.get().to_be_bytes()),
         Packet::Publish { ack, publish } => writer.publish(ack.map(|token| token.get()), publish),
-        Packet::Ack { token, ack: Ack { reason, properties } } => {
-            writer.expressible(*reason == 0 && properties.is_empty())?;
+        Packet::Ack { token, ack } => {
+            writer.expressible(*ack == Ack::SUCCESS)?;
             writer.pair(0x40, token.get().to_be_bytes())
         }
-        Packet::Disconnect(Farewell { reason, properties }) => {
-            writer.expressible(*reason == 0 && properties.is_empty())?;
+        Packet::Disconnect(ack) => {
+            writer.expressible(*ack == Ack::SUCCESS)?;
             writer.header(0xe0, 0)
         }
+        Packet::Auth(_) => writer.expressible(false),
     }
 }
 
@@ -47,7 +48,7 @@ struct Writer<'o> {
 
 impl Writer<'_> {
     fn connect(&mut self, opening: &Opening<'_>) -> Result<(), WriteError> {
-        let Opening { connect, session, keep_alive_s, will } = opening;
+        let Opening { connect, session, keep_alive_s, will, .. } = opening;
         let Connect { version, client_id, username, password, properties } = connect;
         match version {
             Version::V311 => {}
@@ -102,6 +103,22 @@ impl Writer<'_> {
             RefusalReason::Unavailable => 3,
             RefusalReason::BadUserName => 4,
             RefusalReason::NotAuthorized => 5,
+            RefusalReason::Unspecified
+            | RefusalReason::MalformedPacket
+            | RefusalReason::ProtocolError
+            | RefusalReason::ImplementationSpecific
+            | RefusalReason::Busy
+            | RefusalReason::Banned
+            | RefusalReason::BadAuthenticationMethod
+            | RefusalReason::BadTopic
+            | RefusalReason::PacketTooLarge
+            | RefusalReason::QuotaExceeded
+            | RefusalReason::BadPayloadFormat
+            | RefusalReason::RetainNotSupported
+            | RefusalReason::QosNotSupported
+            | RefusalReason::UseAnotherServer
+            | RefusalReason::ServerMoved
+            | RefusalReason::ConnectionRateExceeded => return self.expressible(false),
         };
         self.pair(0x20, [0, code])
     }
@@ -123,14 +140,14 @@ impl Writer<'_> {
     }
 
     fn suback(&mut self, packet_id: u16, granted: &Granted) -> Result<(), WriteError> {
-        self.expressible(!granted.as_slice().is_empty())?;
-        self.header(0x90, 2 + granted.as_slice().len())?;
+        self.expressible(granted.iter().len() > 0)?;
+        self.header(0x90, 2 + granted.iter().len())?;
         self.put(&packet_id.to_be_bytes());
-        for outcome in granted.as_slice() {
+        for outcome in granted.iter() {
             self.put(&[match outcome {
-                Some(Qos::AtMostOnce) => 0,
-                Some(Qos::AtLeastOnce) => 1,
-                None => SUBSCRIPTION_REFUSED,
+                Ok(Qos::AtMostOnce) => 0,
+                Ok(Qos::AtLeastOnce) => 1,
+                Err(_) => SUBSCRIPTION_REFUSED,
             }]);
         }
         Ok(())

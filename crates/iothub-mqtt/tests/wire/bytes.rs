@@ -1,8 +1,8 @@
 //! Packets as IoT Hub's documentation and its SDKs have them on the wire, byte for byte, both ways.
 
-use iothub_codec::{Connect, Filters, PropertySection, Publish, Qos, Version};
+use iothub_codec::{Ack, Connect, Filters, PropertySection, Publish, Qos, Version};
 use iothub_proto::{
-    Ack, AckToken, Farewell, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Session,
+    AckToken, FilterRefusal, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Removed, Session,
 };
 
 use crate::connection::{End, Reader, hex, written};
@@ -106,7 +106,7 @@ fn opens() -> Vec<Row> {
     let properties = PropertySection::EMPTY;
     let opening = |username, password| {
         let connect = Connect { version: Version::V311, client_id: "dev-1", username, password, properties };
-        Opening { connect, session: Session::Resume, keep_alive_s: 240, will: None }
+        Opening { session: Session::Resume, keep_alive_s: 240, ..Opening::new(connect) }
     };
     let will = Publish {
         qos: Qos::AtLeastOnce,
@@ -175,7 +175,7 @@ fn asks() -> Vec<Row> {
             b"\xa2\x16\xff\xff\0\x12$iothub/twin/res/#".to_vec(),
             Packet::Unsubscribe { token: token(0xffff), filters: unsubscribe },
         ),
-        ("DISCONNECT", hex("e0 00"), Packet::Disconnect(Farewell::NORMAL)),
+        ("DISCONNECT", hex("e0 00"), Packet::Disconnect(Ack::SUCCESS)),
     ]
 }
 
@@ -183,7 +183,7 @@ fn answers() -> Vec<Row> {
     let limits = Limits::CLASSIC;
     let refused = |reason| Packet::Refused(Refusal::new(reason));
     let mut granted = Granted::EMPTY;
-    for outcome in [Some(Qos::AtMostOnce), Some(Qos::AtLeastOnce), None] {
+    for outcome in [Ok(Qos::AtMostOnce), Ok(Qos::AtLeastOnce), Err(FilterRefusal::Unspecified)] {
         assert!(granted.push(outcome));
     }
     vec![
@@ -195,7 +195,7 @@ fn answers() -> Vec<Row> {
         ("bad user name", hex("20 02 00 04"), refused(RefusalReason::BadUserName)),
         ("not authorized", hex("20 02 00 05"), refused(RefusalReason::NotAuthorized)),
         ("SUBACK", hex("90 05 00 01 00 01 80"), Packet::SubAck { token: token(1), granted }),
-        ("UNSUBACK", hex("b0 02 ff ff"), Packet::UnsubAck { token: token(0xffff), count: 0 }),
+        ("UNSUBACK", hex("b0 02 ff ff"), Packet::UnsubAck { token: token(0xffff), removed: Removed::EMPTY }),
     ]
 }
 

@@ -10,16 +10,15 @@ pub(crate) const START: Instant = Instant::from_millis(1_000);
 pub(crate) const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x04\0\0\xf0\0\x01d";
 
 pub(crate) const OPENING: Opening<'static> = Opening {
-    connect: Connect {
+    session: Session::Resume,
+    keep_alive_s: 240,
+    ..Opening::new(Connect {
         version: Version::V311,
         client_id: "d",
         username: None,
         password: None,
         properties: PropertySection::EMPTY,
-    },
-    session: Session::Resume,
-    keep_alive_s: 240,
-    will: None,
+    })
 };
 
 /// A server whose client has connected.

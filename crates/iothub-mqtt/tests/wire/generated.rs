@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::connection::{End, Reader};
 use crate::sample::any_sample;
 
-const LIMITS: Limits = Limits { receive_maximum: 4, maximum_packet_size: 30_000, keep_alive_s: None };
+const LIMITS: Limits = Limits { receive_maximum: 4, maximum_packet_size: 30_000, ..Limits::CLASSIC };
 
 proptest! {
     #[test]

@@ -111,7 +111,7 @@ fn a_ping_right_behind_connect_is_answered_behind_connack() {
 
 #[test]
 fn a_hub_gives_up_who_pings_and_does_not_read() {
-    let limits = Limits { receive_maximum: 1, maximum_packet_size: 20, keep_alive_s: None };
+    let limits = Limits { receive_maximum: 1, maximum_packet_size: 20, ..Limits::CLASSIC };
     let mut server = crate::connection::server(limits);
     for _ in 0..20 {
         assert_eq!(server.handle_bytes(START, PINGREQ), 2);

@@ -53,6 +53,22 @@ fn agree(ours: &Packet<'_>, theirs: &Theirs) -> bool {
                 RefusalReason::Unavailable => ConnectReturnCode::ServiceUnavailable,
                 RefusalReason::BadUserName => ConnectReturnCode::BadUserNamePassword,
                 RefusalReason::NotAuthorized => ConnectReturnCode::NotAuthorized,
+                RefusalReason::Unspecified
+                | RefusalReason::MalformedPacket
+                | RefusalReason::ProtocolError
+                | RefusalReason::ImplementationSpecific
+                | RefusalReason::Busy
+                | RefusalReason::Banned
+                | RefusalReason::BadAuthenticationMethod
+                | RefusalReason::BadTopic
+                | RefusalReason::PacketTooLarge
+                | RefusalReason::QuotaExceeded
+                | RefusalReason::BadPayloadFormat
+                | RefusalReason::RetainNotSupported
+                | RefusalReason::QosNotSupported
+                | RefusalReason::UseAnotherServer
+                | RefusalReason::ServerMoved
+                | RefusalReason::ConnectionRateExceeded => return false,
             };
             theirs.code == code && !theirs.session_present
         }
@@ -70,7 +86,7 @@ fn agree(ours: &Packet<'_>, theirs: &Theirs) -> bool {
                 SubscribeReasonCode::Failure => None,
             };
             token.get() == theirs.pkid
-                && granted.as_slice().iter().copied().eq(theirs.return_codes.iter().map(outcome))
+                && granted.iter().map(Result::ok).eq(theirs.return_codes.iter().map(outcome))
         }
         (Packet::Unsubscribe { token, filters }, Theirs::Unsubscribe(theirs)) => {
             token.get() == theirs.pkid && filters.iter().map(|filter| filter.topic).eq(theirs.topics.iter())

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use iothub_codec::{Filters, Publish, Qos};
+use iothub_codec::{Ack, Filters, Publish, Qos};
 use iothub_mqtt::{Client, Server};
-use iothub_proto::{Ack, AckToken, Farewell, Granted, Instant, Limits, Packet, PacketKind, Session};
+use iothub_proto::{AckToken, Granted, Instant, Limits, Packet, PacketKind, Session};
 use proptest::prelude::*;
 
 use crate::connection::{OPENING, START};
@@ -95,7 +95,7 @@ fn a_conversation_comes_through_however_it_is_cut() {
         pair.device.send(pair.now, &Packet::Subscribe { token, filters }).unwrap();
         assert_eq!(pair.arrived_at_hub(), [PacketKind::Subscribe]);
         let mut granted = Granted::EMPTY;
-        assert!(granted.push(Some(Qos::AtMostOnce)));
+        assert!(granted.push(Ok(Qos::AtMostOnce)));
         pair.hub.send(pair.now, &Packet::SubAck { token, granted }).unwrap();
         let call = Publish::new("$iothub/methods/POST/reboot/?$rid=1", b"{}");
         pair.hub.send(pair.now, &Packet::Publish { ack: None, publish: call }).unwrap();
@@ -107,7 +107,7 @@ fn a_conversation_comes_through_however_it_is_cut() {
         assert_eq!(pair.arrived_at_hub(), [PacketKind::Publish; 2]);
         assert_eq!(pair.arrived_at_device(), [PacketKind::PubAck; 2]);
 
-        pair.device.send(pair.now, &Packet::Disconnect(Farewell::NORMAL)).unwrap();
+        pair.device.send(pair.now, &Packet::Disconnect(Ack::SUCCESS)).unwrap();
         assert_eq!(pair.arrived_at_hub(), [PacketKind::Disconnect]);
     }
 }

@@ -6,7 +6,7 @@ use iothub_proto::{AckToken, Limits, Packet, PacketKind, Session};
 
 use crate::connection::{OPENING, START, accept, client};
 
-const LIMITS: Limits = Limits { receive_maximum: 3, maximum_packet_size: 100, keep_alive_s: None };
+const LIMITS: Limits = Limits { receive_maximum: 3, maximum_packet_size: 100, ..Limits::CLASSIC };
 
 fn token(packet_id: u16) -> AckToken {
     AckToken::new(packet_id).unwrap()

@@ -1,8 +1,8 @@
 //! Any packet that MQTT 3.1.1 allows, made up.
 
-use iothub_codec::{Connect, Filters, PropertySection, Publish, Qos, Version};
+use iothub_codec::{Ack, Connect, Filters, PropertySection, Publish, Qos, Version};
 use iothub_proto::{
-    Ack, AckToken, Farewell, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Session,
+    AckToken, FilterRefusal, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Removed, Session,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -70,16 +70,16 @@ impl Sample {
     pub(crate) fn lend(&self) -> Packet<'_> {
         match self {
             Self::Connect { client_id, user, session, keep_alive_s, will } => Packet::Connect(Opening {
-                connect: Connect {
+                session: *session,
+                keep_alive_s: *keep_alive_s,
+                will: will.as_ref().map(|will| Publish { duplicate: false, ..will.lend() }),
+                ..Opening::new(Connect {
                     version: Version::V311,
                     client_id,
                     username: user.as_ref().map(|user| user.name.as_str()),
                     password: user.as_ref().and_then(|user| user.password.as_deref()),
                     properties: PropertySection::EMPTY,
-                },
-                session: *session,
-                keep_alive_s: *keep_alive_s,
-                will: will.as_ref().map(|will| Publish { duplicate: false, ..will.lend() }),
+                })
             }),
             Self::Connected { session } => Packet::Connected { session: *session, limits: Limits::CLASSIC },
             Self::Refused { reason } => Packet::Refused(Refusal::new(*reason)),
@@ -90,7 +90,7 @@ impl Sample {
             Self::Unsubscribe { token, wire } => {
                 Packet::Unsubscribe { token: *token, filters: Filters::from_unsubscribe(wire).unwrap() }
             }
-            Self::UnsubAck { token } => Packet::UnsubAck { token: *token, count: 0 },
+            Self::UnsubAck { token } => Packet::UnsubAck { token: *token, removed: Removed::EMPTY },
             Self::Publish { token, message } => Packet::Publish {
                 ack: (message.qos == Qos::AtLeastOnce).then_some(*token),
                 publish: Publish {
@@ -99,7 +99,7 @@ impl Sample {
                 },
             },
             Self::Ack { token } => Packet::Ack { token: *token, ack: Ack::SUCCESS },
-            Self::Disconnect => Packet::Disconnect(Farewell::NORMAL),
+            Self::Disconnect => Packet::Disconnect(Ack::SUCCESS),
         }
     }
 
@@ -154,7 +154,7 @@ pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
         }),
         (any_token(), vec(option::of(any_qos()), 1..=16)).prop_map(|(token, outcomes)| {
             let mut granted = Granted::EMPTY;
-            assert!(outcomes.into_iter().all(|outcome| granted.push(outcome)));
+            assert!(outcomes.into_iter().all(|qos| granted.push(qos.ok_or(FilterRefusal::Unspecified))));
             Sample::SubAck { token, granted }
         }),
         (any_token(), vec(any_filter(), 1..=16)).prop_map(|(token, filters)| {

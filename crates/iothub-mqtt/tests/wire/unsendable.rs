@@ -1,14 +1,12 @@
 //! Packets that cannot be sent: nothing is written of them, and the connection goes on.
 
-use iothub_codec::{Connect, Filters, PropertySection, Publish, Qos, Version};
+use iothub_codec::{Ack, Connect, Filters, PropertySection, Publish, Qos, Version};
 use iothub_mqtt::{Client, Server, WriteError};
-use iothub_proto::{
-    Ack, AckToken, Farewell, Granted, Limits, Opening, Packet, PacketKind, Refusal, RefusalReason, Session,
-};
+use iothub_proto::{AckToken, Granted, Limits, Opening, Packet, PacketKind, Refusal, RefusalReason, Session};
 
 use crate::connection::{OPENING, START, client, connecting, server};
 
-const LIMITS: Limits = Limits { receive_maximum: 2, maximum_packet_size: 200_000, keep_alive_s: None };
+const LIMITS: Limits = Limits { receive_maximum: 2, maximum_packet_size: 200_000, ..Limits::CLASSIC };
 
 #[test]
 fn a_client_refuses_what_cannot_be_sent() {
@@ -19,7 +17,7 @@ fn a_client_refuses_what_cannot_be_sent() {
     let at_least_once = Publish { qos: Qos::AtLeastOnce, ..Publish::new("a", b"") };
     let huge = vec![0; 200_000];
     let kind = PacketKind::Publish;
-    let many = b"\0\x01a\0".repeat(17);
+    let many = b"\0\x01a\0".repeat(51);
     for (packet, error) in [
         (publish(""), WriteError::BadTopic { packet: kind }),
         (publish("a/#"), WriteError::BadTopic { packet: kind }),
@@ -32,11 +30,11 @@ fn a_client_refuses_what_cannot_be_sent() {
         (Packet::Publish { ack: Some(token), publish: Publish::new("a", b"") }, WriteError::TokenMismatch),
         (Packet::Publish { ack: None, publish: at_least_once }, WriteError::TokenMismatch),
         (
-            Packet::Ack { token, ack: Ack { reason: 131, ..Ack::SUCCESS } },
+            Packet::Ack { token, ack: Ack { reason_code: 131, ..Ack::SUCCESS } },
             WriteError::NotExpressible { packet: PacketKind::PubAck },
         ),
         (
-            Packet::Disconnect(Farewell { reason: 4, ..Farewell::NORMAL }),
+            Packet::Disconnect(Ack { reason_code: 4, ..Ack::SUCCESS }),
             WriteError::NotExpressible { packet: PacketKind::Disconnect },
         ),
         (
@@ -93,7 +91,7 @@ fn a_server_refuses_what_cannot_be_sent() {
         (Packet::Connect(OPENING), WriteError::WrongEnd { packet: PacketKind::Connect }),
         (Packet::Subscribe { token, filters }, WriteError::WrongEnd { packet: PacketKind::Subscribe }),
         (Packet::Unsubscribe { token, filters }, WriteError::WrongEnd { packet: PacketKind::Unsubscribe }),
-        (Packet::Disconnect(Farewell::NORMAL), WriteError::WrongEnd { packet: PacketKind::Disconnect }),
+        (Packet::Disconnect(Ack::SUCCESS), WriteError::WrongEnd { packet: PacketKind::Disconnect }),
     ] {
         let mut server = server(LIMITS);
         assert_eq!(server.send(START, &packet), Err(error));
@@ -144,7 +142,7 @@ fn nothing_but_connect_is_sent_before_connack() {
 #[test]
 fn nothing_is_sent_behind_disconnect() {
     let mut client = client(LIMITS);
-    client.send(START, &Packet::Disconnect(Farewell::NORMAL)).unwrap();
+    client.send(START, &Packet::Disconnect(Ack::SUCCESS)).unwrap();
     let packet = PacketKind::PubAck;
     let ack = Packet::Ack { token: AckToken::FIRST, ack: Ack::SUCCESS };
     assert_eq!(client.send(START, &ack), Err(WriteError::OutOfPlace { packet }));
@@ -165,7 +163,7 @@ fn the_longest_packet_is_sent_and_a_longer_one_is_not() {
 
 #[test]
 fn a_peer_that_does_not_read_is_not_written_to_for_ever() {
-    let limits = Limits { maximum_packet_size: 100, receive_maximum: 2, keep_alive_s: None };
+    let limits = Limits { maximum_packet_size: 100, receive_maximum: 2, ..Limits::CLASSIC };
     let mut server = server(limits);
     let message = Packet::Publish { ack: None, publish: Publish::new("a", &[0; 95]) };
     for _ in 0..3 {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use iothub_codec::{Channels, Qos, Telemetry};
-use iothub_proto::{Ack, DeviceEvent, HubEvent, Instant, Packet, Received, SendError, Session, Ticket};
+use iothub_codec::{Ack, Channels, Qos, Telemetry};
+use iothub_proto::{DeviceEvent, HubEvent, Instant, Packet, Received, SendError, Session, Ticket};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

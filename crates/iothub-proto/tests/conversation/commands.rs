@@ -1,7 +1,7 @@
 //! Commands: delivered until they are completed.
 
-use iothub_codec::{Command, Qos};
-use iothub_proto::{Ack, AckToken, Delivery, DeviceEvent, HubEvent, Packet, SendError, Session};
+use iothub_codec::{Ack, Command, Qos};
+use iothub_proto::{AckToken, Delivery, DeviceEvent, HubEvent, Packet, SendError, Session};
 
 use crate::chance::Chance;
 use crate::link::Weather;

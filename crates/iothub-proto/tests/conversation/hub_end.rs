@@ -74,8 +74,8 @@ impl Pair {
                     self.deliver();
                 }
             }
-            HubEvent::Unsubscribed { token, count } => {
-                self.carry(End::Device, Parcel::UnsubAck { token, count })
+            HubEvent::Unsubscribed { token, removed } => {
+                self.carry(End::Device, Parcel::UnsubAck { token, removed })
             }
             HubEvent::Completed { token } => {
                 let now_open = |queued: &&mut Queued| {

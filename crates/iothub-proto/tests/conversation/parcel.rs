@@ -1,9 +1,7 @@
 //! Packets that are under way, and therefore own what they say.
 
-use iothub_codec::{Connect, Filters, PropertySection, Publish, Qos, Version};
-use iothub_proto::{
-    Ack, AckToken, Farewell, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Session,
-};
+use iothub_codec::{Ack, Connect, Filters, PropertySection, Publish, Qos, Version};
+use iothub_proto::{AckToken, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Removed, Session};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Parcel {
@@ -13,7 +11,7 @@ pub(crate) enum Parcel {
     Subscribe { token: AckToken, filters: Vec<u8> },
     SubAck { token: AckToken, granted: Granted },
     Unsubscribe { token: AckToken, filters: Vec<u8> },
-    UnsubAck { token: AckToken, count: u8 },
+    UnsubAck { token: AckToken, removed: Removed },
     Publish { ack: Option<AckToken>, topic: String, payload: Vec<u8>, duplicate: bool },
     Ack { token: AckToken },
     Disconnect,
@@ -36,7 +34,7 @@ impl Parcel {
             Packet::Unsubscribe { token, filters } => {
                 Self::Unsubscribe { token, filters: filters.as_wire().to_vec() }
             }
-            Packet::UnsubAck { token, count } => Self::UnsubAck { token, count },
+            Packet::UnsubAck { token, removed } => Self::UnsubAck { token, removed },
             Packet::Publish { ack, publish } => {
                 assert_eq!(ack.is_some(), publish.qos == Qos::AtLeastOnce, "tokens go with QoS 1");
                 Self::Publish {
@@ -48,22 +46,22 @@ impl Parcel {
             }
             Packet::Ack { token, .. } => Self::Ack { token },
             Packet::Disconnect(_) => Self::Disconnect,
+            Packet::Auth(_) => panic!("no dialect here has AUTH"),
         }
     }
 
     pub(crate) fn packet(&self) -> Packet<'_> {
         match self {
             Self::Connect { client_id, username, session } => Packet::Connect(Opening {
-                connect: Connect {
+                session: *session,
+                keep_alive_s: 60,
+                ..Opening::new(Connect {
                     version: Version::V311,
                     client_id,
                     username: Some(username),
                     password: None,
                     properties: PropertySection::EMPTY,
-                },
-                session: *session,
-                keep_alive_s: 60,
-                will: None,
+                })
             }),
             Self::Connected { session } => Packet::Connected { session: *session, limits: Limits::CLASSIC },
             Self::Refused { reason } => Packet::Refused(Refusal::new(*reason)),
@@ -74,14 +72,14 @@ impl Parcel {
             Self::Unsubscribe { token, filters } => {
                 Packet::Unsubscribe { token: *token, filters: Filters::from_unsubscribe(filters).unwrap() }
             }
-            Self::UnsubAck { token, count } => Packet::UnsubAck { token: *token, count: *count },
+            Self::UnsubAck { token, removed } => Packet::UnsubAck { token: *token, removed: *removed },
             Self::Publish { ack, topic, payload, duplicate } => {
                 let qos = if ack.is_some() { Qos::AtLeastOnce } else { Qos::AtMostOnce };
                 let publish = Publish { qos, duplicate: *duplicate, ..Publish::new(topic, payload) };
                 Packet::Publish { ack: *ack, publish }
             }
             Self::Ack { token } => Packet::Ack { token: *token, ack: Ack::SUCCESS },
-            Self::Disconnect => Packet::Disconnect(Farewell::NORMAL),
+            Self::Disconnect => Packet::Disconnect(Ack::SUCCESS),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Which packet is in place when: everything else is the other end's fault, and the end of the connection.
 
-use iothub_codec::{Connect, DecodeErrorKind, Filters, PropertySection, Qos, Version};
+use iothub_codec::{Ack, Connect, DecodeErrorKind, Filters, PropertySection, Qos, Version};
 use iothub_proto::{
-    Ack, AckToken, DeviceEvent, Farewell, Granted, Opening, Packet, PeerError, Refusal, RefusalReason,
-    Session, StateKind,
+    AckToken, DeviceEvent, Granted, Opening, Packet, PeerError, Refusal, RefusalReason, Removed, Session,
+    StateKind,
 };
 
 use crate::pair::ALL;
@@ -34,7 +34,7 @@ fn every_packet(topics: [&'static str; 3]) -> Vec<Packet<'static>> {
     };
     let filters = Filters::from_subscribe(b"\0\x12$iothub/twin/res/#\0").unwrap();
     vec![
-        Packet::Connect(Opening { connect, session: Session::Resume, keep_alive_s: 0, will: None }),
+        Packet::Connect(Opening::new(connect)),
         connected(Session::Resume),
         Packet::Refused(Refusal::new(RefusalReason::NotAuthorized)),
         Packet::Subscribe { token: AckToken::FIRST, filters },
@@ -44,13 +44,13 @@ fn every_packet(topics: [&'static str; 3]) -> Vec<Packet<'static>> {
             token: AckToken::FIRST,
             filters: Filters::from_unsubscribe(b"\0\x01a").unwrap(),
         },
-        Packet::UnsubAck { token: AckToken::FIRST, count: 1 },
+        Packet::UnsubAck { token: AckToken::FIRST, removed: Removed::EMPTY },
         publish(topics[0], None),
         publish(topics[1], Some(token(9))),
         publish(topics[2], Some(token(9))),
         ack(1),
         ack(2),
-        Packet::Disconnect(Farewell::NORMAL),
+        Packet::Disconnect(Ack::SUCCESS),
     ]
 }
 

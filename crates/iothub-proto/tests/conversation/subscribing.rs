@@ -1,13 +1,15 @@
 //! Subscriptions: what is asked for, what is believed, and when that is enough.
 
-use iothub_codec::{Channels, DesiredChanged, Filters, Operation, Qos, Reply, RequestId, Status};
-use iothub_proto::{DeviceEvent, HubEvent, Packet, PeerError, SendError, Session};
+use iothub_codec::{Channels, DesiredChanged, Dialect, Filters, Operation, Qos, Reply, RequestId, Status};
+use iothub_proto::{
+    DeviceEvent, FilterRefusal, HubEvent, Packet, PeerError, Removal, SendError, Session, Subscriptions,
+};
 
 use crate::link::Weather;
 use crate::pair::{ALL, Pair, ms};
 use crate::stage::{
-    NOW, TIMEOUT, accepted, connect, connected, grant, granted, hub, offline, ready, subscribe, subscribes,
-    token,
+    Hub, NOW, TIMEOUT, accepted, connect, connected, grant, granted, hub, offline, ready, subscribe,
+    subscribes, token, wire,
 };
 
 const SLOW: Weather = Weather { latency_ms: (100, 100), ..Weather::FINE };
@@ -268,18 +270,40 @@ fn a_device_gets_what_it_listens_to() {
 fn what_is_given_up_is_gone_and_the_rest_stays() {
     let mut hub = hub();
     subscribes(&mut hub, &[REPLIES, DESIRED, METHODS].map(|filter| (filter, Qos::AtMostOnce))).unwrap();
-    // The second was never asked for, and counts all the same: the answer is for each filter.
+    // The second was never asked for.
     let wire = [METHODS, "$iothub/methods/POST/reboot/#", REPLIES]
         .map(|topic| [&u16::try_from(topic.len()).unwrap().to_be_bytes()[..], topic.as_bytes()].concat())
         .concat();
     let filters = Filters::from_unsubscribe(&wire).unwrap();
     let event = hub.handle_packet(NOW, &Packet::Unsubscribe { token: token(7), filters });
-    assert_eq!(event, Ok(HubEvent::Unsubscribed { token: token(7), count: 3 }));
+    let Ok(HubEvent::Unsubscribed { token: answered, removed }) = event else { panic!("{event:?}") };
+    assert_eq!(answered, token(7));
+    assert!(removed.iter().eq([Ok(Removal::Gone), Ok(Removal::NeverThere), Ok(Removal::Gone)]));
     for (channel, expected) in
         [(Channels::METHODS, None), (Channels::REPLIES, None), (Channels::DESIRED, Some(Qos::AtMostOnce))]
     {
         assert_eq!(hub.subscriptions().granted(channel), expected, "{channel:?}");
     }
+}
+
+#[test]
+fn a_refused_filter_is_told_why() {
+    let methods = ["a", "b", "c", "d", "e"].map(|method| format!("$iothub/methods/{method}"));
+    let filters =
+        methods.iter().map(String::as_str).chain(["$iothub/commands", "$iothub/nothing", "$iothub/#"]);
+    let filters: Vec<(&str, Qos)> = filters.map(|filter| (filter, Qos::AtMostOnce)).collect();
+    let wire = wire(&filters);
+    let filters = Filters::from_subscribe(&wire).unwrap();
+    let mut hub = Hub::new(Dialect::Preview5, hub().identity(), Subscriptions::NONE);
+    let event = hub.handle_packet(NOW, &Packet::Subscribe { token: token(7), filters });
+    let Ok(HubEvent::Subscribed { granted, .. }) = event else { panic!("{event:?}") };
+    let refusals: Vec<FilterRefusal> = granted.iter().filter_map(Result::err).collect();
+    let wanted = [
+        FilterRefusal::QuotaExceeded,
+        FilterRefusal::TopicFilterInvalid,
+        FilterRefusal::WildcardsNotSupported,
+    ];
+    assert_eq!(refusals, wanted);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Messages to the cloud: how many may be under way, and that each arrives.
 
-use iothub_codec::{Qos, Telemetry};
-use iothub_proto::{Ack, DeviceEvent, Instant, Limits, Packet, SendError, Session};
+use iothub_codec::{Ack, Qos, Telemetry};
+use iothub_proto::{DeviceEvent, Instant, Limits, Packet, SendError, Session};
 
 use crate::link::Weather;
 use crate::pair::{Pair, ms};

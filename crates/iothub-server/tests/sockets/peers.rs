@@ -11,7 +11,7 @@ use iothub_codec::{
 };
 use iothub_hub::PacketBuf;
 use iothub_mqtt::Client;
-use iothub_proto::{AckToken, Instant, Limits, Opening, Packet, Session};
+use iothub_proto::{AckToken, Instant, Limits, Opening, Packet};
 use iothub_server::{Options, Running, Server};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -120,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Device<S> {
             password: Some(password.as_bytes()),
             properties: PropertySection::EMPTY,
         };
-        let opening = Opening { connect, session: Session::Fresh, keep_alive_s, will: None };
+        let opening = Opening { keep_alive_s, ..Opening::new(connect) };
         self.send(&Packet::Connect(opening)).await?;
         self.next().await
     }

@@ -3,7 +3,7 @@
 use crate::peers::*;
 use futures_util::{SinkExt, StreamExt};
 use iothub_hub::PacketBuf;
-use iothub_proto::{Farewell, Instant, Packet, Session};
+use iothub_proto::{Instant, Packet, Session};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -165,7 +165,7 @@ async fn the_hub_knows_that_a_device_is_gone_however_it_goes() {
         device.connect(&hub).await.unwrap();
         assert_eq!(state().await, "Connected");
         if polite {
-            device.send(&Packet::Disconnect(Farewell::NORMAL)).await.unwrap();
+            device.send(&Packet::Disconnect(iothub_codec::Ack::SUCCESS)).await.unwrap();
             closed(&mut device.stream).await;
         }
         drop(device);
