@@ -2,7 +2,7 @@
 
 use iothub_codec::{
     Codec, Command, DeviceId, Dialect, EncodeError, Field, Identity, Input, MethodCall, ModuleId, Operation,
-    Properties, Reply, RequestId, Status, Telemetry, Text, TwinGet,
+    Properties, Reply, RequestId, Status, Telemetry, Text, TwinGet, TwinPart,
 };
 
 use crate::ends::{device, module, request};
@@ -43,6 +43,20 @@ fn request_ids_that_would_end_early_are_not_written() {
         let mut out = [0; 64];
         let get = TwinGet::new(RequestId::new(id).unwrap());
         assert_eq!(device().encode(&get, &mut out).map(|publish| publish.topic), expected, "{id:?}");
+    }
+}
+
+#[test]
+fn the_whole_twin_is_asked_for_whatever_of_it_is_known() {
+    let whole = TwinGet::new(request("1"));
+    for (get, expected) in [
+        (whole, Ok("$iothub/twin/GET/?$rid=1")),
+        (TwinGet { known_version: Some(2), ..whole }, NOT_EXPRESSIBLE),
+        (TwinGet { part: TwinPart::Desired, ..whole }, NOT_EXPRESSIBLE),
+        (TwinGet { part: TwinPart::Reported, known_version: Some(2), ..whole }, NOT_EXPRESSIBLE),
+    ] {
+        let mut out = [0; 64];
+        assert_eq!(device().encode(&get, &mut out).map(|publish| publish.topic), expected, "{get:?}");
     }
 }
 

@@ -51,13 +51,11 @@ pub(crate) fn seal(
             out.put_byte(b'/');
             (Some(call.request), None)
         }
-        Message::TwinGet(TwinGet { part: TwinPart::Desired | TwinPart::Reported, .. }) => {
-            return Err(EncodeError::NotExpressible);
-        }
-        Message::TwinGet(get) => {
+        Message::TwinGet(TwinGet { request, part: TwinPart::Whole, known_version: None }) => {
             out.put_str(TWIN_GET);
-            (Some(get.request), None)
+            (Some(*request), None)
         }
+        Message::TwinGet(_) => return Err(EncodeError::NotExpressible),
         Message::TwinPatch(patch) => {
             out.put_str(TWIN_PATCH);
             (Some(patch.request), patch.if_version)
