@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     /// Only this one
     #[arg(long)]
     target: Option<String>,
-    /// Add the inputs that reach something new to the corpus
+    /// Put the inputs that reach something new into the corpus, and take out those that reach nothing of their own
     #[arg(long)]
     keep: bool,
 }
@@ -40,8 +40,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         rows.push(fuzz(target, arguments)?);
     }
     println!(
-        "{:<16}{:>14}{:>12}{:>10}{:>10}{:>10}",
-        "target", "executions", "a second", "coverage", "new", "findings"
+        "{:<14}{:>12}{:>10}{:>8}{:>10}{:>8}{:>7}{:>10}",
+        "target", "executions", "a second", "edges", "features", "corpus", "new", "findings"
     );
     rows.iter().for_each(Row::print);
     let findings: Vec<_> = rows.iter().flat_map(|row| &row.findings).collect();
@@ -68,8 +68,12 @@ struct Row {
     target: String,
     executions: u64,
     seconds: u64,
-    /// Edges of the code that were reached.
-    coverage: u64,
+    /// Edges of the code that were reached (`cov` of libFuzzer).
+    edges: u64,
+    /// Those, each as often as it was passed in one run, roughly (`ft`).
+    features: u64,
+    /// Inputs in the corpus, after this run.
+    corpus: usize,
     /// Inputs that reached something which none of the corpus does.
     new: usize,
     /// Inputs that should not have done what they did.
@@ -78,9 +82,11 @@ struct Row {
 
 impl Row {
     fn print(&self) {
-        let Self { target, executions, seconds, coverage, new, findings } = self;
-        let rate = executions / seconds.max(&1);
-        println!("{target:<16}{executions:>14}{rate:>12}{coverage:>10}{new:>10}{:>10}", findings.len());
+        let Self { target, executions, seconds, edges, features, corpus, new, findings } = self;
+        let (rate, findings) = (executions / seconds.max(&1), findings.len());
+        println!(
+            "{target:<14}{executions:>12}{rate:>10}{edges:>8}{features:>10}{corpus:>8}{new:>7}{findings:>10}"
+        );
     }
 }
 
@@ -88,12 +94,8 @@ impl Row {
 fn fuzz(target: &str, arguments: &Arguments) -> Result<Row, Failure> {
     let folder = workspace::target_directory()?.join("fuzz").join(target);
     let (new, findings) = (folder.join("new"), folder.join("findings"));
-    for folder in [&new, &findings] {
-        if folder.exists() {
-            std::fs::remove_dir_all(folder).map_err(Failure::while_doing(folder.display()))?;
-        }
-        std::fs::create_dir_all(folder).map_err(Failure::while_doing(folder.display()))?;
-    }
+    make_empty(&new)?;
+    make_empty(&findings)?;
     let corpus = workspace::root().join("fuzz/corpus").join(target);
     let mut options = vec![
         format!("-max_total_time={}", arguments.seconds),
@@ -113,22 +115,69 @@ fn fuzz(target: &str, arguments: &Arguments) -> Result<Row, Failure> {
     for finding in &findings {
         println!("{}:\n{}", finding.display(), last_lines(&said));
     }
-    let row = Row {
+    if arguments.keep {
+        keep(target, &corpus, &new, &folder)?;
+    }
+    Ok(Row {
         target: target.to_owned(),
         executions: number_behind(&said, "stat::number_of_executed_units:").unwrap_or_default(),
-        seconds: u64::from(arguments.seconds),
-        coverage: number_behind(&said, "cov:").unwrap_or_default(),
+        seconds: number_behind(&said, " runs in ").unwrap_or(u64::from(arguments.seconds)),
+        edges: number_behind(&said, " cov:").unwrap_or_default(),
+        features: number_behind(&said, " ft:").unwrap_or_default(),
+        corpus: entries(&corpus)?.len(),
         new: entries(&new)?.len(),
         findings,
-    };
-    if arguments.keep {
-        let merged = libfuzzer(target, &[&corpus, &new], &["-merge=1".to_owned()])?;
-        if !merged.status.success() {
-            let said = String::from_utf8_lossy(&merged.stderr);
-            return Err(Failure::new(format!("{target} cannot be merged: {}", last_lines(&said))));
+    })
+}
+
+/// Makes the corpus as small as it can be: the seeds, which have names, and the fewest short inputs that reach every
+/// edge which the seeds do not and short ones can. Each of these is called after its hash.
+fn keep(target: &str, corpus: &Path, new: &Path, folder: &Path) -> Result<(), Failure> {
+    let (kept, short) = (&folder.join("kept"), &folder.join("short"));
+    make_empty(kept)?;
+    make_empty(short)?;
+    let (seeds, others): (Vec<_>, Vec<_>) = entries(corpus)?.into_iter().partition(|path| is_seed(path));
+    for seed in &seeds {
+        copy_into(seed, kept)?;
+    }
+    for input in others.iter().chain(&entries(new)?) {
+        let len = std::fs::metadata(input).map_err(Failure::while_doing(input.display()))?.len();
+        if len <= KEPT_LEN_MAX {
+            copy_into(input, short)?;
         }
     }
-    Ok(row)
+    let options = ["-set_cover_merge=1".to_owned(), "-use_counters=0".to_owned()];
+    let merged = libfuzzer(target, &[kept, short], &options)?;
+    if !merged.status.success() {
+        let said = String::from_utf8_lossy(&merged.stderr);
+        return Err(Failure::new(format!("{target} cannot be merged: {}", last_lines(&said))));
+    }
+    for other in &others {
+        std::fs::remove_file(other).map_err(Failure::while_doing(other.display()))?;
+    }
+    for input in entries(kept)?.iter().filter(|path| !is_seed(path)) {
+        copy_into(input, corpus)?;
+    }
+    Ok(())
+}
+
+/// Longest input that is kept without being a seed, in bytes.
+const KEPT_LEN_MAX: u64 = 256;
+
+fn is_seed(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("seed-"))
+}
+
+fn copy_into(file: &Path, folder: &Path) -> Result<(), Failure> {
+    let name = file.file_name().unwrap_or_default();
+    std::fs::copy(file, folder.join(name)).map(drop).map_err(Failure::while_doing(file.display()))
+}
+
+fn make_empty(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).map_err(Failure::while_doing(folder.display()))?;
+    }
+    std::fs::create_dir_all(folder).map_err(Failure::while_doing(folder.display()))
 }
 
 fn libfuzzer(target: &str, folders: &[&Path], options: &[String]) -> Result<Output, Failure> {
@@ -172,8 +221,11 @@ mod tests {
 
     #[test]
     fn numbers_are_found_where_libfuzzer_says_them() {
-        let said = "#2 INITED cov: 12 ft: 13\n#9 DONE cov: 1234 ft: 4\nstat::number_of_executed_units: 77\n";
-        assert_eq!(number_behind(said, "cov:"), Some(1234));
+        let said = "#2 INITED cov: 12 ft: 13\n#9 DONE cov: 1234 ft: 5678 corp: 9/10b\n\
+                    Done 77 runs in 61 second(s)\nstat::number_of_executed_units: 77\n";
+        assert_eq!(number_behind(said, " cov:"), Some(1234));
+        assert_eq!(number_behind(said, " ft:"), Some(5678));
+        assert_eq!(number_behind(said, " runs in "), Some(61));
         assert_eq!(number_behind(said, "stat::number_of_executed_units:"), Some(77));
         assert_eq!(number_behind(said, "stat::peak_rss_mb:"), None);
     }
