@@ -32,3 +32,13 @@ fn credentials_of_the_corpus() {
 fn provisioning_of_the_corpus() {
     run("provisioning", fuzzing::provisioning);
 }
+
+#[test]
+fn properties_of_the_corpus() {
+    run("properties", fuzzing::properties);
+}
+
+#[test]
+fn messages_of_the_corpus() {
+    run("roundtrip", fuzzing::roundtrip);
+}
