@@ -13,12 +13,12 @@ impl ByteSet {
     pub(crate) const METHOD: Self = Self(8);
     /// The name of a host, which is the first part of a path, and no list of parameters.
     pub(crate) const HOST: Self = Self(16);
-    /// What is no control character, does not end a parameter and may stand in a topic. Of ASCII: more do.
+    /// What is no control character, does not end a parameter and may stand in a topic.
     pub(crate) const WORD: Self = Self(32);
 
     #[inline]
     pub(crate) fn has(self, byte: u8) -> bool {
-        SETS[usize::from(byte)] & self.0 != 0
+        SETS.get(usize::from(byte)).is_some_and(|sets| sets & self.0 != 0)
     }
 
     /// Where the first byte stands that is not in the set.
@@ -28,9 +28,9 @@ impl ByteSet {
     }
 }
 
-/// The sets that each byte is in.
-static SETS: [u8; 256] = {
-    let mut sets = [0; 256];
+/// The sets that each byte of ASCII is in.
+static SETS: [u8; 128] = {
+    let mut sets = [0; 128];
     let mut byte = 0;
     while byte < 0x7F {
         sets[byte as usize] = sets_of(byte);

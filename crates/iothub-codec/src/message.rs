@@ -214,67 +214,29 @@ pub trait Outgoing<'a>: sealed::Sealed<'a> {}
 
 impl<'a, M: sealed::Sealed<'a>> Outgoing<'a> for M {}
 
-/// A message that is to be written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Message<'m> {
-    Telemetry(&'m Telemetry<'m>),
-    Command(&'m Command<'m>),
-    Input(&'m Input<'m>),
-    Method(&'m MethodCall<'m>),
-    TwinGet(&'m TwinGet<'m>),
-    TwinPatch(&'m TwinPatch<'m>),
-    DesiredChanged(&'m DesiredChanged<'m>),
-    Reply(Operation<'m>, &'m Reply<'m>),
-}
-
-impl Message<'_> {
-    pub(crate) const fn qos(self) -> Qos {
-        match self {
-            Self::Telemetry(telemetry) => telemetry.qos,
-            Self::Command(command) => command.qos,
-            Self::Input(input) => input.qos,
-            Self::DesiredChanged(change) => change.qos,
-            Self::Method(_) | Self::TwinGet(_) | Self::TwinPatch(_) | Self::Reply(..) => Qos::AtMostOnce,
-        }
-    }
-
-    pub(crate) const fn retain(self) -> bool {
-        matches!(self, Self::Telemetry(Telemetry { retain: true, .. }))
-    }
-}
-
 pub(crate) mod sealed {
+    use crate::dialect::Codec;
+    use crate::publish::Qos;
+    use crate::write::Writer;
+
     #[expect(unnameable_types, reason = "nobody else is to implement it")]
     pub trait Sealed<'a> {
+        /// Writes all but the payload.
         #[doc(hidden)]
         #[expect(private_interfaces, reason = "only this crate calls it")]
-        fn message(&self) -> super::Message<'_>;
+        fn put(&self, codec: Codec<'_>, out: &mut Writer<'_>);
 
         #[doc(hidden)]
         fn payload(&self) -> &'a [u8];
+
+        #[doc(hidden)]
+        fn qos(&self) -> Qos {
+            Qos::AtMostOnce
+        }
+
+        #[doc(hidden)]
+        fn retain(&self) -> bool {
+            false
+        }
     }
 }
-
-macro_rules! outgoing {
-    ($message:ty, $variant:ident, $this:pat => $payload:expr) => {
-        impl<'a> sealed::Sealed<'a> for $message {
-            #[expect(private_interfaces, reason = "only this crate calls it")]
-            fn message(&self) -> Message<'_> {
-                Message::$variant(self)
-            }
-
-            fn payload(&self) -> &'a [u8] {
-                let $this = self;
-                $payload
-            }
-        }
-    };
-}
-
-outgoing!(Telemetry<'a>, Telemetry, this => this.payload);
-outgoing!(Command<'a>, Command, this => this.payload);
-outgoing!(Input<'a>, Input, this => this.payload);
-outgoing!(MethodCall<'a>, Method, this => this.payload);
-outgoing!(TwinGet<'a>, TwinGet, _ => &[]);
-outgoing!(TwinPatch<'a>, TwinPatch, this => this.patch);
-outgoing!(DesiredChanged<'a>, DesiredChanged, this => this.patch);

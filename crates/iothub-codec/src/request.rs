@@ -18,6 +18,7 @@ enum Form<'a> {
     Number(u32),
     Bytes(&'a [u8]),
     /// Bytes that stand percent-encoded in a topic.
+    #[cfg(feature = "preview311")]
     Encoded(&'a [u8]),
 }
 
@@ -38,6 +39,7 @@ impl<'a> RequestId<'a> {
         Self(Form::Number(number))
     }
 
+    #[cfg(feature = "preview311")]
     /// One that may be percent-encoded, and means at most so many bytes.
     pub(crate) fn encoded(id: Text<'a>, len_max: usize) -> Option<Self> {
         let bytes = id.raw().as_bytes();
@@ -50,6 +52,7 @@ impl<'a> RequestId<'a> {
         let digits = match self.0 {
             Form::Number(number) => return Some(number),
             Form::Bytes(bytes) => <[u8; 8]>::try_from(bytes).ok()?,
+            #[cfg(feature = "preview311")]
             Form::Encoded(_) => <[u8; 8]>::try_from(self.to_buf().as_bytes()).ok()?,
         };
         digits.iter().try_fold(0, |number, byte| {
@@ -74,6 +77,7 @@ impl<'a> RequestId<'a> {
                 copy(bytes, &mut buf.bytes);
                 bytes.len()
             }
+            #[cfg(feature = "preview311")]
             Form::Encoded(bytes) => {
                 let meant = buf.bytes.iter_mut().zip(unescaped(bytes, true));
                 meant.map(|(place, byte)| *place = byte).count()
@@ -83,12 +87,13 @@ impl<'a> RequestId<'a> {
         buf
     }
 
-    /// Whether it is text without control characters, and without the signs that end it in a topic or may not stand
+    /// Whether it is ASCII without control characters, and without the signs that end it in a topic or may not stand
     /// there at all.
     pub(crate) fn is_word(self) -> bool {
         match self.0 {
             Form::Number(_) => true,
             Form::Bytes(bytes) => is_word(bytes),
+            #[cfg(feature = "preview311")]
             Form::Encoded(_) => is_word(self.to_buf().as_bytes()),
         }
     }
@@ -98,6 +103,7 @@ impl<'a> RequestId<'a> {
         match self.0 {
             Form::Number(_) => 8,
             Form::Bytes(bytes) => bytes.len(),
+            #[cfg(feature = "preview311")]
             Form::Encoded(bytes) => unescaped(bytes, true).count(),
         }
     }
@@ -111,6 +117,7 @@ impl<'a> RequestId<'a> {
         match self.0 {
             Form::Number(number) => put(&digits(number)),
             Form::Bytes(bytes) => put(bytes),
+            #[cfg(feature = "preview311")]
             Form::Encoded(bytes) => unescaped(bytes, true).for_each(|byte| put(&[byte])),
         }
     }
@@ -126,12 +133,7 @@ fn digits(number: u32) -> [u8; 8] {
 }
 
 fn is_word(id: &[u8]) -> bool {
-    // Beyond ASCII, the other control characters are U+0080 to U+009F.
-    let is_control = |pair: &[u8; 2]| matches!(pair, [0xC2, 0x80..=0x9F]);
     ByteSet::WORD.stranger(id).is_none()
-        || id.iter().all(|byte| ByteSet::WORD.has(*byte) || !byte.is_ascii())
-            && core::str::from_utf8(id).is_ok()
-            && !id.array_windows().any(is_control)
 }
 
 impl PartialEq for RequestId<'_> {

@@ -1,17 +1,28 @@
 use crate::byte_set::ByteSet;
 use crate::error::EncodeError;
 use crate::identity::Identity;
+use crate::section::PropertySection;
 use crate::text::Text;
 
+/// Longest topic of MQTT, in bytes.
+const TOPIC_MAX: usize = u16::MAX as usize;
+
 /// Writes into the caller's buffer, and counts past its end: a failed attempt tells the size that is needed.
+///
+/// What cannot be written is remembered until the end: asking after each step would be most of the code of a program
+/// that writes.
 pub(crate) struct Writer<'b> {
     buf: &'b mut [u8],
     len: usize,
+    /// Where a topic ends that is followed by properties.
+    topic_len: Option<usize>,
+    /// The first.
+    error: Option<EncodeError>,
 }
 
 impl<'b> Writer<'b> {
     pub(crate) fn new(buf: &'b mut [u8]) -> Self {
-        Self { buf, len: 0 }
+        Self { buf, len: 0, topic_len: None, error: None }
     }
 
     pub(crate) fn put(&mut self, bytes: &[u8]) {
@@ -145,9 +156,40 @@ impl<'b> Writer<'b> {
         self.len
     }
 
+    /// Something cannot be written.
+    pub(crate) fn fail(&mut self, error: EncodeError) {
+        self.error = self.error.or(Some(error));
+    }
+
+    /// Forgets that something could not be written.
+    pub(crate) fn take_error(&mut self) -> Option<EncodeError> {
+        self.error.take()
+    }
+
+    /// What was written so far is a topic, and properties follow.
+    pub(crate) fn end_topic(&mut self) {
+        self.topic_len = Some(self.len);
+    }
+
     pub(crate) fn finish(self) -> Result<&'b [u8], EncodeError> {
-        let Self { buf, len } = self;
-        buf.get(..len).ok_or(EncodeError::BufferTooSmall { needed: len })
+        let Self { buf, len, topic_len: _, error } = self;
+        match error {
+            Some(error) => Err(error),
+            None => buf.get(..len).ok_or(EncodeError::BufferTooSmall { needed: len }),
+        }
+    }
+
+    /// A message without its payload: the topic, and the properties behind it.
+    pub(crate) fn finish_publish(self) -> Result<(&'b str, PropertySection<'b>), EncodeError> {
+        let len = self.topic_len.unwrap_or(self.len);
+        if len > TOPIC_MAX && self.error.is_none() {
+            return Err(EncodeError::TopicTooLong { len });
+        }
+        let wire = self.finish()?;
+        let (topic, properties) = wire.split_at_checked(len).unwrap_or_default();
+        // Only whole strings and ASCII were put in, so that it always is one.
+        let topic = core::str::from_utf8(topic).map_err(|_| EncodeError::NotExpressible)?;
+        Ok((topic, PropertySection::written(properties)))
     }
 
     pub(crate) fn finish_str(self) -> Result<&'b str, EncodeError> {
@@ -173,11 +215,12 @@ impl<'b> Writer<'b> {
     }
 
     /// Puts the length of what was written since then in its place.
-    pub(crate) fn end_block(&mut self, start: usize) -> Result<(), EncodeError> {
+    pub(crate) fn end_block(&mut self, start: usize) {
         let len = self.len.saturating_sub(start).saturating_sub(2);
-        let short = u16::try_from(len).map_err(|_| EncodeError::PropertyTooLong { len })?;
-        self.patch_u16(start, short);
-        Ok(())
+        match u16::try_from(len) {
+            Ok(short) => self.patch_u16(start, short),
+            Err(_) => self.fail(EncodeError::PropertyTooLong { len }),
+        }
     }
 
     /// Puts a two-byte length in place that was left open at `at`.

@@ -1,7 +1,7 @@
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::message::{
-    Command, Content, DesiredChanged, Message, MethodCall, Operation, Reply, Telemetry, ToDevice, ToHub,
-    TwinGet, TwinPart, TwinPatch,
+    Command, Content, DesiredChanged, MethodCall, Operation, Reply, Telemetry, ToDevice, ToHub, TwinGet,
+    TwinPart, TwinPatch,
 };
 use crate::property::Properties;
 use crate::publish::Publish;
@@ -49,55 +49,6 @@ pub(crate) struct Fields<'a> {
     pub(crate) content: Content<'a>,
     pub(crate) reason: Option<Text<'a>>,
     pub(crate) trace_id: Option<Text<'a>>,
-}
-
-impl<'a> Path<'a> {
-    /// `None` for what the previews do not have.
-    pub(crate) const fn of(message: Message<'a>) -> Option<Self> {
-        Some(match message {
-            Message::Telemetry(Telemetry { retain: true, .. }) | Message::Input(_) => return None,
-            Message::Telemetry(_) => Self::Telemetry,
-            Message::Command(_) => Self::Command,
-            Message::Method(call) => Self::Method(call.name),
-            Message::TwinGet(get) => Self::TwinGet(get.part),
-            Message::TwinPatch(_) => Self::TwinPatch,
-            Message::DesiredChanged(_) => Self::DesiredChanged,
-            Message::Reply(operation, _) => Self::Reply(Some(operation)),
-        })
-    }
-}
-
-impl<'a> Fields<'a> {
-    pub(crate) fn of(message: Message<'a>) -> Self {
-        let mut fields = Self::default();
-        match message {
-            Message::Telemetry(_) | Message::Command(_) | Message::Input(_) => {}
-            Message::Method(call) => {
-                fields.request = Some(call.request);
-                fields.content = call.content;
-            }
-            Message::TwinGet(get) => {
-                fields.request = Some(get.request);
-                fields.if_version = get.known_version;
-            }
-            Message::TwinPatch(patch) => {
-                fields.request = Some(patch.request);
-                fields.if_version = patch.if_version;
-            }
-            Message::DesiredChanged(change) => fields.version = Some(change.version),
-            Message::Reply(_, reply) => {
-                let Reply { request, status, code, version, payload: _, content, reason, trace_id } = *reply;
-                fields.request = Some(request);
-                fields.status = Some(status);
-                fields.code = code;
-                fields.version = version;
-                fields.content = content;
-                fields.reason = reason;
-                fields.trace_id = trace_id;
-            }
-        }
-        fields
-    }
 }
 
 impl<'a> Envelope<'a> {

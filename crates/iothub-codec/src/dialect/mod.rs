@@ -5,6 +5,7 @@ pub(crate) mod classic;
 #[cfg(any(feature = "preview311", feature = "preview5"))]
 mod envelope;
 mod name;
+mod outgoing;
 #[cfg(feature = "preview311")]
 mod preview311;
 #[cfg(feature = "preview5")]
@@ -24,7 +25,7 @@ use crate::connect::{Claim, Connect, Introduction, Proof, Version};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::filters::Filters;
 use crate::identity::Identity;
-use crate::message::{Message, Operation, Outgoing, Reply, ToDevice, ToHub};
+use crate::message::{Operation, Outgoing, Reply, ToDevice, ToHub};
 use crate::property::SystemProperty;
 use crate::publish::Publish;
 use crate::section::PropertySection;
@@ -101,9 +102,6 @@ pub struct Codec<'d> {
     variant: Variant,
 }
 
-/// Longest topic of MQTT, in bytes.
-const TOPIC_MAX: usize = u16::MAX as usize;
-
 impl<'d> Codec<'d> {
     /// For the device or module at the device's end of a connection.
     pub const fn new(dialect: Dialect, identity: Identity<'d>) -> Self {
@@ -137,7 +135,11 @@ impl<'d> Codec<'d> {
         message: &impl Outgoing<'a>,
         out: &'a mut [u8],
     ) -> Result<Publish<'a>, EncodeError> {
-        self.seal(message.message(), message.payload(), out)
+        let mut writer = Writer::new(out);
+        message.put(self, &mut writer);
+        let (topic, properties) = writer.finish_publish()?;
+        let (payload, qos, retain) = (message.payload(), message.qos(), message.retain());
+        Ok(Publish { topic, properties, payload, qos, retain, duplicate: false })
     }
 
     /// Writes the answer to a request of that kind.
@@ -151,7 +153,10 @@ impl<'d> Codec<'d> {
         reply: &Reply<'a>,
         out: &'a mut [u8],
     ) -> Result<Publish<'a>, EncodeError> {
-        self.seal(Message::Reply(operation, reply), reply.payload, out)
+        let mut writer = Writer::new(out);
+        outgoing::put_reply(self, operation, reply, &mut writer);
+        let (topic, properties) = writer.finish_publish()?;
+        Ok(Publish { properties, ..Publish::new(topic, reply.payload) })
     }
 
     /// Reads what the device sent.
@@ -195,14 +200,16 @@ impl<'d> Codec<'d> {
     pub fn filters<'a>(self, channels: Channels, out: &'a mut [u8]) -> Result<Filters<'a>, EncodeError> {
         let mut writer = Writer::new(out);
         match self.dialect {
-            Dialect::Classic => classic::filters(self.identity, channels, &mut writer)?,
+            Dialect::Classic => classic::filters(self.identity, channels, &mut writer),
             #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::filters(channels, &mut writer)?,
+            Dialect::Preview311 => preview311::filters(channels, &mut writer),
             #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::filters(channels, &mut writer)?,
+            Dialect::Preview5 => preview5::filters(channels, &mut writer),
         }
-        let wire = writer.finish()?;
-        if channels.is_empty() { Err(EncodeError::NotExpressible) } else { Ok(Filters::written(wire)) }
+        if channels.is_empty() {
+            writer.fail(EncodeError::NotExpressible);
+        }
+        writer.finish().map(Filters::written)
     }
 
     /// Reads one topic filter of the device.
@@ -308,48 +315,6 @@ impl<'d> Codec<'d> {
             Dialect::Preview5 => preview5::decode_auth(auth),
         }
     }
-
-    fn seal<'a>(
-        self,
-        message: Message<'_>,
-        payload: &'a [u8],
-        out: &'a mut [u8],
-    ) -> Result<Publish<'a>, EncodeError> {
-        let mut writer = Writer::new(out);
-        match self.dialect {
-            Dialect::Classic => classic::seal(self.identity, message, &mut writer)?,
-            #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::seal(self.variant, message, &mut writer)?,
-            #[cfg(feature = "preview5")]
-            Dialect::Preview5 => {
-                let topic_len = preview5::seal(message, &mut writer)?;
-                return publish(message, topic_len, payload, writer);
-            }
-        }
-        publish(message, writer.len(), payload, writer)
-    }
-}
-
-/// What was written: a topic of that length, and behind it the properties.
-fn publish<'a>(
-    message: Message<'_>,
-    topic_len: usize,
-    payload: &'a [u8],
-    written: Writer<'a>,
-) -> Result<Publish<'a>, EncodeError> {
-    if topic_len > TOPIC_MAX {
-        return Err(EncodeError::TopicTooLong { len: topic_len });
-    }
-    // It is a text, and as long as was counted.
-    let (topic, properties) = written.finish()?.split_at_checked(topic_len).unwrap_or_default();
-    Ok(Publish {
-        topic: core::str::from_utf8(topic).map_err(|_| EncodeError::NotExpressible)?,
-        properties: PropertySection::written(properties),
-        payload,
-        qos: message.qos(),
-        retain: message.retain(),
-        duplicate: false,
-    })
 }
 
 /// Reads a CONNECT as a hub does: which dialect, who, and what proof is offered. The proof is not checked.

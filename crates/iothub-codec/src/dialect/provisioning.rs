@@ -162,11 +162,8 @@ fn put_request(request: RequestId<'_>, out: &mut Writer<'_>) -> Result<(), Encod
 
 /// Both ends want to know that their messages have arrived.
 fn publish<'a>(writer: Writer<'a>, payload: &'a [u8]) -> Result<Publish<'a>, EncodeError> {
-    let len = writer.len();
-    if len > super::TOPIC_MAX {
-        return Err(EncodeError::TopicTooLong { len });
-    }
-    Ok(Publish { qos: Qos::AtLeastOnce, ..Publish::new(writer.finish_str()?, payload) })
+    let (topic, _) = writer.finish_publish()?;
+    Ok(Publish { qos: Qos::AtLeastOnce, ..Publish::new(topic, payload) })
 }
 
 pub(crate) fn encode_connect<'b>(

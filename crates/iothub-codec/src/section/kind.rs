@@ -14,8 +14,8 @@ pub(super) trait Kind {
     /// Of a property that has been checked.
     fn read(raw: Raw<'_>) -> Self::Value<'_>;
 
-    /// Refuses a value that the property may not have.
-    fn put(value: Self::Value<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError>;
+    /// A value that the property may not have is an error of the writer's.
+    fn put(value: Self::Value<'_>, out: &mut Writer<'_>);
 }
 
 pub(super) enum Flag {}
@@ -38,9 +38,8 @@ impl Kind for Flag {
         raw.value == [1]
     }
 
-    fn put(value: bool, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    fn put(value: bool, out: &mut Writer<'_>) {
         out.put(&[u8::from(value)]);
-        Ok(())
     }
 }
 
@@ -52,8 +51,8 @@ impl Kind for MostQos {
         if Flag::read(raw) { Qos::AtLeastOnce } else { Qos::AtMostOnce }
     }
 
-    fn put(value: Qos, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-        Flag::put(value == Qos::AtLeastOnce, out)
+    fn put(value: Qos, out: &mut Writer<'_>) {
+        Flag::put(value == Qos::AtLeastOnce, out);
     }
 }
 
@@ -65,9 +64,8 @@ impl Kind for U16 {
         raw.value.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes))
     }
 
-    fn put(value: u16, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    fn put(value: u16, out: &mut Writer<'_>) {
         out.put(&value.to_be_bytes());
-        Ok(())
     }
 }
 
@@ -79,9 +77,8 @@ impl Kind for U32 {
         raw.value.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes))
     }
 
-    fn put(value: u32, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    fn put(value: u32, out: &mut Writer<'_>) {
         out.put(&value.to_be_bytes());
-        Ok(())
     }
 }
 
@@ -93,8 +90,11 @@ impl Kind for PositiveU16 {
         U16::read(raw)
     }
 
-    fn put(value: u16, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-        if value == 0 { Err(EncodeError::NotExpressible) } else { U16::put(value, out) }
+    fn put(value: u16, out: &mut Writer<'_>) {
+        if value == 0 {
+            out.fail(EncodeError::NotExpressible);
+        }
+        U16::put(value, out);
     }
 }
 
@@ -106,8 +106,11 @@ impl Kind for PositiveU32 {
         U32::read(raw)
     }
 
-    fn put(value: u32, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-        if value == 0 { Err(EncodeError::NotExpressible) } else { U32::put(value, out) }
+    fn put(value: u32, out: &mut Writer<'_>) {
+        if value == 0 {
+            out.fail(EncodeError::NotExpressible);
+        }
+        U32::put(value, out);
     }
 }
 
@@ -120,9 +123,9 @@ impl Kind for Varint {
         raw.value.iter().rev().fold(0, |number, byte| number << 7 | u32::from(byte & 0x7F))
     }
 
-    fn put(value: u32, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    fn put(value: u32, out: &mut Writer<'_>) {
         if !matches!(value, 1..=0x0FFF_FFFF) {
-            return Err(EncodeError::NotExpressible);
+            out.fail(EncodeError::NotExpressible);
         }
         let mut rest = value;
         while rest > 0x7F {
@@ -130,7 +133,6 @@ impl Kind for Varint {
             rest >>= 7;
         }
         out.put(&[rest as u8]);
-        Ok(())
     }
 }
 
@@ -142,8 +144,8 @@ impl Kind for Str {
         text(raw.value)
     }
 
-    fn put(value: &str, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-        put_text("", Text::plain(value), out)
+    fn put(value: &str, out: &mut Writer<'_>) {
+        put_text("", Text::plain(value), out);
     }
 }
 
@@ -155,12 +157,11 @@ impl Kind for Topic {
         text(raw.value)
     }
 
-    fn put(value: &str, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+    fn put(value: &str, out: &mut Writer<'_>) {
         if value.bytes().any(|byte| matches!(byte, b'+' | b'#')) {
-            Err(EncodeError::NotExpressible)
-        } else {
-            Str::put(value, out)
+            out.fail(EncodeError::NotExpressible);
         }
+        Str::put(value, out);
     }
 }
 
@@ -172,8 +173,8 @@ impl Kind for Bytes {
         raw.value
     }
 
-    fn put(value: &[u8], out: &mut Writer<'_>) -> Result<(), EncodeError> {
-        put_bytes(value, out)
+    fn put(value: &[u8], out: &mut Writer<'_>) {
+        put_bytes(value, out);
     }
 }
 
@@ -185,7 +186,7 @@ impl Kind for Pair {
         UserProperty { name: text(raw.name), value: text(raw.value) }
     }
 
-    fn put(value: UserProperty<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-        put_user("", Text::plain(value.name), Text::plain(value.value), out)
+    fn put(value: UserProperty<'_>, out: &mut Writer<'_>) {
+        put_user("", Text::plain(value.name), Text::plain(value.value), out);
     }
 }

@@ -3,7 +3,6 @@ use core::fmt;
 use super::kind::{Bytes, Flag, Kind, MostQos, Pair, PositiveU16, PositiveU32, Str, Topic, U16, U32, Varint};
 use super::raw::{Raw, Shape};
 use super::{PropertySection, SectionOf};
-use crate::error::EncodeError;
 use crate::publish::Qos;
 use crate::write::Writer;
 
@@ -69,11 +68,11 @@ macro_rules! properties {
                 }
             }
 
-            pub(super) fn put(self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+            pub(super) fn put(self, out: &mut Writer<'_>) {
                 match self {
                     $(Self::$name(value) => {
-                        out.put(&[$id]);
-                        $kind::put(value, out)
+                        out.put_byte($id);
+                        $kind::put(value, out);
                     })*
                     Self::User(user) => Pair::put(user, out),
                 }

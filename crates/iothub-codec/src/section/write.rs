@@ -44,12 +44,17 @@ impl<'b> SectionWriter<'b> {
             return Err(EncodeError::NotExpressible);
         }
         let before = self.out.len();
-        let written = property.put(&mut self.out);
-        match written {
-            Ok(()) => self.seen = seen,
-            Err(_) => self.out.truncate(before),
+        property.put(&mut self.out);
+        match self.out.take_error() {
+            None => {
+                self.seen = seen;
+                Ok(())
+            }
+            Some(error) => {
+                self.out.truncate(before);
+                Err(error)
+            }
         }
-        written
     }
 
     /// The section.
@@ -63,43 +68,40 @@ impl<'b> SectionWriter<'b> {
 }
 
 /// A user property, with `prefix` in front of its name.
-pub(crate) fn put_user(
-    prefix: &str,
-    name: Text<'_>,
-    value: Text<'_>,
-    out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
-    out.put(&[id::USER]);
-    put_text(prefix, name, out)?;
-    put_text("", value, out)
+pub(crate) fn put_user(prefix: &str, name: Text<'_>, value: Text<'_>, out: &mut Writer<'_>) {
+    out.put_byte(id::USER);
+    put_text(prefix, name, out);
+    put_text("", value, out);
 }
 
 /// A user property whose value is a number.
-pub(crate) fn put_decimal(name: &str, value: u64, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    out.put(&[id::USER]);
-    put_text("", Text::plain(name), out)?;
+pub(crate) fn put_decimal(name: &str, value: u64, out: &mut Writer<'_>) {
+    out.put_byte(id::USER);
+    put_text("", Text::plain(name), out);
     let start = out.begin_block();
     out.put_number(value);
-    out.end_block(start)
+    out.end_block(start);
 }
 
 /// A string with its length.
-pub(crate) fn put_text(prefix: &str, text: Text<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+pub(crate) fn put_text(prefix: &str, text: Text<'_>, out: &mut Writer<'_>) {
     let start = out.begin_block();
     out.put_str(prefix);
     out.put_text(text);
-    out.end_block(start)?;
+    out.end_block(start);
     let sound = match text.as_str() {
         Some(text) => !text.as_bytes().contains(&0),
         // Escapes may mean anything. Without room for it the caller is asked for some first.
         None => out.since(start + 2).is_none_or(is_text),
     };
-    if sound { Ok(()) } else { Err(EncodeError::NotExpressible) }
+    if !sound {
+        out.fail(EncodeError::NotExpressible);
+    }
 }
 
 /// Bytes with their length.
-pub(crate) fn put_bytes(bytes: &[u8], out: &mut Writer<'_>) -> Result<(), EncodeError> {
+pub(crate) fn put_bytes(bytes: &[u8], out: &mut Writer<'_>) {
     let start = out.begin_block();
     out.put(bytes);
-    out.end_block(start)
+    out.end_block(start);
 }

@@ -7,31 +7,32 @@ use crate::identity::Identity;
 use crate::publish::Qos;
 use crate::write::Writer;
 
-pub(crate) fn filters(
-    identity: Identity<'_>,
-    channels: Channels,
-    out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
-    for channel in channels.iter() {
-        let (own, rest, qos) = match channel {
-            Channels::COMMANDS => (true, COMMANDS, Qos::AtLeastOnce),
-            Channels::INPUTS if identity.module.is_none() => return Err(EncodeError::NotExpressible),
-            Channels::INPUTS => (true, INPUTS, Qos::AtLeastOnce),
-            Channels::METHODS => (false, METHOD, Qos::AtMostOnce),
-            Channels::REPLIES => (false, TWIN_REPLY, Qos::AtMostOnce),
-            _ => (false, TWIN_DESIRED, Qos::AtMostOnce),
-        };
-        let start = out.begin_block();
-        if own {
-            put_own(identity, rest, out)?;
-        } else {
-            out.put_str(rest);
-        }
-        out.put_str("#");
-        out.end_block(start)?;
-        out.put(&[qos as u8]);
+/// What the filters begin with, in the order in which they are written. Those of messages are the ones behind a name.
+const TOPICS: &[(Channels, &str)] = &[
+    (Channels::COMMANDS, COMMANDS),
+    (Channels::METHODS, METHOD),
+    (Channels::REPLIES, TWIN_REPLY),
+    (Channels::DESIRED, TWIN_DESIRED),
+    (Channels::INPUTS, INPUTS),
+];
+
+pub(crate) fn filters(identity: Identity<'_>, channels: Channels, out: &mut Writer<'_>) {
+    if channels.contains(Channels::INPUTS) && identity.module.is_none() {
+        out.fail(EncodeError::NotExpressible);
     }
-    Ok(())
+    for (channel, topic) in TOPICS.iter().filter(|(channel, _)| channels.contains(*channel)) {
+        let start = out.begin_block();
+        let qos = if Channels::COMMANDS.union(Channels::INPUTS).contains(*channel) {
+            put_own(identity, topic, out);
+            Qos::AtLeastOnce
+        } else {
+            out.put_str(topic);
+            Qos::AtMostOnce
+        };
+        out.put_byte(b'#');
+        out.end_block(start);
+        out.put_byte(qos as u8);
+    }
 }
 
 pub(crate) fn decode_filter<'f>(

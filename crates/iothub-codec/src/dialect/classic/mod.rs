@@ -16,7 +16,10 @@ pub(super) use filters::{decode_filter, filters};
 pub(super) use number::number;
 pub(super) use open::{open_to_device, open_to_hub};
 pub(super) use property::spelling;
-pub(super) use seal::seal;
+pub(super) use seal::{
+    put_command, put_desired_changed, put_input, put_method, put_reply, put_telemetry, put_twin_get,
+    put_twin_patch,
+};
 pub(crate) use status::http;
 
 use crate::dialect::offset;

@@ -9,8 +9,7 @@ use super::{
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::identity::Identity;
 use crate::message::{
-    Command, Content, DesiredChanged, Input, MethodCall, Reply, Telemetry, ToDevice, ToHub, TwinGet,
-    TwinPatch,
+    Command, DesiredChanged, Input, MethodCall, Reply, Telemetry, ToDevice, ToHub, TwinGet, TwinPatch,
 };
 use crate::pairs::pairs;
 use crate::property::Properties;
@@ -31,17 +30,22 @@ pub(crate) fn open_to_hub<'a>(
         let list = if tail.is_empty() { tail } else { tail.strip_prefix("/").ok_or(unknown())? };
         return Ok(ToHub::Telemetry(Telemetry { payload, properties: properties(list), qos, retain }));
     }
-    if let Some(list) = topic.strip_prefix(TWIN_GET) {
-        let Parameters { request, version: _ } = Parameters::read(topic, list)?;
-        return Ok(ToHub::TwinGet(TwinGet::new(must_have(request, topic)?)));
-    }
-    if let Some(list) = topic.strip_prefix(TWIN_PATCH) {
-        let Parameters { request, version } = Parameters::read(topic, list)?;
-        let request = must_have(request, topic)?;
-        return Ok(ToHub::TwinPatch(TwinPatch { request, patch: payload, if_version: version }));
-    }
-    // A method's number is the device's own affair.
-    reply(topic, METHOD_REPLY, payload, |_| Status::SUCCESS).map(ToHub::Reply)
+    let mut code = None;
+    let list = match (topic.strip_prefix(TWIN_GET), topic.strip_prefix(TWIN_PATCH)) {
+        (Some(list), _) | (None, Some(list)) => list,
+        (None, None) => read_code(topic, METHOD_REPLY, &mut code)?,
+    };
+    let Parameters { request, version } = Parameters::read(topic, list)?;
+    let request = request.ok_or(missing(Field::RequestId, topic))?;
+    Ok(match code {
+        // A method's number is the device's own affair.
+        Some(code) => {
+            let reply = Reply::new(request, Status::SUCCESS);
+            ToHub::Reply(Reply { code: Some(code), version, payload, ..reply })
+        }
+        None if topic.starts_with(TWIN_GET) => ToHub::TwinGet(TwinGet::new(request)),
+        None => ToHub::TwinPatch(TwinPatch { request, patch: payload, if_version: version }),
+    })
 }
 
 /// What the hub sent.
@@ -63,20 +67,28 @@ pub(crate) fn open_to_device<'a>(
         let name = Text::percent_encoded(name);
         return Ok(ToDevice::Input(Input { name, payload, properties: properties(list), qos }));
     }
-    if let Some(rest) = topic.strip_prefix(METHOD) {
-        let (name, list) = cut(rest, b'/').ok_or(unknown())?;
-        if name.is_empty() {
-            return Err(bad(topic, name, Field::MethodName));
-        }
-        let Parameters { request, version: _ } = Parameters::read(topic, list)?;
-        return Ok(ToDevice::Method(MethodCall::new(must_have(request, topic)?, name, payload)));
-    }
     if let Some(list) = topic.strip_prefix(TWIN_DESIRED) {
         let Parameters { request: _, version } = Parameters::read(topic, list)?;
         let version = version.ok_or(missing(Field::Version, topic))?;
         return Ok(ToDevice::DesiredChanged(DesiredChanged { version, patch: payload, qos }));
     }
-    reply(topic, TWIN_REPLY, payload, from_http).map(ToDevice::Reply)
+    let mut code = None;
+    let (name, list) = match topic.strip_prefix(METHOD) {
+        Some(rest) => cut(rest, b'/').ok_or(unknown())?,
+        None => ("", read_code(topic, TWIN_REPLY, &mut code)?),
+    };
+    if name.is_empty() && code.is_none() {
+        return Err(bad(topic, name, Field::MethodName));
+    }
+    let Parameters { request, version } = Parameters::read(topic, list)?;
+    let request = request.ok_or(missing(Field::RequestId, topic))?;
+    Ok(match code {
+        None => ToDevice::Method(MethodCall::new(request, name, payload)),
+        Some(code) => {
+            let reply = Reply::new(request, from_http(code));
+            ToDevice::Reply(Reply { code: Some(code), version, payload, ..reply })
+        }
+    })
 }
 
 /// What follows the own name in a topic that begins with one.
@@ -91,26 +103,11 @@ fn properties(list: &str) -> Properties<'_> {
     Properties::from_tail(list.strip_suffix("/").unwrap_or(list), &READING)
 }
 
-/// A topic with the number of an answer behind `stem`.
-fn reply<'a>(
-    topic: &'a str,
-    stem: &str,
-    payload: &'a [u8],
-    status: fn(i32) -> Status,
-) -> Result<Reply<'a>, DecodeError> {
+/// Reads the number of an answer, which stands behind `stem`, and gives what follows it.
+fn read_code<'a>(topic: &'a str, stem: &str, code: &mut Option<i32>) -> Result<&'a str, DecodeError> {
     let (text, list) = topic.strip_prefix(stem).and_then(|rest| cut(rest, b'/')).ok_or(unknown())?;
-    let code = signed(text).ok_or(bad(topic, text, Field::Status))?;
-    let Parameters { request, version } = Parameters::read(topic, list)?;
-    Ok(Reply {
-        request: must_have(request, topic)?,
-        status: status(code),
-        code: Some(code),
-        version,
-        payload,
-        content: Content::JSON,
-        reason: None,
-        trace_id: None,
-    })
+    *code = signed(text);
+    if code.is_some() { Ok(list) } else { Err(bad(topic, text, Field::Status)) }
 }
 
 struct Parameters<'a> {
@@ -141,10 +138,6 @@ impl<'a> Parameters<'a> {
 /// Most clients escape nothing in a name.
 fn is_called(name: &str, wanted: &str) -> bool {
     name == wanted || (word::find(name.as_bytes(), b'%').is_some() && Text::percent_encoded(name) == wanted)
-}
-
-fn must_have<'a>(request: Option<RequestId<'a>>, topic: &str) -> Result<RequestId<'a>, DecodeError> {
-    request.ok_or(missing(Field::RequestId, topic))
 }
 
 const fn missing(field: Field, topic: &str) -> DecodeError {

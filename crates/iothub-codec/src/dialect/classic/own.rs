@@ -24,10 +24,10 @@ pub(super) fn after_name<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 }
 
 /// Names may contain MQTT's wildcards, topics may not: such a device has its twin and methods, and no messages.
-pub(super) fn put_own(identity: Identity<'_>, what: &str, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+pub(super) fn put_own(identity: Identity<'_>, what: &str, out: &mut Writer<'_>) {
     let module = identity.module.map_or("", ModuleId::as_str);
     if has_wildcard(identity.device.as_str()) || has_wildcard(module) {
-        return Err(EncodeError::NotExpressible);
+        out.fail(EncodeError::NotExpressible);
     }
     out.put_str("devices/");
     out.put_str(identity.device.as_str());
@@ -37,7 +37,6 @@ pub(super) fn put_own(identity: Identity<'_>, what: &str, out: &mut Writer<'_>) 
     }
     out.put_byte(b'/');
     out.put_str(what);
-    Ok(())
 }
 
 fn has_wildcard(name: &str) -> bool {

@@ -1,8 +1,7 @@
 use crate::error::EncodeError;
 use crate::identity::Identity;
-use crate::property::{Name, Properties, Reading, SystemProperty};
+use crate::property::{Name, Properties, Property, Reading, SystemProperty};
 use crate::text::Text;
-use crate::word;
 use crate::write::Writer;
 
 const TO: &str = "$.to";
@@ -30,49 +29,42 @@ pub(super) const NAMES: &[(SystemProperty, &str)] = &[
     (SystemProperty::Ack, "iothub-ack"),
 ];
 
-pub(super) fn put_properties(
-    properties: Properties<'_>,
-    mut first: bool,
-    out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
-    for property in properties.iter() {
-        if !first {
-            out.put_byte(b'&');
-        }
-        first = false;
-        match property.name {
-            Name::System(name) => {
-                out.put_encoded(spelling(name).ok_or(EncodeError::NotExpressible)?);
-            }
+/// Behind others, or, where `separator` is empty, as the first.
+pub(super) fn put_properties(properties: &Properties<'_>, mut separator: &str, out: &mut Writer<'_>) {
+    for Property { name, value } in properties.iter() {
+        out.put_str(separator);
+        separator = "&";
+        let name = match name {
+            Name::System(name) => spelling(name).map(Text::plain),
             // It would arrive as what it is not.
-            Name::Application(name) if system_property(name).is_some() => {
-                return Err(EncodeError::NotExpressible);
-            }
-            Name::Application(name) => out.put_encoded(name),
+            Name::Application(name) => Some(name).filter(|name| system_property(*name).is_none()),
+        };
+        match name {
+            Some(name) => out.put_encoded(name),
+            None => out.fail(EncodeError::NotExpressible),
         }
         out.put_byte(b'=');
-        out.put_encoded(property.value);
+        out.put_encoded(value);
     }
-    Ok(())
 }
 
 /// A command always says whom it is for: one client cannot read a topic that ends before its properties.
 pub(super) fn put_command_properties(
     identity: Identity<'_>,
-    properties: Properties<'_>,
+    properties: &Properties<'_>,
     out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
-    let addressed = properties.system(SystemProperty::To).is_some();
-    if !addressed {
+) {
+    let is_addressed = properties.system(SystemProperty::To).is_some();
+    if !is_addressed {
         out.put_encoded(TO);
-        out.put_str("=");
+        out.put_byte(b'=');
         let parts = ["/devices/", identity.device.as_str()];
         let module = identity.module.map_or(["", ""], |module| ["/modules/", module.as_str()]);
         for part in parts.into_iter().chain(module).chain(["/messages/devicebound"]) {
             out.put_encoded(part);
         }
     }
-    put_properties(properties, addressed, out)
+    put_properties(properties, if is_addressed { "" } else { "&" }, out);
 }
 
 /// The name of a property, if it has one in this dialect.
@@ -95,12 +87,21 @@ fn system_property(name: Text<'_>) -> Option<SystemProperty> {
     if !matches!(raw.as_bytes(), [b'$' | b'%' | b'i', ..]) {
         return None;
     }
-    let named = |is: &dyn Fn(&str) -> bool| NAMES.iter().find(|row| is(row.1)).map(|row| row.0);
-    let escaped = raw.strip_prefix("%24").filter(|stem| word::find(stem.as_bytes(), b'%').is_none());
-    match (name.as_str(), escaped) {
-        (Some(plain), _) => named(&|spelling| spelling == plain),
-        (None, Some(stem)) => named(&|spelling| spelling.strip_prefix("$") == Some(stem)),
-        // Other characters may be escaped, too.
-        (None, None) => named(&|spelling| name == spelling),
-    }
+    let mut meant = [0; NAME_MAX];
+    let meant = match name.as_str() {
+        Some(plain) => plain.as_bytes(),
+        None => name.decode(&mut meant).ok()?,
+    };
+    NAMES.iter().find(|(_, spelling)| spelling.as_bytes() == meant).map(|(name, _)| *name)
 }
+
+/// No name is longer.
+const NAME_MAX: usize = 16;
+
+const _: () = {
+    let mut rest = NAMES;
+    while let [(_, name), after @ ..] = rest {
+        assert!(name.len() <= NAME_MAX, "a name can be decoded");
+        rest = after;
+    }
+};

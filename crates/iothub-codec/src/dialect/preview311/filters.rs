@@ -18,21 +18,20 @@ const TOPICS: &[(&str, Channels, Variant, Qos)] = &[
     (DESIRED_SLASH, Channels::DESIRED, Variant::DesiredSlash, Qos::AtMostOnce),
 ];
 
-pub(in crate::dialect) fn filters(channels: Channels, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+pub(in crate::dialect) fn filters(channels: Channels, out: &mut Writer<'_>) {
     if channels.contains(Channels::INPUTS) {
-        return Err(EncodeError::NotExpressible);
+        out.fail(EncodeError::NotExpressible);
     }
     for (topic, channel, variant, qos) in TOPICS {
         if !channels.contains(*channel) || *variant == Variant::DesiredSlash {
             continue;
         }
-        let len = u16::try_from(topic.len() + ANY.len()).map_err(|_| EncodeError::NotExpressible)?;
-        out.put(&len.to_be_bytes());
+        let start = out.begin_block();
         out.put_str(topic);
         out.put_str(ANY);
-        out.put(&[*qos as u8]);
+        out.end_block(start);
+        out.put_byte(*qos as u8);
     }
-    Ok(())
 }
 
 /// A filter is a topic, or one with a `+` for its properties. The name of a method may be a `+`, too.

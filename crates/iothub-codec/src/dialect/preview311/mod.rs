@@ -5,22 +5,24 @@ mod connect;
 mod filters;
 mod parameters;
 mod properties;
+mod seal;
 
 pub(super) use catalogue::OPERATIONS;
 pub(super) use connect::{encode_connect, is_meant, open_connect};
 pub(super) use filters::{decode_filter, filters};
 pub(super) use properties::spelling;
+pub(super) use seal::{
+    put_command, put_desired_changed, put_method, put_reply, put_telemetry, put_twin_get, put_twin_patch,
+};
 
 use crate::byte_set::ByteSet;
-use crate::channel::Variant;
 use crate::dialect::envelope::{Envelope, Fields, Path, Receiver};
-use crate::dialect::{name, offset};
-use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
-use crate::message::{Message, Operation, TwinPart};
+use crate::dialect::offset;
+use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
+use crate::message::{Operation, TwinPart};
 use crate::property::Properties;
 use crate::publish::{Publish, Qos};
 use crate::word;
-use crate::write::Writer;
 use properties::Carrier;
 
 /// Topics, up to the slash and the question mark of their properties.
@@ -115,49 +117,6 @@ const fn is_of_a_request(path: Path<'_>) -> bool {
         Path::Method(_) | Path::TwinGet(_) | Path::TwinPatch | Path::Reply(_) => true,
         Path::Telemetry | Path::Command | Path::DesiredChanged => false,
     }
-}
-
-/// The topic always ends in a list of properties, perhaps an empty one: clients subscribe to filters that end in `/+`.
-pub(super) fn seal(variant: Variant, message: Message<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    let path = Path::of(message).ok_or(EncodeError::NotExpressible)?;
-    put_path(variant, path, out)?;
-    out.put_str("/?");
-    match message {
-        Message::Telemetry(telemetry) => properties::put(Carrier::Telemetry, telemetry.properties, out),
-        Message::Command(command) => properties::put(Carrier::Command, command.properties, out),
-        Message::Input(_)
-        | Message::Method(_)
-        | Message::TwinGet(_)
-        | Message::TwinPatch(_)
-        | Message::DesiredChanged(_)
-        | Message::Reply(..) => parameters::put(path, Fields::of(message), out),
-    }
-}
-
-fn put_path(variant: Variant, path: Path<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    let topic = match path {
-        Path::Telemetry => TELEMETRY,
-        Path::Command => COMMANDS,
-        Path::TwinGet(TwinPart::Whole) => TWIN_GET,
-        Path::TwinGet(TwinPart::Reported) => TWIN_GET_REPORTED,
-        Path::TwinGet(TwinPart::Desired) => TWIN_GET_DESIRED,
-        Path::TwinPatch => TWIN_PATCH,
-        Path::DesiredChanged if variant == Variant::DesiredSlash => DESIRED_SLASH,
-        Path::DesiredChanged => DESIRED,
-        Path::Reply(Some(Operation::TwinGet)) => TWIN_GET_REPLY,
-        Path::Reply(Some(Operation::TwinPatch)) => TWIN_PATCH_REPLY,
-        Path::Method(name) | Path::Reply(Some(Operation::Method(name))) => {
-            if !name::is_method(name) {
-                return Err(EncodeError::BadValue(Field::MethodName));
-            }
-            out.put_str(METHODS);
-            out.put_str(name);
-            if let Path::Reply(_) = path { METHOD_REPLY } else { "" }
-        }
-        Path::Reply(None) => return Err(EncodeError::NotExpressible),
-    };
-    out.put_str(topic);
-    Ok(())
 }
 
 /// What is not percent-encoded: unreserved characters, and `@`, which the reference's samples show.

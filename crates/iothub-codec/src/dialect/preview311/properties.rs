@@ -3,7 +3,7 @@ use crate::dialect::envelope::Path;
 use crate::dialect::row::{Kind, Presence, Row};
 use crate::error::{DecodeError, EncodeError, Field};
 use crate::pairs::pairs;
-use crate::property::{Name, Properties, Reading, SystemProperty};
+use crate::property::{Name, Properties, Property, Reading, SystemProperty};
 use crate::text::Text;
 use crate::write::Writer;
 
@@ -101,32 +101,34 @@ pub(super) fn check(carrier: Carrier, topic: &str, list: &str) -> Result<(), Dec
     carrier.lacks(seen).map_or(Ok(()), |field| Err(missing(topic, field)))
 }
 
-pub(super) fn put(
-    carrier: Carrier,
-    properties: Properties<'_>,
-    out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
+pub(super) fn put(carrier: Carrier, properties: &Properties<'_>, out: &mut Writer<'_>) {
     let mut seen = 0;
     let mut separator = "";
-    for property in properties.iter() {
+    for Property { name, value } in properties.iter() {
         out.put_str(separator);
         separator = "&";
-        match property.name {
-            Name::System(name) => {
-                let (at, row) = carrier.row(|row| row.property == name).ok_or(EncodeError::NotExpressible)?;
-                row.check(property.value).map_err(|_| EncodeError::BadValue(Field::Property(name)))?;
-                seen |= bit(at);
-                out.put_str(row.name);
-            }
+        match name {
+            Name::System(name) => match carrier.row(|row| row.property == name) {
+                Some((at, row)) => {
+                    if row.check(value).is_err() {
+                        out.fail(EncodeError::BadValue(Field::Property(name)));
+                    }
+                    seen |= bit(at);
+                    out.put_str(row.name);
+                }
+                None => out.fail(EncodeError::NotExpressible),
+            },
             Name::Application(name) => {
-                out.put_str("@");
+                out.put_byte(b'@');
                 out.put_encoded_but(PLAIN, name);
             }
         }
-        out.put_str("=");
-        out.put_encoded_but(PLAIN, property.value);
+        out.put_byte(b'=');
+        out.put_encoded_but(PLAIN, value);
     }
-    carrier.lacks(seen).map_or(Ok(()), |field| Err(EncodeError::Missing(field)))
+    if let Some(field) = carrier.lacks(seen) {
+        out.fail(EncodeError::Missing(field));
+    }
 }
 
 /// The name of a property, if it has one in this dialect.

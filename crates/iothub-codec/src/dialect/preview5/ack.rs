@@ -18,7 +18,7 @@ pub(crate) fn encode_ack<'a>(
         Detail::UpTo(room) => room,
     };
     let mut writer = Writer::new(out);
-    put_outcome(status, reason, trace_id, room, &mut writer)?;
+    put_outcome(status, reason, trace_id, room, &mut writer);
     let properties = PropertySection::written(writer.finish()?);
     Ok(Ack { reason_code: status.reason_code(), properties })
 }

@@ -46,20 +46,20 @@ pub(crate) fn encode_connect<'b>(
     let mut writer = Writer::new(out);
     writer.put_identity(identity);
     let client_id_len = writer.len();
-    put_method(if signature.is_some() { SAS } else { X509 }, &mut writer)?;
+    put_method(if signature.is_some() { SAS } else { X509 }, &mut writer);
     if let Some(signature) = signature {
-        put_code(signature, &mut writer)?;
+        put_code(signature, &mut writer);
     }
-    put_user("", Text::plain(API_VERSION), Text::plain(VERSION), &mut writer)?;
-    put_user("", Text::plain(HOST), Text::plain(who.host), &mut writer)?;
+    put_user("", Text::plain(API_VERSION), Text::plain(VERSION), &mut writer);
+    put_user("", Text::plain(HOST), Text::plain(who.host), &mut writer);
     if let Some(signature) = signature {
-        put_times(&signature.terms, &mut writer)?;
+        put_times(&signature.terms, &mut writer);
         if let Some(policy) = signature.terms.policy.filter(|policy| !policy.is_empty()) {
-            put_user("", Text::plain(SAS_POLICY), policy, &mut writer)?;
+            put_user("", Text::plain(SAS_POLICY), policy, &mut writer);
         }
     }
     if let Some(agent) = who.client_agent {
-        put_user("", Text::plain(CLIENT_AGENT), Text::plain(agent), &mut writer)?;
+        put_user("", Text::plain(CLIENT_AGENT), Text::plain(agent), &mut writer);
     }
     let (client_id, section) = writer.finish()?.split_at_checked(client_id_len).unwrap_or_default();
     Ok(Connect {
@@ -95,11 +95,11 @@ pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, Decod
 
 pub(crate) fn encode_auth<'b>(step: &AuthStep<'_>, out: &'b mut [u8]) -> Result<Auth<'b>, EncodeError> {
     let mut writer = Writer::new(out);
-    put_method(SAS, &mut writer)?;
+    put_method(SAS, &mut writer);
     let reason_code = match step {
         AuthStep::Renew(signature) => {
-            put_code(signature, &mut writer)?;
-            put_times(&signature.terms, &mut writer)?;
+            put_code(signature, &mut writer);
+            put_times(&signature.terms, &mut writer);
             Auth::RENEW
         }
         AuthStep::Renewed => Auth::RENEWED,
@@ -134,21 +134,21 @@ fn identity(client_id: &str) -> Result<Identity<'_>, DecodeError> {
     Ok(Identity { device: DeviceId::new(device).map_err(|_| bad(Field::DeviceId))?, module })
 }
 
-fn put_method(method: &str, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    out.put(&[id::AUTHENTICATION_METHOD]);
-    put_text("", Text::plain(method), out)
+fn put_method(method: &str, out: &mut Writer<'_>) {
+    out.put_byte(id::AUTHENTICATION_METHOD);
+    put_text("", Text::plain(method), out);
 }
 
-fn put_code(signature: &Signature<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    out.put(&[id::AUTHENTICATION_DATA]);
-    put_bytes(&signature.code, out)
+fn put_code(signature: &Signature<'_>, out: &mut Writer<'_>) {
+    out.put_byte(id::AUTHENTICATION_DATA);
+    put_bytes(&signature.code, out);
 }
 
-fn put_times(terms: &Terms<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+fn put_times(terms: &Terms<'_>, out: &mut Writer<'_>) {
     if let Some(at_ms) = terms.at_ms {
-        put_decimal(SAS_AT, at_ms, out)?;
+        put_decimal(SAS_AT, at_ms, out);
     }
-    put_decimal(SAS_EXPIRY, terms.expiry_ms, out)
+    put_decimal(SAS_EXPIRY, terms.expiry_ms, out);
 }
 
 enum Method {

@@ -14,7 +14,9 @@ pub(super) use connect::{decode_auth, encode_auth, encode_connect, open_connect}
 pub(super) use filters::{decode_filter, filters};
 pub(super) use open::open;
 pub(super) use property::spelling;
-pub(super) use seal::seal;
+pub(super) use seal::{
+    put_command, put_desired_changed, put_method, put_reply, put_telemetry, put_twin_get, put_twin_patch,
+};
 
 use crate::text::Text;
 

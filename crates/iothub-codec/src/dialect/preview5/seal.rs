@@ -5,110 +5,113 @@ use super::{
 };
 use crate::dialect::name;
 use crate::dialect::row::{Presence, Row};
-use crate::error::{DecodeErrorKind, EncodeError, Field};
-use crate::message::{Content, Message, Operation, Reply, Telemetry, TwinGet, TwinPart};
-use crate::property::{Name, Properties, SystemProperty};
+use crate::error::{EncodeError, Field};
+use crate::message::{
+    Command, Content, DesiredChanged, MethodCall, Operation, Reply, Telemetry, TwinGet, TwinPart, TwinPatch,
+};
+use crate::property::{Name, Properties, Property, SystemProperty};
 use crate::request::RequestId;
 use crate::section::{id, put_decimal, put_text, put_user};
 use crate::status::Status;
 use crate::text::Text;
 use crate::write::Writer;
 
-/// Writes the topic and then the section, and gives the length of the topic.
-pub(crate) fn seal(message: Message<'_>, out: &mut Writer<'_>) -> Result<usize, EncodeError> {
-    let topic_len = put_topic(message, out)?;
-    match message {
-        Message::Telemetry(telemetry) => put_properties(telemetry.properties, |row| row.telemetry, out)?,
-        Message::Command(command) => put_properties(command.properties, |row| row.command, out)?,
-        Message::DesiredChanged(change) => put_decimal(VERSION, change.version, out)?,
-        Message::TwinGet(get) => put_request(get.request, Content::JSON, out)?,
-        Message::Method(call) => put_request(call.request, call.content, out)?,
-        Message::TwinPatch(patch) => {
-            put_request(patch.request, Content::JSON, out)?;
-            if let Some(version) = patch.if_version {
-                put_decimal(IF_VERSION, version, out)?;
-            }
-        }
-        Message::Reply(operation, reply) => {
-            put_request(reply.request, reply.content, out)?;
-            put_answer(operation, reply, out)?;
-        }
-        Message::Input(_) => return Err(EncodeError::NotExpressible),
+pub(crate) fn put_telemetry(telemetry: &Telemetry<'_>, out: &mut Writer<'_>) {
+    // A hub of this dialect announces that it retains nothing, and closes the connection on who asks for it.
+    if telemetry.retain {
+        out.fail(EncodeError::NotExpressible);
     }
-    Ok(topic_len)
+    put_topic(TELEMETRY, out);
+    put_properties(&telemetry.properties, |row| row.telemetry, out);
 }
 
-fn put_topic(message: Message<'_>, out: &mut Writer<'_>) -> Result<usize, EncodeError> {
-    let topic = match message {
-        // A hub of this dialect announces that it retains nothing, and closes the connection on who asks for it.
-        Message::Telemetry(Telemetry { retain: true, .. }) | Message::Input(_) => {
-            return Err(EncodeError::NotExpressible);
-        }
-        Message::Telemetry(_) => TELEMETRY,
-        Message::Command(_) => COMMANDS,
-        Message::TwinGet(TwinGet { part: TwinPart::Whole, known_version: None, .. }) => TWIN_GET,
-        Message::TwinGet(_) => return Err(EncodeError::NotExpressible),
-        Message::TwinPatch(_) => TWIN_PATCH,
-        Message::DesiredChanged(_) => TWIN_DESIRED,
-        Message::Reply(..) => RESPONSES,
-        Message::Method(call) => {
-            if !name::is_method(call.name) {
-                return Err(EncodeError::BadValue(Field::MethodName));
-            }
-            out.put_str(METHOD);
-            call.name
-        }
-    };
-    out.put_str(topic);
-    Ok(out.len())
+pub(crate) fn put_command(command: &Command<'_>, out: &mut Writer<'_>) {
+    put_topic(COMMANDS, out);
+    put_properties(&command.properties, |row| row.command, out);
 }
 
-/// What the payload is, and which request this is or answers.
-fn put_request(
-    request: RequestId<'_>,
-    content: Content<'_>,
-    out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
-    // Encodings are a user property, and requests and answers have none of that name.
-    if content.encoding.is_some() {
-        return Err(EncodeError::NotExpressible);
+pub(crate) fn put_method(call: &MethodCall<'_>, out: &mut Writer<'_>) {
+    if !name::is_method(call.name) {
+        out.fail(EncodeError::BadValue(Field::MethodName));
     }
-    if let Some(media_type) = content.media_type {
-        put_content_type(media_type, out)?;
-    }
-    if request.len() > REQUEST_MAX {
-        return Err(EncodeError::BadValue(Field::RequestId));
-    }
-    out.put(&[id::CORRELATION_DATA]);
-    let block = out.begin_block();
-    request.put(None, out);
-    out.end_block(block)
+    out.put_str(METHOD);
+    put_topic(call.name, out);
+    put_request(call.request, &call.content, out);
 }
 
-fn put_answer(operation: Operation<'_>, reply: &Reply<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
+pub(crate) fn put_twin_get(get: &TwinGet<'_>, out: &mut Writer<'_>) {
+    if get.part != TwinPart::Whole || get.known_version.is_some() {
+        out.fail(EncodeError::NotExpressible);
+    }
+    put_topic(TWIN_GET, out);
+    put_request(get.request, &Content::JSON, out);
+}
+
+pub(crate) fn put_twin_patch(patch: &TwinPatch<'_>, out: &mut Writer<'_>) {
+    put_topic(TWIN_PATCH, out);
+    put_request(patch.request, &Content::JSON, out);
+    if let Some(version) = patch.if_version {
+        put_decimal(IF_VERSION, version, out);
+    }
+}
+
+pub(crate) fn put_desired_changed(change: &DesiredChanged<'_>, out: &mut Writer<'_>) {
+    put_topic(TWIN_DESIRED, out);
+    put_decimal(VERSION, change.version, out);
+}
+
+pub(crate) fn put_reply(operation: Operation<'_>, reply: &Reply<'_>, out: &mut Writer<'_>) {
+    put_topic(RESPONSES, out);
+    put_request(reply.request, &reply.content, out);
     let status = reply.status;
     match operation {
         Operation::Method(_) => {
             if let Some(code) = reply.code.or(status.is_success().then_some(200)) {
-                let code = u32::try_from(code).map_err(|_| EncodeError::BadValue(Field::Status))?;
-                put_decimal(RESPONSE_CODE, u64::from(code), out)?;
+                let code = u32::try_from(code).map_err(|_| out.fail(EncodeError::BadValue(Field::Status)));
+                put_decimal(RESPONSE_CODE, u64::from(code.unwrap_or_default()), out);
             }
         }
         // The number of a twin's answer is left out: the status says the same, or else is not the truth.
         Operation::TwinGet | Operation::TwinPatch => {
             if reply.code.is_some_and(|code| !status.is_http(code)) {
-                return Err(EncodeError::BadValue(Field::Status));
+                out.fail(EncodeError::BadValue(Field::Status));
             }
         }
     }
     match (operation, reply.version) {
-        (Operation::TwinPatch, version) if status == Status::SUCCESS => {
-            put_decimal(VERSION, version.ok_or(EncodeError::Missing(Field::Version))?, out)?;
+        (Operation::TwinPatch, Some(version)) if status == Status::SUCCESS => {
+            put_decimal(VERSION, version, out);
+        }
+        (Operation::TwinPatch, None) if status == Status::SUCCESS => {
+            out.fail(EncodeError::Missing(Field::Version));
         }
         (_, None) => {}
-        (_, Some(_)) => return Err(EncodeError::NotExpressible),
+        (_, Some(_)) => out.fail(EncodeError::NotExpressible),
     }
-    put_outcome(status, reply.reason, reply.trace_id, usize::MAX, out)
+    put_outcome(status, reply.reason, reply.trace_id, usize::MAX, out);
+}
+
+fn put_topic(topic: &str, out: &mut Writer<'_>) {
+    out.put_str(topic);
+    out.end_topic();
+}
+
+/// What the payload is, and which request this is or answers.
+fn put_request(request: RequestId<'_>, content: &Content<'_>, out: &mut Writer<'_>) {
+    // Encodings are a user property, and requests and answers have none of that name.
+    if content.encoding.is_some() {
+        out.fail(EncodeError::NotExpressible);
+    }
+    if let Some(media_type) = content.media_type {
+        put_content_type(media_type, out);
+    }
+    if request.len() > REQUEST_MAX {
+        out.fail(EncodeError::BadValue(Field::RequestId));
+    }
+    out.put_byte(id::CORRELATION_DATA);
+    let block = out.begin_block();
+    request.put(None, out);
+    out.end_block(block);
 }
 
 /// What became of something: nothing for what was done, and at most `room` bytes for what was not. The last is left
@@ -119,11 +122,11 @@ pub(super) fn put_outcome(
     trace_id: Option<Text<'_>>,
     room: usize,
     out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
+) {
     let reason = reason.filter(|_| status.may_have_reason());
     let trace_id = trace_id.filter(|_| status.may_have_trace_id());
     if status == Status::SUCCESS {
-        return Ok(());
+        return;
     }
     let digit = |shift: u16| b"0123456789ABCDEF".get(usize::from(status.code() >> shift & 0xF)).copied();
     let digits = [12, 8, 4, 0].map(|shift| digit(shift).unwrap_or_default());
@@ -135,51 +138,48 @@ pub(super) fn put_outcome(
         if out.len().saturating_sub(start).saturating_add(len) > room {
             break;
         }
-        put_user("", Text::plain(name), value, out)?;
+        put_user("", Text::plain(name), value, out);
     }
-    Ok(())
 }
 
-fn put_content_type(media_type: Text<'_>, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-    out.put(&[id::CONTENT_TYPE]);
-    put_text("", media_type, out)
+fn put_content_type(media_type: Text<'_>, out: &mut Writer<'_>) {
+    out.put_byte(id::CONTENT_TYPE);
+    put_text("", media_type, out);
 }
 
-fn put_properties(
-    properties: Properties<'_>,
-    presence: fn(&Row) -> Presence,
-    out: &mut Writer<'_>,
-) -> Result<(), EncodeError> {
+fn put_properties(properties: &Properties<'_>, presence: fn(&Row) -> Presence, out: &mut Writer<'_>) {
     // A bit for each of `ROWS` that is there.
     let mut found = 0_u16;
-    for property in properties.iter() {
-        let (name, value) = match property.name {
+    for Property { name, value } in properties.iter() {
+        let name = match name {
             Name::Application(name) => {
-                put_user(APPLICATION, name, property.value, out)?;
+                put_user(APPLICATION, name, value, out);
                 continue;
             }
-            Name::System(name) => (name, property.value),
+            Name::System(name) => name,
         };
-        let known = ROWS.iter().zip(0..).find(|(row, _)| row.property == name);
-        let (row, bit) = known
-            .filter(|(row, _)| presence(row) != Presence::Never)
-            .map(|(row, number)| (row, 1_u16.wrapping_shl(number)))
-            .ok_or(EncodeError::NotExpressible)?;
-        row.check(value).map_err(|_: DecodeErrorKind| EncodeError::BadValue(Field::Property(name)))?;
+        let known =
+            ROWS.iter().zip(0..).find(|(row, _)| row.property == name && presence(row) != Presence::Never);
+        let Some((row, bit)) = known.map(|(row, number)| (row, 1_u16.wrapping_shl(number))) else {
+            out.fail(EncodeError::NotExpressible);
+            continue;
+        };
+        if row.check(value).is_err() {
+            out.fail(EncodeError::BadValue(Field::Property(name)));
+        }
         if name != SystemProperty::ContentType {
-            put_user("", Text::plain(row.name), value, out)?;
+            put_user("", Text::plain(row.name), value, out);
         } else if found & bit == 0 {
-            put_content_type(value, out)?;
+            put_content_type(value, out);
         } else {
             // MQTT has room for one.
-            return Err(EncodeError::NotExpressible);
+            out.fail(EncodeError::NotExpressible);
         }
         found |= bit;
     }
     let is_missing =
         |row: &Row, bit| presence(row) == Presence::Required && found & 1_u16.wrapping_shl(bit) == 0;
-    match ROWS.iter().zip(0..).find(|(row, bit)| is_missing(row, *bit)) {
-        Some((row, _)) => Err(EncodeError::Missing(Field::Property(row.property))),
-        None => Ok(()),
+    if let Some((row, _)) = ROWS.iter().zip(0..).find(|(row, bit)| is_missing(row, *bit)) {
+        out.fail(EncodeError::Missing(Field::Property(row.property)));
     }
 }

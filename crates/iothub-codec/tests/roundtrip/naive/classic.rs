@@ -156,7 +156,7 @@ fn parameters(tail: &[&str]) -> Result<Parameters, DecodeErrorKind> {
         let name = decoded(halves.next().unwrap_or_default());
         let value = halves.next().unwrap_or_default();
         if name == b"$rid" {
-            let legal = value.chars().all(|c| !c.is_control() && c != '#' && c != '+');
+            let legal = value.chars().all(|c| matches!(c, ' '..='~') && c != '#' && c != '+');
             if !legal || value.is_empty() || value.len() > 64 {
                 return Err(BadValue(Field::RequestId));
             }
@@ -190,7 +190,7 @@ fn properties(bag: &[&str]) -> Pairs {
 
 /// What the number of a twin's answer says.
 pub(crate) fn status(code: i32) -> Status {
-    const NAMED: [(i32, Status); 9] = [
+    const NAMED: [(i32, Status); 11] = [
         (304, Status::NOT_MODIFIED),
         (401, Status::NOT_AUTHORIZED),
         (403, Status::QUOTA_EXCEEDED),
@@ -199,13 +199,14 @@ pub(crate) fn status(code: i32) -> Status {
         (409, Status::CONFLICT),
         (412, Status::PRECONDITION_FAILED),
         (429, Status::THROTTLED),
+        (502, Status::TARGET_FAILED),
         (503, Status::SERVER_BUSY),
+        (504, Status::TIMEOUT),
     ];
     match (NAMED.iter().find(|(each, _)| *each == code), code.div_euclid(100)) {
         (Some((_, status)), _) => *status,
         (None, 2) => Status::SUCCESS,
         (None, 4) => Status::BAD_REQUEST,
-        (None, _) if code == 504 => Status::TIMEOUT,
         (None, _) => Status::SERVER_ERROR,
     }
 }
