@@ -15,12 +15,26 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
 
 /// Runs cargo as [`run`] does, with these environment variables set as well.
 pub(crate) fn run_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<(), Failure> {
-    let line = shown(environment, arguments);
+    run_shown(&shown(environment, arguments), command(arguments).envs(environment.iter().copied()))
+}
+
+/// The same with a nightly Rust.
+pub(crate) fn run_nightly_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<(), Failure> {
+    let line = shown(environment, &[&["+nightly"], arguments].concat());
+    run_shown(&line, nightly().args(arguments).envs(environment.iter().copied()))
+}
+
+/// Cargo of a nightly Rust, at the root of the workspace.
+pub(crate) fn nightly() -> Command {
+    // Not the cargo that runs this: only rustup's reads the toolchain.
+    let mut command = Command::new("cargo");
+    command.current_dir(workspace::root()).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN").arg("+nightly");
+    command
+}
+
+fn run_shown(line: &str, command: &mut Command) -> Result<(), Failure> {
     println!("$ {line}");
-    let status = command(arguments)
-        .envs(environment.iter().copied())
-        .status()
-        .map_err(Failure::while_doing("cargo cannot be started"))?;
+    let status = command.status().map_err(Failure::while_doing("cargo cannot be started"))?;
     if status.success() { Ok(()) } else { Err(Failure::new(format!("`{line}` failed"))) }
 }
 

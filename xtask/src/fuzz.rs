@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::workspace;
+use crate::{cargo, workspace};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -189,10 +189,8 @@ fn libfuzzer(target: &str, folders: &[&Path], options: &[String]) -> Result<Outp
 }
 
 fn cargo_fuzz(arguments: &[&str]) -> Command {
-    // Not the cargo that runs this: only rustup's reads the toolchain.
-    let mut command = Command::new("cargo");
-    command.current_dir(workspace::root()).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
-    command.args(["+nightly", "fuzz"]).args(arguments);
+    let mut command = cargo::nightly();
+    command.arg("fuzz").args(arguments);
     command
 }
 

@@ -10,6 +10,7 @@ mod interop;
 mod layers;
 mod nostd;
 mod process;
+mod sanitize;
 mod size;
 mod tables;
 mod test;
@@ -44,6 +45,8 @@ enum Command {
     Tables(tables::Arguments),
     /// The fuzz targets in turn, from the inputs in fuzz/corpus
     Fuzz(fuzz::Arguments),
+    /// The tests of codec, proto and mqtt under AddressSanitizer, or of the codec under valgrind
+    Sanitize(sanitize::Arguments),
     /// Measurements of the optimised build
     Bench(bench::Arguments),
     /// The official Node and Python clients against a hub on this machine
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Size(arguments) => size::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Sanitize(arguments) => sanitize::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
     };
