@@ -1,4 +1,4 @@
-use iothub_codec::{Claim, Codec, DecodeErrorKind, Dialect, ToHub, open_connect};
+use iothub_codec::{Claim, Codec, DecodeErrorKind, Dialect, ToHub, Version, open_connect};
 use iothub_proto::{
     AckToken, HubEvent, HubSession, Instant, Limits, Now, Opening, Packet, Received, RefusalReason, Session,
     Subscriptions, Timestamp,
@@ -174,6 +174,10 @@ impl Hub {
 
     /// Everything that a CONNECT has to fulfil. A refusal comes with whom it concerns, if that was readable.
     fn admit<'a>(&self, now: Now, opening: &Opening<'a>) -> Result<Admitted<'a>, (Option<String>, Denied)> {
+        if opening.connect.version == Version::V5 {
+            let why = "MQTT 5 is not served".to_owned();
+            return Err((None, Denied { reason: RefusalReason::UnacceptableProtocol, why }));
+        }
         let (dialect, claim) = open_connect(&opening.connect)
             .map_err(|error| (None, Denied { reason: refusal(error.kind), why: error.to_string() }))?;
         if dialect != Dialect::Classic {

@@ -10,7 +10,7 @@ use crate::frame::PacketType;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// A packet type that MQTT 3.1.1 does not have.
+    /// A packet type that this version of MQTT does not have.
     #[error("reserved packet type in first byte {first:#04x}")]
     ReservedType {
         /// The first byte of the packet.
@@ -21,6 +21,14 @@ pub enum WireError {
     BadFlags {
         /// The first byte of the packet.
         first: u8,
+    },
+    /// The length of a section of properties that takes more than four bytes, or more than it need.
+    #[error("badly written length in a {packet} at byte {at}")]
+    BadLength {
+        /// Which packet.
+        packet: PacketType,
+        /// Where the length stands.
+        at: u32,
     },
     /// A remaining length of more than four bytes, or longer than it need be.
     #[error("badly written remaining length of a {packet}")]
@@ -81,7 +89,7 @@ pub enum WireError {
         /// Where the text's length stands.
         at: u32,
     },
-    /// The empty topic name, or one with a wildcard.
+    /// The empty topic name in MQTT 3.1.1 or of a will, or one with a wildcard.
     #[error("bad topic name in a {packet} at byte {at}")]
     BadTopic {
         /// PUBLISH, or CONNECT for a will.
@@ -89,18 +97,81 @@ pub enum WireError {
         /// Where the topic's length stands.
         at: u32,
     },
+    /// Neither a topic name nor an alias that was given one before.
+    #[error("{packet} without a topic")]
+    NoTopic {
+        /// PUBLISH.
+        packet: PacketType,
+    },
+    /// A topic alias of 0, or above the highest that this end has announced.
+    #[error("topic alias {alias}")]
+    TopicAlias {
+        /// Which.
+        alias: u16,
+    },
+    /// More topics to remember for their aliases than this end does.
+    #[error("topics of more than {max} bytes with aliases")]
+    TopicAliasesTooLong {
+        /// Most bytes of topics, all together.
+        max: usize,
+    },
+    /// More QoS 1 messages without an acknowledgement than this end has announced to take.
+    #[error("more than {max} unacknowledged messages")]
+    ReceiveMaximumExceeded {
+        /// How many it takes.
+        max: u16,
+    },
+    /// A message that is to be retained, where this end has announced that none is.
+    #[error("message to be retained")]
+    RetainNotSupported,
+    /// A number that does not belong in what a client sends: in a PUBLISH, or in a SUBSCRIBE to a hub that has no use
+    /// for them.
+    #[error("{packet} with a subscription identifier")]
+    SubscriptionIdentifier {
+        /// PUBLISH or SUBSCRIBE.
+        packet: PacketType,
+    },
+    /// A property that MQTT 5 does not have, or not in such a packet, or that cannot be read.
+    #[error("unreadable property in a {packet} at byte {at}")]
+    BadProperty {
+        /// Which packet.
+        packet: PacketType,
+        /// Where the property begins.
+        at: u32,
+    },
+    /// A property a second time, with a value that it may not have, or without one that has to go with it.
+    #[error("property out of place in a {packet} at byte {at}")]
+    PropertyNotAllowed {
+        /// Which packet.
+        packet: PacketType,
+        /// Where the property begins, or the section if one is missing.
+        at: u32,
+    },
+    /// A DISCONNECT that prolongs a session which was to end with the connection, or that comes from the hub and
+    /// says at all how long one lasts.
+    #[error("DISCONNECT with a session expiry")]
+    SessionExpiry,
     /// Packet identifier 0.
     #[error("{packet} with packet identifier 0")]
     ZeroPacketId {
         /// Which packet.
         packet: PacketType,
     },
-    /// No topic filter, or one that cannot be read or asks for what does not exist.
+    /// A topic filter that cannot be read, or with options that do not exist; over MQTT 3.1.1 also what
+    /// [`WireError::FilterNotAllowed`] is over MQTT 5.
     #[error("bad topic filter in a {packet} at byte {at}")]
     BadFilters {
         /// SUBSCRIBE or UNSUBSCRIBE.
         packet: PacketType,
         /// Where the entry begins.
+        at: u32,
+    },
+    /// No topic filter, an empty one, one at QoS 3, or with options that must not go together.
+    #[error("topic filter out of place in a {packet} at byte {at}")]
+    FilterNotAllowed {
+        /// SUBSCRIBE or UNSUBSCRIBE.
+        packet: PacketType,
+        /// Where the entry begins, or would.
         at: u32,
     },
     /// More filters, or outcomes of filters, than [`Granted::MAX_LEN`](iothub_proto::Granted::MAX_LEN).
@@ -114,12 +185,10 @@ pub enum WireError {
     /// A CONNECT that does not say that it is MQTT.
     #[error("CONNECT of a protocol other than MQTT")]
     UnknownProtocol,
-    /// A CONNECT of another version of MQTT. A hub answers with
-    /// [`RefusalReason::UnacceptableProtocol`](iothub_proto::RefusalReason::UnacceptableProtocol), which
-    /// [`Server::send`](crate::Server::send) still takes, and closes.
+    /// A CONNECT of a version of MQTT that is neither 3.1.1 nor 5.
     #[error("MQTT protocol level {level}")]
     ProtocolLevel {
-        /// 3 is MQTT 3.1, 5 is MQTT 5.
+        /// 3 is MQTT 3.1.
         level: u8,
     },
     /// Flags of a CONNECT that contradict each other, or a reserved one.
@@ -128,10 +197,10 @@ pub enum WireError {
         /// The flags.
         flags: u8,
     },
-    /// A CONNACK or SUBACK that says what MQTT 3.1.1 has no meaning for.
-    #[error("bad return code {code:#04x} in a {packet} at byte {at}")]
+    /// A code that has no meaning in such a packet, or not from this peer.
+    #[error("bad code {code:#04x} in a {packet} at byte {at}")]
     BadReturnCode {
-        /// CONNACK or SUBACK.
+        /// Which packet.
         packet: PacketType,
         /// Where it stands.
         at: u32,
@@ -152,6 +221,50 @@ pub enum WireError {
     },
 }
 
+impl WireError {
+    /// The reason code with which MQTT 5 ends a connection because of this.
+    ///
+    /// [`Server`](crate::Server) and [`Client`](crate::Client) say it themselves, if it is still to be said and
+    /// theirs to say.
+    pub const fn reason_code(&self) -> u8 {
+        match self {
+            Self::ReservedType { .. }
+            | Self::BadFlags { .. }
+            | Self::BadLength { .. }
+            | Self::BadRemainingLength { .. }
+            | Self::Truncated { .. }
+            | Self::TrailingBytes { .. }
+            | Self::BadText { .. }
+            | Self::BadProperty { .. }
+            | Self::BadFilters { .. }
+            | Self::BadConnectFlags { .. } => MALFORMED_PACKET,
+            Self::WrongEnd { .. }
+            | Self::OutOfPlace { .. }
+            | Self::NoTopic { .. }
+            | Self::SubscriptionIdentifier { packet: PacketType::Publish }
+            | Self::PropertyNotAllowed { .. }
+            | Self::SessionExpiry
+            | Self::ZeroPacketId { .. }
+            | Self::FilterNotAllowed { .. }
+            | Self::BadReturnCode { .. } => PROTOCOL_ERROR,
+            Self::UnknownProtocol | Self::ProtocolLevel { .. } => 0x84,
+            Self::Silent { .. } => 0x8D,
+            Self::BadTopic { .. } => 0x90,
+            Self::ReceiveMaximumExceeded { .. } => 0x93,
+            Self::TopicAlias { .. } => 0x94,
+            Self::PacketTooLong { .. } => 0x95,
+            Self::TopicAliasesTooLong { .. } | Self::TooManyFilters { .. } | Self::NotReading { .. } => 0x97,
+            Self::RetainNotSupported => 0x9A,
+            Self::QosNotSupported { .. } => 0x9B,
+            Self::SubscriptionIdentifier { .. } => 0xA1,
+        }
+    }
+}
+
+const MALFORMED_PACKET: u8 = 0x81;
+/// MQTT 5 has it for everything that no other code is for.
+pub(crate) const PROTOCOL_ERROR: u8 = 0x82;
+
 /// Why a packet was not sent. Nothing was written and nothing has changed; the connection is as good as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -168,15 +281,23 @@ pub enum WriteError {
         /// Which packet.
         packet: PacketKind,
     },
-    /// A version of MQTT that is not spoken here.
-    #[error("{version:?} is not spoken here")]
-    UnservedVersion {
-        /// The version of the CONNECT.
+    /// Messages are kept for the next connection that were written for this version of MQTT, and the CONNECT is of the
+    /// other. [`Session::Fresh`](iothub_proto::Session::Fresh) forgets them.
+    #[error("messages of {version:?} await their acknowledgement")]
+    OtherVersion {
+        /// The version of the messages.
         version: Version,
     },
-    /// MQTT 3.1.1 has no way to say this: MQTT 5 properties, a reason other than success, a password
-    /// without a user name, a SUBACK without outcomes.
-    #[error("{packet} says what MQTT 3.1.1 cannot")]
+    /// The hub takes no messages at QoS 1.
+    #[error("the hub takes no messages at QoS 1")]
+    QosNotSupported,
+    /// The hub retains no messages.
+    #[error("the hub retains no messages")]
+    RetainNotSupported,
+    /// This version of MQTT has no way to say this. MQTT 3.1.1: properties, most reasons, a password without a user
+    /// name. MQTT 5: properties or a reason of another packet, topic aliases, what contradicts itself. Both: a SUBACK
+    /// without outcomes.
+    #[error("{packet} says what MQTT cannot")]
     NotExpressible {
         /// Which packet.
         packet: PacketKind,
@@ -190,10 +311,10 @@ pub enum WriteError {
         /// The token.
         token: AckToken,
     },
-    /// As many messages are unacknowledged as the hub allows.
+    /// As many messages are unacknowledged as the other end allows.
     #[error("{limit} messages are already unacknowledged")]
     WindowFull {
-        /// How many the hub allows.
+        /// How many it allows.
         limit: u16,
     },
     /// A text with NUL.
@@ -208,7 +329,8 @@ pub enum WriteError {
         /// PUBLISH, or CONNECT for a will.
         packet: PacketKind,
     },
-    /// Filters of the other packet's layout, with options of MQTT 5, or more than [`Granted::MAX_LEN`](iothub_proto::Granted::MAX_LEN).
+    /// No filters, those of the other packet's layout, with options that this version does not have, or more than
+    /// [`Granted::MAX_LEN`](iothub_proto::Granted::MAX_LEN).
     #[error("bad topic filters in a {packet}")]
     BadFilters {
         /// SUBSCRIBE or UNSUBSCRIBE.

@@ -1,3 +1,4 @@
+use iothub_codec::{DecodeErrorKind, Place, PropertySection, SectionOf};
 use iothub_proto::AckToken;
 
 use crate::error::WireError;
@@ -33,10 +34,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn binary(&mut self) -> Result<&'a [u8], WireError> {
         let truncated = WireError::Truncated { packet: self.packet, at: self.at() };
         let len = usize::from(self.number()?);
-        let end = self.at + len;
-        let field = self.bytes.get(self.at..end).ok_or(truncated)?;
-        self.at = end;
-        Ok(field)
+        self.take(len).ok_or(truncated)
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, WireError> {
@@ -47,8 +45,51 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn topic(&mut self) -> Result<&'a str, WireError> {
         let bad = WireError::BadTopic { packet: self.packet, at: self.at() };
-        let text = self.text()?;
-        if topic::is_name(text) { Ok(text) } else { Err(bad) }
+        match self.topic_or_nothing()? {
+            "" => Err(bad),
+            topic => Ok(topic),
+        }
+    }
+
+    /// A topic, or the empty text that MQTT 5 has where an alias says the topic.
+    pub(crate) fn topic_or_nothing(&mut self) -> Result<&'a str, WireError> {
+        let (packet, at) = (self.packet, self.at());
+        let text = core::str::from_utf8(self.binary()?).map_err(|_| WireError::BadText { packet, at })?;
+        if text.is_empty() || topic::is_name(text) {
+            Ok(text)
+        } else if text.contains('\0') {
+            Err(WireError::BadText { packet, at })
+        } else {
+            Err(WireError::BadTopic { packet, at })
+        }
+    }
+
+    /// A section of properties with its length in front.
+    pub(crate) fn properties(&mut self, of: SectionOf) -> Result<PropertySection<'a>, WireError> {
+        let packet = self.packet;
+        let truncated = WireError::Truncated { packet, at: self.at() };
+        let len = self.length()?;
+        let start = self.at();
+        let wire = self.take(len).ok_or(truncated)?;
+        if wire.is_empty() {
+            return Ok(PropertySection::EMPTY);
+        }
+        PropertySection::from_wire(wire, of).map_err(|error| {
+            let at = match error.place {
+                Place::Properties(at) => start + at as u32,
+                Place::Topic(_)
+                | Place::Filter(_)
+                | Place::ClientId
+                | Place::UserName(_)
+                | Place::Password
+                | Place::Whole => start,
+            };
+            if error.kind == DecodeErrorKind::NotAllowed {
+                WireError::PropertyNotAllowed { packet, at }
+            } else {
+                WireError::BadProperty { packet, at }
+            }
+        })
     }
 
     /// Everything that is left.
@@ -67,13 +108,41 @@ impl<'a> Fields<'a> {
         self.packet
     }
 
+    /// Whether there is nothing left.
+    pub(crate) const fn is_at_end(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
     /// Refuses what is left.
     pub(crate) fn finish(self) -> Result<(), WireError> {
-        if self.at == self.bytes.len() {
+        if self.is_at_end() {
             Ok(())
         } else {
             Err(WireError::TrailingBytes { packet: self.packet, at: self.at() })
         }
+    }
+
+    /// A length of one to four bytes, seven bits each, the lowest first, and no longer than it need be.
+    fn length(&mut self) -> Result<usize, WireError> {
+        let bad = WireError::BadLength { packet: self.packet, at: self.at() };
+        let mut value = 0;
+        for index in 0..4 {
+            let byte = self.byte()?;
+            value |= usize::from(byte & 0x7f) << (7 * index);
+            match byte {
+                0 if index > 0 => return Err(bad),
+                0..0x80 => return Ok(value),
+                0x80.. => {}
+            }
+        }
+        Err(bad)
+    }
+
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let end = self.at.checked_add(len)?;
+        let field = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(field)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {

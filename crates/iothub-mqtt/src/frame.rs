@@ -1,4 +1,6 @@
-use crate::error::WireError;
+use iothub_codec::{Publish, Qos, Version};
+
+use crate::error::{WireError, WriteError};
 
 /// The type of an MQTT packet on the wire, with the packets that never reach a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +20,7 @@ pub enum PacketType {
     PingReq,
     PingResp,
     Disconnect,
+    Auth,
 }
 
 impl core::fmt::Display for PacketType {
@@ -37,6 +40,7 @@ impl core::fmt::Display for PacketType {
             Self::PingReq => "PINGREQ",
             Self::PingResp => "PINGRESP",
             Self::Disconnect => "DISCONNECT",
+            Self::Auth => "AUTH",
         })
     }
 }
@@ -65,11 +69,12 @@ impl Frame {
     /// waited for, and nothing is buffered for it.
     pub(crate) fn read(
         bytes: &[u8],
+        version: Version,
         packet_len_max: u32,
         admit: impl FnOnce(PacketType) -> Result<(), WireError>,
     ) -> Result<Option<Self>, WireError> {
         let [first, rest @ ..] = bytes else { return Ok(None) };
-        let (packet, flags) = Self::read_first(*first)?;
+        let (packet, flags) = Self::read_first(*first, version)?;
         admit(packet)?;
         Self::check_flags(packet, flags, *first)?;
         let Some((remaining, length_len)) = Self::read_remaining_length(packet, rest)? else {
@@ -87,7 +92,20 @@ impl Frame {
         Ok(Some(Self { packet, flags, header_len, len: len as usize }))
     }
 
-    fn read_first(first: u8) -> Result<(PacketType, u8), WireError> {
+    /// The first byte of a PUBLISH.
+    pub(crate) fn publish_first(publish: &Publish<'_>, packet_id: Option<u16>) -> Result<u8, WriteError> {
+        let qos = match (publish.qos, packet_id) {
+            (Qos::AtMostOnce, None) => 0,
+            (Qos::AtLeastOnce, Some(_)) => Self::QOS_1,
+            (Qos::AtMostOnce, Some(_)) | (Qos::AtLeastOnce, None) => return Err(WriteError::TokenMismatch),
+        };
+        let retain = if publish.retain { Self::RETAIN } else { 0 };
+        // A message that is never repeated cannot be a repetition.
+        let duplicate = if publish.duplicate && qos != 0 { Self::DUP } else { 0 };
+        Ok(0x30 | qos | retain | duplicate)
+    }
+
+    fn read_first(first: u8, version: Version) -> Result<(PacketType, u8), WireError> {
         let packet = match first >> 4 {
             1 => PacketType::Connect,
             2 => PacketType::ConnAck,
@@ -103,6 +121,7 @@ impl Frame {
             12 => PacketType::PingReq,
             13 => PacketType::PingResp,
             14 => PacketType::Disconnect,
+            15 if version == Version::V5 => PacketType::Auth,
             _ => return Err(WireError::ReservedType { first }),
         };
         Ok((packet, first & 0x0f))
@@ -128,7 +147,8 @@ impl Frame {
             | PacketType::UnsubAck
             | PacketType::PingReq
             | PacketType::PingResp
-            | PacketType::Disconnect => 0,
+            | PacketType::Disconnect
+            | PacketType::Auth => 0,
         };
         if flags == wanted { Ok(()) } else { Err(WireError::BadFlags { first }) }
     }
@@ -159,7 +179,11 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> Result<Option<(usize, usize)>, WireError> {
-        Ok(Frame::read(bytes, u32::MAX, |_| Ok(()))?.map(|frame| (frame.header_len, frame.len)))
+        read_as(Version::V311, bytes)
+    }
+
+    fn read_as(version: Version, bytes: &[u8]) -> Result<Option<(usize, usize)>, WireError> {
+        Ok(Frame::read(bytes, version, u32::MAX, |_| Ok(()))?.map(|frame| (frame.header_len, frame.len)))
     }
 
     #[test]
@@ -197,12 +221,15 @@ mod tests {
 
     #[test]
     fn every_first_byte_is_known_or_refused() {
-        let fine: Vec<u8> = (0..=255).filter(|first| read(&[*first]) == Ok(None)).collect();
+        let fine = |version| -> Vec<u8> {
+            (0..=255).filter(|first| read_as(version, &[*first]) == Ok(None)).collect()
+        };
         #[rustfmt::skip]
         let wanted = [
             0x10, 0x20, 0x30, 0x31, 0x32, 0x33, 0x3a, 0x3b, 0x40, 0x50, 0x62, 0x70, 0x82, 0x90, 0xa2, 0xb0,
             0xc0, 0xd0, 0xe0,
         ];
-        assert_eq!(fine, wanted);
+        assert_eq!(fine(Version::V311), wanted);
+        assert_eq!(fine(Version::V5), [&wanted[..], &[0xf0]].concat());
     }
 }

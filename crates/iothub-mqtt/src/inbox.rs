@@ -1,3 +1,5 @@
+use iothub_codec::Version;
+
 use crate::error::WireError;
 use crate::frame::{Frame, PacketType};
 
@@ -50,16 +52,22 @@ impl Inbox {
     /// The next packet, once all of it is here. [`Self::lent`] has its bytes until any other call.
     pub(crate) fn next(
         &mut self,
+        version: Version,
         admit: impl FnOnce(PacketType) -> Result<(), WireError>,
     ) -> Result<Option<Frame>, WireError> {
         self.release();
         let held = &self.buffer[self.start..self.end];
-        let Some(frame) = Frame::read(held, self.packet_len_max, admit)? else { return Ok(None) };
+        let Some(frame) = Frame::read(held, version, self.packet_len_max, admit)? else { return Ok(None) };
         if held.len() < frame.len {
             return Ok(None);
         }
         self.lent = frame.len;
         Ok(Some(frame))
+    }
+
+    /// From now on, the longest packet is so long.
+    pub(crate) fn set_packet_len_max(&mut self, packet_len_max: u32) {
+        self.packet_len_max = packet_len_max;
     }
 
     /// Forgets everything.
@@ -127,7 +135,7 @@ mod tests {
 
     fn take_all(inbox: &mut Inbox) -> usize {
         let mut taken = 0;
-        while let Ok(Some(_)) = inbox.next(|_| Ok(())) {
+        while let Ok(Some(_)) = inbox.next(Version::V311, |_| Ok(())) {
             taken += inbox.lent().len();
         }
         taken
@@ -169,7 +177,7 @@ mod tests {
     fn announcing_a_long_packet_takes_no_memory() {
         let mut inbox = Inbox::new(256 * 1024);
         assert_eq!(inbox.copy(&[0x30, 0xf0, 0xff, 0x0f]), 4);
-        assert!(inbox.next(|_| Ok(())).is_ok_and(|frame| frame.is_none()));
+        assert!(inbox.next(Version::V311, |_| Ok(())).is_ok_and(|frame| frame.is_none()));
         assert!(inbox.buffer.capacity() <= Inbox::READ_AHEAD);
     }
 

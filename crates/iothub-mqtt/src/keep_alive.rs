@@ -102,11 +102,12 @@ pub(crate) struct IdleLimit {
 impl IdleLimit {
     /// From CONNECT on: one and a half times what it promises, and never longer than a hub waits at all.
     pub(crate) fn new(now: Instant, keep_alive_s: u16) -> Self {
-        let limit = match keep_alive_s {
-            0 => Self::MAX,
-            keep_alive_s => (seconds(keep_alive_s) * 3 / 2).min(Self::MAX),
-        };
-        Self { limit, heard: now }
+        Self { limit: Self::limit(keep_alive_s), heard: now }
+    }
+
+    /// CONNACK says another keep-alive.
+    pub(crate) fn replace(&mut self, keep_alive_s: u16) {
+        self.limit = Self::limit(keep_alive_s);
     }
 
     /// A whole packet arrived. A part of one is not enough: whoever sends a byte a minute would never be
@@ -121,6 +122,13 @@ impl IdleLimit {
 
     pub(crate) fn handle_timeout(&self, now: Instant) -> Result<(), WireError> {
         if self.poll_timeout().0 <= now { Err(silent(now.since(self.heard))) } else { Ok(()) }
+    }
+
+    fn limit(keep_alive_s: u16) -> Duration {
+        match keep_alive_s {
+            0 => Self::MAX,
+            keep_alive_s => (seconds(keep_alive_s) * 3 / 2).min(Self::MAX),
+        }
     }
 
     /// Longest that a hub waits for a device to say something: 29.45 minutes.

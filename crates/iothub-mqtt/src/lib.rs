@@ -35,7 +35,9 @@
 //!
 //! [`Packet`]: iothub_proto::Packet
 
+mod aliases;
 mod client;
+mod connect_flags;
 mod error;
 mod fields;
 mod frame;
@@ -45,9 +47,12 @@ mod inbox;
 mod inflight;
 mod keep_alive;
 mod outbox;
+mod protocol;
 mod server;
 mod topic;
 mod wire4;
+mod wire5;
+mod writer;
 
 pub use client::Client;
 pub use error::{WireError, WriteError};

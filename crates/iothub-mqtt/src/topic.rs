@@ -1,6 +1,8 @@
 /// Whether a message can be published there, as far as MQTT is concerned.
 pub(crate) fn is_name(topic: &str) -> bool {
-    !topic.is_empty() && !topic.bytes().any(|byte| matches!(byte, b'+' | b'#' | 0))
+    // Looks at all bytes whatever it finds, which the compiler turns into looking at many at a time.
+    let forbidden = |byte: u8| matches!(byte, b'+' | b'#' | 0);
+    !topic.is_empty() && !topic.bytes().fold(false, |found, byte| found | forbidden(byte))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use iothub_hub::{ConnectionId, Input, Level, Peer};
 use iothub_mqtt::{WireError, WriteError};
-use iothub_proto::{Instant, Packet, Refusal, RefusalReason};
+use iothub_proto::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::carrier::Batch;
@@ -29,7 +29,7 @@ where
     attached.why = end.to_string();
     attached.level = end.level();
     drop(attached);
-    if end.has_last_words(&mut pipe) {
+    if end.has_last_words() {
         part(&mut pipe, shared).await;
     }
 }
@@ -199,13 +199,9 @@ impl End {
         }
     }
 
-    /// Adds what is left to say. Whether there is a point in saying anything.
-    fn has_last_words<S: AsyncRead + AsyncWrite + Unpin>(&self, pipe: &mut Pipe<S>) -> bool {
+    /// Whether there is a point in saying what is left to say.
+    fn has_last_words(&self) -> bool {
         match self {
-            Self::Wire(WireError::ProtocolLevel { .. }) => {
-                let refusal = Packet::Refused(Refusal::new(RefusalReason::UnacceptableProtocol));
-                pipe.mqtt.send(Instant::default(), &refusal).is_ok()
-            }
             Self::Peer | Self::Wire(_) | Self::NoGreeting | Self::Stopping | Self::Hub(Ending::Closed) => {
                 true
             }

@@ -1,6 +1,4 @@
 //! MQTT 3.1.1: one whole packet as bytes, and the [`Packet`](iothub_proto::Packet) it means.
-//!
-//! A second version of MQTT is a second module with the same two functions.
 
 mod read;
 mod write;
@@ -9,21 +7,6 @@ use iothub_codec::Filters;
 
 pub(crate) use read::read;
 pub(crate) use write::write;
-
-const PROTOCOL_NAME: &[u8] = b"MQTT";
-const PROTOCOL_LEVEL: u8 = 4;
-
-/// In the flags of a CONNECT.
-mod connect_flags {
-    pub(super) const RESERVED: u8 = 0b0000_0001;
-    pub(super) const CLEAN_SESSION: u8 = 0b0000_0010;
-    pub(super) const WILL: u8 = 0b0000_0100;
-    pub(super) const WILL_QOS_1: u8 = 0b0000_1000;
-    pub(super) const WILL_QOS_2: u8 = 0b0001_0000;
-    pub(super) const WILL_RETAIN: u8 = 0b0010_0000;
-    pub(super) const PASSWORD: u8 = 0b0100_0000;
-    pub(super) const USERNAME: u8 = 0b1000_0000;
-}
 
 /// The return code of a SUBACK for a filter that is refused.
 const SUBSCRIPTION_REFUSED: u8 = 0x80;

@@ -1,12 +1,13 @@
-use iothub_codec::{Ack, BadFilters, Connect, Filters, PropertySection, Publish, Qos, Version};
+use iothub_codec::{Ack, BadFilters, Connect, Filters, PropertySection, Publish, Qos};
 use iothub_proto::{
     FilterRefusal, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Removed, Session,
 };
 
-use super::{PROTOCOL_LEVEL, PROTOCOL_NAME, SUBSCRIPTION_REFUSED, connect_flags, reserved_options};
+use super::{SUBSCRIPTION_REFUSED, reserved_options};
 use crate::error::WireError;
 use crate::fields::Fields;
 use crate::frame::{Frame, PacketType};
+use crate::{connect_flags, protocol};
 
 /// Reads one whole packet. `limits` are those of the connection, for CONNACK, which cannot say any.
 pub(crate) fn read<'a>(frame: Frame, bytes: &'a [u8], limits: Limits) -> Result<Packet<'a>, WireError> {
@@ -26,47 +27,25 @@ pub(crate) fn read<'a>(frame: Frame, bytes: &'a [u8], limits: Limits) -> Result<
         | PacketType::PubRel
         | PacketType::PubComp
         | PacketType::PingReq
-        | PacketType::PingResp => return Err(WireError::WrongEnd { packet: frame.packet }),
+        | PacketType::PingResp
+        | PacketType::Auth => return Err(WireError::WrongEnd { packet: frame.packet }),
     };
     fields.finish()?;
     Ok(packet)
 }
 
 fn connect<'a>(fields: &mut Fields<'a>) -> Result<Opening<'a>, WireError> {
-    let name = fields.binary()?;
-    if name != PROTOCOL_NAME && name != MQTT_3_1_NAME {
-        return Err(WireError::UnknownProtocol);
-    }
-    let level = fields.byte()?;
-    if name != PROTOCOL_NAME || level != PROTOCOL_LEVEL {
-        return Err(WireError::ProtocolLevel { level });
-    }
+    let version = protocol::version(fields)?;
     let flags = fields.byte()?;
-    check_connect_flags(flags)?;
-    let session = if flags & connect_flags::CLEAN_SESSION == 0 { Session::Resume } else { Session::Fresh };
+    connect_flags::check(flags, version)?;
+    let session = if flags & connect_flags::CLEAN == 0 { Session::Resume } else { Session::Fresh };
     let keep_alive_s = fields.number()?;
     let client_id = fields.text()?;
     let will = if flags & connect_flags::WILL == 0 { None } else { Some(will(fields, flags)?) };
     let username = if flags & connect_flags::USERNAME == 0 { None } else { Some(fields.text()?) };
     let password = if flags & connect_flags::PASSWORD == 0 { None } else { Some(fields.binary()?) };
-    let version = Version::V311;
     let connect = Connect { version, client_id, username, password, properties: PropertySection::EMPTY };
     Ok(Opening { session, keep_alive_s, will, ..Opening::new(connect) })
-}
-
-fn check_connect_flags(flags: u8) -> Result<(), WireError> {
-    const WILL_QOS: u8 = connect_flags::WILL_QOS_1 | connect_flags::WILL_QOS_2;
-    let has = |flag| flags & flag != 0;
-    let will_of_nothing = !has(connect_flags::WILL) && has(WILL_QOS | connect_flags::WILL_RETAIN);
-    let password_of_nobody = has(connect_flags::PASSWORD) && !has(connect_flags::USERNAME);
-    let qos_3 = flags & WILL_QOS == WILL_QOS;
-    if has(connect_flags::RESERVED) || will_of_nothing || password_of_nobody || qos_3 {
-        return Err(WireError::BadConnectFlags { flags });
-    }
-    if has(connect_flags::WILL_QOS_2) {
-        return Err(WireError::QosNotSupported { packet: PacketType::Connect });
-    }
-    Ok(())
 }
 
 fn will<'a>(fields: &mut Fields<'a>, flags: u8) -> Result<Publish<'a>, WireError> {
@@ -176,6 +155,3 @@ fn suback<'a>(fields: &mut Fields<'a>) -> Result<Packet<'a>, WireError> {
 const fn qos(bit: u8) -> Qos {
     if bit == 0 { Qos::AtMostOnce } else { Qos::AtLeastOnce }
 }
-
-/// What MQTT 3.1, level 3, calls itself.
-const MQTT_3_1_NAME: &[u8] = b"MQIsdp";

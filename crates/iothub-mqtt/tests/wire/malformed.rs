@@ -1,7 +1,7 @@
 //! What MQTT 3.1.1 or a hub forbids, and what it is called.
 
 use iothub_mqtt::{PacketType, Server, WireError};
-use iothub_proto::{Limits, Packet, Refusal, RefusalReason};
+use iothub_proto::{Limits, Packet};
 
 use crate::connection::{CONNECT, End, Reader, START, client, connecting, server};
 
@@ -31,16 +31,25 @@ fn what_the_header_gives_away_is_refused_before_the_rest_has_come() {
 }
 
 #[test]
-fn another_version_can_still_be_told_so() {
-    for level in [3, 5] {
+fn a_device_of_another_version_is_told_so_in_the_way_of_the_nearest() {
+    for (name, level, answer) in [
+        (&b"\0\x06MQIsdp"[..], 3, &b"\x20\x02\0\x01"[..]),
+        (b"\0\x04MQTT", 3, b"\x20\x02\0\x01"),
+        (b"\0\x04MQTT", 0, b"\x20\x02\0\x01"),
+        (b"\0\x04MQTT", 6, b"\x20\x03\0\x84\0"),
+        (b"\0\x04MQTT", 255, b"\x20\x03\0\x84\0"),
+    ] {
         let mut server = Server::new(LIMITS);
-        let connect = [b"\x10\x0d\0\x04MQTT".as_slice(), &[level], b"\0\0\xf0\0\x01d"].concat();
+        let body = [name, &[level], b"\0\0\xf0\0\x01d"].concat();
+        let connect = [&[0x10, body.len() as u8], &body[..]].concat();
         assert_eq!(server.handle_bytes(START, &connect), connect.len());
         assert_eq!(server.poll_packet(), Err(WireError::ProtocolLevel { level }));
-        let refusal = Refusal::new(RefusalReason::UnacceptableProtocol);
-        server.send(START, &Packet::Refused(refusal)).unwrap();
-        assert_eq!(server.poll_bytes(), Some(&[0x20, 2, 0, 1][..]));
+        assert_eq!(server.poll_bytes(), Some(answer), "level {level}");
     }
+    let mut server = Server::new(LIMITS);
+    assert_eq!(server.handle_bytes(START, b"\x10\x0d\0\x04mqtt\x04\0\0\xf0\0\x01d"), 15);
+    assert_eq!(server.poll_packet(), Err(WireError::UnknownProtocol));
+    assert_eq!(server.poll_bytes(), None, "who knows what that would understand");
 }
 
 #[test]
@@ -196,7 +205,6 @@ fn connects() -> Vec<Row> {
         (b"\x10\x0c\0\x04MQTT\x04\0\0\xf0\0\x01", WireError::Truncated { packet, at: 12 }),
         (b"\x10\x0e\0\x04MQTT\x04\0\0\xf0\0\x01dx", WireError::TrailingBytes { packet, at: 15 }),
         (b"\x10\x0d\0\x04MQTT\x03\0\0\xf0\0\x01d", WireError::ProtocolLevel { level: 3 }),
-        (b"\x10\x0e\0\x04MQTT\x05\0\0\xf0\0\0\x01d", WireError::ProtocolLevel { level: 5 }),
         (b"\x10\x0f\0\x06MQIsdp\x03\0\0\xf0\0\x01d", WireError::ProtocolLevel { level: 3 }),
         (b"\x10\x0d\0\x04mqtt\x04\0\0\xf0\0\x01d", WireError::UnknownProtocol),
         (b"\x10\x0d\0\x04MQTT\x04\x01\0\xf0\0\x01d", WireError::BadConnectFlags { flags: 0x01 }),

@@ -1,6 +1,6 @@
 //! Packets that cannot be sent: nothing is written of them, and the connection goes on.
 
-use iothub_codec::{Ack, Connect, Filters, PropertySection, Publish, Qos, Version};
+use iothub_codec::{Ack, Connect, Filters, PropertySection, Publish, Qos};
 use iothub_mqtt::{Client, Server, WriteError};
 use iothub_proto::{AckToken, Granted, Limits, Opening, Packet, PacketKind, Refusal, RefusalReason, Session};
 
@@ -114,10 +114,6 @@ fn a_connect_that_mqtt_has_no_words_for_is_refused() {
         (
             with(Connect { username: Some(""), password: Some(long.as_bytes()), ..connect }),
             WriteError::FieldTooLong { packet, len: 65_536 },
-        ),
-        (
-            with(Connect { version: Version::V5, ..connect }),
-            WriteError::UnservedVersion { version: Version::V5 },
         ),
         (will("#"), WriteError::BadTopic { packet }),
         (will(""), WriteError::BadTopic { packet }),
