@@ -1,10 +1,11 @@
 //! MQTT as bytes, for IoT Hub sessions: both ends of a connection, without I/O.
 //!
 //! A [`Client`] or a [`Server`] turns the bytes of a connection into the [`Packet`]s that a session of
-//! `iothub-proto` speaks, and back. It answers and sends pings, notices a dead peer, refuses everything
-//! that MQTT 3.1.1 forbids, and the client repeats what was not acknowledged. Whoever owns the socket
-//! reads into [`Server::read_buffer`] and writes what [`Server::poll_bytes`] lends. Neither allocates for
-//! a packet once its buffers have grown to what the connection needs.
+//! `iothub-proto` speaks, and back; the CONNECT says whether it is MQTT 3.1.1 or MQTT 5. It answers and sends pings,
+//! notices a dead peer, refuses everything that MQTT forbids, keeps to the limits of both ends, and the client repeats
+//! what was not acknowledged. Whoever owns the socket reads into [`Server::read_buffer`] and writes what
+//! [`Server::poll_bytes`] lends. Neither allocates for a packet once its buffers have grown to what the connection
+//! needs.
 //!
 //! ```
 //! use iothub_mqtt::{Client, Server};

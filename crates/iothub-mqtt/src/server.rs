@@ -281,13 +281,12 @@ impl Line {
 
     /// Leaves out what the device has asked not to be told.
     fn as_wanted<'p>(&self, packet: Packet<'p>) -> Packet<'p> {
-        match packet {
-            Packet::Ack { token, ack } if !self.device.wants_reasons => {
-                let Ack { reason_code, properties: _ } = ack;
-                Packet::Ack { token, ack: Ack { reason_code, ..Ack::SUCCESS } }
-            }
-            packet => packet,
+        if let Packet::Ack { token, ack: Ack { reason_code, .. } } = packet
+            && !self.device.wants_reasons
+        {
+            return Packet::Ack { token, ack: Ack { reason_code, ..Ack::SUCCESS } };
         }
+        packet
     }
 
     /// Learns from a CONNECT in which version it is to be read, and answered.

@@ -1,4 +1,4 @@
-//! Both ends of an MQTT 3.1.1 connection, seen from outside.
+//! Both ends of an MQTT connection, seen from outside: of MQTT 3.1.1, and in `v5` of MQTT 5.
 
 #[cfg(test)]
 mod bytes;
@@ -20,3 +20,5 @@ mod repeat;
 mod sample;
 #[cfg(test)]
 mod unsendable;
+#[cfg(test)]
+mod v5;

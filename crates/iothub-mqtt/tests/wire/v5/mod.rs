@@ -1,0 +1,5 @@
+//! The same for MQTT 5.
+
+mod bytes;
+mod ends;
+mod malformed;
