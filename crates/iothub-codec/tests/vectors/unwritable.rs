@@ -69,6 +69,12 @@ fn answers_have_the_numbers_that_clients_read() {
         (Operation::TwinPatch, status(done, Some(1000), None), bad(Field::Status)),
         (Operation::TwinPatch, status(done, Some(-200), None), bad(Field::Status)),
         (Operation::TwinPatch, status(done, Some(999), None), Ok("$iothub/twin/res/999/?$rid=1")),
+        (Operation::Method("a"), status(done, None, None), Ok("$iothub/methods/res/200/?$rid=1")),
+        (
+            Operation::Method("a"),
+            status(Status::NOT_MODIFIED, None, None),
+            Ok("$iothub/methods/res/200/?$rid=1"),
+        ),
         (Operation::Method("a"), status(failed, None, None), NOT_EXPRESSIBLE),
         (Operation::Method("a"), status(done, Some(200), Some(1)), NOT_EXPRESSIBLE),
         (Operation::Method("a"), status(failed, Some(504), None), Ok("$iothub/methods/res/504/?$rid=1")),

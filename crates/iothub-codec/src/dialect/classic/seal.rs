@@ -74,7 +74,9 @@ pub(crate) fn put_reply(operation: Operation<'_>, reply: &Reply<'_>, out: &mut W
     must_be_json(&reply.content, out);
     let code = match (operation, reply.status) {
         (Operation::TwinPatch, Status::SUCCESS) => 204,
-        (_, status) => i32::from(http(status)),
+        // Of a method that was done; the number of one that was not is the device's to say.
+        (Operation::Method(_), _) => 200,
+        (Operation::TwinGet | Operation::TwinPatch, status) => i32::from(http(status)),
     };
     let code = reply.code.unwrap_or(code);
     let stem = if let Operation::Method(_) = operation {
