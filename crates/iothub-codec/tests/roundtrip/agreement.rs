@@ -1,6 +1,6 @@
 //! The reader and the naive one are asked about the same messages: written, broken and made up.
 
-use iothub_codec::{Publish, Qos};
+use iothub_codec::{PropertySection, Publish, Qos, SectionOf};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -18,10 +18,11 @@ fn agree(who: &Who, publish: &Publish<'_>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// At either QoS.
-fn agree_on_topic(who: &Who, topic: &str) -> Result<(), TestCaseError> {
+/// At either QoS, with those MQTT 5 properties.
+fn agree_on_topic(who: &Who, topic: &str, wire: &[u8]) -> Result<(), TestCaseError> {
+    let properties = PropertySection::from_wire(wire, SectionOf::Publish).unwrap();
     for qos in [Qos::AtMostOnce, Qos::AtLeastOnce] {
-        agree(who, &Publish { qos, ..Publish::new(topic, b"{}") })?;
+        agree(who, &Publish { qos, properties, ..Publish::new(topic, b"{}") })?;
     }
     Ok(())
 }
@@ -42,7 +43,8 @@ proptest! {
             (Just(case), vec(any_damage(dialect), 1..4))
         })
     ) {
-        agree_on_topic(&who, &damage.iter().fold(sample.topic(&who), damaged))?;
+        let (topic, properties) = sample.carrier(&who);
+        agree_on_topic(&who, &damage.iter().fold(topic, damaged), &properties)?;
     }
 
     #[test]
@@ -52,6 +54,6 @@ proptest! {
         }),
         is_module in any::<bool>(),
     ) {
-        agree_on_topic(&Who::short(dialect, is_module), &pieces.concat())?;
+        agree_on_topic(&Who::short(dialect, is_module), &pieces.concat(), b"")?;
     }
 }

@@ -36,12 +36,19 @@ const PREVIEW311: [&str; 3] = [
     "[$]az/iot/(telemetry|commands|methods/a(/response)?|twin/(get|patch)/(reported|response))/[?](rid|%72id|i?v|rc|s|r|ct|sn|crt|dc|@.|.)=?.{0,8}(&.{0,3})?",
 ];
 
+const PREVIEW5: [&str; 3] = [
+    ".{0,40}",
+    "[$]iothub/(telemetry|commands|responses|methods|twin)?(/|/get|/patch)?(/reported|/desired)?[^\0]{0,8}",
+    "[$]iothub/(telemetry|commands|responses|methods/.{0,3}|twin/(get|patch/(reported|desired)))",
+];
+
 /// In the manner of a dialect, or not.
 fn any_topic(dialect: Dialect) -> impl Strategy<Value = String> {
     let patterns = match dialect {
         Dialect::Classic => CLASSIC,
         Dialect::Preview311 => PREVIEW311,
-        dialect @ (Dialect::Preview5 | _) => panic!("{dialect:?} has no patterns"),
+        Dialect::Preview5 => PREVIEW5,
+        dialect => panic!("{dialect:?} has no patterns"),
     };
     let [first, second, third] = patterns;
     prop_oneof![first, second, third]

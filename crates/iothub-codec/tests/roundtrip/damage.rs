@@ -18,7 +18,8 @@ pub(crate) fn words(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         Dialect::Classic => CLASSIC,
         Dialect::Preview311 => PREVIEW311,
-        dialect @ (Dialect::Preview5 | _) => panic!("{dialect:?} has no words"),
+        Dialect::Preview5 => PREVIEW5,
+        dialect => panic!("{dialect:?} has no words"),
     }
 }
 
@@ -153,6 +154,37 @@ const PREVIEW311: &[&str] = &[
     "events/",
     "desired-changed",
     "desired/changed",
+];
+
+const PREVIEW5: &[&str] = &[
+    "/",
+    "//",
+    "?",
+    "+",
+    "#",
+    "x",
+    " ",
+    "é",
+    "\u{1}",
+    "$iothub",
+    "$iothub/",
+    "telemetry",
+    "$iothub/telemetry",
+    "commands",
+    "$iothub/commands",
+    "methods/",
+    "$iothub/methods/",
+    "m",
+    "responses",
+    "$iothub/responses",
+    "twin/",
+    "get",
+    "$iothub/twin/get",
+    "patch/",
+    "reported",
+    "$iothub/twin/patch/reported",
+    "desired",
+    "$iothub/twin/patch/desired",
 ];
 
 pub(crate) fn any_damage(dialect: Dialect) -> impl Strategy<Value = Damage> {

@@ -3,8 +3,14 @@
 
 pub(crate) mod classic;
 mod preview311;
+#[path = "../../preview5/naive_message.rs"]
+mod preview5;
+#[path = "../../preview5/naive.rs"]
+mod section;
 
-use iothub_codec::{DecodeErrorKind, Dialect, Publish};
+pub(crate) use section::Naive;
+
+use iothub_codec::{DecodeErrorKind, Dialect, Publish, SectionOf};
 
 use crate::plain::{Bytes, Plain, Receiver};
 use crate::sample::Who;
@@ -13,7 +19,11 @@ pub(crate) fn read(who: &Who, receiver: Receiver, publish: &Publish<'_>) -> Resu
     match who.dialect {
         Dialect::Classic => classic::read(who, receiver, publish),
         Dialect::Preview311 => preview311::read(receiver, publish),
-        dialect @ (Dialect::Preview5 | _) => panic!("{dialect:?} has no second reader"),
+        Dialect::Preview5 => {
+            let section = section::read(publish.properties.as_wire(), SectionOf::Publish);
+            preview5::read(receiver, publish, &section.expect("MQTT has nothing against it"))
+        }
+        dialect => panic!("{dialect:?} has no second reader"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod classic;
 mod preview311;
+mod preview5;
 
 use iothub_codec::{
     Codec, Command, Content, DesiredChanged, DeviceId, Dialect, EncodeError, Identity, Input, MethodCall,
@@ -17,7 +18,7 @@ use proptest::strategy::Union;
 use crate::plain::{self, Bytes, Pairs, Plain, PlainReply, Receiver};
 
 /// Those that there are samples of, and a second reader.
-pub(crate) const DIALECTS: [Dialect; 2] = [Dialect::Classic, Dialect::Preview311];
+pub(crate) const DIALECTS: [Dialect; 3] = [Dialect::Classic, Dialect::Preview311, Dialect::Preview5];
 
 /// A device, or one of its modules, by name, and the dialect that it speaks.
 #[derive(Clone, Debug)]
@@ -269,10 +270,13 @@ impl Sample {
         }
     }
 
-    /// The topic alone.
-    pub(crate) fn topic(&self, who: &Who) -> String {
+    /// The topic and the MQTT 5 properties alone.
+    pub(crate) fn carrier(&self, who: &Who) -> (String, Bytes) {
         let mut out = vec![0; 1 << 16];
-        self.write(who, &mut out, |publish| publish.unwrap().topic.to_owned())
+        self.write(who, &mut out, |publish| {
+            let publish = publish.unwrap();
+            (publish.topic.to_owned(), publish.properties.as_wire().to_vec())
+        })
     }
 }
 
@@ -300,7 +304,8 @@ fn any_case_of(dialect: Dialect, is_module: bool) -> BoxedStrategy<(Who, Sample)
     let sample = match dialect {
         Dialect::Classic => classic::any_sample(is_module),
         Dialect::Preview311 => preview311::any_sample(),
-        dialect @ (Dialect::Preview5 | _) => panic!("{dialect:?} has no samples"),
+        Dialect::Preview5 => preview5::any_sample(),
+        dialect => panic!("{dialect:?} has no samples"),
     };
     (any_name(dialect), any_name(dialect), sample)
         .prop_map(move |(device, module, sample)| {
@@ -323,7 +328,8 @@ fn any_name(dialect: Dialect) -> impl Strategy<Value = String> {
     let any = match dialect {
         Dialect::Classic => classic::NAME,
         Dialect::Preview311 => preview311::NAME,
-        dialect @ (Dialect::Preview5 | _) => panic!("{dialect:?} has no samples"),
+        Dialect::Preview5 => preview5::NAME,
+        dialect => panic!("{dialect:?} has no samples"),
     };
     prop_oneof!["[-.%_?=$'a-z0-9]{1,8}", any]
 }
