@@ -1,4 +1,6 @@
-use iothub_codec::{DeviceId, Dialect, Identity, OperationKind, Properties, RequestId, SystemProperty};
+use iothub_codec::{
+    DeviceId, Dialect, Identity, ModuleId, OperationKind, Properties, RequestId, SystemProperty,
+};
 
 pub(crate) const DEVICE: &str = "thermostat-7";
 pub(crate) const METHOD: &str = "setTargetTemperature";
@@ -22,12 +24,24 @@ pub(crate) const APPLICATION: [(&str, &str); 10] = [
     ("last", "true"),
 ];
 
-/// Such a list as it stands in a topic of the classic dialect, all names and values unescaped.
-pub(crate) const EIGHT_IN_A_TOPIC: &str = "%24.mid=5fb1b2d8&%24.to=%2Fdevices%2Fthermostat-7%2Fmessages%2Fdevicebound&site=plant-12\
-    &line=A%2F3&sensor=temperature&unit=celsius&severity=warning&last=true";
+/// Those that are looked for, beside a message id.
+pub(crate) const SEVEN: [(&str, &str); 7] = [
+    APPLICATION[0],
+    APPLICATION[1],
+    APPLICATION[2],
+    APPLICATION[3],
+    APPLICATION[4],
+    APPLICATION[7],
+    APPLICATION[9],
+];
 
 pub(crate) fn identity() -> Identity<'static> {
     Identity::device(DeviceId::new(DEVICE).expect("a good name"))
+}
+
+pub(crate) fn module() -> Identity<'static> {
+    let device = DeviceId::new(DEVICE).expect("a good name");
+    Identity::module(device, ModuleId::new("filter").expect("a good name"))
 }
 
 pub(crate) fn request() -> RequestId<'static> {

@@ -3,14 +3,13 @@
 use core::hint::black_box;
 
 use iothub_codec::{
-    Channels, Codec, Command, DesiredChanged, Dialect, Introduction, MethodCall, Operation, OperationKind,
-    Proof, Properties, Publish, Qos, Reply, Signature, Status, SystemProperty, Telemetry, Terms, ToDevice,
-    ToHub, TwinGet, TwinPatch, open_connect,
+    Channels, Codec, Command, DesiredChanged, Dialect, Input, Introduction, MethodCall, Operation,
+    OperationKind, Proof, Properties, PropertySection, Publish, Qos, Reply, SectionOf, Signature, Status,
+    SystemProperty, Telemetry, Terms, Text, ToHub, TwinGet, TwinPart, TwinPatch, open_connect,
 };
 
 use crate::messages::{
-    APPLICATION, DEVICE, EIGHT_IN_A_TOPIC, HOST, METHOD, PAYLOAD, REQUEST, TOKEN, identity, properties,
-    request,
+    APPLICATION, DEVICE, HOST, METHOD, PAYLOAD, REQUEST, SEVEN, TOKEN, identity, module, properties, request,
 };
 use crate::plain::{self, Topic};
 
@@ -32,9 +31,9 @@ pub(crate) fn all() -> Vec<Row> {
         table.answers(codec);
         table.messages(codec);
         table.connecting(codec);
+        table.look_ups(codec);
+        table.long_lists(codec);
     }
-    table.look_ups();
-    table.long_topics();
     table.rows
 }
 
@@ -68,6 +67,10 @@ impl Table {
 
         message!(self, codec, "get twin", Side::Hub, TwinGet::new(request()));
         self.plain_write(|topic| topic.put("$iothub/twin/GET/?$rid=")?.put(REQUEST));
+
+        let section =
+            TwinGet { part: TwinPart::Reported, known_version: Some(1234), ..TwinGet::new(request()) };
+        message!(self, codec, "get reported", Side::Hub, section);
 
         let patch = TwinPatch { request: request(), patch: PAYLOAD, if_version: None };
         message!(self, codec, "patch reported", Side::Hub, patch);
@@ -114,12 +117,18 @@ impl Table {
             let command = Command { payload: PAYLOAD, properties, ..Command::default() };
             message!(self, codec, &format!("command, {count} properties"), Side::Device, command);
         }
+        for count in [0, 5, 10] {
+            let codec = Codec::new(codec.dialect(), module());
+            let (name, properties) = (Text::plain("alarms"), Properties::new(&[], &APPLICATION[..count]));
+            let input = Input { name, payload: PAYLOAD, properties, ..Input::default() };
+            message!(self, codec, &format!("input, {count} properties"), Side::Device, input);
+        }
     }
 
     fn connecting(&mut self, codec: Codec<'static>) {
         let dialect = codec.dialect();
-        let model_id = Some("dtmi:com:example:Thermostat;1");
-        let who = Introduction { host: HOST, client_agent: Some("iothub/0.1"), model_id };
+        let who = Introduction { host: HOST, client_agent: Some("iothub/0.1"), model_id: None };
+        let full = Introduction { model_id: Some("dtmi:com:example:Thermostat;1"), ..who };
         let proof = if dialect == Dialect::Classic {
             Proof::Token(TOKEN)
         } else {
@@ -127,6 +136,8 @@ impl Table {
             Proof::Signature(Signature { terms, code: [0x5A; 32] })
         };
         let mut out = [0; BUFFER];
+        // As much as the dialect can say.
+        let who = if codec.encode_connect(&full, proof, &mut out).is_ok() { full } else { who };
         if let Ok(connect) = codec.encode_connect(&who, proof, vec![0; BUFFER].leak()) {
             self.add(
                 format!("{dialect:?}: write CONNECT"),
@@ -154,58 +165,69 @@ impl Table {
     }
 
     /// Looking for one of eight properties, and reading all of them.
-    fn look_ups(&mut self) {
-        let topic = format!("devices/{DEVICE}/messages/devicebound/{EIGHT_IN_A_TOPIC}").leak();
-        let codec = Codec::new(Dialect::Classic, identity());
-        let Ok(ToDevice::Command(command)) = codec.decode_to_device(&Publish::new(topic, PAYLOAD)) else {
-            return;
-        };
-        let properties = command.properties;
+    fn look_ups(&mut self, codec: Codec<'static>) {
+        let dialect = codec.dialect();
+        let properties = Properties::new(&[(SystemProperty::MessageId, "5fb1b2d8")], &SEVEN);
+        let telemetry = Telemetry { payload: PAYLOAD, properties, ..Telemetry::default() };
+        let Some((_, properties, list)) = sent(codec, &telemetry) else { return };
         for (which, name) in [("first", "site"), ("last", "last"), ("none", "unknown")] {
             self.add(
-                format!("Classic: find {which} of eight"),
+                format!("{dialect:?}: find {which} of eight"),
                 work(move || _ = black_box(black_box(properties).get(black_box(name)))),
             );
-            self.plain(work(move || {
-                _ = black_box(plain::find(black_box(EIGHT_IN_A_TOPIC), black_box(name)))
-            }));
+            self.plain_find(dialect, list, name);
         }
         self.add(
-            "Classic: find message id of eight".to_owned(),
+            format!("{dialect:?}: find message id of eight"),
             work(move || _ = black_box(black_box(properties).system(black_box(SystemProperty::MessageId)))),
         );
-        self.plain(work(|| _ = black_box(plain::find(black_box(EIGHT_IN_A_TOPIC), black_box("%24.mid")))));
-        self.all_of("Classic: all of eight", properties, EIGHT_IN_A_TOPIC);
+        self.plain_find(dialect, list, "%24.mid");
+        self.all_of(dialect, "all of eight", properties, list);
     }
 
-    /// Whether eight times as long a topic takes eight times as long.
-    fn long_topics(&mut self) {
+    /// Whether eight times as long a list takes eight times as long.
+    fn long_lists(&mut self, codec: Codec<'static>) {
+        let dialect = codec.dialect();
         for (name, len) in [("1 KiB", 1 << 10), ("8 KiB", 8 << 10), ("64 KiB", (64 << 10) - 64)] {
-            let list = list_of(len);
-            let topic = format!("devices/{DEVICE}/messages/events/{list}").leak();
-            let codec = Codec::new(Dialect::Classic, identity());
-            let publish = Publish::new(topic, PAYLOAD);
+            let properties = Properties::new(&[], many(len));
+            let telemetry = Telemetry { payload: PAYLOAD, properties, ..Telemetry::default() };
+            let Some((publish, properties, list)) = sent(codec, &telemetry) else { return };
             self.add(
-                format!("Classic: read telemetry of {name}"),
+                format!("{dialect:?}: read telemetry of {name}"),
                 work(move || _ = black_box(codec.decode_to_hub(black_box(&publish)))),
             );
-            let Ok(ToHub::Telemetry(telemetry)) = codec.decode_to_hub(&publish) else { return };
-            let properties = telemetry.properties;
+            let wire = publish.properties.as_wire();
+            if !wire.is_empty() {
+                self.add(
+                    format!("{dialect:?}: check section of {name}"),
+                    work(move || {
+                        _ = black_box(PropertySection::from_wire(black_box(wire), SectionOf::Publish))
+                    }),
+                );
+            }
             self.add(
-                format!("Classic: find none in {name}"),
+                format!("{dialect:?}: find none in {name}"),
                 work(move || _ = black_box(black_box(properties).get(black_box("unknown")))),
             );
-            self.plain(work(move || _ = black_box(plain::find(black_box(list), black_box("unknown")))));
-            self.all_of(&format!("Classic: all in {name}"), properties, list);
+            self.plain_find(dialect, list, "unknown");
+            self.all_of(dialect, &format!("all in {name}"), properties, list);
         }
     }
 
-    fn all_of(&mut self, name: &str, properties: Properties<'static>, list: &'static str) {
+    fn all_of(&mut self, dialect: Dialect, name: &str, properties: Properties<'static>, list: &'static str) {
         self.add(
-            name.to_owned(),
+            format!("{dialect:?}: {name}"),
             work(move || black_box(properties).iter().for_each(|property| _ = black_box(property))),
         );
-        self.plain(work(move || plain::pairs(black_box(list)).for_each(|pair| _ = black_box(pair))));
+        if dialect == Dialect::Classic {
+            self.plain(work(move || plain::pairs(black_box(list)).for_each(|pair| _ = black_box(pair))));
+        }
+    }
+
+    fn plain_find(&mut self, dialect: Dialect, list: &'static str, name: &'static str) {
+        if dialect == Dialect::Classic {
+            self.plain(work(move || _ = black_box(plain::find(black_box(list), black_box(name)))));
+        }
     }
 
     /// Two rows for an answer, which needs to know what it answers.
@@ -244,7 +266,7 @@ impl Table {
         };
         self.add(format!("{:?}: write {name}", codec.dialect()), write);
         self.add(format!("{:?}: read {name}", codec.dialect()), read);
-        if self.is_classic {
+        if self.is_classic && codec.identity().module.is_none() {
             let topic = publish.topic;
             self.plain(match side {
                 Side::Hub => work(move || _ = black_box(plain::to_hub(DEVICE, black_box(topic)))),
@@ -286,14 +308,29 @@ fn work(mut once: impl FnMut() + 'static) -> Work {
     Box::new(move |times| (0..times).for_each(|_| once()))
 }
 
-/// Properties that take about as many bytes.
-fn list_of(len: usize) -> &'static str {
-    let mut list = String::new();
-    let mut number = 0;
-    while list.len() < len - 32 {
-        list.push_str(&format!("name{number}=some%20value&"));
-        number += 1;
+/// Telemetry as it is on the wire, what is read of its properties, and the list behind its topic.
+fn sent(
+    codec: Codec<'static>,
+    telemetry: &Telemetry<'static>,
+) -> Option<(Publish<'static>, Properties<'static>, &'static str)> {
+    let bare = codec.encode(&Telemetry::default(), vec![0; BUFFER].leak()).ok()?;
+    let publish = codec.encode(telemetry, vec![0; 1 << 17].leak()).ok()?;
+    let list = publish.topic.strip_prefix(bare.topic)?;
+    match codec.decode_to_hub(&publish).ok()? {
+        ToHub::Telemetry(telemetry) => Some((publish, telemetry.properties, list)),
+        ToHub::TwinGet(_) | ToHub::TwinPatch(_) | ToHub::Reply(_) => None,
     }
-    list.push_str("last=true");
-    list.leak()
+}
+
+/// Properties that take about as many bytes in a topic.
+fn many(len: usize) -> &'static [(&'static str, &'static str)] {
+    let mut all: Vec<(&str, &str)> = Vec::new();
+    let mut taken = 0;
+    while taken < len - 64 {
+        let name = format!("name{}", all.len()).leak();
+        taken += "@=some%20value&".len() + name.len();
+        all.push((name, "some value"));
+    }
+    all.push(("last", "true"));
+    all.leak()
 }
