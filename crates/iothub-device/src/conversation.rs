@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use iothub_codec::{Ack, Channels, Codec, EncodeError, Telemetry};
 use iothub_mqtt::{Client, WriteError};
-use iothub_proto::{DeviceSession, Hello, Instant, Limits, Now, Packet, Session};
+use iothub_proto::{DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
 
 use crate::desk::{Asker, Declined, Desk};
 use crate::error::{AnswerError, ConnectError, SendError, SubscribeError, TwinError};
@@ -56,7 +56,7 @@ impl<'d> Conversation<'d> {
     pub(crate) fn new(codec: Codec<'d>, channels: Channels, inboxes: Arc<Inboxes>) -> Self {
         Self {
             codec,
-            session: DeviceSession::new(codec, channels),
+            session: DeviceSession::new(codec, channels).with_desired_as_they_come(),
             mqtt: Client::new(Limits::CLASSIC),
             desk: Desk::new(inboxes, channels),
             scratch: vec![0; SCRATCH],
@@ -309,7 +309,7 @@ impl<'d> Conversation<'d> {
                 AnswerKind::Method { request, name, code, payload } => {
                     session.reply(request.as_id(), name, *code, payload, out)?
                 }
-                AnswerKind::Complete { token } => session.complete(*token)?,
+                AnswerKind::Complete { token } => session.settle(*token, Verdict::Complete, out)?,
             };
             mqtt.send(now, &packet)?;
             Ok(())

@@ -65,15 +65,15 @@ impl Desk {
         match event {
             // Seen from the session's state, together with the channels.
             DeviceEvent::Ready => {}
-            DeviceEvent::ConnectRefused { reason } => return Err(ConnectError::Refused { reason }),
-            DeviceEvent::SubscribeRefused { channels } => self.refuse(channels),
+            DeviceEvent::ConnectRefused { reason, .. } => return Err(ConnectError::Refused { reason }),
+            DeviceEvent::SubscribeRefused { channels, .. } => self.refuse(channels),
             DeviceEvent::RenewSoon => self.renewal_wanted = true,
             DeviceEvent::Sent { token } => {
                 if let Some(done) = self.sent.remove(&token) {
                     done.end(Ok(()));
                 }
             }
-            DeviceEvent::Twin { ticket, document } => {
+            DeviceEvent::Twin { ticket, document, .. } => {
                 if let Some(Asker::Twin(done)) = self.asked.remove(&ticket) {
                     done.end(Ok(Bytes::copy_from_slice(document)));
                 }
@@ -83,7 +83,7 @@ impl Desk {
                     done.end(Ok(version));
                 }
             }
-            DeviceEvent::Refused { ticket, status, code } => {
+            DeviceEvent::Refused { ticket, status, code, .. } => {
                 self.fail(ticket, TwinError::Refused { status, code });
             }
             DeviceEvent::Lost { ticket } => self.fail(ticket, TwinError::Disconnected),
@@ -111,6 +111,15 @@ impl Desk {
                 let patch = Bytes::copy_from_slice(change.patch);
                 self.inboxes.desired_changed(DesiredChange { version: change.version, patch });
             }
+            // The session is told to pass changes on as they come, and speaks MQTT 3.1.1.
+            DeviceEvent::DesiredMissed { .. }
+            | DeviceEvent::DesiredCurrent { .. }
+            | DeviceEvent::DesiredUnavailable { .. }
+            | DeviceEvent::NotModified { .. }
+            | DeviceEvent::SendRefused { .. }
+            | DeviceEvent::Disconnected { .. }
+            | DeviceEvent::Renewed
+            | DeviceEvent::NotRenewed => {}
         }
         Ok(None)
     }

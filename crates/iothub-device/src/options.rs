@@ -7,6 +7,7 @@ use iothub_codec::{
 use iothub_proto::{Backoff, Hello, Now, Session};
 
 use crate::address::{Address, BadAddress};
+use crate::chance::seed;
 use crate::conversation::Conversation;
 use crate::credentials::Credentials;
 use crate::error::ConnectError;
@@ -296,6 +297,8 @@ impl Options {
             session: self.session,
             keep_alive_s: self.keep_alive_s,
             will,
+            packet_len_max: None,
+            seed: seed(&self.host),
         };
         conversation.open(now, &hello, within)
     }

@@ -1,7 +1,7 @@
 use iothub_codec::{Claim, Codec, DecodeErrorKind, Dialect, ToHub, Version, open_connect};
 use iothub_proto::{
-    AckToken, HubEvent, HubSession, Instant, Limits, Now, Opening, Packet, Received, RefusalReason, Session,
-    Subscriptions, Timestamp,
+    AckToken, HubEvent, HubSession, Instant, Now, Opening, Packet, Received, RefusalReason, Session,
+    Timestamp, Verdict,
 };
 use serde_json::json;
 
@@ -43,8 +43,6 @@ pub(crate) struct Serving {
     pub(crate) calls: Vec<OpenCall>,
     /// By whose key it was let in, as events tell it.
     pub(crate) scope: Scope,
-    /// What outlives the connection.
-    lasting: Session,
     credentials_until: Instant,
     will: Option<Event>,
 }
@@ -152,7 +150,7 @@ impl Hub {
 
     fn greet(&mut self, now: Now, id: ConnectionId, opening: &Opening<'_>, effects: &mut Effects) {
         match self.admit(now, opening) {
-            Ok(admitted) => self.welcome(now, id, opening.session, admitted, effects),
+            Ok(admitted) => self.welcome(now, id, opening, admitted, effects),
             Err((who, denied)) => {
                 let why = format!("{}: {}", denied.reason, denied.why);
                 effects.push(Effect::Log(Notice {
@@ -202,7 +200,7 @@ impl Hub {
         &mut self,
         now: Now,
         id: ConnectionId,
-        lasting: Session,
+        opening: &Opening<'_>,
         admitted: Admitted<'_>,
         effects: &mut Effects,
     ) {
@@ -210,8 +208,9 @@ impl Hub {
         // A session that is taken over leaves behind what it was subscribed to, as one that has ended.
         self.expel(now, &key, "the device has opened another connection", effects);
         let Some(entry) = self.registry.get_mut(&key) else { return };
-        let kept = entry.presence.kept.take().filter(|_| lasting == Session::Resume);
-        let session = if kept.is_some() { Session::Resume } else { Session::Fresh };
+        let kept = entry.presence.kept.take().map(|kept| *kept);
+        let (accepted, answer) = HubSession::accept(dialect, claim.identity, opening, kept);
+        let Packet::Connected { session, limits } = answer else { return };
         if session == Session::Fresh {
             entry.queue.forget_tokens();
         }
@@ -223,11 +222,10 @@ impl Hub {
         self.timers.set(credentials_until, Due::Credentials(id));
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.stage = Stage::Serving(Box::new(Serving {
-            session: HubSession::new(dialect, claim.identity, kept.unwrap_or(Subscriptions::NONE)),
+            session: accepted,
             key: key.clone(),
             calls: Vec::new(),
             scope,
-            lasting,
             credentials_until,
             will,
         }));
@@ -238,7 +236,7 @@ impl Hub {
         let why = format!("by {}, with {whose}", connection.peer.transport);
         self.log(Level::Info, id, Some(&key), "connected", why, effects);
         self.announce_presence(now, &key, "deviceConnected", effects);
-        let packet = PacketBuf::Connected(session, Limits::CLASSIC);
+        let packet = PacketBuf::Connected(session, limits);
         effects.push(Effect::Send { connection: id, packet });
         if session == Session::Resume {
             self.deliver(now, &key, effects);
@@ -248,14 +246,14 @@ impl Hub {
 
     /// A device that was let in is not served any longer.
     fn part(&mut self, now: Now, id: ConnectionId, serving: Serving, effects: &mut Effects) {
-        let Serving { key, session, calls, lasting, credentials_until, will, scope: _ } = serving;
+        let Serving { key, session, calls, credentials_until, will, scope: _ } = serving;
         self.timers.cancel(credentials_until, Due::Credentials(id));
         if let Some(entry) = self.registry.get_mut(&key) {
             entry.queue.recall();
             if entry.presence.connection == Some(id) {
                 entry.presence.connection = None;
                 entry.presence.changed = Some(now.timestamp);
-                entry.presence.kept = (lasting == Session::Resume).then(|| *session.subscriptions());
+                entry.presence.kept = session.kept().map(Box::new);
             }
         }
         if let Some(mut will) = will {
@@ -293,7 +291,15 @@ impl Hub {
                 let packet = PacketBuf::UnsubAck(token, removed);
                 effects.push(Effect::Send { connection: id, packet });
             }
-            HubEvent::Completed { token } => self.command_completed(now, key, token, effects),
+            HubEvent::Settled { token, verdict: Verdict::Complete, .. } => {
+                self.command_completed(now, key, token, effects);
+            }
+            // Over MQTT 3.1.1 there is nothing else to say, and the hub serves nothing else.
+            HubEvent::Settled { verdict: Verdict::Abandon | Verdict::Reject, .. }
+            | HubEvent::Unreadable { .. }
+            | HubEvent::AuthStep { .. }
+            | HubEvent::GaveUp { .. } => self.close(now, id, "what only MQTT 5 can say", effects),
+            HubEvent::Expired => self.close(now, id, "its credentials have expired", effects),
             HubEvent::LateAck { token } => {
                 let why = format!("no command awaits {}", token.get());
                 self.log(Level::Info, id, Some(key), "acknowledgement ignored", why, effects);
@@ -336,6 +342,8 @@ impl Hub {
                 acknowledge(effects);
                 self.answered(now, id, ticket, (code, payload), effects);
             }
+            // The classic dialect cannot say it, and the hub serves no other.
+            Received::Declined { .. } => self.close(now, id, "what only the previews can say", effects),
             Received::LateAnswer => {
                 acknowledge(effects);
                 let why = "it answers no call that is open".to_owned();

@@ -12,7 +12,7 @@ pub(crate) struct Presence {
     /// When it last connected, sent or received.
     pub(crate) active: Option<Timestamp>,
     /// What it was subscribed to when its connection ended, if its session outlives that.
-    pub(crate) kept: Option<Subscriptions>,
+    pub(crate) kept: Option<Box<Subscriptions>>,
     /// The model that it said it follows.
     pub(crate) model_id: String,
 }

@@ -12,6 +12,14 @@ impl Seed {
         Self(seed)
     }
 
+    /// A number from 0 to `most`.
+    pub(crate) fn up_to(&mut self, most: u64) -> u64 {
+        match most.checked_add(1) {
+            Some(count) => self.next() % count,
+            None => self.next(),
+        }
+    }
+
     /// The next number: SplitMix64.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -42,7 +50,7 @@ impl Backoff {
     pub fn delay(self, failures: u32, seed: &mut Seed) -> Duration {
         let bound = self.bound(failures);
         let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(seed.next() % bound_ms.saturating_add(1))
+        Duration::from_millis(seed.up_to(bound_ms))
     }
 
     /// The longest that [`Self::delay`] gives after `failures` failed attempts.

@@ -21,11 +21,22 @@ pub enum SendError {
         /// How many that is.
         limit: u16,
     },
+    /// The message is longer than the other end takes.
+    #[error("a packet of {size} bytes, where the other end takes {limit}")]
+    TooLarge {
+        /// How long its packet would be.
+        size: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// The other end takes no messages at QoS 1.
+    #[error("the other end takes no messages at this QoS")]
+    QosNotTaken,
     /// The device did not subscribe to this.
     #[error("not subscribed by the device")]
     NotSubscribed,
-    /// No message of that token awaits to be completed on this connection.
-    #[error("no such message awaits completion")]
+    /// Nothing of that name awaits it on this connection: no message to be settled, no AUTH to be answered.
+    #[error("nothing awaits this")]
     NotAwaited,
     /// The message cannot be written.
     #[error(transparent)]
@@ -55,6 +66,9 @@ pub enum PeerError {
         /// How many were asked for.
         filters: usize,
     },
+    /// A twin whose desired properties have no version, so that nobody could tell which changes it contains.
+    #[error("a twin without the version of its desired properties")]
+    NoVersion,
     /// More QoS 1 messages than the session lets the other end leave unacknowledged.
     #[error("more than {limit} unacknowledged messages")]
     WindowOverrun {

@@ -9,13 +9,13 @@
 //! use iothub_codec::{Channels, Codec, DeviceId, Dialect, Identity, Telemetry};
 //! use iothub_proto::{DeviceEvent, DeviceSession, Instant, Limits, Packet, Session};
 //! # use iothub_codec::{Introduction, Proof};
-//! # use iothub_proto::{Hello, Now};
+//! # use iothub_proto::{Hello, Now, Seed};
 //!
 //! let identity = Identity::device(DeviceId::new("pump-7").unwrap());
 //! let mut session = DeviceSession::<8>::new(Codec::new(Dialect::Classic, identity), Channels::NONE);
 //! let mut out = [0; 256];
 //! # let introduction = Introduction { host: "hub1.azure-devices.net", client_agent: None, model_id: None };
-//! # let hello = Hello { introduction, proof: Proof::None, valid_until: None, session: Session::Fresh, keep_alive_s: 60, will: None };
+//! # let hello = Hello { introduction, proof: Proof::None, valid_until: None, session: Session::Fresh, keep_alive_s: 60, will: None, packet_len_max: None, seed: Seed::new(7) };
 //! let packet = session.connect(Now::default(), &hello, &mut out)?;
 //! // ... send `packet`; the hub answers:
 //! let answer = Packet::Connected { session: Session::Fresh, limits: Limits::CLASSIC };
@@ -30,6 +30,7 @@
 mod backoff;
 mod device;
 mod error;
+mod flow;
 mod hub;
 mod outcomes;
 mod packet;
@@ -37,15 +38,17 @@ mod refusal;
 mod requests;
 mod subscriptions;
 mod time;
+mod verdict;
 mod window;
 
 pub use backoff::{Backoff, Seed};
-pub use device::{DeviceEvent, DeviceSession, Hello};
+pub use device::{DeviceEvent, DeviceSession, Hello, Retry};
 pub use error::{PeerError, SendError, StateKind};
-pub use hub::{Delivery, HubEvent, HubSession, Received};
+pub use hub::{Delivery, Dismissal, HubEvent, HubSession, Received, refuse_connect};
 pub use outcomes::{FilterRefusal, Granted, Removal, Removed};
 pub use packet::{AckToken, Limits, Opening, Packet, PacketKind, Session};
 pub use refusal::{Refusal, RefusalReason};
 pub use requests::Ticket;
 pub use subscriptions::Subscriptions;
 pub use time::{Instant, Now, Timestamp};
+pub use verdict::Verdict;

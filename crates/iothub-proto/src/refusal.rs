@@ -104,6 +104,33 @@ impl RefusalReason {
         self as u8
     }
 
+    /// The one of MQTT 3.1.1's five that comes closest.
+    pub(crate) const fn in_v311(self) -> Self {
+        match self {
+            Self::UnacceptableProtocol => Self::UnacceptableProtocol,
+            Self::BadClientId => Self::BadClientId,
+            Self::Unspecified
+            | Self::Unavailable
+            | Self::Busy
+            | Self::QuotaExceeded
+            | Self::UseAnotherServer
+            | Self::ServerMoved
+            | Self::ConnectionRateExceeded => Self::Unavailable,
+            Self::MalformedPacket
+            | Self::ProtocolError
+            | Self::BadUserName
+            | Self::BadAuthenticationMethod
+            | Self::PacketTooLarge => Self::BadUserName,
+            Self::ImplementationSpecific
+            | Self::NotAuthorized
+            | Self::Banned
+            | Self::BadTopic
+            | Self::BadPayloadFormat
+            | Self::RetainNotSupported
+            | Self::QosNotSupported => Self::NotAuthorized,
+        }
+    }
+
     /// Whether connecting again in the same way can succeed.
     pub const fn is_retryable(self) -> bool {
         matches!(

@@ -20,6 +20,8 @@ impl Ticket {
 pub(crate) struct Requests<T, const N: usize> {
     open: [Option<Open<T>>; N],
     next: u32,
+    /// The last number that [`Self::number`] gave away.
+    apart: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,21 +35,24 @@ struct Open<T> {
 
 impl<T: Copy, const N: usize> Requests<T, N> {
     pub(crate) const fn new() -> Self {
-        Self { open: [const { None }; N], next: 1 }
+        Self { open: [const { None }; N], next: 1, apart: 0 }
     }
 
     /// `None` when all `N` places are taken.
     pub(crate) fn open(&mut self, what: T, deadline: Instant) -> Option<Ticket> {
-        // After the numbers have gone round, one of them may still be open. At most N steps.
-        let mut number = self.next;
-        while self.open.iter().flatten().any(|open| open.ticket.0 == number) {
-            number = number.wrapping_add(1);
-        }
+        let ticket = self.free();
         let place = self.open.iter_mut().find(|place| place.is_none())?;
-        self.next = number.wrapping_add(1);
-        let ticket = Ticket(number);
+        self.next = ticket.0.wrapping_add(1);
         *place = Some(Open { ticket, what, deadline, lost: false });
         Some(ticket)
+    }
+
+    /// A number for one request that is remembered elsewhere; it is kept free until the next is given away.
+    pub(crate) fn number(&mut self) -> Ticket {
+        let ticket = self.free();
+        self.next = ticket.0.wrapping_add(1);
+        self.apart = ticket.0;
+        ticket
     }
 
     /// `None` for an answer to nothing that was asked, or asked too long ago.
@@ -87,6 +92,16 @@ impl<T: Copy, const N: usize> Requests<T, N> {
         self.open.iter().flatten().map(|open| open.deadline).min()
     }
 
+    /// The next number in nobody's use.
+    fn free(&self) -> Ticket {
+        // After the numbers have gone round, one of them may still be open. At most N + 1 steps.
+        let mut number = self.next;
+        while number == self.apart || self.open.iter().flatten().any(|open| open.ticket.0 == number) {
+            number = number.wrapping_add(1);
+        }
+        Ticket(number)
+    }
+
     fn take(&mut self, which: impl Fn(&Open<T>) -> bool) -> Option<(Ticket, T)> {
         let place = self.open.iter_mut().find(|place| place.as_ref().is_some_and(&which))?;
         place.take().map(|open| (open.ticket, open.what))
@@ -118,11 +133,23 @@ mod tests {
         requests.next = u32::MAX;
         let b = requests.open('b', SOON).unwrap();
         let c = requests.open('c', SOON).unwrap();
-        assert_eq!((b, c), (Ticket(u32::MAX), Ticket(0)));
+        assert_eq!((b, c), (Ticket(u32::MAX), Ticket(2)), "0 is kept free, and the first is still open");
         requests.forget(b);
         let d = requests.open('d', SOON).unwrap();
-        assert_eq!(d, Ticket(2), "the first is still open");
+        assert_eq!(d, Ticket(3));
         assert_eq!(requests.close(a.request()), Some((a, 'a')));
+    }
+
+    #[test]
+    fn a_number_that_was_given_away_is_no_ticket_of_a_request() {
+        let mut requests = Requests::<char, 2>::new();
+        let apart = requests.number();
+        requests.next = apart.0;
+        let open = requests.open('a', SOON).unwrap();
+        assert_ne!(open, apart);
+        assert_eq!(requests.close(apart.request()), None);
+        requests.next = apart.0;
+        assert!(![apart, open].contains(&requests.number()));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl<const N: usize> Window<N> {
         self.open.iter().flatten().count()
     }
 
-    fn contains(&self, token: AckToken) -> bool {
+    pub(crate) fn contains(&self, token: AckToken) -> bool {
         self.open.contains(&Some(token))
     }
 

@@ -95,6 +95,7 @@ fn device_event(begun: &mut Begun, event: Option<DeviceEvent<'_>>) -> Result<(),
             DeviceEvent::Twin { ticket, .. }
             | DeviceEvent::Reported { ticket, .. }
             | DeviceEvent::Refused { ticket, .. }
+            | DeviceEvent::NotModified { ticket }
             | DeviceEvent::TimedOut { ticket }
             | DeviceEvent::Lost { ticket },
         ) => begun.end(ticket),
@@ -104,6 +105,13 @@ fn device_event(begun: &mut Begun, event: Option<DeviceEvent<'_>>) -> Result<(),
             | DeviceEvent::ConnectRefused { .. }
             | DeviceEvent::SubscribeRefused { .. }
             | DeviceEvent::RenewSoon
+            | DeviceEvent::Renewed
+            | DeviceEvent::NotRenewed
+            | DeviceEvent::Disconnected { .. }
+            | DeviceEvent::SendRefused { .. }
+            | DeviceEvent::DesiredMissed { .. }
+            | DeviceEvent::DesiredCurrent { .. }
+            | DeviceEvent::DesiredUnavailable { .. }
             | DeviceEvent::Sent { .. }
             | DeviceEvent::Command { .. }
             | DeviceEvent::Input { .. }
@@ -145,7 +153,7 @@ fn step(device: &mut Device, now: Instant, begun: &mut Begun, step: &Step) -> Re
             return Ok(true);
         }
         Step::Complete(number) => {
-            let _ = device.complete(token(*number));
+            let _ = device.settle(token(*number), iothub_proto::Verdict::Complete, &mut out);
             return Ok(true);
         }
         Step::Want(channels) => {

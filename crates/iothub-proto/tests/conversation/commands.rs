@@ -1,7 +1,7 @@
 //! Commands: delivered until they are completed.
 
-use iothub_codec::{Ack, Command, Qos};
-use iothub_proto::{AckToken, Delivery, DeviceEvent, HubEvent, Packet, SendError, Session};
+use iothub_codec::{Ack, Command, Dialect, Qos, Status};
+use iothub_proto::{AckToken, Delivery, DeviceEvent, HubEvent, Packet, SendError, Session, Verdict};
 
 use crate::chance::Chance;
 use crate::link::Weather;
@@ -12,37 +12,40 @@ const FILTER: &str = "devices/pump-7/messages/devicebound/#";
 
 #[test]
 fn a_command_comes_again_under_its_old_name_until_it_is_completed() {
-    let mut repeated = 0;
-    for seed in 0..200 {
-        let weather = Weather { latency_ms: (10, 900), cut_within_ms: 3000, cuts: 6, seed, ..Weather::FINE };
-        let mut pair = Pair::connected(weather);
-        let mut chance = Chance::new(seed);
-        for _ in 0..30 {
-            pair.enqueue();
-            pair.completes = chance.happens(70);
-            pair.run_for(ms(chance.below(600)));
-            if chance.happens(30) {
-                pair.complete_all();
+    for dialect in Dialect::ALL.iter().copied() {
+        let mut repeated = 0;
+        for seed in 0..200 {
+            let weather =
+                Weather { latency_ms: (10, 900), cut_within_ms: 3000, cuts: 6, seed, ..Weather::FINE };
+            let mut pair = Pair::connected(dialect, weather);
+            let mut chance = Chance::new(seed);
+            for _ in 0..30 {
+                pair.enqueue();
+                pair.completes = chance.happens(70);
+                pair.run_for(ms(chance.below(600)));
+                if chance.happens(30) {
+                    pair.complete_all();
+                }
             }
-        }
-        pair.completes = true;
-        pair.run_for(ms(30_000));
-        pair.complete_all();
-        pair.run_for(ms(30_000));
+            pair.completes = true;
+            pair.run_for(ms(30_000));
+            pair.complete_all();
+            pair.run_for(ms(30_000));
 
-        for (number, command) in (0..).zip(&pair.commands) {
-            let about = || format!("{weather:?}: command {number} {command:?}\n{}", pair.log());
-            assert_eq!(command.completed, 1, "{}", about());
-            assert!(pair.seen[&number] >= 1, "{}", about());
-            let (_, name, duplicate) = command.sent[0];
-            assert!(!duplicate, "{}", about());
-            for (_, again, duplicate) in &command.sent[1..] {
-                assert_eq!((*again, *duplicate), (name, true), "{}", about());
-                repeated += 1;
+            for (number, command) in (0..).zip(&pair.commands) {
+                let about = || format!("{weather:?}: command {number} {command:?}\n{}", pair.log());
+                assert_eq!(command.completed, 1, "{}", about());
+                assert!(pair.seen[&number] >= 1, "{}", about());
+                let (_, name, duplicate) = command.sent[0];
+                assert!(!duplicate, "{}", about());
+                for (_, again, duplicate) in &command.sent[1..] {
+                    assert_eq!((*again, *duplicate), (name, true), "{}", about());
+                    repeated += 1;
+                }
             }
         }
+        assert!(repeated > 100, "the links were bad enough for the test to mean something");
     }
-    assert!(repeated > 100, "the links were bad enough for the test to mean something");
 }
 
 #[test]
@@ -60,7 +63,10 @@ fn a_hub_sends_so_many_ahead_and_no_more() {
     assert_eq!(send(&mut hub, Delivery::First), full);
     assert_eq!(send(&mut hub, Delivery::Again(token(20))), full);
     let completed = hub.handle_packet(NOW, &Packet::Ack { token: token(5), ack: Ack::SUCCESS });
-    assert_eq!(completed, Ok(HubEvent::Completed { token: token(5) }));
+    assert_eq!(
+        completed,
+        Ok(HubEvent::Settled { token: token(5), verdict: Verdict::Complete, status: Status::SUCCESS })
+    );
     // A client whose connection was lost says what it could not say over that one, and then answers again.
     let late = hub.handle_packet(NOW, &Packet::Ack { token: token(5), ack: Ack::SUCCESS });
     assert_eq!(late, Ok(HubEvent::LateAck { token: token(5) }));
@@ -95,18 +101,21 @@ fn a_command_goes_out_as_the_device_asked_for_it() {
 #[test]
 fn only_what_this_connection_brought_is_completed_and_only_once() {
     let mut device = ready();
-    assert_eq!(device.complete(token(1)), Err(SendError::NotAwaited));
+    assert_eq!(device.settle(token(1), Verdict::Complete, &mut []), Err(SendError::NotAwaited));
     let event = device.handle_packet(NOW, &publish(COMMAND, Some(token(1)))).unwrap();
     assert!(matches!(event, Some(DeviceEvent::Command { ack: Some(_), .. })), "{event:?}");
     // It may come twice, and is one command.
     device.handle_packet(NOW, &publish(COMMAND, Some(token(1)))).unwrap();
-    assert_eq!(device.complete(token(1)), Ok(Packet::Ack { token: token(1), ack: Ack::SUCCESS }));
-    assert_eq!(device.complete(token(1)), Err(SendError::NotAwaited));
+    assert_eq!(
+        device.settle(token(1), Verdict::Complete, &mut []),
+        Ok(Packet::Ack { token: token(1), ack: Ack::SUCCESS })
+    );
+    assert_eq!(device.settle(token(1), Verdict::Complete, &mut []), Err(SendError::NotAwaited));
 
     device.handle_packet(NOW, &publish(COMMAND, Some(token(2)))).unwrap();
     device.handle_disconnect();
-    assert_eq!(device.complete(token(2)), Err(SendError::NotReady));
+    assert_eq!(device.settle(token(2), Verdict::Complete, &mut []), Err(SendError::NotReady));
     connect(&mut device, Session::Resume, None);
     device.handle_packet(NOW, &connected(Session::Resume)).unwrap();
-    assert_eq!(device.complete(token(2)), Err(SendError::NotAwaited));
+    assert_eq!(device.settle(token(2), Verdict::Complete, &mut []), Err(SendError::NotAwaited));
 }

@@ -1,10 +1,10 @@
 //! The device's end of the pair: its application, and the transport that repeats what was not acknowledged.
 
-use iothub_codec::Command;
-use iothub_proto::{AckToken, DeviceEvent, Ticket};
+use iothub_codec::{Channels, Command, Dialect};
+use iothub_proto::{AckToken, DeviceEvent, HubSession, Now, Ticket, Verdict};
 
 use crate::link::End;
-use crate::pair::{Ending, Pair, REQUESTS};
+use crate::pair::{CALLS, Ending, Pair, REQUESTS, is_open};
 use crate::parcel::Parcel;
 
 /// More than a session can owe: sixteen acknowledgements and a subscription.
@@ -26,8 +26,7 @@ impl Pair {
     fn repeat_unacknowledged(&mut self) {
         let again: Vec<Parcel> = self.repeats.values().map(|(_, parcel)| parcel.clone()).collect();
         for parcel in again {
-            let Parcel::Publish { ack, topic, payload, duplicate: _ } = parcel else { unreachable!() };
-            self.carry(End::Hub, Parcel::Publish { ack, topic, payload, duplicate: true });
+            self.carry(End::Hub, parcel.again());
         }
     }
 
@@ -46,7 +45,7 @@ impl Pair {
         while let Some(event) = self.device.handle_timeout(self.now) {
             self.on_device_event(&event);
             events += 1;
-            assert!(events <= REQUESTS + 1, "more than the requests and a renewal\n{}", self.log());
+            assert!(events <= REQUESTS + 2, "more than the requests, a renewal and a twin\n{}", self.log());
         }
         if let Some((at, why)) = self.device.poll_timeout() {
             assert!(at > self.now, "{why} was due and not dealt with\n{}", self.log());
@@ -57,15 +56,21 @@ impl Pair {
         self.note(&format!("device: {event:?}"));
         match *event {
             DeviceEvent::Ready => {
+                let hub = self.hub.as_ref().expect("ready with a hub");
                 for channel in self.wanted.iter() {
-                    let granted = self.hub.as_ref().and_then(|hub| hub.subscriptions().granted(channel));
-                    assert!(granted.is_some(), "ready without {channel:?}\n{}", self.log());
+                    assert!(self.hears(hub, channel), "ready without {channel:?}\n{}", self.log());
                 }
             }
-            DeviceEvent::ConnectRefused { .. } | DeviceEvent::SubscribeRefused { .. } => {
+            DeviceEvent::ConnectRefused { .. }
+            | DeviceEvent::SubscribeRefused { .. }
+            | DeviceEvent::Disconnected { .. }
+            | DeviceEvent::NotRenewed
+            | DeviceEvent::SendRefused { .. }
+            | DeviceEvent::NotModified { .. } => {
                 panic!("this hub refuses nothing\n{}", self.log())
             }
             DeviceEvent::RenewSoon => self.renew(),
+            DeviceEvent::Renewed => self.renewals += 1,
             DeviceEvent::Twin { ticket, .. } | DeviceEvent::Reported { ticket, .. } => {
                 self.ended(ticket, Ending::Answered);
             }
@@ -86,7 +91,22 @@ impl Pair {
                     self.carry(End::Hub, parcel);
                 }
             }
-            DeviceEvent::DesiredChanged(change) => self.desired.push(change.version),
+            DeviceEvent::DesiredChanged(change) => {
+                self.changes += 1;
+                let known = self.known.expect("nothing is told before it is known what it changes");
+                assert_eq!(change.version, known + 1, "in order, and each once\n{}", self.log());
+                self.knows(change.version);
+            }
+            DeviceEvent::DesiredMissed { known, version } => {
+                self.gaps += 1;
+                assert_eq!(self.known.take(), Some(known), "{}", self.log());
+                assert!(version > known + 1, "nothing is missing\n{}", self.log());
+            }
+            DeviceEvent::DesiredCurrent { version, .. } => {
+                self.refreshes += 1;
+                self.knows(version);
+            }
+            DeviceEvent::DesiredUnavailable { .. } => assert_eq!(self.known, None, "{}", self.log()),
         }
     }
 
@@ -94,9 +114,10 @@ impl Pair {
         let number = u32::from_be_bytes(command.payload.try_into().unwrap());
         *self.seen.entry(number).or_default() += 1;
         let Some(token) = ack else { return };
-        if self.completes {
-            let parcel = Parcel::new(&self.device.complete(token).unwrap());
-            self.carry(End::Hub, parcel);
+        if self.abandons && self.seen[&number] == 1 {
+            self.settle(token, Verdict::Abandon);
+        } else if self.completes {
+            self.settle(token, Verdict::Complete);
         } else {
             self.uncompleted.push(token);
         }
@@ -105,9 +126,29 @@ impl Pair {
     fn renew(&mut self) {
         let valid_until = self.valid_until.expect("only what expires is renewed");
         assert!(self.timestamp() < valid_until, "too late\n{}", self.log());
+        if self.dialect == Dialect::Preview5 {
+            self.valid_until = self.lifetime.map(|lifetime| self.timestamp().after(lifetime));
+            let (now, signature) = (Now { instant: self.now, timestamp: self.timestamp() }, self.signature());
+            let mut out = [0; 128];
+            let parcel = Parcel::new(&self.device.renew(now, &signature, &mut out).unwrap());
+            return self.carry(End::Hub, parcel);
+        }
         self.renewals += 1;
         self.cut();
         self.reconnect_at = Some(self.now);
+    }
+
+    /// Versions never go back for who listens.
+    fn knows(&mut self, version: u64) {
+        assert!(version >= self.newest_known, "back to {version}\n{}", self.log());
+        assert!(version <= self.desired, "of the future\n{}", self.log());
+        self.newest_known = version;
+        self.known = Some(version);
+    }
+
+    /// Whether the hub sends on that channel.
+    pub(crate) fn hears(&self, hub: &HubSession<CALLS>, channel: Channels) -> bool {
+        is_open(self.dialect, channel) || hub.subscriptions().granted(channel).is_some()
     }
 
     fn ended(&mut self, ticket: Ticket, ending: Ending) {

@@ -1,8 +1,10 @@
 //! The hub's end of the pair: its application, and what a hub remembers between connections.
 
-use iothub_codec::{Channels, Command, Operation, Reply, Status, open_connect};
+use iothub_codec::{
+    Channels, Command, Dialect, Operation, Properties, Reply, Status, SystemProperty, open_connect,
+};
 use iothub_proto::{
-    AckToken, Delivery, HubEvent, HubSession, Packet, Received, SendError, Session, Subscriptions, Ticket,
+    AckToken, Delivery, HubEvent, HubSession, Packet, Received, SendError, Ticket, Timestamp, Verdict,
 };
 
 use crate::link::End;
@@ -15,22 +17,23 @@ pub(crate) struct Queued {
     /// Each time that it went out: on which connection, under which token, and whether marked as repeated.
     pub(crate) sent: Vec<(u32, AckToken, bool)>,
     pub(crate) completed: u32,
+    /// How often the device gave it back.
+    pub(crate) abandoned: u32,
 }
 
 impl Pair {
     pub(crate) fn hub_receives(&mut self, parcel: &Parcel) {
-        if let Some(valid_until) = self.valid_until {
-            assert!(self.timestamp() < valid_until, "the hub would have cut\n{}", self.log());
-        }
         let packet = parcel.packet();
         if let Packet::Connect(opening) = packet {
             let (dialect, claim) = open_connect(&opening.connect).unwrap();
-            let kept = self.kept.take().filter(|_| opening.session == Session::Resume);
-            let session = if kept.is_some() { Session::Resume } else { Session::Fresh };
+            assert_eq!(dialect, self.dialect);
             self.connections += 1;
-            self.lasting = opening.session;
-            self.hub = Some(HubSession::new(dialect, claim.identity, kept.unwrap_or(Subscriptions::NONE)));
-            self.carry(End::Device, Parcel::Connected { session });
+            let (mut hub, answer) = HubSession::accept(dialect, claim.identity, &opening, self.kept.take());
+            if let Some(valid_until) = self.valid_until {
+                hub.expire_at(self.now.after(valid_until.since(self.timestamp())));
+            }
+            self.hub = Some(hub);
+            self.carry(End::Device, Parcel::new(&answer));
             return self.deliver();
         }
         let hub = self.hub.as_mut().expect("CONNECT comes first");
@@ -45,7 +48,7 @@ impl Pair {
         while let Some(event) = self.hub.as_mut().and_then(|hub| hub.handle_timeout(self.now)) {
             events += 1;
             assert!(events <= CALLS, "more than were open\n{}", self.log());
-            let HubEvent::Unanswered { ticket } = event else { panic!("{event:?} by itself") };
+            let HubEvent::Unanswered { ticket } = event else { panic!("{event:?}\n{}", self.log()) };
             self.note(&format!("hub: {event:?}"));
             self.call_ended(ticket, Ending::TimedOut);
         }
@@ -77,7 +80,10 @@ impl Pair {
             HubEvent::Unsubscribed { token, removed } => {
                 self.carry(End::Device, Parcel::UnsubAck { token, removed })
             }
-            HubEvent::Completed { token } => {
+            HubEvent::Settled { token, verdict, .. } => {
+                if verdict == Verdict::Abandon {
+                    return self.abandoned(token);
+                }
                 let now_open = |queued: &&mut Queued| {
                     queued.completed == 0 && queued.sent.last().is_some_and(|(_, last, _)| *last == token)
                 };
@@ -86,8 +92,16 @@ impl Pair {
                 self.deliver();
             }
             HubEvent::LateAck { token } => panic!("{token:?} completed twice"),
-            HubEvent::Goodbye => self.lose_hub(),
-            HubEvent::Unanswered { .. } => panic!("by a packet"),
+            HubEvent::AuthStep { signature } => {
+                let until = Timestamp::from_millis(signature.terms.expiry_ms).since(self.timestamp());
+                let mut out = [0; 64];
+                let hub = self.hub.as_mut().expect("it received");
+                let parcel = Parcel::new(&hub.renewed(self.now.after(until), &mut out).unwrap());
+                self.carry(End::Device, parcel);
+            }
+            HubEvent::Goodbye | HubEvent::GaveUp { .. } => self.lose_hub(),
+            HubEvent::Unanswered { .. } | HubEvent::Expired => panic!("by a packet"),
+            HubEvent::Unreadable { .. } => panic!("{event:?}\n{}", self.log()),
         }
     }
 
@@ -95,8 +109,7 @@ impl Pair {
     fn must_be_subscribed(&self) {
         let hub = self.hub.as_ref().expect("it received");
         for channel in self.wanted.iter() {
-            let granted = hub.subscriptions().granted(channel);
-            assert!(granted.is_some(), "something came before {channel:?}\n{}", self.log());
+            assert!(self.hears(hub, channel), "something came before {channel:?}\n{}", self.log());
         }
     }
 
@@ -111,6 +124,7 @@ impl Pair {
                 assert_eq!(code, 200);
                 return self.call_ended(ticket, Ending::Answered);
             }
+            Received::Declined { .. } => panic!("nothing is declined"),
             Received::LateAnswer => {
                 self.late_answers += 1;
                 return;
@@ -118,11 +132,22 @@ impl Pair {
             Received::TwinGet(get) => (Operation::TwinGet, get.request, None),
             Received::TwinPatch(patch) => (Operation::TwinPatch, patch.request, Some(7)),
         };
-        let reply = Reply { version, payload: b"{}", ..Reply::new(request, Status::SUCCESS) };
+        let twin = format!(r#"{{"desired":{{"$version":{}}},"reported":{{"$version":6}}}}"#, self.desired);
+        let payload = if version.is_none() { twin.as_bytes() } else { &[] };
+        let reply = Reply { version, payload, ..Reply::new(request, Status::SUCCESS) };
         let mut out = [0; 256];
         let hub = self.hub.as_ref().expect("it received");
         let parcel = Parcel::new(&hub.reply(operation, &reply, &mut out).unwrap());
         self.carry(End::Device, parcel);
+    }
+
+    /// The device wants the command again: it goes out as one that never did.
+    fn abandoned(&mut self, token: AckToken) {
+        let under_way = |queued: &&mut Queued| queued.sent.last().is_some_and(|(_, last, _)| *last == token);
+        let command = self.commands.iter_mut().find(under_way).expect("it was sent");
+        command.abandoned += 1;
+        command.sent.clear();
+        self.deliver();
     }
 
     fn call_ended(&mut self, ticket: Ticket, ending: Ending) {
@@ -133,7 +158,7 @@ impl Pair {
     /// The hub's end of the connection is over: its calls are, and its subscriptions are kept or not.
     pub(crate) fn lose_hub(&mut self) {
         let Some(hub) = self.hub.take() else { return };
-        self.kept = (self.lasting == Session::Resume).then(|| *hub.subscriptions());
+        self.kept = hub.kept();
         for ((connection, _), endings) in &mut self.calls {
             if *connection == self.connections && endings.is_empty() {
                 endings.push(Ending::Lost);
@@ -151,7 +176,11 @@ impl Pair {
                 continue;
             }
             let payload = u32::try_from(number).unwrap().to_be_bytes();
-            let command = Command { payload: &payload, ..Command::default() };
+            let command = Command {
+                payload: &payload,
+                properties: command_properties(self.dialect),
+                ..Command::default()
+            };
             let mut out = [0; 256];
             match hub.command(&command, queued.delivery(), &mut out) {
                 Ok((token, packet)) => {
@@ -166,6 +195,24 @@ impl Pair {
             }
         }
     }
+}
+
+/// What every command of that dialect has.
+pub(crate) fn command_properties(dialect: Dialect) -> Properties<'static> {
+    const PREVIEW5: &[(SystemProperty, &str)] = &[
+        (SystemProperty::SequenceNumber, "1"),
+        (SystemProperty::EnqueuedTime, "1900000000000"),
+        (SystemProperty::DeliveryCount, "0"),
+    ];
+    const PREVIEW311: &[(SystemProperty, &str)] = &[
+        (SystemProperty::SequenceNumber, "1"),
+        (SystemProperty::EnqueuedTime, "1900000000000"),
+        (SystemProperty::DeliveryCount, "0"),
+        (SystemProperty::Expiry, "1900000600000"),
+    ];
+    let properties = [(Dialect::Preview311, PREVIEW311), (Dialect::Preview5, PREVIEW5)];
+    let of_it = properties.into_iter().find(|(its, _)| *its == dialect);
+    of_it.map_or(Properties::default(), |(_, system)| Properties::new(system, &[]))
 }
 
 impl Queued {

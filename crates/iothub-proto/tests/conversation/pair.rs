@@ -7,11 +7,12 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use iothub_codec::{
-    Channels, Codec, DesiredChanged, DeviceId, Dialect, Identity, Introduction, Proof, Qos, Telemetry,
+    Channels, Codec, DesiredChanged, DeviceId, Dialect, Identity, Introduction, Proof, Qos, Signature,
+    Telemetry, Terms,
 };
 use iothub_proto::{
-    AckToken, DeviceSession, Hello, HubSession, Instant, Now, SendError, Session, Subscriptions, Ticket,
-    Timestamp,
+    AckToken, DeviceSession, Hello, HubSession, Instant, Now, Seed, SendError, Session, Subscriptions,
+    Ticket, Timestamp, Verdict,
 };
 
 use crate::hub_end::Queued;
@@ -33,8 +34,13 @@ pub(crate) fn identity() -> Identity<'static> {
     Identity::device(DeviceId::new("pump-7").unwrap())
 }
 
-pub(crate) fn codec() -> Codec<'static> {
-    Codec::new(Dialect::Classic, identity())
+pub(crate) fn codec(dialect: Dialect) -> Codec<'static> {
+    Codec::new(dialect, identity())
+}
+
+/// Whether nobody need be asked for that channel.
+pub(crate) fn is_open(dialect: Dialect, channel: Channels) -> bool {
+    codec(dialect).filters(channel, &mut []).is_ok_and(iothub_codec::Filters::is_empty)
 }
 
 /// A method call: the number of the hub's connection, and the ticket on it.
@@ -51,6 +57,7 @@ pub(crate) enum Ending {
 
 #[derive(Debug)]
 pub(crate) struct Pair {
+    pub(crate) dialect: Dialect,
     pub(crate) now: Instant,
     pub(crate) device: DeviceSession<'static, REQUESTS>,
     /// There while the hub has a connection.
@@ -64,7 +71,15 @@ pub(crate) struct Pair {
     /// Which commands the device has seen, how often.
     pub(crate) seen: BTreeMap<u32, u32>,
     pub(crate) late_answers: u32,
-    pub(crate) desired: Vec<u64>,
+    /// The version of the desired properties at the hub.
+    pub(crate) desired: u64,
+    /// What the device was told of it: the version that it knows now, and the newest that it knew ever.
+    pub(crate) known: Option<u64>,
+    pub(crate) newest_known: u64,
+    /// How often it was told of a change, of a gap, and of everything at once.
+    pub(crate) changes: u32,
+    pub(crate) gaps: u32,
+    pub(crate) refreshes: u32,
     /// How many SUBSCRIBE packets have reached the hub.
     pub(crate) subscribes: u32,
     /// The connections of the hub so far.
@@ -75,6 +90,8 @@ pub(crate) struct Pair {
     pub(crate) session: Session,
     /// Whether the device completes commands as they come.
     pub(crate) completes: bool,
+    /// Whether it wants each command once more before.
+    pub(crate) abandons: bool,
     /// Whether the device answers methods.
     pub(crate) answers: bool,
     pub(crate) uncompleted: Vec<AckToken>,
@@ -84,7 +101,6 @@ pub(crate) struct Pair {
     /// The subscriptions that outlive connections.
     pub(crate) kept: Option<Subscriptions>,
     pub(crate) valid_until: Option<Timestamp>,
-    pub(crate) lasting: Session,
     /// What the transport repeats: number and packet.
     pub(crate) repeats: BTreeMap<AckToken, (u32, Parcel)>,
     pub(crate) reconnect_at: Option<Instant>,
@@ -93,10 +109,11 @@ pub(crate) struct Pair {
 
 impl Pair {
     /// Both ends, about to connect.
-    pub(crate) fn new(weather: Weather, wanted: Channels) -> Self {
+    pub(crate) fn new(dialect: Dialect, weather: Weather, wanted: Channels) -> Self {
         Self {
+            dialect,
             now: Instant::default(),
-            device: DeviceSession::new(codec(), wanted),
+            device: DeviceSession::new(codec(dialect), wanted),
             hub: None,
             requests: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -105,29 +122,34 @@ impl Pair {
             acknowledged: BTreeMap::new(),
             seen: BTreeMap::new(),
             late_answers: 0,
-            desired: Vec::new(),
+            desired: 1,
+            known: None,
+            newest_known: 0,
+            changes: 0,
+            gaps: 0,
+            refreshes: 0,
             subscribes: 0,
             connections: 0,
             renewals: 0,
             lifetime: None,
             session: Session::Resume,
             completes: true,
+            abandons: false,
             answers: true,
             uncompleted: Vec::new(),
             wanted,
             link: Link::new(weather),
             kept: None,
             valid_until: None,
-            lasting: Session::Fresh,
             repeats: BTreeMap::new(),
             reconnect_at: Some(Instant::default()),
-            log: Vec::new(),
+            log: vec![format!("{dialect:?}")],
         }
     }
 
     /// Both ends, ready.
-    pub(crate) fn connected(weather: Weather) -> Self {
-        let mut pair = Self::new(weather, ALL);
+    pub(crate) fn connected(dialect: Dialect, weather: Weather) -> Self {
+        let mut pair = Self::new(dialect, weather, ALL);
         while !pair.device.is_ready() {
             assert!(pair.step(), "there is a way to be ready\n{}", pair.log());
         }
@@ -138,7 +160,7 @@ impl Pair {
     pub(crate) fn reboot_device(&mut self, wanted: Channels) {
         self.cut();
         self.wanted = wanted;
-        self.device = DeviceSession::new(codec(), wanted);
+        self.device = DeviceSession::new(codec(self.dialect), wanted);
         self.repeats.clear();
     }
 
@@ -194,10 +216,12 @@ impl Pair {
         self.deliver();
     }
 
-    pub(crate) fn change_desired(&mut self, version: u64) -> Result<(), SendError> {
+    /// Somebody changes the desired properties, and the hub tells the device if it can.
+    pub(crate) fn change_desired(&mut self) -> Result<(), SendError> {
+        self.desired += 1;
         let mut out = [0; 256];
         let hub = self.hub.as_mut().ok_or(SendError::NotReady)?;
-        let change = DesiredChanged { version, patch: b"{}", qos: Qos::AtLeastOnce };
+        let change = DesiredChanged { version: self.desired, patch: b"{}", qos: Qos::AtLeastOnce };
         let parcel = Parcel::new(&hub.desired_changed(&change, &mut out)?);
         self.carry(End::Device, parcel);
         Ok(())
@@ -206,9 +230,14 @@ impl Pair {
     /// The device says that it dealt with the commands which it has kept.
     pub(crate) fn complete_all(&mut self) {
         for token in core::mem::take(&mut self.uncompleted) {
-            let parcel = Parcel::new(&self.device.complete(token).unwrap());
-            self.carry(End::Hub, parcel);
+            self.settle(token, Verdict::Complete);
         }
+    }
+
+    pub(crate) fn settle(&mut self, token: AckToken, verdict: Verdict) {
+        let mut out = [0; 64];
+        let parcel = Parcel::new(&self.device.settle(token, verdict, &mut out).unwrap());
+        self.carry(End::Hub, parcel);
     }
 
     /// Lets everything happen that will happen by itself within `span`.
@@ -229,6 +258,7 @@ impl Pair {
         assert!(!self.device.is_ready());
         self.lose_hub();
         self.uncompleted.clear();
+        self.known = None;
         self.reconnect_at = Some(self.now.after(ms(500)));
     }
 
@@ -271,19 +301,35 @@ impl Pair {
         self.link.open(self.now);
         let timestamp = self.timestamp();
         let valid_until = self.lifetime.map(|lifetime| timestamp.after(lifetime));
+        self.valid_until = valid_until;
         let hello = Hello {
             introduction: Introduction { host: "hub1.azure-devices.net", client_agent: None, model_id: None },
-            proof: Proof::None,
+            proof: self.proof(),
             valid_until,
             session: self.session,
             keep_alive_s: 60,
             will: None,
+            packet_len_max: None,
+            seed: Seed::new(self.connections.into()),
         };
-        let mut out = [0; 256];
+        let mut out = [0; 512];
         let now = Now { instant: self.now, timestamp };
         let parcel = Parcel::new(&self.device.connect(now, &hello, &mut out).unwrap());
-        self.valid_until = valid_until;
         self.carry(End::Hub, parcel);
+    }
+
+    /// In the previews a signature, which the hub of a pair does not look at; no other is ever asked for.
+    fn proof(&self) -> Proof<'static> {
+        match self.valid_until {
+            Some(_) if self.dialect == Dialect::Classic => Proof::Token("a token"),
+            Some(_) => Proof::Signature(self.signature()),
+            None => Proof::None,
+        }
+    }
+
+    pub(crate) fn signature(&self) -> Signature<'static> {
+        let expiry_ms = self.valid_until.expect("only what expires is signed").as_millis();
+        Signature { terms: Terms { expiry_ms, at_ms: None, policy: None }, code: [7; 32] }
     }
 
     pub(crate) fn carry(&mut self, to: End, parcel: Parcel) {

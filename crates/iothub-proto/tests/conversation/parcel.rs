@@ -1,32 +1,46 @@
 //! Packets that are under way, and therefore own what they say.
 
-use iothub_codec::{Ack, Connect, Filters, PropertySection, Publish, Qos, Version};
+use iothub_codec::{Ack, Auth, Connect, Filters, PropertySection, Publish, Qos, SectionOf, Version};
 use iothub_proto::{AckToken, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Removed, Session};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Parcel {
-    Connect { client_id: String, username: String, session: Session },
-    Connected { session: Session },
-    Refused { reason: RefusalReason },
+    Connect(Greeting),
+    Connected { session: Session, limits: Limits },
+    Refused { reason: RefusalReason, properties: Vec<u8> },
     Subscribe { token: AckToken, filters: Vec<u8> },
     SubAck { token: AckToken, granted: Granted },
     Unsubscribe { token: AckToken, filters: Vec<u8> },
     UnsubAck { token: AckToken, removed: Removed },
-    Publish { ack: Option<AckToken>, topic: String, payload: Vec<u8>, duplicate: bool },
-    Ack { token: AckToken },
-    Disconnect,
+    Publish { ack: Option<AckToken>, topic: String, properties: Vec<u8>, payload: Vec<u8>, duplicate: bool },
+    Ack { token: AckToken, reason_code: u8, properties: Vec<u8> },
+    Disconnect { reason_code: u8, properties: Vec<u8> },
+    Auth { reason_code: u8, properties: Vec<u8> },
+}
+
+/// What a CONNECT says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Greeting {
+    version: Version,
+    client_id: String,
+    username: Option<String>,
+    password: Option<Vec<u8>>,
+    properties: Vec<u8>,
+    session: Session,
+    session_expiry_s: Option<u32>,
+    receive_maximum: Option<u16>,
+    maximum_packet_size: Option<u32>,
 }
 
 impl Parcel {
     pub(crate) fn new(packet: &Packet<'_>) -> Self {
+        let own = |section: PropertySection<'_>| section.as_wire().to_vec();
         match *packet {
-            Packet::Connect(Opening { connect, session, .. }) => Self::Connect {
-                client_id: connect.client_id.to_owned(),
-                username: connect.username.unwrap_or_default().to_owned(),
-                session,
-            },
-            Packet::Connected { session, .. } => Self::Connected { session },
-            Packet::Refused(refusal) => Self::Refused { reason: refusal.reason },
+            Packet::Connect(opening) => Self::Connect(Greeting::new(&opening)),
+            Packet::Connected { session, limits } => Self::Connected { session, limits },
+            Packet::Refused(Refusal { reason, properties }) => {
+                Self::Refused { reason, properties: own(properties) }
+            }
             Packet::Subscribe { token, filters } => {
                 Self::Subscribe { token, filters: filters.as_wire().to_vec() }
             }
@@ -40,31 +54,30 @@ impl Parcel {
                 Self::Publish {
                     ack,
                     topic: publish.topic.to_owned(),
+                    properties: own(publish.properties),
                     payload: publish.payload.to_vec(),
                     duplicate: publish.duplicate,
                 }
             }
-            Packet::Ack { token, .. } => Self::Ack { token },
-            Packet::Disconnect(_) => Self::Disconnect,
-            Packet::Auth(_) => panic!("no dialect here has AUTH"),
+            Packet::Ack { token, ack: Ack { reason_code, properties } } => {
+                Self::Ack { token, reason_code, properties: own(properties) }
+            }
+            Packet::Disconnect(Ack { reason_code, properties }) => {
+                Self::Disconnect { reason_code, properties: own(properties) }
+            }
+            Packet::Auth(Auth { reason_code, properties }) => {
+                Self::Auth { reason_code, properties: own(properties) }
+            }
         }
     }
 
     pub(crate) fn packet(&self) -> Packet<'_> {
         match self {
-            Self::Connect { client_id, username, session } => Packet::Connect(Opening {
-                session: *session,
-                keep_alive_s: 60,
-                ..Opening::new(Connect {
-                    version: Version::V311,
-                    client_id,
-                    username: Some(username),
-                    password: None,
-                    properties: PropertySection::EMPTY,
-                })
-            }),
-            Self::Connected { session } => Packet::Connected { session: *session, limits: Limits::CLASSIC },
-            Self::Refused { reason } => Packet::Refused(Refusal::new(*reason)),
+            Self::Connect(greeting) => Packet::Connect(greeting.opening()),
+            Self::Connected { session, limits } => Packet::Connected { session: *session, limits: *limits },
+            Self::Refused { reason, properties } => {
+                Packet::Refused(Refusal { reason: *reason, properties: read(properties, SectionOf::ConnAck) })
+            }
             Self::Subscribe { token, filters } => {
                 Packet::Subscribe { token: *token, filters: Filters::from_subscribe(filters).unwrap() }
             }
@@ -73,13 +86,25 @@ impl Parcel {
                 Packet::Unsubscribe { token: *token, filters: Filters::from_unsubscribe(filters).unwrap() }
             }
             Self::UnsubAck { token, removed } => Packet::UnsubAck { token: *token, removed: *removed },
-            Self::Publish { ack, topic, payload, duplicate } => {
+            Self::Publish { ack, topic, properties, payload, duplicate } => {
                 let qos = if ack.is_some() { Qos::AtLeastOnce } else { Qos::AtMostOnce };
-                let publish = Publish { qos, duplicate: *duplicate, ..Publish::new(topic, payload) };
+                let properties = read(properties, SectionOf::Publish);
+                let publish =
+                    Publish { qos, duplicate: *duplicate, properties, ..Publish::new(topic, payload) };
                 Packet::Publish { ack: *ack, publish }
             }
-            Self::Ack { token } => Packet::Ack { token: *token, ack: Ack::SUCCESS },
-            Self::Disconnect => Packet::Disconnect(Ack::SUCCESS),
+            Self::Ack { token, reason_code, properties } => {
+                let properties = read(properties, SectionOf::PubAck);
+                Packet::Ack { token: *token, ack: Ack { reason_code: *reason_code, properties } }
+            }
+            Self::Disconnect { reason_code, properties } => {
+                let properties = read(properties, SectionOf::Disconnect);
+                Packet::Disconnect(Ack { reason_code: *reason_code, properties })
+            }
+            Self::Auth { reason_code, properties } => {
+                let properties = read(properties, SectionOf::Auth);
+                Packet::Auth(Auth { reason_code: *reason_code, properties })
+            }
         }
     }
 
@@ -87,4 +112,53 @@ impl Parcel {
     pub(crate) fn is_at_most_once(&self) -> bool {
         matches!(self, Self::Publish { ack: None, .. })
     }
+
+    /// The same, marked as repeated.
+    pub(crate) fn again(&self) -> Self {
+        let mut again = self.clone();
+        if let Self::Publish { duplicate, .. } = &mut again {
+            *duplicate = true;
+        }
+        again
+    }
+}
+
+impl Greeting {
+    fn new(opening: &Opening<'_>) -> Self {
+        let connect = opening.connect;
+        Self {
+            version: connect.version,
+            client_id: connect.client_id.to_owned(),
+            username: connect.username.map(str::to_owned),
+            password: connect.password.map(<[u8]>::to_vec),
+            properties: connect.properties.as_wire().to_vec(),
+            session: opening.session,
+            session_expiry_s: opening.session_expiry_s,
+            receive_maximum: opening.receive_maximum,
+            maximum_packet_size: opening.maximum_packet_size,
+        }
+    }
+
+    fn opening(&self) -> Opening<'_> {
+        let connect = Connect {
+            version: self.version,
+            client_id: &self.client_id,
+            username: self.username.as_deref(),
+            password: self.password.as_deref(),
+            properties: read(&self.properties, SectionOf::Connect),
+        };
+        Opening {
+            session: self.session,
+            keep_alive_s: 60,
+            session_expiry_s: self.session_expiry_s,
+            receive_maximum: self.receive_maximum,
+            maximum_packet_size: self.maximum_packet_size,
+            ..Opening::new(connect)
+        }
+    }
+}
+
+/// What was written is a section of that packet.
+fn read(wire: &[u8], of: SectionOf) -> PropertySection<'_> {
+    PropertySection::from_wire(wire, of).unwrap()
 }

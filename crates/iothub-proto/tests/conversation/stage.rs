@@ -2,10 +2,12 @@
 
 use core::time::Duration;
 
-use iothub_codec::{Channels, Filters, Introduction, Proof, Publish, Qos};
+use iothub_codec::{
+    Channels, Connect, Dialect, Filters, Introduction, Proof, PropertySection, Publish, Qos, Version,
+};
 use iothub_proto::{
     AckToken, DeviceEvent, DeviceSession, FilterRefusal, Granted, Hello, HubEvent, HubSession, Instant,
-    Limits, Now, Packet, PeerError, Session, Subscriptions, Timestamp,
+    Limits, Now, Opening, Packet, PeerError, Seed, Session, Timestamp,
 };
 
 use crate::pair::{ALL, CALLS, REQUESTS, codec, identity};
@@ -20,15 +22,27 @@ pub(crate) fn token(number: u16) -> AckToken {
     AckToken::new(number).unwrap()
 }
 
+/// In the classic dialect, where what differs between the dialects is not what a test is about.
+pub(crate) const CLASSIC: Dialect = Dialect::Classic;
+
+/// It is told of changes of the desired properties as they come, and asks for nothing by itself.
 pub(crate) fn offline(wanted: Channels) -> Device {
-    Device::new(codec(), wanted)
+    offline_in(CLASSIC, wanted)
+}
+
+pub(crate) fn offline_in(dialect: Dialect, wanted: Channels) -> Device {
+    Device::new(codec(dialect), wanted).with_desired_as_they_come()
 }
 
 /// CONNECT is sent, and asks for that session, with credentials that last so long.
 pub(crate) fn connect(device: &mut Device, session: Session, lifetime: Option<Duration>) {
+    connect_with(device, session, lifetime, Seed::new(5));
+}
+
+pub(crate) fn connect_with(device: &mut Device, session: Session, lifetime: Option<Duration>, seed: Seed) {
     let now = Now { instant: NOW, timestamp: Timestamp::from_secs(1_900_000_000) };
-    let hello = hello(now.timestamp, session, lifetime);
-    let mut out = [0; 128];
+    let hello = Hello { seed, ..hello(now.timestamp, session, lifetime) };
+    let mut out = [0; 512];
     let packet = device.connect(now, &hello, &mut out).unwrap();
     assert!(matches!(packet, Packet::Connect(_)), "{packet:?}");
 }
@@ -41,6 +55,8 @@ pub(crate) fn hello(now: Timestamp, session: Session, lifetime: Option<Duration>
         session,
         keep_alive_s: 60,
         will: None,
+        packet_len_max: None,
+        seed: Seed::new(5),
     }
 }
 
@@ -50,7 +66,11 @@ pub(crate) fn connected(session: Session) -> Packet<'static> {
 
 /// The hub has answered CONNECT, and SUBSCRIBE is still to be sent.
 pub(crate) fn accepted(wanted: Channels) -> Device {
-    let mut device = offline(wanted);
+    accepted_in(CLASSIC, wanted)
+}
+
+pub(crate) fn accepted_in(dialect: Dialect, wanted: Channels) -> Device {
+    let mut device = offline_in(dialect, wanted);
     connect(&mut device, Session::Resume, None);
     let event = device.handle_packet(NOW, &connected(Session::Fresh)).unwrap();
     assert_eq!(event, wanted.is_empty().then_some(DeviceEvent::Ready));
@@ -98,7 +118,26 @@ pub(crate) const TELEMETRY: &str = "devices/pump-7/messages/events/";
 
 /// A hub's session, without any subscription.
 pub(crate) fn hub() -> Hub {
-    Hub::new(codec().dialect(), identity(), Subscriptions::NONE)
+    hub_in(CLASSIC)
+}
+
+pub(crate) fn hub_in(dialect: Dialect) -> Hub {
+    Hub::accept(dialect, identity(), &opening(dialect), None).0
+}
+
+/// What a CONNECT says beside the claim that was accepted: nothing.
+pub(crate) fn opening(dialect: Dialect) -> Opening<'static> {
+    Opening::new(Connect {
+        version: version(dialect),
+        client_id: "pump-7",
+        username: None,
+        password: None,
+        properties: PropertySection::EMPTY,
+    })
+}
+
+pub(crate) fn version(dialect: Dialect) -> Version {
+    if dialect == Dialect::Preview5 { Version::V5 } else { Version::V311 }
 }
 
 /// The payload of a SUBSCRIBE with these filters.

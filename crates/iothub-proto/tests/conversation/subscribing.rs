@@ -2,62 +2,68 @@
 
 use iothub_codec::{Channels, DesiredChanged, Dialect, Filters, Operation, Qos, Reply, RequestId, Status};
 use iothub_proto::{
-    DeviceEvent, FilterRefusal, HubEvent, Packet, PeerError, Removal, SendError, Session, Subscriptions,
+    DeviceEvent, FilterRefusal, Granted, HubEvent, Packet, PeerError, Removal, SendError, Session,
 };
 
 use crate::link::Weather;
-use crate::pair::{ALL, Pair, ms};
+use crate::pair::{ALL, Pair, codec, ms};
 use crate::stage::{
-    Hub, NOW, TIMEOUT, accepted, connect, connected, grant, granted, hub, offline, ready, subscribe,
-    subscribes, token, wire,
+    CLASSIC, Device, NOW, TIMEOUT, accepted, accepted_in, connect, connected, grant, granted, hub, hub_in,
+    offline, ready, subscribe, subscribes, token, wire,
 };
 
 const SLOW: Weather = Weather { latency_ms: (100, 100), ..Weather::FINE };
 
 #[test]
 fn what_was_granted_goes_on_with_the_session_and_is_asked_for_without_it() {
-    for (session, subscribes) in [(Session::Resume, 1), (Session::Fresh, 4)] {
-        let mut pair = Pair::new(SLOW, ALL);
-        pair.session = session;
-        pair.run_for(ms(10_000));
-        for _ in 0..3 {
-            pair.cut();
+    for dialect in Dialect::ALL.iter().copied() {
+        for (session, subscribes) in [(Session::Resume, 1), (Session::Fresh, 4)] {
+            let mut pair = Pair::new(dialect, SLOW, ALL);
+            pair.session = session;
             pair.run_for(ms(10_000));
+            for _ in 0..3 {
+                pair.cut();
+                pair.run_for(ms(10_000));
+            }
+            assert!(pair.device.is_ready());
+            assert_eq!((pair.connections, pair.subscribes), (4, subscribes), "{session:?}");
         }
-        assert!(pair.device.is_ready());
-        assert_eq!((pair.connections, pair.subscribes), (4, subscribes), "{session:?}");
     }
 }
 
 #[test]
 fn a_session_of_an_earlier_program_is_not_believed() {
-    let mut pair = Pair::new(SLOW, Channels::METHODS);
-    pair.run_for(ms(10_000));
-    assert!(pair.device.is_ready());
-    // The hub resumes a session that has methods only; the pair asserts that ready means everything.
-    for (wanted, subscribes) in [(ALL, 2), (Channels::METHODS, 3)] {
-        pair.reboot_device(wanted);
+    for dialect in Dialect::ALL.iter().copied() {
+        let mut pair = Pair::new(dialect, SLOW, Channels::METHODS);
         pair.run_for(ms(10_000));
-        assert!(pair.device.is_ready(), "{}", pair.log());
-        assert_eq!(pair.subscribes, subscribes);
+        assert!(pair.device.is_ready());
+        // The hub resumes a session that has methods only; the pair asserts that ready means everything.
+        for (wanted, subscribes) in [(ALL, 2), (Channels::METHODS, 3)] {
+            pair.reboot_device(wanted);
+            pair.run_for(ms(10_000));
+            assert!(pair.device.is_ready(), "{}", pair.log());
+            assert_eq!(pair.subscribes, subscribes);
+        }
     }
 }
 
 #[test]
 fn a_subscription_whose_answer_was_lost_is_asked_for_again() {
-    for cut_at in (0..800).step_by(50) {
-        let mut pair = Pair::new(SLOW, ALL);
-        pair.run_for(ms(cut_at));
-        pair.cut();
-        pair.run_for(ms(10_000));
-        assert!(pair.device.is_ready(), "cut at {cut_at}\n{}", pair.log());
-        // What is ready works: the answers come.
-        let ticket = pair.get_twin(ms(5000)).unwrap();
-        pair.call(ms(5000)).unwrap();
-        pair.change_desired(9).unwrap();
-        pair.run_for(ms(10_000));
-        assert_eq!(pair.requests[&ticket], [crate::pair::Ending::Answered]);
-        assert_eq!(pair.desired, [9]);
+    for dialect in Dialect::ALL.iter().copied() {
+        for cut_at in (0..800).step_by(50) {
+            let mut pair = Pair::new(dialect, SLOW, ALL);
+            pair.run_for(ms(cut_at));
+            pair.cut();
+            pair.run_for(ms(10_000));
+            assert!(pair.device.is_ready(), "cut at {cut_at}\n{}", pair.log());
+            // What is ready works: the answers come.
+            let ticket = pair.get_twin(ms(5000)).unwrap();
+            pair.call(ms(5000)).unwrap();
+            pair.change_desired().unwrap();
+            pair.run_for(ms(10_000));
+            assert_eq!(pair.requests[&ticket], [crate::pair::Ending::Answered]);
+            assert_eq!(pair.known, Some(pair.desired));
+        }
     }
 }
 
@@ -116,19 +122,21 @@ fn a_method_is_answered_on_a_connection_that_is_there() {
 
 #[test]
 fn a_channel_can_be_added_at_any_time() {
-    // While nothing is there, while connecting, before and behind the SUBSCRIBE, and when all is ready.
-    for added_at in [None, Some(50), Some(250), Some(5000)] {
-        let mut pair = Pair::new(SLOW, Channels::METHODS);
-        if let Some(at) = added_at {
-            pair.run_for(ms(at));
+    for dialect in Dialect::ALL.iter().copied() {
+        // While nothing is there, while connecting, before and behind the SUBSCRIBE, and when all is ready.
+        for added_at in [None, Some(50), Some(250), Some(5000)] {
+            let mut pair = Pair::new(dialect, SLOW, Channels::METHODS);
+            if let Some(at) = added_at {
+                pair.run_for(ms(at));
+            }
+            pair.want(Channels::REPLIES);
+            pair.want(Channels::METHODS);
+            pair.run_for(ms(10_000));
+            assert!(pair.device.is_ready(), "{added_at:?}\n{}", pair.log());
+            let ticket = pair.get_twin(ms(5000)).unwrap();
+            pair.run_for(ms(10_000));
+            assert_eq!(pair.requests[&ticket], [crate::pair::Ending::Answered], "{added_at:?}");
         }
-        pair.want(Channels::REPLIES);
-        pair.want(Channels::METHODS);
-        pair.run_for(ms(10_000));
-        assert!(pair.device.is_ready(), "{added_at:?}\n{}", pair.log());
-        let ticket = pair.get_twin(ms(5000)).unwrap();
-        pair.run_for(ms(10_000));
-        assert_eq!(pair.requests[&ticket], [crate::pair::Ending::Answered], "{added_at:?}");
     }
 }
 
@@ -164,15 +172,45 @@ fn an_answer_has_one_outcome_for_each_filter() {
 }
 
 #[test]
-fn one_refusal_among_the_outcomes_is_a_refusal() {
-    let yes = Some(Qos::AtMostOnce);
-    for outcomes in [[None, yes, yes, yes], [yes, None, yes, yes], [yes, yes, yes, None], [None; 4]] {
-        let mut device = accepted(ALL);
-        let (token, _) = subscribe(&mut device);
-        let answer = Packet::SubAck { token, granted: granted(&outcomes) };
-        let refused = DeviceEvent::SubscribeRefused { channels: ALL };
-        assert_eq!(device.handle_packet(NOW, &answer), Ok(Some(refused)), "{outcomes:?}");
+fn a_refusal_is_of_its_channel_and_the_rest_is_ready() {
+    let [yes, no] = [Some(Qos::AtMostOnce), None];
+    let both = Channels::COMMANDS | Channels::DESIRED;
+    for (dialect, outcomes, channels) in [
+        (Dialect::Classic, &[no, yes, yes, yes][..], Channels::COMMANDS),
+        (Dialect::Classic, &[yes, no, yes, yes], Channels::METHODS),
+        (Dialect::Classic, &[yes, yes, yes, no], Channels::DESIRED),
+        (Dialect::Classic, &[no, yes, yes, no], both),
+        (Dialect::Classic, &[no; 4], ALL),
+        // Answers have two filters in one dialect, and none in another.
+        (Dialect::Preview311, &[yes, yes, yes, no, yes], Channels::REPLIES),
+        (Dialect::Preview311, &[yes, yes, no, yes, yes], Channels::REPLIES),
+        (Dialect::Preview5, &[no, yes, no], both),
+    ] {
+        let mut device = accepted_in(dialect, ALL);
+        let (token, filters) = subscribe(&mut device);
+        assert_eq!(filters, outcomes.len());
+        let answer = Packet::SubAck { token, granted: granted(outcomes) };
+        let refused = DeviceEvent::SubscribeRefused { channels, refusal: FilterRefusal::Unspecified };
+        assert_eq!(device.handle_packet(NOW, &answer), Ok(Some(refused)), "{dialect:?} {outcomes:?}");
+        assert!(device.is_ready());
+        assert_eq!(device.poll_transmit(&mut [0; 512]), Ok(None), "it is not asked for again");
     }
+}
+
+#[test]
+fn without_answers_nobody_follows_the_desired_properties() {
+    let mut device = Device::new(codec(CLASSIC), Channels::DESIRED);
+    connect(&mut device, Session::Resume, None);
+    assert_eq!(device.handle_packet(NOW, &connected(Session::Fresh)), Ok(None));
+    let (token, filters) = subscribe(&mut device);
+    assert_eq!(filters, 2, "that of the answers is brought along");
+    let mut granted = Granted::EMPTY;
+    assert!(granted.push(Err(FilterRefusal::NotAuthorized)) && granted.push(Ok(Qos::AtMostOnce)));
+    let channels = Channels::REPLIES | Channels::DESIRED;
+    let refused = DeviceEvent::SubscribeRefused { channels, refusal: FilterRefusal::NotAuthorized };
+    assert_eq!(device.handle_packet(NOW, &Packet::SubAck { token, granted }), Ok(Some(refused)));
+    assert!(device.is_ready());
+    assert_eq!(device.poll_transmit(&mut [0; 512]), Ok(None), "there would be no answer");
 }
 
 #[test]
@@ -180,7 +218,8 @@ fn a_refused_channel_stays_silent_and_the_rest_is_ready() {
     let mut device = accepted(Channels::METHODS);
     let (token, _) = subscribe(&mut device);
     device.want(Channels::REPLIES);
-    let refused = DeviceEvent::SubscribeRefused { channels: Channels::METHODS };
+    let refused =
+        DeviceEvent::SubscribeRefused { channels: Channels::METHODS, refusal: FilterRefusal::Unspecified };
     let answer = Packet::SubAck { token, granted: granted(&[None]) };
     assert_eq!(device.handle_packet(NOW, &answer), Ok(Some(refused)));
     assert!(!device.is_ready(), "the other channel is still to come");
@@ -288,13 +327,14 @@ fn what_is_given_up_is_gone_and_the_rest_stays() {
 
 #[test]
 fn a_refused_filter_is_told_why() {
-    let methods = ["a", "b", "c", "d", "e"].map(|method| format!("$iothub/methods/{method}"));
-    let filters =
-        methods.iter().map(String::as_str).chain(["$iothub/commands", "$iothub/nothing", "$iothub/#"]);
-    let filters: Vec<(&str, Qos)> = filters.map(|filter| (filter, Qos::AtMostOnce)).collect();
-    let wire = wire(&filters);
+    let methods: Vec<String> = (0..50).map(|number| format!("$iothub/methods/m{number}")).collect();
+    let methods: Vec<(&str, Qos)> = methods.iter().map(|filter| (filter.as_str(), Qos::AtMostOnce)).collect();
+    let others = ["$iothub/commands", "$iothub/nothing", "$iothub/#"].map(|filter| (filter, Qos::AtMostOnce));
+    let wire = wire(&others);
     let filters = Filters::from_subscribe(&wire).unwrap();
-    let mut hub = Hub::new(Dialect::Preview5, hub().identity(), Subscriptions::NONE);
+    let mut hub = hub_in(Dialect::Preview5);
+    let (outcomes, _) = subscribes(&mut hub, &methods).unwrap();
+    assert!(outcomes.iter().all(Option::is_some), "as many as IoT Hub lets a device have");
     let event = hub.handle_packet(NOW, &Packet::Subscribe { token: token(7), filters });
     let Ok(HubEvent::Subscribed { granted, .. }) = event else { panic!("{event:?}") };
     let refusals: Vec<FilterRefusal> = granted.iter().filter_map(Result::err).collect();

@@ -1,6 +1,6 @@
 //! Messages to the cloud: how many may be under way, and that each arrives.
 
-use iothub_codec::{Ack, Qos, Telemetry};
+use iothub_codec::{Ack, Dialect, Qos, Telemetry};
 use iothub_proto::{DeviceEvent, Instant, Limits, Packet, SendError, Session};
 
 use crate::link::Weather;
@@ -76,26 +76,29 @@ const PATIENCE: Instant = Instant::from_millis(600_000);
 
 #[test]
 fn every_message_arrives_and_is_told_once() {
-    for seed in 0..200 {
-        let weather = Weather { latency_ms: (10, 900), cut_within_ms: 5000, cuts: 6, seed, ..Weather::FINE };
-        let mut pair = Pair::connected(weather);
-        let mut sent = 0;
-        while sent < 60 {
-            match pair.send(sent, Qos::AtLeastOnce) {
-                Ok(_) => sent += 1,
-                Err(SendError::NotReady | SendError::WindowFull { .. }) => {
-                    assert!(pair.now < PATIENCE, "message {sent} never goes out\n{}", pair.log());
-                    pair.run_for(ms(200));
+    for dialect in Dialect::ALL.iter().copied() {
+        for seed in 0..200 {
+            let weather =
+                Weather { latency_ms: (10, 900), cut_within_ms: 5000, cuts: 6, seed, ..Weather::FINE };
+            let mut pair = Pair::connected(dialect, weather);
+            let mut sent = 0;
+            while sent < 60 {
+                match pair.send(sent, Qos::AtLeastOnce) {
+                    Ok(_) => sent += 1,
+                    Err(SendError::NotReady | SendError::WindowFull { .. }) => {
+                        assert!(pair.now < PATIENCE, "message {sent} never goes out\n{}", pair.log());
+                        pair.run_for(ms(200));
+                    }
+                    Err(error) => panic!("{error}"),
                 }
-                Err(error) => panic!("{error}"),
             }
-        }
-        pair.run_for(ms(120_000));
-        for number in 0..sent {
-            let arrived = pair.arrived.get(&number).copied().unwrap_or_default();
-            let told = pair.acknowledged.get(&number).copied().unwrap_or_default();
-            assert!(arrived >= 1, "{weather:?}: message {number} is gone\n{}", pair.log());
-            assert_eq!(told, 1, "{weather:?}: message {number}\n{}", pair.log());
+            pair.run_for(ms(120_000));
+            for number in 0..sent {
+                let arrived = pair.arrived.get(&number).copied().unwrap_or_default();
+                let told = pair.acknowledged.get(&number).copied().unwrap_or_default();
+                assert!(arrived >= 1, "{weather:?}: message {number} is gone\n{}", pair.log());
+                assert_eq!(told, 1, "{weather:?}: message {number}\n{}", pair.log());
+            }
         }
     }
 }

@@ -170,7 +170,11 @@ async fn credentials_are_renewed_before_they_expire_and_nothing_is_lost() {
     let began = Clock::start();
     assert_eq!(connection.next().await, Did::SaidGoodbye);
     assert_eq!(connection.next().await, Did::Closed);
-    assert_eq!(elapsed(began).as_secs(), 3_060, "85 % of an hour");
+    assert!(
+        (2_880..=3_240).contains(&elapsed(began).as_secs()),
+        "80 to 90 % of an hour: {:?}",
+        elapsed(began)
+    );
 
     let sending = tokio::spawn(async move { (device.send(Message::new("21.5")).await, device) });
     let mut connection = hub.arrival().await;
@@ -185,9 +189,9 @@ async fn credentials_are_renewed_before_they_expire_and_nothing_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_waits_for_what_is_under_way_but_not_for_ever() {
-    let options = options().token_lifetime(Duration::from_secs(100)).keep_alive(0);
+    let options = options().token_lifetime(Duration::from_secs(50)).keep_alive(0);
     let (mut hub, device, mut connection) = Hub::with_device(options).await;
-    assert!(connection.is_silent_for(Duration::from_secs(84)).await);
+    assert!(connection.is_silent_for(Duration::from_secs(39)).await);
     let send = |text| {
         let device = device.clone();
         tokio::spawn(async move { device.send(Message::new(text)).await })
@@ -195,10 +199,11 @@ async fn a_renewal_waits_for_what_is_under_way_but_not_for_ever() {
     let under_way = send("under way");
     let (first, _) = connection.telemetry().await;
     let began = Clock::start();
-    assert!(connection.is_silent_for(Duration::from_secs(2)).await);
+    // The time for it comes after 40 to 45 seconds.
+    assert!(connection.is_silent_for(Duration::from_secs(8)).await);
     let new = send("new");
     assert_eq!(connection.next().await, Did::SaidGoodbye, "nothing new is begun on the old connection");
-    assert!((10..=11).contains(&elapsed(began).as_secs()), "{:?}", elapsed(began));
+    assert!((11..=16).contains(&elapsed(began).as_secs()), "{:?}", elapsed(began));
 
     let mut connection = hub.arrival().await;
     connection.accept(Session::Resume).await;

@@ -4,7 +4,6 @@ use iothub_codec::{Dialect, RequestIdBuf};
 use iothub_mqtt::Server;
 use iothub_proto::{
     AckToken, HubEvent, HubSession, Instant, Limits, Packet, Received, Refusal, RefusalReason, Session,
-    Subscriptions,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -118,7 +117,7 @@ impl Connection {
                 let (token, wants) = (token.to_owned(), opening.session);
                 let will = opening.will.map(|will| will.payload.to_vec());
                 assert_eq!(dialect, Dialect::Classic);
-                let session = HubSession::new(dialect, claim.identity, Subscriptions::NONE);
+                let session = HubSession::accept(dialect, claim.identity, &opening, None).0;
                 return Self { stream, mqtt, session, clock, token, wants, will };
             }
             let len = stream.read(mqtt.read_buffer()).await.unwrap();
@@ -198,13 +197,19 @@ impl Connection {
             let event = self.session.handle_packet(self.clock.now(), &packet).unwrap();
             let (ack, message) = match event {
                 HubEvent::Received { ack, message } => (ack, message),
-                HubEvent::Completed { token } => return Some(Did::Completed(token)),
+                HubEvent::Settled { token, .. } => return Some(Did::Completed(token)),
                 HubEvent::Goodbye => return Some(Did::SaidGoodbye),
                 HubEvent::Subscribed { token, granted, .. } => {
                     self.mqtt.send(self.clock.now(), &Packet::SubAck { token, granted }).unwrap();
                     continue;
                 }
-                HubEvent::Unsubscribed { .. } | HubEvent::LateAck { .. } | HubEvent::Unanswered { .. } => {
+                HubEvent::Unsubscribed { .. }
+                | HubEvent::LateAck { .. }
+                | HubEvent::Unanswered { .. }
+                | HubEvent::Unreadable { .. }
+                | HubEvent::AuthStep { .. }
+                | HubEvent::GaveUp { .. }
+                | HubEvent::Expired => {
                     panic!("{event:?}")
                 }
             };
@@ -215,7 +220,7 @@ impl Connection {
                 Received::TwinGet(get) => Did::TwinGet(get.request.to_buf()),
                 Received::TwinPatch(patch) => Did::TwinPatch(patch.request.to_buf(), patch.patch.to_vec()),
                 Received::Answer { code, payload, .. } => Did::Answered { code, payload: payload.to_vec() },
-                Received::LateAnswer => panic!("an answer to nothing"),
+                Received::Declined { .. } | Received::LateAnswer => panic!("an answer to nothing"),
             });
         }
         None
