@@ -18,19 +18,32 @@ impl ByteSet {
 
     #[inline]
     pub(crate) fn has(self, byte: u8) -> bool {
-        SETS.get(usize::from(byte)).is_some_and(|sets| sets & self.0 != 0)
+        SETS[usize::from(byte)] & self.0 != 0
     }
 
     /// Where the first byte stands that is not in the set.
-    #[inline]
     pub(crate) fn stranger(self, bytes: &[u8]) -> Option<usize> {
-        (0..bytes.len()).find(|at| !bytes.get(*at).is_some_and(|byte| self.has(*byte)))
+        let mut rest = bytes;
+        while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+            // All eight are looked at: to stop between them is more work.
+            if eight.iter().fold(self.0, |sets, byte| sets & SETS[usize::from(*byte)]) == 0 {
+                break;
+            }
+            rest = after;
+        }
+        while let Some((byte, after)) = rest.split_first() {
+            if !self.has(*byte) {
+                return Some(bytes.len() - rest.len());
+            }
+            rest = after;
+        }
+        None
     }
 }
 
-/// The sets that each byte of ASCII is in.
-static SETS: [u8; 128] = {
-    let mut sets = [0; 128];
+/// The sets that each byte is in.
+static SETS: [u8; 256] = {
+    let mut sets = [0; 256];
     let mut byte = 0;
     while byte < 0x7F {
         sets[byte as usize] = sets_of(byte);

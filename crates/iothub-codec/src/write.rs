@@ -26,10 +26,7 @@ impl<'b> Writer<'b> {
     }
 
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        let rest = self.buf.get_mut(self.len..);
-        if let Some((room, _)) = rest.and_then(|rest| rest.split_at_mut_checked(bytes.len())) {
-            copy(bytes, room);
-        }
+        copy(bytes, self.buf.get_mut(self.len..).unwrap_or_default());
         self.len = self.len.saturating_add(bytes.len());
     }
 
@@ -73,7 +70,7 @@ impl<'b> Writer<'b> {
         loop {
             let room = self.buf.get_mut(self.len..).unwrap_or_default();
             let mut run = 0;
-            for (place, byte) in room.iter_mut().zip(rest) {
+            for (byte, place) in rest.iter().zip(room) {
                 if !plain.has(*byte) {
                     break;
                 }
@@ -87,10 +84,17 @@ impl<'b> Writer<'b> {
             if plain.has(*byte) {
                 self.put_byte(*byte);
             } else {
-                let [high, low] = hex(*byte);
-                self.put(&[b'%', high, low]);
+                self.put_escape(*byte);
             }
         }
+    }
+
+    fn put_escape(&mut self, byte: u8) {
+        let [high, low] = hex(byte);
+        if let Some(place) = self.buf.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            *place = [b'%', high, low];
+        }
+        self.len = self.len.saturating_add(3);
     }
 
     /// What the text means, as it is.
@@ -231,12 +235,19 @@ impl<'b> Writer<'b> {
     }
 }
 
-/// As many bytes as there are, and room for. `copy_from_slice` brings a panic along where it is not inlined.
+/// As many bytes as there are, if there is room for them. `copy_from_slice` brings a panic along where it is not
+/// inlined.
 pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
-    let (words, rest) = from.as_chunks::<8>();
-    words.iter().zip(to.as_chunks_mut().0).for_each(|(word, place)| *place = *word);
-    let places = to.get_mut(from.len() - rest.len()..).unwrap_or_default();
-    places.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+    let Some((to, _)) = to.split_at_mut_checked(from.len()) else { return };
+    match from.last_chunk::<8>() {
+        Some(last) => {
+            let words = from.as_chunks::<8>().0;
+            words.iter().zip(to.as_chunks_mut().0).for_each(|(word, place)| *place = *word);
+            // Those behind the last whole word, with some that are there already.
+            to.last_chunk_mut().into_iter().for_each(|place| *place = *last);
+        }
+        None => to.iter_mut().zip(from).for_each(|(place, byte)| *place = *byte),
+    }
 }
 
 const BILLION: u32 = 1_000_000_000;

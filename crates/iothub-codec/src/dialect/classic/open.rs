@@ -6,6 +6,7 @@ use super::{
     COMMANDS, EVENTS, INPUTS, METHOD, METHOD_REPLY, REQUEST_ID, TWIN_DESIRED, TWIN_GET, TWIN_PATCH,
     TWIN_REPLY, VERSION, bad, place, unknown,
 };
+use crate::byte_set::ByteSet;
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::identity::Identity;
 use crate::message::{
@@ -30,22 +31,17 @@ pub(crate) fn open_to_hub<'a>(
         let list = if tail.is_empty() { tail } else { tail.strip_prefix("/").ok_or(unknown())? };
         return Ok(ToHub::Telemetry(Telemetry { payload, properties: properties(list), qos, retain }));
     }
-    let mut code = None;
-    let list = match (topic.strip_prefix(TWIN_GET), topic.strip_prefix(TWIN_PATCH)) {
-        (Some(list), _) | (None, Some(list)) => list,
-        (None, None) => read_code(topic, METHOD_REPLY, &mut code)?,
-    };
-    let Parameters { request, version } = Parameters::read(topic, list)?;
-    let request = request.ok_or(missing(Field::RequestId, topic))?;
-    Ok(match code {
-        // A method's number is the device's own affair.
-        Some(code) => {
-            let reply = Reply::new(request, Status::SUCCESS);
-            ToHub::Reply(Reply { code: Some(code), version, payload, ..reply })
-        }
-        None if topic.starts_with(TWIN_GET) => ToHub::TwinGet(TwinGet::new(request)),
-        None => ToHub::TwinPatch(TwinPatch { request, patch: payload, if_version: version }),
-    })
+    if let Some(list) = topic.strip_prefix(TWIN_GET) {
+        let Parameters { request, version: _ } = Parameters::read(topic, list)?;
+        return Ok(ToHub::TwinGet(TwinGet::new(request.ok_or(missing(Field::RequestId, topic))?)));
+    }
+    if let Some(list) = topic.strip_prefix(TWIN_PATCH) {
+        let Parameters { request, version } = Parameters::read(topic, list)?;
+        let request = request.ok_or(missing(Field::RequestId, topic))?;
+        return Ok(ToHub::TwinPatch(TwinPatch { request, patch: payload, if_version: version }));
+    }
+    // A method's number is the device's own affair.
+    reply(topic, METHOD_REPLY, payload, |_| Status::SUCCESS).map(ToHub::Reply)
 }
 
 /// What the hub sent.
@@ -67,28 +63,21 @@ pub(crate) fn open_to_device<'a>(
         let name = Text::percent_encoded(name);
         return Ok(ToDevice::Input(Input { name, payload, properties: properties(list), qos }));
     }
+    if let Some(rest) = topic.strip_prefix(METHOD) {
+        let (name, list) = cut(rest, b'/').ok_or(unknown())?;
+        if name.is_empty() {
+            return Err(bad(topic, name, Field::MethodName));
+        }
+        let Parameters { request, version: _ } = Parameters::read(topic, list)?;
+        let request = request.ok_or(missing(Field::RequestId, topic))?;
+        return Ok(ToDevice::Method(MethodCall::new(request, name, payload)));
+    }
     if let Some(list) = topic.strip_prefix(TWIN_DESIRED) {
         let Parameters { request: _, version } = Parameters::read(topic, list)?;
         let version = version.ok_or(missing(Field::Version, topic))?;
         return Ok(ToDevice::DesiredChanged(DesiredChanged { version, patch: payload, qos }));
     }
-    let mut code = None;
-    let (name, list) = match topic.strip_prefix(METHOD) {
-        Some(rest) => cut(rest, b'/').ok_or(unknown())?,
-        None => ("", read_code(topic, TWIN_REPLY, &mut code)?),
-    };
-    if name.is_empty() && code.is_none() {
-        return Err(bad(topic, name, Field::MethodName));
-    }
-    let Parameters { request, version } = Parameters::read(topic, list)?;
-    let request = request.ok_or(missing(Field::RequestId, topic))?;
-    Ok(match code {
-        None => ToDevice::Method(MethodCall::new(request, name, payload)),
-        Some(code) => {
-            let reply = Reply::new(request, from_http(code));
-            ToDevice::Reply(Reply { code: Some(code), version, payload, ..reply })
-        }
-    })
+    reply(topic, TWIN_REPLY, payload, from_http).map(ToDevice::Reply)
 }
 
 /// What follows the own name in a topic that begins with one.
@@ -103,11 +92,18 @@ fn properties(list: &str) -> Properties<'_> {
     Properties::from_tail(list.strip_suffix("/").unwrap_or(list), &READING)
 }
 
-/// Reads the number of an answer, which stands behind `stem`, and gives what follows it.
-fn read_code<'a>(topic: &'a str, stem: &str, code: &mut Option<i32>) -> Result<&'a str, DecodeError> {
+/// A topic with the number of an answer behind `stem`.
+fn reply<'a>(
+    topic: &'a str,
+    stem: &str,
+    payload: &'a [u8],
+    status: fn(i32) -> Status,
+) -> Result<Reply<'a>, DecodeError> {
     let (text, list) = topic.strip_prefix(stem).and_then(|rest| cut(rest, b'/')).ok_or(unknown())?;
-    *code = signed(text);
-    if code.is_some() { Ok(list) } else { Err(bad(topic, text, Field::Status)) }
+    let code = signed(text).ok_or(bad(topic, text, Field::Status))?;
+    let Parameters { request, version } = Parameters::read(topic, list)?;
+    let reply = Reply::new(request.ok_or(missing(Field::RequestId, topic))?, status(code));
+    Ok(Reply { code: Some(code), version, payload, ..reply })
 }
 
 struct Parameters<'a> {
@@ -118,10 +114,24 @@ struct Parameters<'a> {
 impl<'a> Parameters<'a> {
     fn read(topic: &str, list: &'a str) -> Result<Self, DecodeError> {
         let mut found = Parameters { request: None, version: None };
-        let Some(pairs) = list.strip_prefix("?").map(pairs) else {
-            return if list.is_empty() { Ok(found) } else { Err(unknown()) };
+        let mut rest = match list.strip_prefix("?") {
+            Some(rest) => rest,
+            None if list.is_empty() => list,
+            None => return Err(unknown()),
         };
-        for (name, value) in pairs {
+        // What clients write, without looking at it twice: the end of a request id is the first byte that cannot be
+        // in one.
+        if let Some(value) = rest.strip_prefix("$rid=") {
+            let len = ByteSet::WORD.stranger(value.as_bytes()).unwrap_or(value.len());
+            if let Some((id, after)) = value.split_at_checked(len)
+                && matches!(after.as_bytes(), [] | [b'&', ..])
+            {
+                let request = RequestId::new(id.as_bytes());
+                found.request = Some(request.ok_or(bad(topic, value, Field::RequestId))?);
+                rest = after;
+            }
+        }
+        for (name, value) in pairs(rest) {
             if is_called(name, REQUEST_ID) {
                 // What could not be sent back is no request.
                 let request = RequestId::new(value.as_bytes()).filter(|id| id.is_word());

@@ -29,11 +29,12 @@ pub(super) const NAMES: &[(SystemProperty, &str)] = &[
     (SystemProperty::Ack, "iothub-ack"),
 ];
 
-/// Behind others, or, where `separator` is empty, as the first.
-pub(super) fn put_properties(properties: &Properties<'_>, mut separator: &str, out: &mut Writer<'_>) {
+pub(super) fn put_properties(properties: &Properties<'_>, mut is_first: bool, out: &mut Writer<'_>) {
     for Property { name, value } in properties.iter() {
-        out.put_str(separator);
-        separator = "&";
+        if !is_first {
+            out.put_byte(b'&');
+        }
+        is_first = false;
         let name = match name {
             Name::System(name) => spelling(name).map(Text::plain),
             // It would arrive as what it is not.
@@ -64,7 +65,7 @@ pub(super) fn put_command_properties(
             out.put_encoded(part);
         }
     }
-    put_properties(properties, if is_addressed { "" } else { "&" }, out);
+    put_properties(properties, is_addressed, out);
 }
 
 /// The name of a property, if it has one in this dialect.

@@ -20,7 +20,7 @@ use crate::write::Writer;
 pub(crate) fn put_telemetry(identity: Identity<'_>, telemetry: &Telemetry<'_>, out: &mut Writer<'_>) {
     put_own(identity, EVENTS, out);
     out.put_byte(b'/');
-    put_properties(&telemetry.properties, "", out);
+    put_properties(&telemetry.properties, true, out);
 }
 
 pub(crate) fn put_command(identity: Identity<'_>, command: &Command<'_>, out: &mut Writer<'_>) {
@@ -38,7 +38,7 @@ pub(crate) fn put_input(identity: Identity<'_>, input: &Input<'_>, out: &mut Wri
     put_own(identity, INPUTS, out);
     out.put_encoded(input.name);
     out.put_byte(b'/');
-    put_properties(&input.properties, "", out);
+    put_properties(&input.properties, true, out);
 }
 
 pub(crate) fn put_method(call: &MethodCall<'_>, out: &mut Writer<'_>) {
