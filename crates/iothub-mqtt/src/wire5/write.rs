@@ -52,6 +52,9 @@ fn connect(opening: &Opening<'_>, out: &mut Writer<'_>) -> Result<(), WriteError
     let mut buffer = [0; ANNOUNCED_LEN_MAX];
     let announced = announced(opening, &mut buffer, out)?;
     out.section(properties, SectionOf::Connect)?;
+    let is_proof_of_nothing =
+        properties.authentication_data().is_some() && properties.authentication_method().is_none();
+    out.expressible(!is_proof_of_nothing)?;
     out.text(client_id)?;
     out.text(username.unwrap_or_default())?;
     let mut will_len = 0;

@@ -50,7 +50,7 @@ proptest! {
 }
 
 /// Feeds `bytes` in pieces of those lengths, and the rest as it fits; says what came out, as text.
-fn read(mut reader: Reader, bytes: &[u8], pieces: &[usize]) -> (Vec<String>, Option<WireError>) {
+pub(crate) fn read(mut reader: Reader, bytes: &[u8], pieces: &[usize]) -> (Vec<String>, Option<WireError>) {
     let mut packets = Vec::new();
     let mut left = bytes;
     let mut pieces = pieces.iter();
@@ -86,7 +86,7 @@ fn check(packet: &Packet<'_>) {
     }
 }
 
-fn any_end() -> impl Strategy<Value = End> {
+pub(crate) fn any_end() -> impl Strategy<Value = End> {
     prop_oneof![Just(End::Device), Just(End::Hub)]
 }
 

@@ -169,7 +169,7 @@ pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
     ]
 }
 
-fn prefixed(text: &str) -> Vec<u8> {
+pub(crate) fn prefixed(text: &str) -> Vec<u8> {
     [&(text.len() as u16).to_be_bytes(), text.as_bytes()].concat()
 }
 
@@ -183,15 +183,15 @@ fn any_message(payload_len_max: usize) -> impl Strategy<Value = Message> {
     )
 }
 
-fn any_token() -> impl Strategy<Value = AckToken> {
+pub(crate) fn any_token() -> impl Strategy<Value = AckToken> {
     (1..=u16::MAX).prop_map(|id| AckToken::new(id).unwrap())
 }
 
-fn any_qos() -> impl Strategy<Value = Qos> {
+pub(crate) fn any_qos() -> impl Strategy<Value = Qos> {
     prop_oneof![Just(Qos::AtMostOnce), Just(Qos::AtLeastOnce)]
 }
 
-fn any_session() -> impl Strategy<Value = Session> {
+pub(crate) fn any_session() -> impl Strategy<Value = Session> {
     prop_oneof![Just(Session::Resume), Just(Session::Fresh)]
 }
 
@@ -205,15 +205,15 @@ fn any_reason() -> impl Strategy<Value = RefusalReason> {
     ]
 }
 
-fn any_text() -> impl Strategy<Value = String> {
+pub(crate) fn any_text() -> impl Strategy<Value = String> {
     text_of(|c| c != '\0', 0..24)
 }
 
-fn any_topic() -> impl Strategy<Value = String> {
+pub(crate) fn any_topic() -> impl Strategy<Value = String> {
     text_of(|c| !matches!(c, '\0' | '+' | '#'), 1..24)
 }
 
-fn any_filter() -> impl Strategy<Value = String> {
+pub(crate) fn any_filter() -> impl Strategy<Value = String> {
     text_of(|c| c != '\0', 1..24)
 }
 

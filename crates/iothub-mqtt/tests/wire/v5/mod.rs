@@ -2,4 +2,7 @@
 
 mod bytes;
 mod ends;
+mod generated;
 mod malformed;
+mod naive;
+mod sample;
