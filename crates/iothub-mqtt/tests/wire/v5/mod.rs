@@ -3,6 +3,9 @@
 mod bytes;
 mod ends;
 mod generated;
+mod keeping;
+mod last_words;
 mod malformed;
 mod naive;
 mod sample;
+mod unsendable;
