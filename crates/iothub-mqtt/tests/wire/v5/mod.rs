@@ -6,6 +6,7 @@ mod generated;
 mod keeping;
 mod last_words;
 mod malformed;
+mod mqttbytes;
 mod naive;
 mod sample;
 mod unsendable;
