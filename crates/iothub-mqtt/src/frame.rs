@@ -92,6 +92,14 @@ impl Frame {
         Ok(Some(Self { packet, flags, header_len, len: len as usize }))
     }
 
+    /// How long the packet at the beginning of `bytes` is, if that has been said, and whatever it is.
+    pub(crate) fn announced_len(bytes: &[u8]) -> Option<usize> {
+        let (_, rest) = bytes.split_first()?;
+        let last = rest.iter().take(Self::LENGTH_LEN_MAX).position(|byte| byte & 0x80 == 0)?;
+        let remaining = rest[..=last].iter().rev().fold(0, |len, byte| len << 7 | usize::from(byte & 0x7f));
+        Some(2 + last + remaining)
+    }
+
     /// The first byte of a PUBLISH.
     pub(crate) fn publish_first(publish: &Publish<'_>, packet_id: Option<u16>) -> Result<u8, WriteError> {
         let qos = match (publish.qos, packet_id) {

@@ -91,15 +91,22 @@ impl Inbox {
         }
     }
 
-    /// Moves what is held to the front, and grows if that is not enough: to twice the size, so that
-    /// announcing a long packet costs nothing and sending one costs no more than that.
+    /// Moves what is held to the front, and grows if that is not enough: to twice the size, so that announcing a long
+    /// packet costs nothing; or to the end of the packet if that is near, so that while it is moved there is less than
+    /// twice the packet.
     fn make_room(&mut self) {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
         if self.buffer.len() - self.end < Self::ROOM_MIN {
             let limit = (self.packet_len_max as usize).saturating_add(Self::READ_AHEAD);
-            let len = limit.min(self.buffer.len().saturating_mul(2).max(Self::READ_AHEAD));
+            let twice = self.buffer.len().saturating_mul(2).max(Self::READ_AHEAD);
+            let announced = Frame::announced_len(&self.buffer[..self.end]).filter(|len| *len > self.end);
+            let len = match announced {
+                Some(announced) if twice >= announced / 4 * 3 => announced + Self::READ_AHEAD,
+                Some(_) | None => twice,
+            }
+            .min(limit);
             self.buffer.reserve_exact(len.saturating_sub(self.buffer.len()));
             self.buffer.resize(len.max(self.buffer.len()), 0);
         }
@@ -110,8 +117,9 @@ impl Inbox {
     const READ_AHEAD: usize = 2048;
     /// With less room than this, making some is cheaper than reading in small pieces.
     const ROOM_MIN: usize = Self::READ_AHEAD / 4;
-    /// A longer buffer is given back once there is nothing in it.
-    const KEPT_MAX: usize = 64 * 1024;
+    /// A longer buffer is given back once there is nothing in it. A message of 64 KiB fits in it, with its topic and
+    /// what is read ahead.
+    const KEPT_MAX: usize = 72 * 1024;
 }
 
 /// Shows sizes only: there may be a password in it.

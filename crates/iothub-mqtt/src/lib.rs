@@ -47,6 +47,8 @@ pub mod fuzzing;
 mod inbox;
 mod inflight;
 mod keep_alive;
+#[doc(hidden)]
+pub mod measuring;
 mod outbox;
 mod protocol;
 mod server;

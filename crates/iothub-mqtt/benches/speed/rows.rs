@@ -1,0 +1,137 @@
+use core::hint::black_box;
+
+use bytes::BytesMut;
+use iothub_codec::Version;
+use iothub_mqtt::measuring::{Reader, write};
+use iothub_proto::{AckToken, Packet};
+use mqttbytes::{QoS, v4, v5};
+
+use crate::pair::{Pair, TOPIC, USER, message};
+
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) ours: Work,
+    pub(crate) theirs: Work,
+    pub(crate) copy: Work,
+}
+
+pub(crate) struct PairRow {
+    pub(crate) name: String,
+    pub(crate) work: Work,
+    pub(crate) payload_len: usize,
+}
+
+/// Does something that often.
+pub(crate) type Work = Box<dyn FnMut(u32)>;
+
+const SIZES: [(&str, usize); 3] = [("64 B", 64), ("1 KiB", 1 << 10), ("64 KiB", 64 << 10)];
+const VERSIONS: [(&str, Version); 2] = [("MQTT 3.1.1", Version::V311), ("MQTT 5", Version::V5)];
+
+pub(crate) fn all() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (name, version) in VERSIONS {
+        for (size, len) in SIZES {
+            let payload: &'static [u8] = vec![b'x'; len].leak();
+            rows.push(read(format!("{name}: read {size}"), version, payload));
+            rows.push(written(format!("{name}: write {size}"), version, payload));
+        }
+    }
+    rows
+}
+
+pub(crate) fn pairs() -> Vec<PairRow> {
+    let mut rows = Vec::new();
+    for (name, version) in VERSIONS {
+        for (size, payload_len) in SIZES {
+            let message = message(version, vec![b'x'; payload_len].leak());
+            let mut pair = Pair::connected(version);
+            let work = work(move || pair.send(black_box(&message)));
+            rows.push(PairRow { name: format!("{name}: {size}"), work, payload_len });
+        }
+    }
+    rows
+}
+
+fn read(name: String, version: Version, payload: &'static [u8]) -> Row {
+    let bytes = bytes(version, payload);
+    let mut reader = Reader::default();
+    let mut buffer = Vec::with_capacity(bytes.len());
+    let ours = work(move || {
+        buffer.clear();
+        buffer.extend_from_slice(black_box(bytes));
+        _ = black_box(reader.read(version, &buffer));
+    });
+    let mut buffer = BytesMut::with_capacity(bytes.len());
+    let theirs = match version {
+        Version::V311 => work(move || {
+            buffer.extend_from_slice(black_box(bytes));
+            _ = black_box(v4::read(&mut buffer, usize::MAX));
+        }),
+        Version::V5 => work(move || {
+            buffer.extend_from_slice(black_box(bytes));
+            _ = black_box(v5::read(&mut buffer, usize::MAX));
+        }),
+    };
+    Row { name, ours, theirs, copy: copy(bytes) }
+}
+
+fn written(name: String, version: Version, payload: &'static [u8]) -> Row {
+    let packet = Packet::Publish { ack: Some(AckToken::FIRST), publish: message(version, payload) };
+    let bytes = bytes(version, payload);
+    let mut out = Vec::with_capacity(bytes.len());
+    let ours = work(move || {
+        out.clear();
+        _ = black_box(write(version, black_box(&packet), &mut out));
+    });
+    let mut out = BytesMut::with_capacity(bytes.len());
+    let theirs = match version {
+        Version::V311 => {
+            let mut publish = v4::Publish::new(TOPIC, QoS::AtLeastOnce, payload);
+            publish.pkid = 1;
+            work(move || {
+                out.clear();
+                _ = black_box(black_box(&publish).write(&mut out));
+            })
+        }
+        Version::V5 => {
+            let mut publish = v5::Publish::new(TOPIC, QoS::AtLeastOnce, payload);
+            publish.pkid = 1;
+            let pairs = USER.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+            publish.properties = Some(v5::PublishProperties {
+                payload_format_indicator: None,
+                message_expiry_interval: None,
+                topic_alias: None,
+                response_topic: None,
+                correlation_data: None,
+                user_properties: pairs,
+                subscription_identifiers: Vec::new(),
+                content_type: None,
+            });
+            work(move || {
+                out.clear();
+                _ = black_box(black_box(&publish).write(&mut out));
+            })
+        }
+    };
+    Row { name, ours, theirs, copy: copy(bytes) }
+}
+
+fn copy(bytes: &'static [u8]) -> Work {
+    let mut buffer = Vec::with_capacity(bytes.len());
+    work(move || {
+        buffer.clear();
+        buffer.extend_from_slice(black_box(bytes));
+        black_box(&buffer);
+    })
+}
+
+fn bytes(version: Version, payload: &'static [u8]) -> &'static [u8] {
+    let packet = Packet::Publish { ack: Some(AckToken::FIRST), publish: message(version, payload) };
+    let mut out = Vec::new();
+    write(version, &packet, &mut out).expect("can be written");
+    out.leak()
+}
+
+fn work(mut once: impl FnMut() + 'static) -> Work {
+    Box::new(move |times| (0..times).for_each(|_| once()))
+}
