@@ -4,6 +4,12 @@ use iothub_proto::{AckToken, Instant, Limits, Opening, Packet, Session};
 
 pub(crate) const TOPIC: &str = "devices/thermostat-7/messages/events/";
 
+/// A version of MQTT, and how many user properties its messages have.
+pub(crate) type Kind = (&'static str, Version, usize);
+
+pub(crate) const KINDS: [Kind; 3] =
+    [("MQTT 3.1.1", Version::V311, 0), ("MQTT 5", Version::V5, 5), ("MQTT 5, plain", Version::V5, 0)];
+
 /// Application properties of a message: a few words.
 pub(crate) const USER: [(&str, &str); 5] = [
     ("site", "plant-12"),
@@ -71,19 +77,15 @@ impl Pair {
     }
 }
 
-/// A message of that version.
-pub(crate) fn message(version: Version, payload: &'static [u8]) -> Publish<'static> {
-    let properties = match version {
-        Version::V311 => PropertySection::EMPTY,
-        Version::V5 => {
-            PropertySection::from_wire(user_properties(), SectionOf::Publish).expect("is in order")
-        }
-    };
+/// A message with that many of the user properties.
+pub(crate) fn message(user: usize, payload: &'static [u8]) -> Publish<'static> {
+    let wire = user_properties(&USER[..user]);
+    let properties = PropertySection::from_wire(wire, SectionOf::Publish).expect("is in order");
     Publish { qos: Qos::AtLeastOnce, properties, ..Publish::new(TOPIC, payload) }
 }
 
-fn user_properties() -> &'static [u8] {
+fn user_properties(user: &[(&str, &str)]) -> &'static [u8] {
     let text = |text: &str| [&(text.len() as u16).to_be_bytes()[..], text.as_bytes()].concat();
     let entry = |(name, value): &(&str, &str)| [vec![0x26], text(name), text(value)].concat();
-    USER.iter().flat_map(entry).collect::<Vec<u8>>().leak()
+    user.iter().flat_map(entry).collect::<Vec<u8>>().leak()
 }

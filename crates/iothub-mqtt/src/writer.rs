@@ -18,6 +18,7 @@ impl<'o> Writer<'o> {
     }
 
     /// Writes the fixed header, if the packet that it announces is allowed.
+    #[inline]
     pub(crate) fn header(&mut self, first: u8, remaining: usize) -> Result<(), WriteError> {
         let len = 1 + length_len(remaining) + remaining;
         let max = self.max.min(LONGEST_PACKET);
@@ -38,6 +39,7 @@ impl<'o> Writer<'o> {
     }
 
     /// Bytes, with their length in front.
+    #[inline]
     pub(crate) fn field(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let len = u16::try_from(bytes.len())
             .map_err(|_| WriteError::FieldTooLong { packet: self.packet, len: bytes.len() })?;
@@ -52,6 +54,7 @@ impl<'o> Writer<'o> {
         self.put(properties.as_wire());
     }
 
+    #[inline]
     pub(crate) fn length(&mut self, length: usize) {
         let mut left = length;
         while left > 0x7f {
@@ -61,6 +64,7 @@ impl<'o> Writer<'o> {
         self.put(&[left as u8]);
     }
 
+    #[inline]
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }

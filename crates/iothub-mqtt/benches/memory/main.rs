@@ -5,30 +5,32 @@ mod pair;
 
 use allocation_counter::measure;
 use bytes::BytesMut;
-use iothub_codec::Version;
+use iothub_codec::{Publish, Version};
 use iothub_mqtt::{Client, Server, measuring};
 use iothub_proto::{AckToken, Instant, Limits, Packet};
 use mqttbytes::{v4, v5};
 
-use pair::{Pair, message};
-
-const VERSIONS: [(&str, Version); 2] = [("MQTT 3.1.1", Version::V311), ("MQTT 5", Version::V5)];
+use pair::{KINDS, Pair, message};
 
 fn main() {
     println!("{:<44}{:>10}{:>12}", "allocations per packet", "iothub", "mqttbytes");
-    for (name, version) in VERSIONS {
+    for (name, version, user) in KINDS {
         for (size, len) in [("64 B", 64), ("1 KiB", 1 << 10), ("64 KiB", 64 << 10)] {
-            per_packet(name, version, size, vec![b'x'; len].leak());
+            per_packet(
+                &format!("{name}: {size}, to hub and back"),
+                version,
+                message(user, vec![b'x'; len].leak()),
+            );
         }
     }
     println!("\n{:<44}{:>10}", "bytes of an end", "");
     println!("{:<44}{:>10}", "Client itself", size_of::<Client>());
     println!("{:<44}{:>10}", "Server itself", size_of::<Server>());
-    for (name, version) in VERSIONS {
+    for (name, version, user) in KINDS {
         let (mut fresh, mut used) = (None, None);
         let connected = measure(|| fresh = Some(Pair::connected(version)));
         println!("{:<44}{:>10}", format!("{name}: both, connected, on the heap"), connected.bytes_current);
-        let message = message(version, &[b'x'; 64]);
+        let message = message(user, &[b'x'; 64]);
         let idle = measure(|| {
             let mut pair = Pair::connected(version);
             (0..100).for_each(|_| pair.send(&message));
@@ -40,9 +42,8 @@ fn main() {
     hostile();
 }
 
-fn per_packet(name: &str, version: Version, size: &str, payload: &'static [u8]) {
+fn per_packet(name: &str, version: Version, message: Publish<'static>) {
     const TIMES: u64 = 1000;
-    let message = message(version, payload);
     let mut pair = Pair::connected(version);
     (0..32).for_each(|_| pair.send(&message));
     let steady = measure(|| (0..TIMES).for_each(|_| pair.send(&message)));
@@ -55,7 +56,7 @@ fn per_packet(name: &str, version: Version, size: &str, payload: &'static [u8]) 
         Version::V5 => _ = v5::read(&mut buffer, usize::MAX),
     });
     let ours = steady.count_total as f64 / TIMES as f64;
-    println!("{:<44}{ours:>10.3}{:>12}", format!("{name}: {size}, to hub and back"), theirs.count_total);
+    println!("{name:<44}{ours:>10.3}{:>12}", theirs.count_total);
 }
 
 /// Packets of the longest kind, made of as much as possible.

@@ -2,7 +2,7 @@
 //! perhaps with `-- PART` of the names of the rows that are wanted.
 //!
 //! Beside each row stands the same by `mqttbytes`, and a copy of as many bytes. A message is read from a buffer that it
-//! is copied into first, which is in all three. Over MQTT 5 it has five user properties.
+//! is copied into first, which is in all three. Over MQTT 5 it has five user properties, unless it is plain.
 
 mod clock;
 #[path = "../pair.rs"]

@@ -1,12 +1,12 @@
 use core::hint::black_box;
 
 use bytes::BytesMut;
-use iothub_codec::Version;
+use iothub_codec::{Publish, Version};
 use iothub_mqtt::measuring::{Reader, write};
 use iothub_proto::{AckToken, Packet};
 use mqttbytes::{QoS, v4, v5};
 
-use crate::pair::{Pair, TOPIC, USER, message};
+use crate::pair::{KINDS, Pair, TOPIC, USER, message};
 
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -25,15 +25,14 @@ pub(crate) struct PairRow {
 pub(crate) type Work = Box<dyn FnMut(u32)>;
 
 const SIZES: [(&str, usize); 3] = [("64 B", 64), ("1 KiB", 1 << 10), ("64 KiB", 64 << 10)];
-const VERSIONS: [(&str, Version); 2] = [("MQTT 3.1.1", Version::V311), ("MQTT 5", Version::V5)];
 
 pub(crate) fn all() -> Vec<Row> {
     let mut rows = Vec::new();
-    for (name, version) in VERSIONS {
+    for (name, version, user) in KINDS {
         for (size, len) in SIZES {
-            let payload: &'static [u8] = vec![b'x'; len].leak();
-            rows.push(read(format!("{name}: read {size}"), version, payload));
-            rows.push(written(format!("{name}: write {size}"), version, payload));
+            let message = message(user, vec![b'x'; len].leak());
+            rows.push(read(format!("{name}: read {size}"), version, message));
+            rows.push(written(format!("{name}: write {size}"), version, message, user));
         }
     }
     rows
@@ -41,9 +40,9 @@ pub(crate) fn all() -> Vec<Row> {
 
 pub(crate) fn pairs() -> Vec<PairRow> {
     let mut rows = Vec::new();
-    for (name, version) in VERSIONS {
+    for (name, version, user) in KINDS {
         for (size, payload_len) in SIZES {
-            let message = message(version, vec![b'x'; payload_len].leak());
+            let message = message(user, vec![b'x'; payload_len].leak());
             let mut pair = Pair::connected(version);
             let work = work(move || pair.send(black_box(&message)));
             rows.push(PairRow { name: format!("{name}: {size}"), work, payload_len });
@@ -52,8 +51,8 @@ pub(crate) fn pairs() -> Vec<PairRow> {
     rows
 }
 
-fn read(name: String, version: Version, payload: &'static [u8]) -> Row {
-    let bytes = bytes(version, payload);
+fn read(name: String, version: Version, message: Publish<'static>) -> Row {
+    let bytes = bytes(version, message);
     let mut reader = Reader::default();
     let mut buffer = Vec::with_capacity(bytes.len());
     let ours = work(move || {
@@ -75,9 +74,10 @@ fn read(name: String, version: Version, payload: &'static [u8]) -> Row {
     Row { name, ours, theirs, copy: copy(bytes) }
 }
 
-fn written(name: String, version: Version, payload: &'static [u8]) -> Row {
-    let packet = Packet::Publish { ack: Some(AckToken::FIRST), publish: message(version, payload) };
-    let bytes = bytes(version, payload);
+fn written(name: String, version: Version, message: Publish<'static>, user: usize) -> Row {
+    let packet = Packet::Publish { ack: Some(AckToken::FIRST), publish: message };
+    let payload = message.payload;
+    let bytes = bytes(version, message);
     let mut out = Vec::with_capacity(bytes.len());
     let ours = work(move || {
         out.clear();
@@ -96,14 +96,14 @@ fn written(name: String, version: Version, payload: &'static [u8]) -> Row {
         Version::V5 => {
             let mut publish = v5::Publish::new(TOPIC, QoS::AtLeastOnce, payload);
             publish.pkid = 1;
-            let pairs = USER.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+            let pairs = USER[..user].iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             publish.properties = Some(v5::PublishProperties {
                 payload_format_indicator: None,
                 message_expiry_interval: None,
                 topic_alias: None,
                 response_topic: None,
                 correlation_data: None,
-                user_properties: pairs,
+                user_properties: pairs.collect(),
                 subscription_identifiers: Vec::new(),
                 content_type: None,
             });
@@ -125,8 +125,8 @@ fn copy(bytes: &'static [u8]) -> Work {
     })
 }
 
-fn bytes(version: Version, payload: &'static [u8]) -> &'static [u8] {
-    let packet = Packet::Publish { ack: Some(AckToken::FIRST), publish: message(version, payload) };
+fn bytes(version: Version, message: Publish<'static>) -> &'static [u8] {
+    let packet = Packet::Publish { ack: Some(AckToken::FIRST), publish: message };
     let mut out = Vec::new();
     write(version, &packet, &mut out).expect("can be written");
     out.leak()
