@@ -107,7 +107,7 @@ pub enum Received<'a> {
     Declined {
         /// Which call.
         ticket: Ticket,
-        /// Why; [`Status::TARGET_FAILED`] when it said neither that nor a number.
+        /// Why.
         status: Status,
     },
     /// The answer to no call that is open: it comes late, twice, or was never asked for.

@@ -10,8 +10,8 @@ pub use refusing::{Dismissal, refuse_connect};
 pub use sending::Delivery;
 
 use iothub_codec::{
-    Ack, AuthStep, Channels, Codec, DecodeErrorKind, Dialect, Filter, Identity, IdentityBuf, Publish, Status,
-    ToHub, Version,
+    Ack, AuthStep, Channels, Codec, DecodeErrorKind, Dialect, Filter, Identity, IdentityBuf, Publish, ToHub,
+    Version,
 };
 
 use crate::error::{PeerError, StateKind};
@@ -162,14 +162,10 @@ impl<const CALLS: usize> HubSession<CALLS> {
             ToHub::Reply(reply) => reply,
         };
         let Some((ticket, ())) = self.calls.close(reply.request) else { return Received::LateAnswer };
-        match reply.code {
-            Some(code) if reply.status.is_success() || self.dialect == Dialect::Classic => {
-                Received::Answer { ticket, code, payload: reply.payload }
-            }
-            Some(_) | None => {
-                let status = if reply.status.is_success() { Status::TARGET_FAILED } else { reply.status };
-                Received::Declined { ticket, status }
-            }
+        // The codec reads no answer that has neither a number nor a refusal.
+        match reply.code.filter(|_| reply.status.is_success()) {
+            Some(code) => Received::Answer { ticket, code, payload: reply.payload },
+            None => Received::Declined { ticket, status: reply.status },
         }
     }
 

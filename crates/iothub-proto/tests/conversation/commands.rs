@@ -49,6 +49,28 @@ fn a_command_comes_again_under_its_old_name_until_it_is_completed() {
 }
 
 #[test]
+fn a_command_that_is_given_back_comes_again_as_a_new_one() {
+    for seed in 0..50 {
+        let weather = Weather { latency_ms: (10, 900), cut_within_ms: 3000, cuts: 6, seed, ..Weather::FINE };
+        let mut pair = Pair::connected(Dialect::Preview5, weather);
+        pair.abandons = true;
+        let mut chance = Chance::new(seed);
+        for _ in 0..20 {
+            pair.enqueue();
+            pair.run_for(ms(chance.below(900)));
+        }
+        pair.run_for(ms(60_000));
+        for (number, command) in (0..).zip(&pair.commands) {
+            let about = || format!("{weather:?}: command {number} {command:?}\n{}", pair.log());
+            assert_eq!(command.completed, 1, "{}", about());
+            assert!(command.abandoned <= 1 && pair.seen[&number] >= 2, "{}", about());
+            assert!(!command.sent[0].2, "a new one is not marked as repeated: {}", about());
+        }
+        assert!(pair.commands.iter().any(|command| command.abandoned == 1), "{weather:?}");
+    }
+}
+
+#[test]
 fn a_hub_sends_so_many_ahead_and_no_more() {
     let mut hub = hub();
     let mut out = [0; 128];

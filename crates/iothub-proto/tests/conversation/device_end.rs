@@ -71,7 +71,14 @@ impl Pair {
             }
             DeviceEvent::RenewSoon => self.renew(),
             DeviceEvent::Renewed => self.renewals += 1,
-            DeviceEvent::Twin { ticket, .. } | DeviceEvent::Reported { ticket, .. } => {
+            DeviceEvent::Twin { ticket, version, .. } => {
+                // Changes that it contains are not told again.
+                if self.known.is_some() && version > self.known {
+                    self.knows(version.expect("more than something"));
+                }
+                self.ended(ticket, Ending::Answered);
+            }
+            DeviceEvent::Reported { ticket, .. } => {
                 self.ended(ticket, Ending::Answered);
             }
             DeviceEvent::Refused { ticket, .. } => self.ended(ticket, Ending::Refused),

@@ -84,10 +84,7 @@ impl Pair {
                 if verdict == Verdict::Abandon {
                     return self.abandoned(token);
                 }
-                let now_open = |queued: &&mut Queued| {
-                    queued.completed == 0 && queued.sent.last().is_some_and(|(_, last, _)| *last == token)
-                };
-                let command = self.commands.iter_mut().find(now_open).expect("completed once");
+                let command = self.under_way(token);
                 command.completed += 1;
                 self.deliver();
             }
@@ -143,11 +140,19 @@ impl Pair {
 
     /// The device wants the command again: it goes out as one that never did.
     fn abandoned(&mut self, token: AckToken) {
-        let under_way = |queued: &&mut Queued| queued.sent.last().is_some_and(|(_, last, _)| *last == token);
-        let command = self.commands.iter_mut().find(under_way).expect("it was sent");
+        let command = self.under_way(token);
         command.abandoned += 1;
         command.sent.clear();
         self.deliver();
+    }
+
+    fn under_way(&mut self, token: AckToken) -> &mut Queued {
+        let connection = self.connections;
+        let has_it = |queued: &&mut Queued| {
+            queued.completed == 0
+                && queued.sent.last().is_some_and(|(on, last, _)| (*on, *last) == (connection, token))
+        };
+        self.commands.iter_mut().find(has_it).expect("it was sent, and is not completed")
     }
 
     fn call_ended(&mut self, ticket: Ticket, ending: Ending) {

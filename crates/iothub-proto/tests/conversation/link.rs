@@ -51,6 +51,12 @@ impl Link {
         Self { weather, chance, to_device: VecDeque::new(), to_hub: VecDeque::new(), cut_at: None, cuts: 0 }
     }
 
+    /// From now on nothing bad happens.
+    pub(crate) fn calm(&mut self) {
+        self.weather = Weather { seed: self.weather.seed, ..Weather::FINE };
+        self.cut_at = None;
+    }
+
     /// A new connection.
     pub(crate) fn open(&mut self, now: Instant) {
         self.close();

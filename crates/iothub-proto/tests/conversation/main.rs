@@ -2,19 +2,29 @@
 //! time. A failure prints the seed that repeats it and what was said.
 
 #[cfg(test)]
+mod accepting;
+#[cfg(test)]
 mod anything;
 #[cfg(test)]
 mod chance;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod connecting;
+#[cfg(test)]
+mod desired;
+#[cfg(test)]
 mod device_end;
+#[cfg(test)]
+mod flow;
 #[cfg(test)]
 mod hub_end;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod link;
+#[cfg(test)]
+mod outcomes;
 #[cfg(test)]
 mod pair;
 #[cfg(test)]
@@ -31,3 +41,5 @@ mod stage;
 mod subscribing;
 #[cfg(test)]
 mod telemetry;
+#[cfg(test)]
+mod variants;

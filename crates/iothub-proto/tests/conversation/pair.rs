@@ -249,6 +249,11 @@ impl Pair {
         self.now = end;
     }
 
+    /// From now on the link is good.
+    pub(crate) fn calm(&mut self) {
+        self.link.calm();
+    }
+
     /// The connection breaks now.
     pub(crate) fn cut(&mut self) {
         self.note("cut");

@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use iothub_codec::{
-    Channels, Connect, Dialect, Filters, Introduction, Proof, PropertySection, Publish, Qos, Version,
+    Channels, Connect, Dialect, Filters, Introduction, Proof, PropertySection, Publish, Qos, Telemetry,
+    Version,
 };
 use iothub_proto::{
     AckToken, DeviceEvent, DeviceSession, FilterRefusal, Granted, Hello, HubEvent, HubSession, Instant,
-    Limits, Now, Opening, Packet, PeerError, Seed, Session, Timestamp,
+    Limits, Now, Opening, Packet, PeerError, Seed, SendError, Session, Timestamp,
 };
 
 use crate::pair::{ALL, CALLS, REQUESTS, codec, identity};
@@ -102,7 +103,11 @@ pub(crate) fn grant(device: &mut Device) -> Option<DeviceEvent<'static>> {
 }
 
 pub(crate) fn ready() -> Device {
-    let mut device = accepted(ALL);
+    ready_in(CLASSIC)
+}
+
+pub(crate) fn ready_in(dialect: Dialect) -> Device {
+    let mut device = accepted_in(dialect, ALL);
     assert_eq!(grant(&mut device), Some(DeviceEvent::Ready));
     device
 }
@@ -123,6 +128,19 @@ pub(crate) fn hub() -> Hub {
 
 pub(crate) fn hub_in(dialect: Dialect) -> Hub {
     Hub::accept(dialect, identity(), &opening(dialect), None).0
+}
+
+/// A hub's session whose device listens to everything.
+pub(crate) fn listening(dialect: Dialect) -> Hub {
+    let mut hub = hub_in(dialect);
+    listen(&mut hub, dialect);
+    hub
+}
+
+pub(crate) fn listen(hub: &mut Hub, dialect: Dialect) {
+    let mut out = [0; 512];
+    let filters = codec(dialect).filters(ALL, &mut out).unwrap();
+    hub.handle_packet(NOW, &Packet::Subscribe { token: token(1), filters }).unwrap();
 }
 
 /// What a CONNECT says beside the claim that was accepted: nothing.
@@ -164,4 +182,10 @@ pub(crate) fn subscribes(
     };
     assert_eq!(answered, token(1));
     Ok((granted.iter().map(Result::ok).collect(), channels))
+}
+
+/// Sends an empty message to the cloud.
+pub(crate) fn send(device: &mut Device, qos: Qos) -> Result<Option<AckToken>, SendError> {
+    let mut out = [0; 128];
+    device.send_telemetry(&Telemetry { qos, ..Telemetry::default() }, &mut out).map(|(token, _)| token)
 }

@@ -1,17 +1,11 @@
 //! Messages to the cloud: how many may be under way, and that each arrives.
 
-use iothub_codec::{Ack, Dialect, Qos, Telemetry};
+use iothub_codec::{Ack, Dialect, Qos};
 use iothub_proto::{DeviceEvent, Instant, Limits, Packet, SendError, Session};
 
 use crate::link::Weather;
 use crate::pair::{Pair, ms};
-use crate::stage::{Device, NOW, connect, offline, ready};
-
-fn send(device: &mut Device, qos: Qos) -> Result<Option<iothub_proto::AckToken>, SendError> {
-    let mut out = [0; 128];
-    let telemetry = Telemetry { qos, ..Telemetry::default() };
-    device.send_telemetry(&telemetry, &mut out).map(|(token, _)| token)
-}
+use crate::stage::{NOW, connect, offline, ready, send};
 
 #[test]
 fn as_many_as_the_window_holds_are_under_way() {
