@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use iothub_codec::{Ack, Filters, Publish, Qos};
+use iothub_codec::{Ack, Filters, Publish, Qos, Version};
 use iothub_mqtt::{Client, Server};
 use iothub_proto::{AckToken, Granted, Instant, Limits, Packet, PacketKind, Session};
 use proptest::prelude::*;
@@ -11,6 +11,7 @@ use crate::connection::{OPENING, START};
 
 /// Both ends, and how many bytes at most go over at a time.
 struct Pair {
+    version: Version,
     device: Client,
     hub: Server,
     piece: usize,
@@ -18,15 +19,25 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(piece: usize) -> Self {
-        Self { device: Client::new(Limits::CLASSIC), hub: Server::new(Limits::CLASSIC), piece, now: START }
+    fn new(version: Version, piece: usize) -> Self {
+        Self {
+            version,
+            device: Client::new(Limits::CLASSIC),
+            hub: Server::new(Limits::CLASSIC),
+            piece,
+            now: START,
+        }
     }
 
     /// The connection is cut, and the next one goes as far as CONNECT and its answer.
     fn connect(&mut self, session: Session) {
         self.device.reset(Session::Resume);
         self.hub = Server::new(Limits::CLASSIC);
-        self.device.send(self.now, &Packet::Connect(OPENING)).unwrap();
+        let opening = match self.version {
+            Version::V311 => OPENING,
+            Version::V5 => crate::v5::opening(),
+        };
+        self.device.send(self.now, &Packet::Connect(opening)).unwrap();
         assert_eq!(self.arrived_at_hub(), [PacketKind::Connect]);
         self.hub.send(self.now, &Packet::Connected { session, limits: Limits::CLASSIC }).unwrap();
         assert_eq!(self.arrived_at_device(), [PacketKind::ConnAck]);
@@ -79,6 +90,8 @@ impl Pair {
     }
 }
 
+const VERSIONS: [Version; 2] = [Version::V311, Version::V5];
+
 fn message(packet_id: u16, payload: &[u8]) -> Packet<'_> {
     let publish = Publish { qos: Qos::AtLeastOnce, ..Publish::new("devices/d/messages/events/", payload) };
     Packet::Publish { ack: AckToken::new(packet_id), publish }
@@ -86,8 +99,9 @@ fn message(packet_id: u16, payload: &[u8]) -> Packet<'_> {
 
 #[test]
 fn a_conversation_comes_through_however_it_is_cut() {
-    for piece in [1, 2, 3, 7, 1_000, usize::MAX] {
-        let mut pair = Pair::new(piece);
+    let pieces = [1, 2, 3, 7, 1_000, usize::MAX];
+    for (version, piece) in VERSIONS.into_iter().flat_map(|version| pieces.map(|piece| (version, piece))) {
+        let mut pair = Pair::new(version, piece);
         pair.connect(Session::Fresh);
 
         let token = AckToken::FIRST;
@@ -114,19 +128,22 @@ fn a_conversation_comes_through_however_it_is_cut() {
 
 #[test]
 fn a_quiet_pair_stays_together_for_a_year() {
-    let mut pair = Pair::new(usize::MAX);
-    pair.connect(Session::Fresh);
-    pair.wait(START.after(Duration::from_secs(365 * 24 * 3600)));
-    pair.device.send(pair.now, &message(1, b"")).unwrap();
-    assert_eq!(pair.arrived_at_hub(), [PacketKind::Publish]);
+    for version in VERSIONS {
+        let mut pair = Pair::new(version, usize::MAX);
+        pair.connect(Session::Fresh);
+        pair.wait(START.after(Duration::from_secs(365 * 24 * 3600)));
+        pair.device.send(pair.now, &message(1, b"")).unwrap();
+        assert_eq!(pair.arrived_at_hub(), [PacketKind::Publish]);
+    }
 }
 
 proptest! {
     #[test]
     fn what_is_not_acknowledged_is_repeated_wherever_the_connection_breaks(
+        version in proptest::sample::select(VERSIONS.to_vec()),
         cuts in proptest::collection::vec(0..60_usize, 1..12),
     ) {
-        let mut pair = Pair::new(usize::MAX);
+        let mut pair = Pair::new(version, usize::MAX);
         pair.connect(Session::Fresh);
         for (packet_id, cut) in (1..).zip(&cuts) {
             pair.device.send(pair.now, &message(packet_id, b"21.5")).unwrap();

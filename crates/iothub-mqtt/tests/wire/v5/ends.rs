@@ -13,7 +13,7 @@ const PROPERTIES: &[u8] = b"\x15\0\x01S\x11\0\0\x0e\x10";
 /// A CONNACK that says nothing but success.
 pub(super) const CONNACK: &[u8] = b"\x20\x03\0\0\0";
 
-pub(super) fn opening() -> Opening<'static> {
+pub(crate) fn opening() -> Opening<'static> {
     let properties = PropertySection::from_wire(PROPERTIES, SectionOf::Connect).unwrap();
     let connect =
         Connect { version: Version::V5, client_id: "d", username: None, password: None, properties };

@@ -10,3 +10,5 @@ mod mqttbytes;
 mod naive;
 mod sample;
 mod unsendable;
+
+pub(crate) use ends::opening;
