@@ -103,7 +103,6 @@ impl Client {
     /// forgotten too.
     pub fn reset(&mut self, session: Session) {
         self.inbox.clear();
-        self.aliases.restart(0);
         let Line { outbox, inflight, own: _, hub: _, promise: _, unanswered, state, pings, failed } =
             &mut self.line;
         outbox.clear();

@@ -118,6 +118,57 @@ fn what_is_repeated_keeps_to_the_limits_of_the_new_connection() {
 }
 
 #[test]
+fn what_waits_for_room_goes_before_anything_new() {
+    let limits = Limits { receive_maximum: 4, maximum_packet_size: 100, ..LIMITS };
+    let mut client = client(limits);
+    for packet_id in 1..=4 {
+        client.send(START, &message(packet_id, b"x")).unwrap();
+    }
+    assert_eq!(reconnect(&mut client, b"\x20\x06\x01\0\x03\x21\0\x03").len(), 27);
+    let filling = Packet::Publish { ack: None, publish: Publish::new("a", &[0; 94]) };
+    for _ in 0..5 {
+        client.send(START, &filling).unwrap();
+    }
+    assert_eq!(client.handle_bytes(START, b"\x40\x02\0\x01\x40\x02\0\x02"), 8);
+    while client.poll_packet().unwrap().is_some() {}
+    assert_eq!(client.poll_bytes().map(<[u8]>::len), Some(500), "no room for the fourth");
+    assert_eq!(client.send(START, &message(5, b"")), Err(WriteError::WindowFull { limit: 3 }));
+    client.consume(500);
+    assert_eq!(client.poll_bytes(), Some(&b"\x3a\x07\0\x01a\0\x04\0x"[..]));
+    assert_eq!(client.send(START, &message(5, b"")), Ok(()));
+}
+
+#[test]
+fn a_hub_that_takes_any_number_gets_no_more_than_this_end_keeps() {
+    let mut client = client(Limits { receive_maximum: 1, ..LIMITS });
+    client.send(START, &message(1, b"")).unwrap();
+    assert_eq!(client.send(START, &message(2, b"")), Err(WriteError::WindowFull { limit: 1 }));
+}
+
+#[test]
+fn what_was_not_answered_does_not_count_on_the_next_connection() {
+    let opening = Opening { receive_maximum: Some(1), ..opening() };
+    let mut client = client_with(LIMITS, opening, CONNACK);
+    for _ in 0..3 {
+        assert_eq!(client.handle_bytes(START, b"\x32\x06\0\x01a\0\x01\0"), 8);
+        assert!(client.poll_packet().unwrap().is_some());
+        client.reset(Session::Resume);
+        client.send(START, &Packet::Connect(opening)).unwrap();
+        assert_eq!(client.handle_bytes(START, CONNACK), CONNACK.len());
+        assert!(client.poll_packet().unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_second_connect_is_refused_and_changes_nothing() {
+    let mut client = client(LIMITS);
+    let error = WriteError::OutOfPlace { packet: PacketKind::Connect };
+    assert_eq!(client.send(START, &Packet::Connect(crate::connection::OPENING)), Err(error));
+    client.send(START, &message(1, b"x")).unwrap();
+    assert_eq!(client.poll_bytes(), Some(&b"\x32\x07\0\x01a\0\x01\0x"[..]), "still MQTT 5");
+}
+
+#[test]
 fn what_has_become_too_long_for_the_hub_ends_all_the_same() {
     let mut client = client(LIMITS);
     client.send(START, &message(1, &[b'x'; 50])).unwrap();
@@ -199,6 +250,14 @@ fn an_alias_stands_for_its_topic_on_this_connection() {
             "{packet:?}"
         );
     }
+    let mut other = super::ends::server(Limits { topic_alias_maximum: 1, ..LIMITS });
+    assert_eq!(other.handle_bytes(START, b"\x30\x07\0\x01a\x03\x23\0\x02"), 9);
+    assert_eq!(other.poll_packet(), Err(WireError::TopicAlias { alias: 2 }));
+    let mut other = answering(LIMITS, CONNECT);
+    let limits = Limits { topic_alias_maximum: 1, ..LIMITS };
+    other.send(START, &Packet::Connected { session: Session::Fresh, limits }).unwrap();
+    assert_eq!(other.handle_bytes(START, b"\x30\x07\0\x01a\x03\x23\0\x02"), 9);
+    assert_eq!(other.poll_packet(), Err(WireError::TopicAlias { alias: 2 }), "what CONNACK says counts");
     let mut other = super::ends::server(LIMITS);
     assert_eq!(other.handle_bytes(START, b"\x30\x06\0\0\x03\x23\0\x01"), 8);
     let packet = iothub_mqtt::PacketType::Publish;
