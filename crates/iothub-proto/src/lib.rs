@@ -1,7 +1,8 @@
 //! A device's and a hub's end of the IoT Hub conversation, without I/O.
 //!
-//! [`DeviceSession`] and [`HubSession`] remember what a conversation needs: which requests are open, what is
-//! subscribed to, what is not acknowledged, when credentials run out. They see [`Packet`]s, not bytes; time
+//! [`DeviceSession`] and [`HubSession`] remember what a conversation needs, in any dialect: which requests are open,
+//! what is subscribed to, what is not acknowledged, which desired properties the application knows, when credentials
+//! run out. They see [`Packet`]s, not bytes; time
 //! is an argument; nothing is allocated. Any MQTT stack can carry them: it turns what arrives into a
 //! `Packet`, and sends those it is given.
 //!

@@ -91,7 +91,9 @@ impl<const REQUESTS: usize> DeviceSession<'_, REQUESTS> {
         let auth = self.codec.encode_auth(&AuthStep::Renew(*signature), out)?;
         let valid_until = Timestamp::from_millis(signature.terms.expiry_ms);
         let then = moment(now, valid_until, &mut self.seed);
-        self.renewal.asked = Some(Asked { until: now.instant.after(ANSWER_WITHIN), then });
+        // It is not said a second time that they expire soon: they are renewed, or the connection ends.
+        let asked = Some(Asked { until: now.instant.after(ANSWER_WITHIN), then });
+        self.renewal = Renewal { at: None, asked };
         Ok(Packet::Auth(auth))
     }
 

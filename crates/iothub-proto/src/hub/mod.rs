@@ -205,3 +205,5 @@ impl<const CALLS: usize> HubSession<CALLS> {
         PeerError::OutOfPlace { packet: packet.kind(), state: StateKind::Ready }
     }
 }
+
+const _: () = assert!(size_of::<HubSession<8>>() <= 1024, "a hub has one for each device that is connected");

@@ -1,6 +1,6 @@
 //! The desired properties: each change is told once and in order, or all of them at once.
 
-use iothub_codec::{DesiredChanged, Dialect, Operation, Qos, Reply, Status, ToHub, TwinPart};
+use iothub_codec::{Channels, DesiredChanged, Dialect, Operation, Qos, Reply, Status, ToHub, TwinPart};
 use iothub_proto::{DeviceEvent, Instant, Packet, PeerError, SendError, Session, Ticket};
 
 use crate::chance::Chance;
@@ -248,6 +248,28 @@ fn a_new_connection_begins_with_the_twin_however_old_its_version() {
             // The device was deleted and made anew.
             assert_eq!(told(&mut device, &twin(dialect, question, 2)), Told::Current(2));
         }
+    }
+}
+
+#[test]
+fn who_wants_to_know_later_is_told_everything_first() {
+    for dialect in Dialect::ALL.iter().copied() {
+        let mut device = Device::new(codec(dialect), Channels::METHODS);
+        connect(&mut device, Session::Resume, None);
+        assert_eq!(device.handle_packet(NOW, &connected(Session::Fresh)), Ok(None));
+        assert_eq!(grant(&mut device), Some(DeviceEvent::Ready));
+        // A subscription of an earlier program, which nobody here wants to know of.
+        assert_eq!(told(&mut device, &changed(dialect, 4)), Told::Nothing);
+        assert_eq!(device.poll_transmit(&mut [0; 256]), Ok(None));
+        device.want(Channels::DESIRED);
+        assert_eq!(grant(&mut device), Some(DeviceEvent::Ready));
+        let question = asks(&mut device, dialect);
+        assert_eq!(told(&mut device, &twin(dialect, question, 5)), Told::Current(5));
+        // More channels change nothing about that.
+        device.want(Channels::COMMANDS);
+        assert_eq!(grant(&mut device), Some(DeviceEvent::Ready));
+        assert_eq!(told(&mut device, &changed(dialect, 6)), Told::Change(6));
+        assert_eq!(device.poll_transmit(&mut [0; 256]), Ok(None));
     }
 }
 

@@ -120,6 +120,15 @@ fn a_signature_is_renewed_without_connecting_again() {
 }
 
 #[test]
+fn who_is_renewing_is_not_told_to_renew() {
+    let (mut device, _) = connected_for(ms(20_000));
+    let mut out = [0; 256];
+    device.renew(now(NOW), &signature(timestamp(NOW)), &mut out).unwrap();
+    assert_eq!(device.handle_timeout(NOW.after(ms(19_000))), None);
+    assert_eq!(device.poll_timeout(), Some((NOW.after(ms(30_000)), "the answer to AUTH is due")));
+}
+
+#[test]
 fn a_hub_that_does_not_answer_a_signature_is_left() {
     let (mut device, _) = connected_for(ms(100_000));
     let mut out = [0; 256];
