@@ -304,6 +304,17 @@ fn hub_step(
     }
 }
 
+fn hub_times_out(hub: &mut Hub, now: Instant, begun: &mut Begun) -> Result<(), TestCaseError> {
+    while let Some(event) = hub.handle_timeout(now) {
+        if let HubEvent::Unanswered { ticket } = event {
+            begun.end(ticket)?;
+        } else {
+            prop_assert_eq!(event, HubEvent::Expired);
+        }
+    }
+    Ok(())
+}
+
 fn any_dialect() -> impl Strategy<Value = Dialect> {
     select(Dialect::ALL)
 }
@@ -348,21 +359,13 @@ proptest! {
             if let Step::Wait(millis) = each {
                 now = now.after(ms(*millis));
             }
-            while let Some(event) = hub.handle_timeout(now) {
-                if let HubEvent::Unanswered { ticket } = event {
-                    begun.end(ticket)?;
-                } else {
-                    prop_assert_eq!(event, HubEvent::Expired);
-                }
-            }
+            hub_times_out(&mut hub, now, &mut begun)?;
             if let Some((at, why)) = hub.poll_timeout() {
                 prop_assert!(at > now, "{} was due", why);
             }
         }
         now = now.after(ms(3000));
-        while let Some(HubEvent::Unanswered { ticket }) = hub.handle_timeout(now) {
-            begun.end(ticket)?;
-        }
+        hub_times_out(&mut hub, now, &mut begun)?;
         prop_assert_eq!(begun.open(), 0, "each call has ended");
     }
 }

@@ -24,6 +24,8 @@ mod limits;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
+mod modules;
+#[cfg(test)]
 mod outcomes;
 #[cfg(test)]
 mod pair;
