@@ -9,7 +9,7 @@ use crate::write::Writer;
 /// What a device signs when it connects in one of the dialects without tokens.
 ///
 /// What is signed are five lines: the host name, the client identifier, the policy, the time of connecting and
-/// that of expiry (seed `mqtt5-api.md` leaves it to its overview). Lines for what is left out are empty.
+/// that of expiry. Lines for what is left out are empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms<'a> {
     /// Until when the signature is good, in milliseconds since 1970-01-01T00:00:00Z.

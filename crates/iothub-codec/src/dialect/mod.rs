@@ -196,7 +196,8 @@ impl<'d> Codec<'d> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::NotExpressible`] for the inputs of what is not a module, and as for [`Self::encode`].
+    /// [`EncodeError::NotExpressible`] for no channels at all, and for inputs of what is not a module or of a dialect
+    /// that has none; otherwise as for [`Self::encode`].
     pub fn filters<'a>(self, channels: Channels, out: &'a mut [u8]) -> Result<Filters<'a>, EncodeError> {
         let mut writer = Writer::new(out);
         match self.dialect {
