@@ -66,9 +66,29 @@ fn answers_have_the_numbers_that_clients_read() {
     let (done, failed) = (Status::SUCCESS, Status::TIMEOUT);
     for (operation, reply, expected) in [
         (Operation::TwinGet, status(done, Some(99), None), bad(Field::Status)),
-        (Operation::TwinPatch, status(done, Some(1000), None), bad(Field::Status)),
         (Operation::TwinPatch, status(done, Some(-200), None), bad(Field::Status)),
-        (Operation::TwinPatch, status(done, Some(999), None), Ok("$iothub/twin/res/999/?$rid=1")),
+        (
+            Operation::TwinPatch,
+            status(Status::SERVER_ERROR, Some(999), None),
+            Ok("$iothub/twin/res/999/?$rid=1"),
+        ),
+        (Operation::TwinPatch, status(Status::SERVER_ERROR, Some(1000), None), bad(Field::Status)),
+        // Two statuses have 403, and 413 is read as another than its own.
+        (
+            Operation::TwinGet,
+            status(Status::RESOURCE_EXHAUSTED, Some(403), None),
+            Ok("$iothub/twin/res/403/?$rid=1"),
+        ),
+        (
+            Operation::TwinGet,
+            status(Status::BAD_REQUEST, Some(413), None),
+            Ok("$iothub/twin/res/413/?$rid=1"),
+        ),
+        (Operation::TwinGet, status(done, Some(202), None), Ok("$iothub/twin/res/202/?$rid=1")),
+        // The number is all that is told of the status, and would tell something else.
+        (Operation::TwinGet, status(Status::THROTTLED, Some(200), None), bad(Field::Status)),
+        (Operation::TwinGet, status(done, Some(404), None), bad(Field::Status)),
+        (Operation::TwinPatch, status(Status::THROTTLED, Some(503), None), bad(Field::Status)),
         (Operation::Method("a"), status(done, None, None), Ok("$iothub/methods/res/200/?$rid=1")),
         (
             Operation::Method("a"),

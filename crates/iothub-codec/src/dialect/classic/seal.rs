@@ -1,7 +1,7 @@
 use super::number::put_signed;
 use super::own::put_own;
 use super::property::{put_command_properties, put_properties};
-use super::status::http;
+use super::status::{http, says};
 use super::{
     COMMANDS, EVENTS, INPUTS, METHOD, METHOD_REPLY, REQUEST_ID, TWIN_DESIRED, TWIN_GET, TWIN_PATCH,
     TWIN_REPLY, VERSION,
@@ -87,8 +87,8 @@ pub(crate) fn put_reply(operation: Operation<'_>, reply: &Reply<'_>, out: &mut W
         }
         METHOD_REPLY
     } else {
-        // One client reads exactly three digits.
-        if !(100..=999).contains(&code) {
+        // One client reads exactly three digits. And the number is all that is told of the status.
+        if !(100..=999).contains(&code) || !says(code, reply.status) {
             out.fail(EncodeError::BadValue(Field::Status));
         }
         TWIN_REPLY

@@ -35,6 +35,11 @@ pub(crate) const fn http(status: Status) -> u16 {
     }
 }
 
+/// Whether a number says that status: HTTP has it for the status, or it is read as such.
+pub(super) fn says(code: i32, status: Status) -> bool {
+    status.is_http(code) || from_http(code) == status
+}
+
 /// The status that a number of HTTP says.
 pub(super) fn from_http(code: i32) -> Status {
     match NUMBERS.iter().find(|(_, number)| i32::from(*number) == code) {
