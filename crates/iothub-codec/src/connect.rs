@@ -1,8 +1,9 @@
-use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::Identity;
 use crate::section::PropertySection;
 use crate::terms::Signature;
 use crate::text::Text;
+use crate::write::FIELD_MAX;
 
 /// The fields of an MQTT CONNECT that IoT Hub gives a meaning to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,18 @@ pub enum Proof<'a> {
     Signature(Signature<'a>),
     /// Nothing in the CONNECT; perhaps the certificate of the TLS connection.
     None,
+}
+
+impl<'a> Proof<'a> {
+    /// The password of a CONNECT whose proof is a token.
+    pub(crate) fn password(self) -> Result<Option<&'a [u8]>, EncodeError> {
+        match self {
+            Self::Token(token) if token.len() > FIELD_MAX => Err(EncodeError::BadValue(Field::Password)),
+            Self::Token(token) => Ok(Some(token.as_bytes())),
+            Self::None => Ok(None),
+            Self::Signature(_) => Err(EncodeError::NotExpressible),
+        }
+    }
 }
 
 /// A token is a secret while it is valid.

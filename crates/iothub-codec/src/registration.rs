@@ -136,7 +136,8 @@ impl<'a> Registration<'a> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::NotExpressible`] for a proof of another kind, and [`EncodeError::BufferTooSmall`].
+    /// [`EncodeError::NotExpressible`] for a proof of another kind, [`EncodeError::BadValue`] for a user name or token
+    /// longer than MQTT's 65 535 bytes, and [`EncodeError::BufferTooSmall`].
     pub fn encode_connect<'b>(
         self,
         client_agent: Option<&str>,

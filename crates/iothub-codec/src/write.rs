@@ -1,11 +1,11 @@
 use crate::byte_set::ByteSet;
-use crate::error::EncodeError;
+use crate::error::{EncodeError, Field};
 use crate::identity::Identity;
 use crate::section::PropertySection;
 use crate::text::Text;
 
-/// Longest topic of MQTT, in bytes.
-const TOPIC_MAX: usize = u16::MAX as usize;
+/// Longest topic and longest other field of MQTT, in bytes.
+pub(crate) const FIELD_MAX: usize = u16::MAX as usize;
 
 /// Writes into the caller's buffer, and counts past its end: a failed attempt tells the size that is needed.
 ///
@@ -175,6 +175,13 @@ impl<'b> Writer<'b> {
         self.topic_len = Some(self.len);
     }
 
+    /// What was written from `start` on is that field of a packet.
+    pub(crate) fn end_field(&mut self, start: usize, field: Field) {
+        if self.len.saturating_sub(start) > FIELD_MAX {
+            self.fail(EncodeError::BadValue(field));
+        }
+    }
+
     pub(crate) fn finish(self) -> Result<&'b [u8], EncodeError> {
         let Self { buf, len, topic_len: _, error } = self;
         match error {
@@ -186,7 +193,7 @@ impl<'b> Writer<'b> {
     /// A message without its payload: the topic, and the properties behind it.
     pub(crate) fn finish_publish(self) -> Result<(&'b str, PropertySection<'b>), EncodeError> {
         let len = self.topic_len.unwrap_or(self.len);
-        if len > TOPIC_MAX && self.error.is_none() {
+        if len > FIELD_MAX && self.error.is_none() {
             return Err(EncodeError::TopicTooLong { len });
         }
         let wire = self.finish()?;

@@ -232,7 +232,9 @@ impl<'d> Codec<'d> {
     ///
     /// # Errors
     ///
-    /// As for [`Self::encode`].
+    /// [`EncodeError::NotExpressible`] for a proof of another dialect, and for a model where the dialect has no place
+    /// for it; [`EncodeError::BadValue`] for a host name that is none, and for a user name or token longer than MQTT's
+    /// 65 535 bytes; otherwise as for [`Self::encode`].
     pub fn encode_connect<'b>(
         self,
         who: &Introduction<'b>,

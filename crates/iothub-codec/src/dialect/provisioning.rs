@@ -173,11 +173,7 @@ pub(crate) fn encode_connect<'b>(
     out: &'b mut [u8],
 ) -> Result<Connect<'b>, EncodeError> {
     let Registration { scope, id } = registration;
-    let password = match proof {
-        Proof::Token(token) => Some(token.as_bytes()),
-        Proof::None => None,
-        Proof::Signature(_) => return Err(EncodeError::NotExpressible),
-    };
+    let password = proof.password()?;
     let mut writer = Writer::new(out);
     writer.put_str(id.as_str());
     for part in [scope.as_str(), "/", REGISTRATIONS, "/", id.as_str(), "/api-version=", API_VERSION] {
@@ -187,6 +183,7 @@ pub(crate) fn encode_connect<'b>(
         writer.put_str("&ClientVersion=");
         writer.put_encoded(agent);
     }
+    writer.end_field(id.as_str().len(), Field::UserName);
     let (client_id, username) = writer.finish_str()?.split_at_checked(id.as_str().len()).unwrap_or_default();
     let properties = PropertySection::EMPTY;
     Ok(Connect { version: Version::V311, client_id, username: Some(username), password, properties })

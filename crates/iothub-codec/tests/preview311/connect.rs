@@ -99,6 +99,20 @@ fn a_device_introduces_itself() {
 }
 
 #[test]
+fn a_user_name_is_as_long_as_mqtt_lets_it_be_and_no_longer() {
+    let stem = "h=hub1.azure-devices.net&did=dev-1&av=2021-06-30-preview&am=X509&ca=".len();
+    let mut out = vec![0; 70_000];
+    for (len, expected) in
+        [(65_535 - stem, Ok(65_535)), (65_536 - stem, Err(EncodeError::BadValue(Field::UserName)))]
+    {
+        let agent = "x".repeat(len);
+        let who = Introduction { host: HOST, client_agent: Some(&agent), model_id: None };
+        let written = device().encode_connect(&who, Proof::None, &mut out);
+        assert_eq!(written.map(|connect| connect.username.unwrap().len()), expected);
+    }
+}
+
+#[test]
 fn what_is_signed_are_five_lines() {
     let module = Identity::module(DeviceId::new("dev-1").unwrap(), ModuleId::new("mod-a").unwrap());
     let sign = |terms: Terms<'_>, identity| {

@@ -51,6 +51,19 @@ fn a_signature_over_the_connect_is_no_proof_here() {
 }
 
 #[test]
+fn a_user_name_is_as_long_as_mqtt_lets_it_be_and_no_longer() {
+    let stem = "0ne000ABCDE/registrations/reg-1/api-version=2019-03-31&ClientVersion=".len();
+    let mut out = vec![0; 70_000];
+    for (len, expected) in
+        [(65_535 - stem, Ok(65_535)), (65_536 - stem, Err(EncodeError::BadValue(Field::UserName)))]
+    {
+        let agent = "x".repeat(len);
+        let written = registration().encode_connect(Some(&agent), Proof::None, &mut out);
+        assert_eq!(written.map(|connect| connect.username.unwrap().len()), expected);
+    }
+}
+
+#[test]
 fn what_clients_write_differently_is_read_as_well() {
     for (client_id, username) in [
         ("reg-1", "0ne000ABCDE/registrations/reg-1/?api-version=2019-03-31"),

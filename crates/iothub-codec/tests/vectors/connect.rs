@@ -177,3 +177,26 @@ fn a_device_introduces_itself() {
         assert_eq!(refused, Err(EncodeError::BadValue(Field::Host)), "{host}");
     }
 }
+
+#[test]
+fn a_user_name_and_a_token_are_as_long_as_mqtt_lets_them_be_and_no_longer() {
+    let stem = "hub1.azure-devices.net/dev-1/?api-version=2021-04-12&DeviceClientType=".len();
+    let text = "x".repeat(65_536);
+    let mut out = vec![0; 70_000];
+    let bad = |field| Err(EncodeError::BadValue(field));
+    for (agent_len, token_len, expected) in [
+        (65_535 - stem, 65_535, Ok((65_535, 65_535))),
+        (65_536 - stem, 1, bad(Field::UserName)),
+        (1, 65_536, bad(Field::Password)),
+    ] {
+        let who = Introduction { host: HOST, client_agent: Some(&text[..agent_len]), model_id: None };
+        let proof = Proof::Token(&text[..token_len]);
+        let lengths =
+            |connect: Connect<'_>| (connect.username.unwrap().len(), connect.password.unwrap().len());
+        assert_eq!(device().encode_connect(&who, proof, &mut out).map(lengths), expected);
+        if expected.is_err() {
+            let nothing = device().encode_connect(&who, proof, &mut []).map(lengths);
+            assert_eq!(nothing, expected, "no buffer is large enough, so none is asked for");
+        }
+    }
+}

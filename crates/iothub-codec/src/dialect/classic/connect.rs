@@ -20,6 +20,7 @@ pub(crate) fn encode_connect<'b>(
     if !is_host(Text::plain(who.host)) {
         return Err(EncodeError::BadValue(Field::Host));
     }
+    let password = proof.password()?;
     let mut writer = Writer::new(out);
     writer.put_identity(identity);
     let client_id_len = writer.len();
@@ -34,16 +35,13 @@ pub(crate) fn encode_connect<'b>(
             writer.put_encoded(value);
         }
     }
+    writer.end_field(client_id_len, Field::UserName);
     let (client_id, username) = writer.finish_str()?.split_at_checked(client_id_len).unwrap_or_default();
     Ok(Connect {
         version: Version::V311,
         client_id,
         username: Some(username),
-        password: match proof {
-            Proof::Token(token) => Some(token.as_bytes()),
-            Proof::Signature(_) => return Err(EncodeError::NotExpressible),
-            Proof::None => None,
-        },
+        password,
         properties: PropertySection::EMPTY,
     })
 }

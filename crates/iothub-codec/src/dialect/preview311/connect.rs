@@ -56,6 +56,7 @@ pub(in crate::dialect) fn encode_connect<'b>(
     writer.put_identity(identity);
     let client_id_len = writer.len();
     put_username(identity, who, signature.map(|signature| signature.terms), &mut writer);
+    writer.end_field(client_id_len, Field::UserName);
     let password_at = writer.len();
     if let Some(signature) = signature {
         writer.put(&base64_code::write(&signature.code));
