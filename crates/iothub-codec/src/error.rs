@@ -5,7 +5,7 @@ use crate::status::Status;
 
 /// Why a message cannot be read: what, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} at {place}")]
+#[error("{place}: {kind}")]
 pub struct DecodeError {
     /// Where the trouble begins.
     pub place: Place,
@@ -184,7 +184,7 @@ impl fmt::Display for Field {
 #[non_exhaustive]
 pub enum EncodeError {
     /// The buffer is too small. With exactly this size it is not.
-    #[error("{needed} bytes are needed")]
+    #[error("the buffer needs {needed} bytes")]
     BufferTooSmall {
         /// The size that is needed.
         needed: usize,
@@ -199,13 +199,13 @@ pub enum EncodeError {
     #[error("bad {0}")]
     BadValue(Field),
     /// A name or value in an MQTT 5 property would be longer than MQTT's 65 535 bytes.
-    #[error("{len} bytes in a property")]
+    #[error("{len} bytes in a property, and MQTT takes 65535")]
     PropertyTooLong {
         /// How long it would be.
         len: usize,
     },
     /// The topic would be longer than MQTT's 65 535 bytes.
-    #[error("topic of {len} bytes")]
+    #[error("{len} bytes in the topic, and MQTT takes 65535")]
     TopicTooLong {
         /// How long it would be.
         len: usize,

@@ -4,7 +4,9 @@ use iothub_codec::{Codec, DecodeError, DecodeErrorKind, Field, Place, Publish, S
 
 use crate::ends::{device, module};
 use crate::mark::refused;
-use DecodeErrorKind::{BadQos, BadValue, Malformed, Missing, UnknownProperty, UnknownTopic, WrongDevice};
+use DecodeErrorKind::{
+    BadQos, BadValue, Malformed, Missing, NotAllowed, UnknownProperty, UnknownTopic, Wildcard, WrongDevice,
+};
 
 #[test]
 fn what_a_hub_cannot_read_and_where() {
@@ -151,15 +153,29 @@ fn what_filter_is_not_granted_and_where() {
 #[test]
 fn each_kind_of_error_has_the_status_that_a_hub_answers_with() {
     for (kind, status, text) in [
-        (UnknownTopic, Status::NOT_FOUND, "unknown topic at byte 3 of the topic"),
-        (WrongDevice, Status::NOT_AUTHORIZED, "another device or module at byte 3 of the topic"),
-        (Missing(Field::RequestId), Status::BAD_REQUEST, "no request id at byte 3 of the topic"),
-        (BadValue(Field::MethodName), Status::BAD_REQUEST, "bad method name at byte 3 of the topic"),
-        (UnknownProperty, Status::BAD_REQUEST, "unknown property at byte 3 of the topic"),
-        (Malformed, Status::BAD_REQUEST, "malformed properties at byte 3 of the topic"),
-        (BadQos, Status::BAD_REQUEST, "QoS 1, where the operation knows only QoS 0 at byte 3 of the topic"),
+        (UnknownTopic, Status::NOT_FOUND, "byte 3 of the topic: unknown topic"),
+        (WrongDevice, Status::NOT_AUTHORIZED, "byte 3 of the topic: another device or module"),
+        (Missing(Field::RequestId), Status::BAD_REQUEST, "byte 3 of the topic: no request id"),
+        (BadValue(Field::MethodName), Status::BAD_REQUEST, "byte 3 of the topic: bad method name"),
+        (UnknownProperty, Status::BAD_REQUEST, "byte 3 of the topic: unknown property"),
+        (Malformed, Status::BAD_REQUEST, "byte 3 of the topic: malformed properties"),
+        (BadQos, Status::BAD_REQUEST, "byte 3 of the topic: QoS 1, where the operation knows only QoS 0"),
     ] {
         let error = DecodeError { place: Place::Topic(3), kind };
         assert_eq!((error.status(), error.to_string().as_str()), (status, text));
+    }
+}
+
+#[test]
+fn an_error_names_its_place_before_it_says_what_is_wrong() {
+    for (place, kind, text) in [
+        (Place::Filter(9), Wildcard, "byte 9 of the filter: a wildcard, where none may stand"),
+        (Place::UserName(0), BadValue(Field::Host), "byte 0 of the user name: bad host name"),
+        (Place::ClientId, WrongDevice, "the client identifier: another device or module"),
+        (Place::Password, BadValue(Field::Signature), "the password: bad signature"),
+        (Place::Properties(4), NotAllowed, "byte 4 of the properties: properties that MQTT does not allow"),
+        (Place::Whole, Missing(Field::UserName), "the message: no user name"),
+    ] {
+        assert_eq!(DecodeError { place, kind }.to_string(), text);
     }
 }
