@@ -98,6 +98,8 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
     }
 
     pub(super) fn connect_refused<'a>(&mut self, refusal: &Refusal<'a>) -> DeviceEvent<'a> {
+        // Nothing has happened to what the hub kept.
+        self.state = State::Offline;
         self.end_connection();
         let reason = refusal.reason;
         // What is readable is only good for a better answer than the reason alone.
@@ -117,6 +119,11 @@ impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
     }
 
     pub(super) fn end_connection(&mut self) {
+        // The answer may have been that the hub has forgotten them. What it has instead is an empty session, and the
+        // next answer says no more than that it is still there.
+        if self.state == State::Connecting {
+            self.forget_subscriptions();
+        }
         self.state = State::Offline;
         self.end_subscribing();
         self.end_commands();

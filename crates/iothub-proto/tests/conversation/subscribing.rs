@@ -68,6 +68,23 @@ fn a_subscription_whose_answer_was_lost_is_asked_for_again() {
 }
 
 #[test]
+fn a_hub_that_forgot_and_was_not_heard_to_say_so_is_asked_again() {
+    for dialect in Dialect::ALL.iter().copied() {
+        let mut pair = Pair::connected(dialect, SLOW);
+        pair.cut();
+        pair.kept = None;
+        // CONNECT arrives after 600 ms, and its answer, that the session is a fresh one, would 100 ms later.
+        pair.run_for(ms(650));
+        assert_eq!(pair.connections, 2);
+        pair.cut();
+        // The hub has a session now, in which there is nothing; the pair asserts that ready means everything.
+        pair.run_for(ms(10_000));
+        assert!(pair.device.is_ready(), "{}", pair.log());
+        assert_eq!((pair.connections, pair.subscribes), (3, 2));
+    }
+}
+
+#[test]
 fn nothing_is_sent_before_everything_is_granted() {
     let mut out = [0; 256];
     let mut refuses = |device: &mut crate::stage::Device, about| {
