@@ -50,6 +50,8 @@ const LAYERS: &[Layer] = &[
         elsewhere: Elsewhere::OnlyWithoutStd(&["thiserror"]),
     },
     Layer { name: "iothub-mqtt", on: &["iothub-proto"], elsewhere: Elsewhere::Any },
+    // Not published, and nothing is built on it.
+    Layer { name: "iothub-sim", on: &["iothub-mqtt"], elsewhere: Elsewhere::Any },
     Layer { name: "iothub-model", on: &[], elsewhere: Elsewhere::Any },
     Layer { name: "iothub-hub", on: &["iothub-proto", "iothub-model"], elsewhere: Elsewhere::Any },
     Layer { name: "iothub-device", on: &["iothub-mqtt"], elsewhere: Elsewhere::Any },
