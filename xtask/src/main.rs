@@ -11,6 +11,7 @@ mod layers;
 mod nostd;
 mod process;
 mod sanitize;
+mod simulate;
 mod size;
 mod tables;
 mod test;
@@ -47,6 +48,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// The tests of codec, proto and mqtt under AddressSanitizer, or of the codec under valgrind
     Sanitize(sanitize::Arguments),
+    /// Devices and hubs over bad links in virtual time: what must hold, in as many schedules as wanted
+    Simulate(simulate::Arguments),
     /// Measurements of the optimised build
     Bench(bench::Arguments),
     /// The official Node and Python clients against a hub on this machine
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Tables(arguments) => tables::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Sanitize(arguments) => sanitize::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
     };
