@@ -351,6 +351,10 @@ mod tests {
                 ConnectionString { signature: SasToken::parse(TOKEN).ok(), ..device },
             ),
             (
+                format!("HostName={HOST};SharedAccessKeyName=service;SharedAccessSignature={TOKEN}"),
+                ConnectionString { key_name: Some("service"), signature: SasToken::parse(TOKEN).ok(), ..hub },
+            ),
+            (
                 format!("HostName={HOST};DeviceId=dev-1;x509=true"),
                 ConnectionString { x509: Some(true), ..device },
             ),
