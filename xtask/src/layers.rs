@@ -62,6 +62,8 @@ const LAYERS: &[Layer] = &[
         on: &["iothub-device", "iothub-service", "iothub-server"],
         elsewhere: Elsewhere::Any,
     },
+    // It tries all that speaks MQTT, from outside.
+    Layer { name: "iothub-conformance", on: &["iothub-server"], elsewhere: Elsewhere::Any },
     // Its tables are made of the codec's.
     Layer { name: "xtask", on: &["iothub-codec"], elsewhere: Elsewhere::Any },
 ];
