@@ -4,6 +4,7 @@ mod bare;
 mod bench;
 mod cargo;
 mod clock;
+mod conformance;
 mod failure;
 mod fuzz;
 mod interop;
@@ -44,6 +45,8 @@ enum Command {
     Size(size::Arguments),
     /// The tables of docs/dialects.md, written from those of the codec
     Tables(tables::Arguments),
+    /// Conversations by feature, held by sessions, hub and server
+    Conformance(conformance::Arguments),
     /// The fuzz targets in turn, from the inputs in fuzz/corpus
     Fuzz(fuzz::Arguments),
     /// The tests of codec, proto and mqtt under AddressSanitizer, or of the codec under valgrind
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Nostd => nostd::run(),
         Command::Size(arguments) => size::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Sanitize(arguments) => sanitize::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),

@@ -46,14 +46,7 @@ pub enum Change {
         /// The command.
         command: QueuedCommand,
     },
-    /// A device gave a command back, to have it delivered again.
-    CommandAbandoned {
-        /// Whose.
-        key: Key,
-        /// Its number.
-        sequence: u64,
-    },
-    /// A command was completed, rejected or abandoned too often, has expired, or was purged.
+    /// A command was completed, expired, or purged.
     CommandRemoved {
         /// Whose.
         key: Key,

@@ -4,8 +4,6 @@
 //! requests, changes to record, events to append. Whoever owns it carries them out, in order. The same inputs
 //! give the same effects.
 
-mod admission;
-mod arrival;
 mod auth;
 mod call;
 mod change;
@@ -17,7 +15,6 @@ mod hub;
 mod input;
 mod key;
 mod notice;
-mod packet;
 mod policy;
 mod presence;
 mod queue;
@@ -30,12 +27,11 @@ mod timers;
 mod twin;
 
 pub use change::Change;
-pub use effect::{Effect, Effects};
+pub use effect::{Effect, Effects, PacketBuf};
 pub use event::{Event, EventKind};
 pub use hub::{Config, Hub, Seed};
 pub use input::{ConnectionId, ExchangeId, Input, Peer, RestRequest, Transport};
 pub use notice::{Level, Notice};
-pub use packet::{AckBuf, PacketBuf, SectionBuf};
 pub use policy::{Policy, Rights};
 pub use queue::QueuedCommand;
 pub use registry::{Key, Record};

@@ -66,8 +66,7 @@ impl Listener {
             };
             match (secured, port) {
                 (Ok(stream), Port::Mqtt) => {
-                    let server_name = stream.inner().get_ref().1.server_name().map(str::to_owned);
-                    let peer = Peer { address: peer, transport: Transport::Mqtt, server_name };
+                    let peer = Peer { address: peer, transport: Transport::Mqtt };
                     connection::serve(stream, peer, due, &shared).await;
                     drop(place);
                 }

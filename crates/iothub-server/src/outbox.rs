@@ -88,10 +88,9 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use iothub_hub::AckBuf;
     use iothub_proto::AckToken;
 
-    const ACK: PacketBuf = PacketBuf::Ack(AckToken::FIRST, AckBuf::SUCCESS);
+    const ACK: PacketBuf = PacketBuf::Ack(AckToken::FIRST);
 
     #[test]
     fn what_waits_comes_before_the_end() {
