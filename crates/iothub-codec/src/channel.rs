@@ -98,3 +98,21 @@ pub enum Variant {
     /// [`Codec::with_variant`](crate::Codec::with_variant) writes it.
     DesiredSlash,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_has_nothing_that_the_first_set_has_not() {
+        let both = Channels::COMMANDS | Channels::METHODS;
+        for (set, other, expected) in [
+            (both, Channels::METHODS, Channels::COMMANDS),
+            (both, Channels::DESIRED, both),
+            (Channels::COMMANDS, both, Channels::NONE),
+            (Channels::NONE, both, Channels::NONE),
+        ] {
+            assert_eq!(set.difference(other), expected, "{set:?} without {other:?}");
+        }
+    }
+}

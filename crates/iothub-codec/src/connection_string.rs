@@ -70,8 +70,9 @@ impl<'a> ConnectionString<'a> {
         }
     }
 
-    /// The host name of the hub. There is none in a connection string for reading events, which has an
-    /// [`Self::endpoint`].
+    /// The host name of the hub, perhaps with a port: `localhost:8883`. An [`Introduction`](crate::Introduction) and a
+    /// [`TokenRequest`](crate::TokenRequest) want the name alone. There is none in a connection string for reading
+    /// events, which has an [`Self::endpoint`].
     pub const fn host(&self) -> Option<&'a str> {
         self.host
     }
@@ -106,7 +107,7 @@ impl<'a> ConnectionString<'a> {
         self.signature
     }
 
-    /// The host name of the gateway to connect to in the hub's place.
+    /// The host name of the gateway to connect to in the hub's place, likewise.
     pub const fn gateway(&self) -> Option<&'a str> {
         self.gateway
     }
@@ -349,6 +350,10 @@ mod tests {
             (
                 format!("HostName={HOST};DeviceId=dev-1;SharedAccessSignature={TOKEN}"),
                 ConnectionString { signature: SasToken::parse(TOKEN).ok(), ..device },
+            ),
+            (
+                format!("HostName={HOST};SharedAccessKeyName=service;SharedAccessSignature={TOKEN}"),
+                ConnectionString { key_name: Some("service"), signature: SasToken::parse(TOKEN).ok(), ..hub },
             ),
             (
                 format!("HostName={HOST};DeviceId=dev-1;x509=true"),

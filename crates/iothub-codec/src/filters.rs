@@ -138,6 +138,15 @@ mod tests {
     }
 
     #[test]
+    fn what_mqtt_5_says_beside_the_qos_is_passed_over() {
+        for (options, qos) in [(0b0010_1100, Qos::AtMostOnce), (0b0001_1101, Qos::AtLeastOnce)] {
+            let wire = [0, 1, b'a', options];
+            let filter = Filters::from_subscribe(&wire).unwrap().iter().next();
+            assert_eq!(filter, Some(Filter { topic: "a", qos }), "{options:08b}");
+        }
+    }
+
+    #[test]
     fn what_is_no_list_is_refused_at_its_entry() {
         for (wire, at) in [
             (&b""[..], 0),

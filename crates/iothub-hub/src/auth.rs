@@ -1,7 +1,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use iothub_codec::{Claim, Identity, Proof, SasToken, SharedKey, Text};
+use iothub_codec::{EncodeError, Identity, Proof, SasToken, SharedKey, Signature, Terms, Text};
 use iothub_model::{AuthenticationType, Status};
 use iothub_proto::{RefusalReason, Timestamp};
 
@@ -14,6 +14,15 @@ pub(crate) struct Gate {
     pub(crate) policies: BTreeMap<String, Policy>,
     /// How far the clocks of a device and the hub may be apart: a token counts that much longer.
     pub(crate) clock_skew: Duration,
+}
+
+/// Who wants to be let in, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bid<'a> {
+    pub(crate) identity: Identity<'a>,
+    /// The name of the hub, as the CONNECT has it or TLS; empty where neither does.
+    pub(crate) host: &'a str,
+    pub(crate) proof: Proof<'a>,
 }
 
 /// On what terms a device was let in.
@@ -47,14 +56,14 @@ impl Denied {
 }
 
 impl Gate {
-    /// Lets a device or module in.
+    /// Lets a device or module in, or lets it go on.
     pub(crate) fn admit(
         &self,
         registry: &Registry,
-        claim: &Claim<'_>,
+        bid: &Bid<'_>,
         now: Timestamp,
     ) -> Result<Admission, Denied> {
-        let key = Key::from(claim.identity);
+        let key = Key::from(bid.identity);
         let Some(entry) = registry.get(&key) else {
             return Err(Denied::new(format!("there is no {} in the registry", called(&key))));
         };
@@ -63,29 +72,71 @@ impl Gate {
         if disabled(entry) || registry.get(&device).is_some_and(disabled) {
             return Err(Denied::new(format!("{} is disabled in the registry", called(&key))));
         }
-        let Proof::Token(text) = claim.proof else {
-            return Err(Denied::new(
-                "no password: a SAS token is needed, as client certificates are not accepted",
-            ));
-        };
+        match &bid.proof {
+            Proof::Token(text) => self.admit_by_token(entry, bid, text, now),
+            Proof::Signature(signature) => self.admit_by_signature(entry, bid, signature, now),
+            Proof::None => Err(Denied::new(
+                "no token and no signature: one is needed, as client certificates are not accepted",
+            )),
+        }
+    }
+
+    fn admit_by_token(
+        &self,
+        entry: &Entry,
+        bid: &Bid<'_>,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Admission, Denied> {
         let token = read(text)?;
-        let until = self.unexpired(&token, now)?;
-        let host = claim.host.and_then(Text::as_str).unwrap_or_default();
-        if !token.covers(host, Some(claim.identity)) {
-            let resource = token.resource_encoded();
+        let until = self.unexpired("token", Timestamp::from_secs(token.expiry_s()), now)?;
+        if !token.covers(bid.host, Some(bid.identity)) {
+            let (resource, host, key) = (token.resource_encoded(), bid.host, Key::from(bid.identity));
             return Err(Denied::new(format!("the token is for {resource}, not for {host}/devices/{key}")));
         }
-        let scope = match token.policy() {
-            Some(policy) => {
-                self.signed_by_policy(&policy.to_string(), &token, Rights::DEVICE_CONNECT)?;
-                Scope::Hub
-            }
-            None => {
-                signed_by_identity(entry, claim.identity, &token)?;
-                Scope::Device
-            }
-        };
+        let policy = token.policy().map(|policy| policy.to_string());
+        let scope = self.signed(entry, bid.identity, policy.as_deref(), |key| key.verify(&token))?;
         Ok(Admission { until, scope })
+    }
+
+    fn admit_by_signature(
+        &self,
+        entry: &Entry,
+        bid: &Bid<'_>,
+        signature: &Signature<'_>,
+        now: Timestamp,
+    ) -> Result<Admission, Denied> {
+        let until = self.unexpired("signature", Timestamp::from_millis(signature.terms.expiry_ms), now)?;
+        if bid.host.is_empty() {
+            return Err(Denied::new("neither the CONNECT nor TLS says which host the signature is for"));
+        }
+        let policy = signature.terms.policy.filter(|policy| !policy.is_empty());
+        let policy = policy.map(|policy| policy.to_string());
+        // Names of hosts have no case, and texts that are signed have.
+        let lower = bid.host.to_ascii_lowercase();
+        let verify = |key: &SharedKey| {
+            [bid.host, &lower].into_iter().any(|host| {
+                key.verify_code(&string_to_sign(&signature.terms, host, bid.identity), &signature.code)
+            })
+        };
+        let scope = self.signed(entry, bid.identity, policy.as_deref(), verify)?;
+        Ok(Admission { until, scope })
+    }
+
+    /// Sees to it that a device's proof is by one of its own keys, or by one of a policy that it names.
+    fn signed(
+        &self,
+        entry: &Entry,
+        identity: Identity<'_>,
+        policy: Option<&str>,
+        verify: impl Fn(&SharedKey) -> bool,
+    ) -> Result<Scope, Denied> {
+        match policy {
+            Some(policy) => {
+                self.signed_by_policy(policy, Rights::DEVICE_CONNECT, verify).map(|()| Scope::Hub)
+            }
+            None => signed_by_identity(entry, identity, verify).map(|()| Scope::Device),
+        }
     }
 
     /// Lets a back end in that presents the header `Authorization` for a service at `host`, which a token may
@@ -99,7 +150,7 @@ impl Gate {
     ) -> Result<(), Denied> {
         let text = authorization.ok_or_else(|| Denied::new("the header Authorization is missing"))?;
         let token = read(text)?;
-        self.unexpired(&token, now)?;
+        self.unexpired("token", Timestamp::from_secs(token.expiry_s()), now)?;
         let name = without_port(host);
         if !token.covers(name, None) && !token.covers(host, None) {
             let resource = token.resource_encoded();
@@ -108,28 +159,33 @@ impl Gate {
         let Some(policy) = token.policy() else {
             return Err(Denied::new("the token names no policy (skn), which a back end needs"));
         };
-        self.signed_by_policy(&policy.to_string(), &token, needed)
+        self.signed_by_policy(&policy.to_string(), needed, |key| key.verify(&token))
     }
 
-    fn unexpired(&self, token: &SasToken<'_>, now: Timestamp) -> Result<Timestamp, Denied> {
-        let until = Timestamp::from_secs(token.expiry_s()).after(self.clock_skew);
+    /// Until when a proof counts that expires at `expiry`.
+    fn unexpired(&self, what: &str, expiry: Timestamp, now: Timestamp) -> Result<Timestamp, Denied> {
+        let until = expiry.after(self.clock_skew);
         if until <= now {
-            let late = now.since(Timestamp::from_secs(token.expiry_s())).as_secs();
+            let (late, at) = (now.since(expiry).as_secs(), expiry.as_secs());
             return Err(Denied::new(format!(
-                "the token expired {late} s ago (se={}), by the hub's clock",
-                token.expiry_s()
+                "the {what} expired {late} s ago (se={at}), by the hub's clock"
             )));
         }
         Ok(until)
     }
 
-    fn signed_by_policy(&self, name: &str, token: &SasToken<'_>, needed: Rights) -> Result<(), Denied> {
+    fn signed_by_policy(
+        &self,
+        name: &str,
+        needed: Rights,
+        verify: impl Fn(&SharedKey) -> bool,
+    ) -> Result<(), Denied> {
         let Some(policy) = self.policies.get(name) else {
-            return Err(Denied::new(format!("there is no policy {name:?}")));
+            return Err(Denied::new(format!("there is no policy {name:.128?}")));
         };
-        if !signed(token, [&policy.primary, &policy.secondary]) {
+        if !is_one([&policy.primary, &policy.secondary], verify) {
             return Err(Denied::new(format!(
-                "the signature is by neither key of policy {name:?}, or of other text than the token's"
+                "the signature is by neither key of policy {name:?}, or of other text than was presented"
             )));
         }
         if !policy.rights.contains(needed) {
@@ -150,31 +206,52 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn signed_by_identity(entry: &Entry, identity: Identity<'_>, token: &SasToken<'_>) -> Result<(), Denied> {
+fn signed_by_identity(
+    entry: &Entry,
+    identity: Identity<'_>,
+    verify: impl Fn(&SharedKey) -> bool,
+) -> Result<(), Denied> {
     let key = Key::from(identity);
     let authentication = &entry.record.authentication;
     if authentication.kind != AuthenticationType::Sas {
         return Err(Denied::new(format!(
-            "{} authenticates by {}, not by a token of its own",
+            "{} authenticates by {}, not by a key of its own",
             called(&key),
             authentication.kind
         )));
     }
     let keys = &authentication.symmetric_key;
     let keys = [&keys.primary_key, &keys.secondary_key].map(|key| key.as_deref().unwrap_or_default());
-    if signed(token, keys) {
+    if is_one(keys, verify) {
         Ok(())
     } else {
         Err(Denied::new(format!(
-            "the signature is by neither key of {}, or of other text than the token's",
+            "the signature is by neither key of {}, or of other text than was presented",
             called(&key)
         )))
     }
 }
 
-/// Whether one of the keys, given in base64, has signed the token.
-fn signed(token: &SasToken<'_>, keys: [&str; 2]) -> bool {
-    keys.into_iter().filter_map(|key| SharedKey::from_base64(key).ok()).any(|key| key.verify(token))
+/// Whether it is one of the keys, given in base64.
+fn is_one(keys: [&str; 2], verify: impl Fn(&SharedKey) -> bool) -> bool {
+    keys.into_iter().filter_map(|key| SharedKey::from_base64(key).ok()).any(|key| verify(&key))
+}
+
+/// What a device signs that connects in one of the previews.
+fn string_to_sign(terms: &Terms<'_>, host: &str, identity: Identity<'_>) -> Vec<u8> {
+    let mut lines = vec![0; 512];
+    loop {
+        match terms.string_to_sign(Text::plain(host), identity, &mut lines) {
+            Ok(written) => {
+                let len = written.len();
+                lines.truncate(len);
+                return lines;
+            }
+            Err(EncodeError::BufferTooSmall { needed }) => lines.resize(needed, 0),
+            // Of a text that nobody can have signed.
+            Err(_) => return Vec::new(),
+        }
+    }
 }
 
 fn read(text: &str) -> Result<SasToken<'_>, Denied> {

@@ -2,14 +2,15 @@ use core::ops::Bound;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use iothub_codec::{Channels, EncodeError, MethodCall};
+use iothub_codec::{Channels, EncodeError, MethodCall, Status};
 use iothub_model::{ErrorCode, MethodInvocation, MethodResult};
 use iothub_proto::{Instant, Now, SendError, Ticket};
 
 use crate::connection::CALLS;
-use crate::effect::{Effect, Effects, PacketBuf};
+use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
 use crate::input::{ConnectionId, ExchangeId};
+use crate::packet::PacketBuf;
 use crate::registry::Key;
 use crate::rest::Failure;
 use crate::timers::Due;
@@ -131,15 +132,24 @@ impl Hub {
         self.fail(now, call.exchange, Failure::gateway(ErrorCode::GenericBadGateway, message), effects);
     }
 
-    /// Time has passed on that connection: calls may have gone unanswered.
-    pub(crate) fn calls_expire(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
-        while let Some(event) =
-            self.serving(id).and_then(|serving| serving.session.handle_timeout(now.instant))
-        {
-            if let iothub_proto::HubEvent::Unanswered { ticket } = event {
-                self.unanswered(now, id, ticket, effects);
-            }
-        }
+    /// A device does not run the method.
+    pub(crate) fn declined(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        ticket: Ticket,
+        status: Status,
+        effects: &mut Effects,
+    ) {
+        let Some(call) = self.take_call(id, ticket) else { return };
+        // It is there and cannot be reached: somebody else may speak for it on this connection.
+        let code = if [Status::TARGET_UNAVAILABLE, Status::SERVER_BUSY].contains(&status) {
+            ErrorCode::DeviceNotOnline
+        } else {
+            ErrorCode::GenericBadGateway
+        };
+        let message = format!("the device declined the call with status {status}");
+        self.fail(now, call.exchange, Failure::gateway(code, message), effects);
     }
 
     pub(crate) fn unanswered(&mut self, now: Now, id: ConnectionId, ticket: Ticket, effects: &mut Effects) {

@@ -46,7 +46,14 @@ pub enum Change {
         /// The command.
         command: QueuedCommand,
     },
-    /// A command was completed, expired, or purged.
+    /// A device gave a command back, to have it delivered again.
+    CommandAbandoned {
+        /// Whose.
+        key: Key,
+        /// Its number.
+        sequence: u64,
+    },
+    /// A command was completed, rejected or abandoned too often, has expired, or was purged.
     CommandRemoved {
         /// Whose.
         key: Key,

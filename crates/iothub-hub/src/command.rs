@@ -1,32 +1,42 @@
-use iothub_codec::{Command, Properties, Qos, SystemProperty};
+use iothub_codec::{Command, Properties, Qos, Status};
 use iothub_proto::{AckToken, Delivery, Now, SendError};
 
-use crate::call::compose;
 use crate::change::Change;
-use crate::effect::{Effect, Effects, PacketBuf};
+use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
 use crate::key::from_base64;
-use crate::queue::QueuedCommand;
+use crate::notice::{Level, Notice};
+use crate::packet::PacketBuf;
+use crate::queue::{Queue, QueuedCommand};
 use crate::registry::Key;
 use crate::timers::Due;
+
+/// A command as it goes out.
+struct Shipment {
+    command: QueuedCommand,
+    delivery: Delivery,
+    returned: u32,
+}
 
 impl Hub {
     /// Sends what waits for a device, as far as it listens and the window of its connection allows.
     pub(crate) fn deliver(&mut self, now: Now, key: &Key, effects: &mut Effects) {
         self.expire_commands(now, key, effects);
-        while let Some((command, again)) = self.next_command(key) {
-            let payload = from_base64(&command.payload).unwrap_or_default();
-            let delivery = again.map_or(Delivery::First, Delivery::Again);
-            match self.send_command(key, &command, &payload, delivery, effects) {
+        while let Some(shipment) = self.next_command(key) {
+            let sequence = shipment.command.sequence;
+            match self.send_command(key, &shipment, effects) {
                 Ok(Some(token)) => {
                     if let Some(entry) = self.registry.get_mut(key) {
-                        entry.queue.sent(command.sequence, token);
+                        entry.queue.sent(sequence, token);
                     }
                 }
                 // At QoS 0 there is nothing to wait for.
-                Ok(None) => {
-                    let change = Change::CommandRemoved { key: key.clone(), sequence: command.sequence };
-                    self.record(change, effects);
+                Ok(None) => self.remove_command(key, sequence, effects),
+                // It would keep up all those behind it.
+                Err(error @ (SendError::TooLarge { .. } | SendError::Encode(_))) => {
+                    let why = format!("command {sequence} cannot be sent: {error}");
+                    self.log_command(Level::Warn, key, "command dropped", why, effects);
+                    self.remove_command(key, sequence, effects);
                 }
                 Err(_) => break,
             }
@@ -34,11 +44,37 @@ impl Hub {
     }
 
     pub(crate) fn command_completed(&mut self, now: Now, key: &Key, token: AckToken, effects: &mut Effects) {
-        let sequence = self.registry.get(key).and_then(|entry| entry.queue.in_flight(token));
-        if let Some(sequence) = sequence {
-            self.record(Change::CommandRemoved { key: key.clone(), sequence }, effects);
-            self.deliver(now, key, effects);
+        let Some(sequence) = self.command_in_flight(key, token) else { return };
+        self.remove_command(key, sequence, effects);
+        self.deliver(now, key, effects);
+    }
+
+    /// The device does not want it now: it is delivered again, but not for ever.
+    pub(crate) fn command_abandoned(&mut self, now: Now, key: &Key, token: AckToken, effects: &mut Effects) {
+        let Some(sequence) = self.command_in_flight(key, token) else { return };
+        self.record(Change::CommandAbandoned { key: key.clone(), sequence }, effects);
+        let returned = self.registry.get(key).map_or(0, |entry| entry.queue.returned(sequence));
+        if returned >= Queue::DELIVERIES_MAX {
+            let why = format!("command {sequence} was delivered {returned} times, and given back");
+            self.log_command(Level::Warn, key, "command dropped", why, effects);
+            self.remove_command(key, sequence, effects);
         }
+        self.deliver(now, key, effects);
+    }
+
+    /// The device never wants it.
+    pub(crate) fn command_rejected(
+        &mut self,
+        now: Now,
+        key: &Key,
+        (token, status): (AckToken, Status),
+        effects: &mut Effects,
+    ) {
+        let Some(sequence) = self.command_in_flight(key, token) else { return };
+        let why = format!("command {sequence} was rejected by the device with status {status}");
+        self.log_command(Level::Warn, key, "command dropped", why, effects);
+        self.remove_command(key, sequence, effects);
+        self.deliver(now, key, effects);
     }
 
     /// Sees to it that a command is looked at again when its time is over.
@@ -71,43 +107,67 @@ impl Hub {
     fn expire_commands(&mut self, now: Now, key: &Key, effects: &mut Effects) {
         let Some(entry) = self.registry.get(key) else { return };
         for sequence in entry.queue.expired(now.timestamp) {
-            self.record(Change::CommandRemoved { key: key.clone(), sequence }, effects);
+            self.remove_command(key, sequence, effects);
         }
     }
 
-    fn next_command(&self, key: &Key) -> Option<(QueuedCommand, Option<AckToken>)> {
+    fn command_in_flight(&self, key: &Key, token: AckToken) -> Option<u64> {
+        self.registry.get(key)?.queue.in_flight(token)
+    }
+
+    fn remove_command(&mut self, key: &Key, sequence: u64, effects: &mut Effects) {
+        self.record(Change::CommandRemoved { key: key.clone(), sequence }, effects);
+    }
+
+    fn log_command(
+        &mut self,
+        level: Level,
+        key: &Key,
+        what: &'static str,
+        why: String,
+        effects: &mut Effects,
+    ) {
+        let connection = self.serving_device(key).map(|(id, _)| id);
+        effects.push(Effect::Log(Notice { level, connection, who: Some(key.to_string()), what, why }));
+    }
+
+    fn next_command(&self, key: &Key) -> Option<Shipment> {
         let next = self.registry.get(key)?.queue.next()?;
-        Some((next.command.clone(), next.again))
+        Some(Shipment {
+            command: next.command.clone(),
+            delivery: next.again.map_or(Delivery::First, Delivery::Again),
+            returned: next.returned,
+        })
     }
 
     fn send_command(
         &mut self,
         key: &Key,
-        command: &QueuedCommand,
-        payload: &[u8],
-        delivery: Delivery,
+        shipment: &Shipment,
         effects: &mut Effects,
     ) -> Result<Option<AckToken>, SendError> {
-        let mut scratch = core::mem::take(&mut self.scratch);
-        let system: Vec<(SystemProperty, &str)> = command.system_properties();
+        let Some((id, serving)) = self.serving_device(key) else { return Err(SendError::NotReady) };
+        let dialect = serving.origin.dialect;
+        let Shipment { command, delivery, returned } = shipment;
+        let payload = from_base64(&command.payload).unwrap_or_default();
+        let system = command.system_properties(dialect, *returned);
+        let system: Vec<_> = system.iter().map(|(property, value)| (*property, value.as_ref())).collect();
         let application: Vec<(&str, &str)> =
             command.properties.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let message = Command {
-            payload,
+            payload: &payload,
             properties: Properties::new(&system, &application),
             // The session puts in what the device has subscribed at.
             qos: Qos::AtLeastOnce,
         };
-        let sent = match self.serving_device(key) {
-            None => Err(SendError::NotReady),
-            Some((id, serving)) => compose(&mut scratch, |out| {
-                let (token, packet) = serving.session.command(&message, delivery, out)?;
-                Ok((id, token, PacketBuf::new(&packet).expect("a command is a PUBLISH")))
-            }),
-        };
-        self.scratch = scratch;
-        let (id, token, packet) = sent?;
+        let mut sent = None;
+        let written = self.written(id, |session, out| {
+            let (token, packet) = session.command(&message, *delivery, out)?;
+            sent = token;
+            Ok(PacketBuf::new(&packet).expect("a command is a PUBLISH"))
+        });
+        let packet = written.unwrap_or(Err(SendError::NotReady))?;
         effects.push(Effect::Send { connection: id, packet });
-        Ok(token)
+        Ok(sent)
     }
 }

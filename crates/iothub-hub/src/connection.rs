@@ -1,18 +1,15 @@
-use iothub_codec::{Claim, Codec, DecodeErrorKind, Dialect, ToHub, Version, open_connect};
-use iothub_proto::{
-    AckToken, HubEvent, HubSession, Instant, Now, Opening, Packet, Received, RefusalReason, Session,
-    Timestamp, Verdict,
-};
+use iothub_proto::{Dismissal, HubSession, Instant, Now, Packet, SendError};
 use serde_json::json;
 
-use crate::auth::{Denied, Scope};
-use crate::call::OpenCall;
-use crate::effect::{Effect, Effects, PacketBuf};
+use crate::call::{OpenCall, compose};
+use crate::effect::{Effect, Effects};
 use crate::event::{Event, EventKind};
 use crate::hub::Hub;
 use crate::input::{ConnectionId, Peer};
 use crate::notice::{Level, Notice};
+use crate::packet::PacketBuf;
 use crate::registry::Key;
+use crate::telemetry::Origin;
 use crate::timers::Due;
 
 /// Most method calls that await the answer of one device.
@@ -21,12 +18,12 @@ pub(crate) const CALLS: usize = 10;
 /// One device's way to the hub.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    peer: Peer,
-    stage: Stage,
+    pub(crate) peer: Peer,
+    pub(crate) stage: Stage,
 }
 
 #[derive(Debug)]
-enum Stage {
+pub(crate) enum Stage {
     /// Nothing has come yet.
     Greeting,
     /// The device is let in.
@@ -41,20 +38,14 @@ pub(crate) struct Serving {
     pub(crate) key: Key,
     pub(crate) session: HubSession<CALLS>,
     pub(crate) calls: Vec<OpenCall>,
-    /// By whose key it was let in, as events tell it.
-    pub(crate) scope: Scope,
-    credentials_until: Instant,
-    will: Option<Event>,
-}
-
-/// A CONNECT that fulfils everything.
-struct Admitted<'a> {
-    dialect: Dialect,
-    claim: Claim<'a>,
-    key: Key,
-    until: Timestamp,
-    scope: Scope,
-    will: Option<Event>,
+    /// Where its messages come from, as events tell it.
+    pub(crate) origin: Origin,
+    /// The name of the hub that its credentials are for.
+    pub(crate) host: String,
+    /// The policy that its signature at CONNECT named.
+    pub(crate) policy: Option<String>,
+    pub(crate) credentials_until: Instant,
+    pub(crate) will: Option<Event>,
 }
 
 impl Connection {
@@ -75,7 +66,10 @@ impl Hub {
         let serving = match (&mut connection.stage, packet) {
             (Stage::Serving(serving), _) => serving,
             (Stage::Greeting, Packet::Connect(opening)) => return self.greet(now, id, opening, effects),
-            (Stage::Greeting, _) => return self.close(now, id, "the first packet is not CONNECT", effects),
+            (Stage::Greeting, _) => {
+                let why = (&Dismissal::NotAuthorized, "the first packet is not CONNECT");
+                return self.close(now, id, why, effects);
+            }
             (Stage::Closing, _) => return,
         };
         match serving.session.handle_packet(now.instant, packet) {
@@ -86,7 +80,7 @@ impl Hub {
                 }
                 self.happened(now, id, &key, event, effects);
             }
-            Err(error) => self.close(now, id, &error.to_string(), effects),
+            Err(error) => self.broken(now, id, error, effects),
         }
     }
 
@@ -113,8 +107,37 @@ impl Hub {
         }
     }
 
-    /// Closes a connection and takes it out of service at once: what still comes is ignored.
-    pub(crate) fn close(&mut self, now: Now, id: ConnectionId, why: &str, effects: &mut Effects) {
+    /// Closes a connection and takes it out of service at once: what still comes is ignored. The device is told why
+    /// where that can be said, and the log is in any case.
+    pub(crate) fn close(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        (dismissal, why): (&Dismissal<'_>, &str),
+        effects: &mut Effects,
+    ) {
+        let words = self.dismissal(id, dismissal);
+        self.close_with(now, id, words, why, effects);
+    }
+
+    /// What there is to be said to a device whose connection is closed; over MQTT 3.1.1 nothing.
+    pub(crate) fn dismissal(&mut self, id: ConnectionId, why: &Dismissal<'_>) -> Option<PacketBuf> {
+        let written = self.written(id, |session, out| {
+            let packet = session.dismiss(why, out)?;
+            Ok(PacketBuf::new(&packet).expect("a DISCONNECT is for both ends"))
+        });
+        written.and_then(Result::ok)
+    }
+
+    /// The same with last words that were found already.
+    pub(crate) fn close_with(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        words: Option<PacketBuf>,
+        why: &str,
+        effects: &mut Effects,
+    ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let stage = core::mem::replace(&mut connection.stage, Stage::Closing);
         let key = match &stage {
@@ -123,6 +146,9 @@ impl Hub {
             Stage::Closing => return,
         };
         self.log(Level::Warn, id, key.as_ref(), "connection closed by the hub", why.into(), effects);
+        if let Some(packet) = words {
+            effects.push(Effect::Send { connection: id, packet });
+        }
         effects.push(Effect::Close { connection: id });
         if let Stage::Serving(serving) = stage {
             self.part(now, id, *serving, effects);
@@ -130,123 +156,46 @@ impl Hub {
     }
 
     /// The device has said goodbye: its will is void, and it is gone.
-    fn leave(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+    pub(crate) fn leave(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        if let Some(serving) = self.serving(id) {
+            serving.will = None;
+        }
+        self.gone(now, id, "it said goodbye", effects);
+    }
+
+    /// The device has said that it gives up on the connection: its will is not void.
+    pub(crate) fn given_up(&mut self, now: Now, id: ConnectionId, reason_code: u8, effects: &mut Effects) {
+        self.gone(now, id, &format!("it gave up, with reason code {reason_code:#04x}"), effects);
+    }
+
+    fn gone(&mut self, now: Now, id: ConnectionId, why: &str, effects: &mut Effects) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let stage = core::mem::replace(&mut connection.stage, Stage::Closing);
         effects.push(Effect::Close { connection: id });
-        if let Stage::Serving(mut serving) = stage {
-            serving.will = None;
-            self.log(Level::Info, id, Some(&serving.key), "disconnected", "it said goodbye".into(), effects);
+        if let Stage::Serving(serving) = stage {
+            self.log(Level::Info, id, Some(&serving.key), "disconnected", why.into(), effects);
             self.part(now, id, *serving, effects);
         }
     }
 
-    /// Closes a device's connection, if there is one.
+    /// Closes a device's connection, if there is one, because of what its back end did.
     pub(crate) fn expel(&mut self, now: Now, key: &Key, why: &str, effects: &mut Effects) {
         if let Some(id) = self.registry.get(key).and_then(|entry| entry.presence.connection) {
-            self.close(now, id, why, effects);
+            self.close(now, id, (&Dismissal::NotAuthorized, why), effects);
         }
     }
 
-    fn greet(&mut self, now: Now, id: ConnectionId, opening: &Opening<'_>, effects: &mut Effects) {
-        match self.admit(now, opening) {
-            Ok(admitted) => self.welcome(now, id, opening, admitted, effects),
-            Err((who, denied)) => {
-                let why = format!("{}: {}", denied.reason, denied.why);
-                effects.push(Effect::Log(Notice {
-                    level: Level::Warn,
-                    connection: Some(id),
-                    who,
-                    what: "CONNECT refused",
-                    why,
-                }));
-                let packet = PacketBuf::Refused(denied.reason);
-                effects.push(Effect::Send { connection: id, packet });
-                effects.push(Effect::Close { connection: id });
-                if let Some(connection) = self.connections.get_mut(&id) {
-                    connection.stage = Stage::Closing;
-                }
-            }
-        }
-    }
-
-    /// Everything that a CONNECT has to fulfil. A refusal comes with whom it concerns, if that was readable.
-    fn admit<'a>(&self, now: Now, opening: &Opening<'a>) -> Result<Admitted<'a>, (Option<String>, Denied)> {
-        if opening.connect.version == Version::V5 {
-            let why = "MQTT 5 is not served".to_owned();
-            return Err((None, Denied { reason: RefusalReason::UnacceptableProtocol, why }));
-        }
-        let (dialect, claim) = open_connect(&opening.connect)
-            .map_err(|error| (None, Denied { reason: refusal(error.kind), why: error.to_string() }))?;
-        if dialect != Dialect::Classic {
-            let why = "dialect that is not served".to_owned();
-            return Err((None, Denied { reason: RefusalReason::BadUserName, why }));
-        }
-        let key = Key::from(claim.identity);
-        let named = |denied| (Some(key.to_string()), denied);
-        let admission = self.gate.admit(&self.registry, &claim, now.timestamp).map_err(named)?;
-        let will = match &opening.will {
-            None => None,
-            Some(publish) => match Codec::new(dialect, claim.identity).decode_to_hub(publish) {
-                Ok(ToHub::Telemetry(will)) => Some(self.telemetry(now, &key, admission.scope, &will)),
-                Ok(_) => return Err(named(Denied::new("the topic of the will is not that of telemetry"))),
-                Err(error) => return Err(named(Denied::new(format!("the will cannot be read: {error}")))),
-            },
-        };
-        Ok(Admitted { dialect, claim, key, until: admission.until, scope: admission.scope, will })
-    }
-
-    fn welcome(
-        &mut self,
-        now: Now,
-        id: ConnectionId,
-        opening: &Opening<'_>,
-        admitted: Admitted<'_>,
-        effects: &mut Effects,
-    ) {
-        let Admitted { dialect, claim, key, until, scope, will } = admitted;
-        // A session that is taken over leaves behind what it was subscribed to, as one that has ended.
-        self.expel(now, &key, "the device has opened another connection", effects);
-        let Some(entry) = self.registry.get_mut(&key) else { return };
-        let kept = entry.presence.kept.take().map(|kept| *kept);
-        let (accepted, answer) = HubSession::accept(dialect, claim.identity, opening, kept);
-        let Packet::Connected { session, limits } = answer else { return };
-        if session == Session::Fresh {
-            entry.queue.forget_tokens();
-        }
-        entry.presence.connection = Some(id);
-        entry.presence.changed = Some(now.timestamp);
-        entry.presence.active = Some(now.timestamp);
-        entry.presence.model_id = claim.model_id.map(|model| model.to_string()).unwrap_or_default();
-        let credentials_until = now.instant.after(until.since(now.timestamp));
-        self.timers.set(credentials_until, Due::Credentials(id));
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.stage = Stage::Serving(Box::new(Serving {
-            session: accepted,
-            key: key.clone(),
-            calls: Vec::new(),
-            scope,
-            credentials_until,
-            will,
-        }));
-        let whose = match session {
-            Session::Fresh => "a fresh session",
-            Session::Resume => "the session it had",
-        };
-        let why = format!("by {}, with {whose}", connection.peer.transport);
-        self.log(Level::Info, id, Some(&key), "connected", why, effects);
-        self.announce_presence(now, &key, "deviceConnected", effects);
-        let packet = PacketBuf::Connected(session, limits);
-        effects.push(Effect::Send { connection: id, packet });
-        if session == Session::Resume {
-            self.deliver(now, &key, effects);
-            self.call_waiting(now, &key, effects);
+    /// Closes a device's connection, if there is one, because of its next.
+    pub(crate) fn take_over(&mut self, now: Now, key: &Key, effects: &mut Effects) {
+        if let Some(id) = self.registry.get(key).and_then(|entry| entry.presence.connection) {
+            let why = "the device has opened another connection";
+            self.close(now, id, (&Dismissal::TakenOver, why), effects);
         }
     }
 
     /// A device that was let in is not served any longer.
     fn part(&mut self, now: Now, id: ConnectionId, serving: Serving, effects: &mut Effects) {
-        let Serving { key, session, calls, credentials_until, will, scope: _ } = serving;
+        let Serving { key, session, calls, credentials_until, will, .. } = serving;
         self.timers.cancel(credentials_until, Due::Credentials(id));
         if let Some(entry) = self.registry.get_mut(&key) {
             entry.queue.recall();
@@ -268,88 +217,26 @@ impl Hub {
         self.command_watch(now, &key);
     }
 
-    fn happened(
-        &mut self,
-        now: Now,
-        id: ConnectionId,
-        key: &Key,
-        event: HubEvent<'_>,
-        effects: &mut Effects,
-    ) {
-        match event {
-            HubEvent::Received { ack, message } => self.received(now, id, key, (ack, message), effects),
-            HubEvent::Subscribed { token, granted, channels } => {
-                if granted.iter().any(|outcome| outcome.is_err()) {
-                    let why = "unknown or another device's filter, or more than the limit".to_owned();
-                    self.log(Level::Warn, id, Some(key), "subscription refused", why, effects);
-                }
-                let packet = PacketBuf::SubAck(token, granted);
-                effects.push(Effect::Send { connection: id, packet });
-                self.subscribed(now, key, channels, effects);
-            }
-            HubEvent::Unsubscribed { token, removed } => {
-                let packet = PacketBuf::UnsubAck(token, removed);
-                effects.push(Effect::Send { connection: id, packet });
-            }
-            HubEvent::Settled { token, verdict: Verdict::Complete, .. } => {
-                self.command_completed(now, key, token, effects);
-            }
-            // Over MQTT 3.1.1 there is nothing else to say, and the hub serves nothing else.
-            HubEvent::Settled { verdict: Verdict::Abandon | Verdict::Reject, .. }
-            | HubEvent::Unreadable { .. }
-            | HubEvent::AuthStep { .. }
-            | HubEvent::GaveUp { .. } => self.close(now, id, "what only MQTT 5 can say", effects),
-            HubEvent::Expired => self.close(now, id, "its credentials have expired", effects),
-            HubEvent::LateAck { token } => {
-                let why = format!("no command awaits {}", token.get());
-                self.log(Level::Info, id, Some(key), "acknowledgement ignored", why, effects);
-            }
-            HubEvent::Goodbye => self.leave(now, id, effects),
-            HubEvent::Unanswered { ticket } => self.unanswered(now, id, ticket, effects),
+    /// Time has passed on that connection: calls may have gone unanswered, credentials may have expired.
+    pub(crate) fn session_due(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        while let Some(serving) = self.serving(id) {
+            let Some(event) = serving.session.handle_timeout(now.instant) else { return };
+            let key = serving.key.clone();
+            self.happened(now, id, &key, event, effects);
         }
     }
 
-    fn received(
+    /// Has a session write a packet; `None` when the connection is not served.
+    pub(crate) fn written(
         &mut self,
-        now: Now,
         id: ConnectionId,
-        key: &Key,
-        (ack, message): (Option<AckToken>, Received<'_>),
-        effects: &mut Effects,
-    ) {
-        let acknowledge = |effects: &mut Effects| {
-            if let Some(token) = ack {
-                effects.push(Effect::Send { connection: id, packet: PacketBuf::Ack(token) });
-            }
-        };
-        match message {
-            Received::Telemetry(telemetry) => {
-                let scope = self.serving(id).map_or(Scope::Device, |serving| serving.scope);
-                let event = self.telemetry(now, key, scope, &telemetry);
-                effects.push(Effect::Append(event));
-                acknowledge(effects);
-            }
-            Received::TwinGet(get) => {
-                acknowledge(effects);
-                self.twin_get(id, key, &get, effects);
-            }
-            Received::TwinPatch(patch) => {
-                let reply = self.twin_patch(now, id, key, &patch, effects);
-                acknowledge(effects);
-                self.twin_answer(id, &reply, effects);
-            }
-            Received::Answer { ticket, code, payload } => {
-                acknowledge(effects);
-                self.answered(now, id, ticket, (code, payload), effects);
-            }
-            // The classic dialect cannot say it, and the hub serves no other.
-            Received::Declined { .. } => self.close(now, id, "what only the previews can say", effects),
-            Received::LateAnswer => {
-                acknowledge(effects);
-                let why = "it answers no call that is open".to_owned();
-                self.log(Level::Info, id, Some(key), "method answer ignored", why, effects);
-            }
-        }
+        mut write: impl FnMut(&mut HubSession<CALLS>, &mut [u8]) -> Result<PacketBuf, SendError>,
+    ) -> Option<Result<PacketBuf, SendError>> {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        let written =
+            self.serving(id).map(|serving| compose(&mut scratch, |out| write(&mut serving.session, out)));
+        self.scratch = scratch;
+        written
     }
 
     /// The device that is let in on that connection, if one is.
@@ -366,7 +253,7 @@ impl Hub {
         self.serving(id).map(|serving| (id, serving))
     }
 
-    fn announce_presence(&mut self, now: Now, key: &Key, operation: &str, effects: &mut Effects) {
+    pub(crate) fn announce_presence(&mut self, now: Now, key: &Key, operation: &str, effects: &mut Effects) {
         self.presence_changes += 1;
         let body = json!({"sequenceNumber": format!("{:064X}", self.presence_changes)});
         let about = (key, operation, "deviceConnectionStateNotification");
@@ -385,9 +272,4 @@ impl Hub {
         let who = key.map(ToString::to_string);
         effects.push(Effect::Log(Notice { level, connection: Some(id), who, what, why }));
     }
-}
-
-/// The return code for a CONNECT that cannot be read.
-fn refusal(kind: DecodeErrorKind) -> RefusalReason {
-    if kind == DecodeErrorKind::WrongDevice { RefusalReason::BadClientId } else { RefusalReason::BadUserName }
 }

@@ -161,6 +161,11 @@ impl Hub {
                     entry.queue.push(command.clone());
                 }
             }
+            Change::CommandAbandoned { key, sequence } => {
+                if let Some(entry) = self.registry.get_mut(key) {
+                    entry.queue.give_back(*sequence);
+                }
+            }
             Change::CommandRemoved { key, sequence } => {
                 if let Some(entry) = self.registry.get_mut(key) {
                     entry.queue.remove(*sequence);
@@ -197,11 +202,9 @@ impl Hub {
 
     fn fall_due(&mut self, now: Now, due: Due, effects: &mut Effects) {
         match due {
-            Due::Credentials(connection) => {
-                let why = "the token that the connection began with has expired";
-                self.close(now, connection, why, effects);
+            Due::Credentials(connection) | Due::Answer(connection, _) => {
+                self.session_due(now, connection, effects);
             }
-            Due::Answer(connection, _) => self.calls_expire(now, connection, effects),
             Due::Connect(exchange) => self.connect_timeout(now, exchange, effects),
             Due::Command(key) => self.command_due(now, &key, effects),
         }

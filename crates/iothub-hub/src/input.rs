@@ -59,12 +59,14 @@ pub enum Input<'a> {
 }
 
 /// What the transport knows of a device's connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// Where it comes from.
     pub address: SocketAddr,
     /// How the packets travel.
     pub transport: Transport,
+    /// The name by which it asked TLS for the hub. For devices that do not say it again.
+    pub server_name: Option<String>,
 }
 
 /// How a device's packets travel. Always under TLS.

@@ -4,6 +4,8 @@
 //! requests, changes to record, events to append. Whoever owns it carries them out, in order. The same inputs
 //! give the same effects.
 
+mod admission;
+mod arrival;
 mod auth;
 mod call;
 mod change;
@@ -15,6 +17,7 @@ mod hub;
 mod input;
 mod key;
 mod notice;
+mod packet;
 mod policy;
 mod presence;
 mod queue;
@@ -27,11 +30,12 @@ mod timers;
 mod twin;
 
 pub use change::Change;
-pub use effect::{Effect, Effects, PacketBuf};
+pub use effect::{Effect, Effects};
 pub use event::{Event, EventKind};
 pub use hub::{Config, Hub, Seed};
 pub use input::{ConnectionId, ExchangeId, Input, Peer, RestRequest, Transport};
 pub use notice::{Level, Notice};
+pub use packet::{AckBuf, PacketBuf, SectionBuf};
 pub use policy::{Policy, Rights};
 pub use queue::QueuedCommand;
 pub use registry::{Key, Record};

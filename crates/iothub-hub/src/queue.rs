@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use iothub_codec::{Dialect, SystemProperty};
@@ -32,6 +33,8 @@ pub struct QueuedCommand {
 struct Waiting {
     command: QueuedCommand,
     delivery: Delivered,
+    /// How often it was sent and came to nothing. Only what devices gave back themselves is recorded.
+    returned: u32,
 }
 
 /// How far a command has come.
@@ -49,9 +52,13 @@ enum Delivered {
 pub(crate) struct Next<'a> {
     pub(crate) command: &'a QueuedCommand,
     pub(crate) again: Option<AckToken>,
+    /// How often it was sent before.
+    pub(crate) returned: u32,
 }
 
 impl Queue {
+    /// How often a command is delivered that its device gives back.
+    pub(crate) const DELIVERIES_MAX: u32 = 10;
     /// Most commands of one device at a time.
     pub(crate) const CAPACITY: usize = 50;
 
@@ -65,7 +72,7 @@ impl Queue {
 
     pub(crate) fn push(&mut self, command: QueuedCommand) {
         self.last_sequence = self.last_sequence.max(command.sequence);
-        self.commands.push_back(Waiting { command, delivery: Delivered::Never });
+        self.commands.push_back(Waiting { command, delivery: Delivered::Never, returned: 0 });
     }
 
     /// The first command that is not on its way.
@@ -76,7 +83,7 @@ impl Queue {
                 Delivered::Before(token) => Some(token),
                 Delivered::InFlight(_) => return None,
             };
-            Some(Next { command: &waiting.command, again })
+            Some(Next { command: &waiting.command, again, returned: waiting.returned })
         })
     }
 
@@ -97,8 +104,23 @@ impl Queue {
         for waiting in &mut self.commands {
             if let Delivered::InFlight(token) = waiting.delivery {
                 waiting.delivery = Delivered::Before(token);
+                waiting.returned += 1;
             }
         }
+    }
+
+    /// The device does not want it now.
+    pub(crate) fn give_back(&mut self, sequence: u64) {
+        if let Some(waiting) = self.find(sequence) {
+            waiting.delivery = Delivered::Never;
+            waiting.returned += 1;
+        }
+    }
+
+    /// How often a command was sent and came to nothing.
+    pub(crate) fn returned(&self, sequence: u64) -> u32 {
+        let waiting = self.commands.iter().find(|waiting| waiting.command.sequence == sequence);
+        waiting.map_or(0, |waiting| waiting.returned)
     }
 
     /// A session was begun afresh: tokens of the old one mean nothing any longer.
@@ -145,14 +167,30 @@ impl QueuedCommand {
     /// How long a command waits that says nothing of it.
     pub(crate) const DEFAULT_TTL_MS: u64 = 60 * 60 * 1000;
 
-    /// The system properties that a device is told, by their property.
-    pub(crate) fn system_properties(&self) -> Vec<(SystemProperty, &str)> {
-        let told = SystemProperty::ALL.iter().filter(|each| Dialect::Classic.property_name(**each).is_some());
-        let known = |name: &str| told.clone().find(|each| each.event_name() == name).copied();
-        self.system
-            .iter()
-            .filter_map(|(name, value)| known(name).map(|property| (property, value.as_str())))
-            .collect()
+    /// The system properties that a device is told in that dialect, of a command that was sent `returned` times before.
+    pub(crate) fn system_properties(
+        &self,
+        dialect: Dialect,
+        returned: u32,
+    ) -> Vec<(SystemProperty, Cow<'_, str>)> {
+        use SystemProperty::{DeliveryCount, EnqueuedTime, Expiry, SequenceNumber};
+
+        let has = |property: &SystemProperty| dialect.property_name(*property).is_some();
+        // What the hub knows by itself, and says where the dialect has a name for it.
+        let own = [
+            (SequenceNumber, self.sequence),
+            (EnqueuedTime, self.enqueued_ms),
+            (DeliveryCount, returned.into()),
+        ];
+        // The classic dialect says when a command expires only if its sender did, as a date.
+        let expiry = (dialect != Dialect::Classic).then_some((Expiry, self.expires_ms));
+        let own: Vec<_> = own.into_iter().chain(expiry).filter(|(property, _)| has(property)).collect();
+        let said = self.system.iter().filter_map(|(name, value)| {
+            let property = SystemProperty::ALL.iter().find(|each| each.event_name() == name)?;
+            Some((*property, Cow::Borrowed(value.as_str()))).filter(|(property, _)| has(property))
+        });
+        let said = said.filter(|(property, _)| own.iter().all(|(each, _)| each != property));
+        said.chain(own.iter().map(|(property, number)| (*property, number.to_string().into()))).collect()
     }
 }
 

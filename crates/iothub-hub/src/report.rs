@@ -1,16 +1,17 @@
-use iothub_codec::{DesiredChanged, Operation, Qos, Reply, RequestId, Status, TwinGet, TwinPatch};
+use iothub_codec::{
+    DesiredChanged, Dialect, Operation, Qos, Reply, RequestId, Status, Text, TwinGet, TwinPatch,
+};
 use iothub_model::{ErrorCode, Object, Problem, Update};
-use iothub_proto::{HubSession, Now, SendError};
+use iothub_proto::Now;
 use serde_json::json;
 
-use crate::call::compose;
 use crate::change::Change;
-use crate::connection::CALLS;
-use crate::effect::{Effect, Effects, PacketBuf};
+use crate::effect::{Effect, Effects};
 use crate::event::EventKind;
 use crate::hub::Hub;
 use crate::input::ConnectionId;
 use crate::notice::Level;
+use crate::packet::PacketBuf;
 use crate::registry::Key;
 use crate::twin::{Told, TwinEdit, date};
 
@@ -21,18 +22,28 @@ pub(crate) struct TwinAnswer<'a> {
     status: Status,
     version: Option<u64>,
     payload: Vec<u8>,
+    /// Why not, and where the log has more; the classic dialect says so in the payload.
+    refused: Option<Refused>,
+}
+
+struct Refused {
+    reason: String,
+    trace_id: String,
 }
 
 impl Hub {
     /// A device asks for its twin.
     pub(crate) fn twin_get(&mut self, id: ConnectionId, key: &Key, get: &TwinGet<'_>, effects: &mut Effects) {
         let Some(entry) = self.registry.get(key) else { return };
+        let version = entry.twin.device_version(get.part);
+        let known = get.known_version.is_some() && get.known_version == version;
         let answer = TwinAnswer {
             operation: Operation::TwinGet,
             request: get.request,
-            status: Status::SUCCESS,
-            version: None,
-            payload: entry.twin.device_view(),
+            status: if known { Status::NOT_MODIFIED } else { Status::SUCCESS },
+            version,
+            payload: if known { Vec::new() } else { entry.twin.device_view(get.part) },
+            refused: None,
         };
         self.twin_answer(id, &answer, effects);
     }
@@ -46,24 +57,40 @@ impl Hub {
         patch: &TwinPatch<'a>,
         effects: &mut Effects,
     ) -> TwinAnswer<'a> {
-        let outcome = self.report(now, key, patch, effects);
-        let (status, version, payload) = match outcome {
-            Ok(version) => (Status::SUCCESS, Some(version), Vec::new()),
-            Err((status, code, message)) => {
-                let tracking_id = self.source.tracking_id();
-                let why = format!("{message} (tracking id {tracking_id})");
+        let (operation, request) = (Operation::TwinPatch, patch.request);
+        match self.report(now, key, patch, effects) {
+            Ok(version) => TwinAnswer {
+                operation,
+                request,
+                status: Status::SUCCESS,
+                version: Some(version),
+                payload: Vec::new(),
+                refused: None,
+            },
+            Err((status, code, reason)) => {
+                let trace_id = self.source.tracking_id();
+                let why = format!("{reason} (tracking id {trace_id})");
                 self.log(Level::Warn, id, Some(key), "report refused", why, effects);
-                let problem = Problem { code, message, tracking_id, time: date(now.timestamp) };
-                (status, None, problem.device_body().into_bytes())
+                let classic = self.dialect(id) == Some(Dialect::Classic);
+                let time = date(now.timestamp);
+                let problem = Problem { code, message: reason.clone(), tracking_id: trace_id.clone(), time };
+                let payload = if classic { problem.device_body().into_bytes() } else { Vec::new() };
+                let refused = Some(Refused { reason, trace_id });
+                TwinAnswer { operation, request, status, version: None, payload, refused }
             }
-        };
-        TwinAnswer { operation: Operation::TwinPatch, request: patch.request, status, version, payload }
+        }
     }
 
     /// Sends an answer about a twin, if the device listens to answers.
     pub(crate) fn twin_answer(&mut self, id: ConnectionId, answer: &TwinAnswer<'_>, effects: &mut Effects) {
-        let TwinAnswer { operation, request, status, version, payload } = answer;
-        let reply = Reply { version: *version, payload: &payload[..], ..Reply::new(*request, *status) };
+        let TwinAnswer { operation, request, status, version, payload, refused } = answer;
+        let reply = Reply {
+            version: *version,
+            payload: &payload[..],
+            reason: refused.as_ref().map(|refused| Text::plain(&refused.reason)),
+            trace_id: refused.as_ref().map(|refused| Text::plain(&refused.trace_id)),
+            ..Reply::new(*request, *status)
+        };
         let written = self.written(id, |session, out| {
             let packet = session.reply(*operation, &reply, out)?;
             Ok(PacketBuf::new(&packet).expect("an answer is a PUBLISH"))
@@ -99,8 +126,7 @@ impl Hub {
         let version = entry.twin.desired().version();
         self.announce(now, EventKind::TwinChange, (key, operation, "twinChangeNotification"), &body, effects);
         if let Some(desired) = told.desired {
-            let patch = serde_json::Value::Object(desired).to_string().into_bytes();
-            self.notify_desired(key, version, &patch, effects);
+            self.notify_desired(key, version, desired, effects);
         }
     }
 
@@ -128,9 +154,14 @@ impl Hub {
         Ok(entry.twin.reported().version())
     }
 
-    fn notify_desired(&mut self, key: &Key, version: u64, patch: &[u8], effects: &mut Effects) {
-        let Some((id, _)) = self.serving_device(key) else { return };
-        let change = DesiredChanged { version, patch, qos: Qos::AtMostOnce };
+    fn notify_desired(&mut self, key: &Key, version: u64, mut patch: Object, effects: &mut Effects) {
+        let Some((id, serving)) = self.serving_device(key) else { return };
+        if serving.origin.dialect != Dialect::Classic {
+            // There it has a place of its own, and the payload is what changed and nothing else.
+            patch.remove("$version");
+        }
+        let patch = serde_json::Value::Object(patch).to_string().into_bytes();
+        let change = DesiredChanged { version, patch: &patch, qos: Qos::AtMostOnce };
         let written = self.written(id, |session, out| {
             let packet = session.desired_changed(&change, out)?;
             Ok(PacketBuf::new(&packet).expect("a notification is a PUBLISH"))
@@ -141,16 +172,7 @@ impl Hub {
         }
     }
 
-    /// Has a session write a packet; `None` when the connection is not served any longer.
-    fn written(
-        &mut self,
-        id: ConnectionId,
-        write: impl Fn(&mut HubSession<CALLS>, &mut [u8]) -> Result<PacketBuf, SendError>,
-    ) -> Option<Result<PacketBuf, SendError>> {
-        let mut scratch = core::mem::take(&mut self.scratch);
-        let written =
-            self.serving(id).map(|serving| compose(&mut scratch, |out| write(&mut serving.session, out)));
-        self.scratch = scratch;
-        written
+    fn dialect(&mut self, id: ConnectionId) -> Option<Dialect> {
+        self.serving(id).map(|serving| serving.origin.dialect)
     }
 }

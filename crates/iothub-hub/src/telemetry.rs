@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use iothub_codec::{Name, Telemetry};
-use iothub_proto::Now;
+use iothub_codec::{Dialect, Name, SystemProperty, Telemetry};
+use iothub_proto::{Now, Timestamp};
 
 use crate::auth::Scope;
 use crate::event::{Event, EventKind};
@@ -10,17 +10,30 @@ use crate::hub::Hub;
 use crate::registry::Key;
 use crate::twin::date;
 
+/// Where a device's messages come from, as far as events tell it.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) dialect: Dialect,
+    /// By whose key the device was let in.
+    pub(crate) scope: Scope,
+    /// What payloads are that say nothing of it.
+    pub(crate) content_type: Option<String>,
+}
+
 impl Hub {
-    /// A message of a device as the back end reads it.
-    pub(crate) fn telemetry(&self, now: Now, key: &Key, scope: Scope, telemetry: &Telemetry<'_>) -> Event {
+    /// A message of a device as the back end reads it: the same from every dialect.
+    pub(crate) fn telemetry(&self, now: Now, key: &Key, origin: &Origin, telemetry: &Telemetry<'_>) -> Event {
         // Of a name that comes twice, the last value counts.
         let mut system = BTreeMap::new();
+        if let Some(content_type) = &origin.content_type {
+            system.insert(SystemProperty::ContentType.event_name(), content_type.clone());
+        }
         let mut properties = BTreeMap::new();
         for property in telemetry.properties.iter() {
             let value = property.value.to_string();
             match property.name {
                 Name::System(name) => {
-                    system.insert(name.event_name(), value);
+                    system.insert(name.event_name(), as_event(origin.dialect, name, value));
                 }
                 Name::Application(name) => {
                     properties.insert(name.to_string(), value);
@@ -32,18 +45,18 @@ impl Hub {
             properties.insert("mqtt-retain".to_owned(), "true".to_owned());
         }
         let generation = self.registry.get(key).map(|entry| entry.record.generation_id.clone());
-        let scope = match scope {
+        let scope = match origin.scope {
             Scope::Hub => "hub",
             Scope::Device if key.module.is_some() => "module",
             Scope::Device => "device",
         };
+        // IoT Hub does not stamp it on what comes over MQTT 5.
+        let stamped = origin.dialect != Dialect::Preview5;
+        let method = stamped.then(|| format!(r#"{{"scope":"{scope}","type":"sas","issuer":"iothub"}}"#));
         let stamps = [
             ("iothub-connection-device-id", Some(key.device.clone())),
             ("iothub-connection-module-id", key.module.clone()),
-            (
-                "iothub-connection-auth-method",
-                Some(format!(r#"{{"scope":"{scope}","type":"sas","issuer":"iothub"}}"#)),
-            ),
+            ("iothub-connection-auth-method", method),
             ("iothub-connection-auth-generation-id", generation),
             ("iothub-enqueuedtime", Some(date(now.timestamp).to_string())),
             ("iothub-message-source", Some(EventKind::Telemetry.source().to_owned())),
@@ -63,4 +76,12 @@ impl Hub {
             body: Bytes::copy_from_slice(telemetry.payload),
         }
     }
+}
+
+/// Times are dates in events and in the classic dialect, and numbers in the others.
+fn as_event(dialect: Dialect, name: SystemProperty, value: String) -> String {
+    if dialect == Dialect::Classic || name != SystemProperty::CreationTime {
+        return value;
+    }
+    value.parse().map(|millis| date(Timestamp::from_millis(millis)).to_string()).unwrap_or(value)
 }

@@ -28,7 +28,7 @@ impl Due {
     /// For the log.
     const fn reason(&self) -> &'static str {
         match self {
-            Self::Credentials(_) => "a token expires",
+            Self::Credentials(_) => "credentials expire",
             Self::Answer(..) => "the answer to a method call is due",
             Self::Connect(_) => "a device was to connect for a method call",
             Self::Command(_) => "a command expires",

@@ -1,3 +1,4 @@
+use iothub_codec::TwinPart;
 use iothub_model::{Date, Etag, Object, Section, Tags, Update, Violation};
 use iothub_proto::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -104,12 +105,28 @@ impl Twin {
         &self.reported
     }
 
-    /// What the device sees of it, as JSON.
-    pub(crate) fn device_view(&self) -> Vec<u8> {
-        let mut view = Object::new();
-        view.insert("desired".into(), self.desired.device_view().into());
-        view.insert("reported".into(), self.reported.device_view().into());
+    /// What the device sees of it, or of a section of it, as JSON. A section says no version.
+    pub(crate) fn device_view(&self, part: TwinPart) -> Vec<u8> {
+        let view = match part {
+            TwinPart::Whole => {
+                let mut view = Object::new();
+                view.insert("desired".into(), self.desired.device_view().into());
+                view.insert("reported".into(), self.reported.device_view().into());
+                view
+            }
+            TwinPart::Desired => self.desired.properties().clone(),
+            TwinPart::Reported => self.reported.properties().clone(),
+        };
         serde_json::Value::Object(view).to_string().into_bytes()
+    }
+
+    /// The version of a section; the whole has none that devices know of.
+    pub(crate) const fn device_version(&self, part: TwinPart) -> Option<u64> {
+        match part {
+            TwinPart::Whole => None,
+            TwinPart::Desired => Some(self.desired.version()),
+            TwinPart::Reported => Some(self.reported.version()),
+        }
     }
 }
 

@@ -351,7 +351,7 @@ mod tests {
     use core::sync::atomic::{AtomicBool, Ordering};
     use std::io;
 
-    use iothub_hub::{Hub, PacketBuf, Seed};
+    use iothub_hub::{AckBuf, Hub, PacketBuf, Seed};
     use iothub_proto::AckToken;
     use redb::StorageBackend;
     use redb::backends::InMemoryBackend;
@@ -430,7 +430,7 @@ mod tests {
             for round in 0..500 {
                 // Some have to wait for the journal, and those behind them must not overtake.
                 let records = (round % 3 == 0).then(record);
-                let packet = PacketBuf::Ack(token);
+                let packet = PacketBuf::Ack(token, AckBuf::SUCCESS);
                 let send = Effect::Send { connection: CONNECTION, packet: packet.clone() };
                 hand_over(&carrier, records.into_iter().chain([send]));
                 sent.push(packet);

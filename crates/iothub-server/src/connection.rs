@@ -2,9 +2,10 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
+use iothub_codec::Ack;
 use iothub_hub::{ConnectionId, Input, Level, Peer};
 use iothub_mqtt::{WireError, WriteError};
-use iothub_proto::Instant;
+use iothub_proto::{Instant, Packet};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::carrier::Batch;
@@ -26,6 +27,11 @@ where
         () = shared.stopping() => End::Stopping,
     };
     let Connection { mut pipe, mut attached, .. } = connection;
+    if let End::Stopping = end {
+        let why = Ack { reason_code: SERVER_SHUTTING_DOWN, ..Ack::SUCCESS };
+        // Only MQTT 5 has a way to say it, and only to a device that is let in.
+        let _ = pipe.mqtt.send(shared.driver.clock().now().instant, &Packet::Disconnect(why));
+    }
     attached.why = end.to_string();
     attached.level = end.level();
     drop(attached);
@@ -218,6 +224,8 @@ fn loss(error: &io::Error) -> String {
     error.to_string()
 }
 
+/// MQTT 5's reason code for it.
+const SERVER_SHUTTING_DOWN: u8 = 0x8B;
 /// Most packets of a device that are taken in at once: the answers wait for the device together.
 const PACKETS_MAX: usize = 64;
 /// How long the peer of a closed connection may take to read the last words.

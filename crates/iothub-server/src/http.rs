@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -252,6 +253,7 @@ fn upgrade(
             return response;
         }
     };
+    let server_name = host_name(request.headers());
     tokio::spawn(async move {
         let upgraded = tokio::select! {
             upgraded = hyper::upgrade::on(request) => upgraded,
@@ -260,7 +262,7 @@ fn upgrade(
         match upgraded {
             Ok(upgraded) => {
                 let stream = ByteStream::new(TokioIo::new(upgraded)).await;
-                let peer = Peer { address: peer, transport: Transport::MqttWebSocket };
+                let peer = Peer { address: peer, transport: Transport::MqttWebSocket, server_name };
                 let due = shared.driver.clock().now().instant.after(shared.limits.greeting);
                 connection::serve(stream, peer, due, &shared).await;
             }
@@ -278,6 +280,12 @@ fn upgrade(
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
     response
+}
+
+/// The name by which a client asked for this server, without a port.
+fn host_name(headers: &HeaderMap) -> Option<String> {
+    let authority: Authority = headers.get(header::HOST)?.to_str().ok()?.parse().ok()?;
+    Some(authority.host().to_owned())
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");

@@ -66,7 +66,8 @@ impl Listener {
             };
             match (secured, port) {
                 (Ok(stream), Port::Mqtt) => {
-                    let peer = Peer { address: peer, transport: Transport::Mqtt };
+                    let server_name = stream.inner().get_ref().1.server_name().map(str::to_owned);
+                    let peer = Peer { address: peer, transport: Transport::Mqtt, server_name };
                     connection::serve(stream, peer, due, &shared).await;
                     drop(place);
                 }

@@ -88,9 +88,10 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use iothub_hub::AckBuf;
     use iothub_proto::AckToken;
 
-    const ACK: PacketBuf = PacketBuf::Ack(AckToken::FIRST);
+    const ACK: PacketBuf = PacketBuf::Ack(AckToken::FIRST, AckBuf::SUCCESS);
 
     #[test]
     fn what_waits_comes_before_the_end() {

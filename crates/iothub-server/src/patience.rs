@@ -19,6 +19,10 @@ impl<S> Patient<S> {
         Self { inner, limit, patience: None }
     }
 
+    pub(crate) const fn inner(&self) -> &S {
+        &self.inner
+    }
+
     fn within_limit<T>(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,8 +1,8 @@
 //! What is not written, because it would arrive as something else or not at all.
 
 use iothub_codec::{
-    Command, Content, EncodeError, Field, Input, MethodCall, Operation, Properties, Reply, RequestId, Status,
-    SystemProperty, Telemetry, Text, TwinGet, TwinPart,
+    Codec, Command, Content, Dialect, EncodeError, Field, Input, MethodCall, Operation, Properties, Publish,
+    Reply, RequestId, Status, SystemProperty, Telemetry, Text, ToHub, TwinGet, TwinPart,
 };
 
 use crate::ends::{device, module, request};
@@ -16,6 +16,23 @@ fn modules_have_no_inputs_and_nothing_is_retained() {
     assert_eq!(module().encode(&input, &mut out), Err(NOT_EXPRESSIBLE));
     let telemetry = Telemetry { retain: true, ..Telemetry::default() };
     assert_eq!(device().encode(&telemetry, &mut out), Err(NOT_EXPRESSIBLE));
+}
+
+/// As a gateway would that passes a request on.
+#[test]
+fn an_id_that_stood_escaped_goes_into_another_dialect_only_if_it_can_stand_there_plain() {
+    for (topic, expected) in [
+        ("$az/iot/twin/get/?rid=a%2Fb", Ok("$iothub/twin/GET/?$rid=a/b")),
+        ("$az/iot/twin/get/?rid=a%26b", Err(EncodeError::BadValue(Field::RequestId))),
+        ("$az/iot/twin/get/?rid=%00", Err(EncodeError::BadValue(Field::RequestId))),
+    ] {
+        let Ok(ToHub::TwinGet(get)) = device().decode_to_hub(&Publish::new(topic, b"")) else {
+            panic!("{topic}")
+        };
+        let classic = Codec::new(Dialect::Classic, device().identity());
+        let mut out = [0; 64];
+        assert_eq!(classic.encode(&get, &mut out).map(|publish| publish.topic), expected, "{topic}");
+    }
 }
 
 #[test]

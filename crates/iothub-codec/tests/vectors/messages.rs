@@ -143,6 +143,11 @@ fn each_answer_of_a_twin_has_its_number() {
         (TwinGet, "$iothub/twin/res/429/?$rid=a2", Status::THROTTLED, 429, None),
         (TwinGet, "$iothub/twin/res/500/?$rid=a2", Status::SERVER_ERROR, 500, None),
         (TwinGet, "$iothub/twin/res/503/?$rid=a2", Status::SERVER_BUSY, 503, None),
+        // Numbers that are nobody's own.
+        (TwinGet, "$iothub/twin/res/299/?$rid=a2", Status::SUCCESS, 299, None),
+        (TwinGet, "$iothub/twin/res/300/?$rid=a2", Status::SERVER_ERROR, 300, None),
+        (TwinGet, "$iothub/twin/res/499/?$rid=a2", Status::BAD_REQUEST, 499, None),
+        (TwinGet, "$iothub/twin/res/599/?$rid=a2", Status::SERVER_ERROR, 599, None),
     ] {
         let reply = answer(code, version, status);
         for codec in [device(), module()] {

@@ -1,8 +1,6 @@
 //! Commands, sent over a local address: IoT Hub takes them over AMQP only.
 
-use iothub_codec::{
-    Codec, Command, DeviceId, Dialect, EncodeError, Identity, ModuleId, Properties, Qos, SystemProperty,
-};
+use iothub_codec::{Codec, Command, DeviceId, Dialect, EncodeError, Identity, ModuleId, Properties, Qos};
 use iothub_model::{Date, ErrorCode, Status};
 use iothub_proto::Now;
 use serde_json::json;
@@ -48,7 +46,7 @@ impl Hub {
         }
         let sequence = entry.queue.next_sequence();
         let command = read(now, key, sequence, request)?;
-        check_topic(key, &command)?;
+        check_expressible(key, &command)?;
         let answer =
             json!({"sequenceNumber": sequence, "expiresAtUtc": Date::from_millis(command.expires_ms)});
         self.record(Change::CommandQueued { key: key.clone(), command }, effects);
@@ -111,30 +109,38 @@ fn read(now: Now, key: &Key, sequence: u64, request: &RestRequest<'_>) -> Result
     })
 }
 
-/// Its properties travel in a topic. A command that has none would stay in the queue, and keep those behind it.
-fn check_topic(key: &Key, command: &QueuedCommand) -> Result<(), Failure> {
+/// A command that its device cannot be told, in whichever dialect that will come, is of no use to anybody.
+fn check_expressible(key: &Key, command: &QueuedCommand) -> Result<(), Failure> {
     let device = DeviceId::new(&key.device).expect("what is in the registry is named as it may be");
     let module = key.module.as_deref();
     let module =
         module.map(|name| ModuleId::new(name).expect("what is in the registry is named as it may be"));
-    let system: Vec<(SystemProperty, &str)> = command.system_properties();
     let application: Vec<(&str, &str)> =
         command.properties.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let properties = Properties::new(&system, &application);
-    let message = Command { payload: b"", properties, qos: Qos::AtLeastOnce };
-    // Nothing is kept of it, so there need not be room.
-    match Codec::new(Dialect::Classic, Identity { device, module }).encode(&message, &mut []) {
-        Ok(_) | Err(EncodeError::BufferTooSmall { .. }) => Ok(()),
-        Err(EncodeError::TopicTooLong { len }) => {
-            let message =
-                format!("the properties make a topic of {len} bytes, and at most 65535 are allowed");
-            Err(Failure::new(ErrorCode::MessageTooLarge, message))
-        }
-        Err(error @ (EncodeError::NotExpressible | EncodeError::BadValue(_) | _)) => {
-            let message = format!("the command cannot be sent to {key}: {error}");
-            Err(Failure::new(ErrorCode::ArgumentInvalid, message))
+    for dialect in Dialect::ALL {
+        let system = command.system_properties(*dialect, Queue::DELIVERIES_MAX);
+        let system: Vec<_> = system.iter().map(|(property, value)| (*property, value.as_ref())).collect();
+        let properties = Properties::new(&system, &application);
+        let message = Command { payload: b"", properties, qos: Qos::AtLeastOnce };
+        // Nothing is kept of it, so there need not be room.
+        match Codec::new(*dialect, Identity { device, module }).encode(&message, &mut []) {
+            Ok(_) | Err(EncodeError::BufferTooSmall { .. }) => {}
+            Err(EncodeError::TopicTooLong { len }) => {
+                let message =
+                    format!("the properties make a topic of {len} bytes, and at most 65535 are allowed");
+                return Err(Failure::new(ErrorCode::MessageTooLarge, message));
+            }
+            Err(EncodeError::PropertyTooLong { len }) => {
+                let message = format!("a property has {len} bytes, and at most 65535 are allowed");
+                return Err(Failure::new(ErrorCode::MessageTooLarge, message));
+            }
+            Err(error @ (EncodeError::NotExpressible | EncodeError::BadValue(_) | _)) => {
+                let message = format!("the command cannot be sent to {key}: {error}");
+                return Err(Failure::new(ErrorCode::ArgumentInvalid, message));
+            }
         }
     }
+    Ok(())
 }
 
 fn expiry(now: Now, request: &RestRequest<'_>) -> Result<u64, Failure> {

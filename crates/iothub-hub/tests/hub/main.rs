@@ -5,10 +5,12 @@
 
 mod commands;
 mod connecting;
+mod dialects;
 mod methods;
 mod recording;
 mod registry;
 mod secrets;
+mod speaker;
 mod telemetry;
 mod twins;
 mod world;

@@ -77,7 +77,7 @@ fn what_is_acknowledged_stands_behind_its_record() {
     world.hub.handle(world.now, Input::Packet { connection: line.0, packet: &packet }, &mut effects);
     let place = |which: &dyn Fn(&Effect) -> bool| effects.iter().position(which).unwrap();
     let recorded = place(&|effect| matches!(effect, Effect::Record(_)));
-    let acknowledged = place(&|effect| matches!(effect, Effect::Send { packet: PacketBuf::Ack(_), .. }));
+    let acknowledged = place(&|effect| matches!(effect, Effect::Send { packet: PacketBuf::Ack(..), .. }));
     let answered = place(&|effect| matches!(effect, Effect::Send { packet: PacketBuf::Publish { .. }, .. }));
     assert!(recorded < acknowledged && acknowledged < answered, "{effects:?}");
 }

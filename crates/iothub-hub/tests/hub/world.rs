@@ -122,12 +122,17 @@ impl World {
 
     /// A token signed with the first key of a device or module.
     pub(crate) fn token(&self, id: &str, valid_s: u64) -> String {
-        let key = match id.split_once('/') {
-            None => self.hub.device_key(id).expect("a device of the registry").to_owned(),
-            Some(_) => self.module_key(id),
-        };
+        let key = self.key(id);
         let expiry_s = self.now.timestamp.as_secs() + valid_s;
         sign(&key, &TokenRequest { host: HOST, identity: Some(identity(id)), expiry_s, policy: None })
+    }
+
+    /// The first key of a device or module.
+    pub(crate) fn key(&self, id: &str) -> String {
+        match id.split_once('/') {
+            None => self.hub.device_key(id).expect("a device of the registry").to_owned(),
+            Some(_) => self.module_key(id),
+        }
     }
 
     /// A token of a policy for the hub as a whole.
@@ -155,7 +160,7 @@ impl World {
         self.send(line, &Packet::Connect(opening));
         let answer = self.take(line, |packet| match packet {
             PacketBuf::Connected(session, _) => Some(Ok(*session)),
-            PacketBuf::Refused(reason) => Some(Err(*reason)),
+            PacketBuf::Refused(reason, _) => Some(Err(*reason)),
             _ => None,
         });
         (line, *answer.first().expect("every CONNECT is answered"))
@@ -163,7 +168,8 @@ impl World {
 
     pub(crate) fn open(&mut self) -> Line {
         let connection = ConnectionId(self.next_id());
-        let peer = Peer { address: ([127, 0, 0, 1], 50_000).into(), transport: Transport::Mqtt };
+        let peer =
+            Peer { address: ([127, 0, 0, 1], 50_000).into(), transport: Transport::Mqtt, server_name: None };
         self.put(Input::Opened { connection, peer });
         Line(connection)
     }
@@ -234,12 +240,17 @@ impl World {
     /// The messages that the hub acknowledged on a line since the last look.
     pub(crate) fn acknowledged(&mut self, line: Line) -> Vec<u16> {
         self.take(line, |packet| match packet {
-            PacketBuf::Ack(token) => Some(token.get()),
+            PacketBuf::Ack(token, _) => Some(token.get()),
             _ => None,
         })
     }
 
-    fn take<T>(&mut self, line: Line, pick: impl Fn(&PacketBuf) -> Option<T>) -> Vec<T> {
+    /// Everything that the hub sent on a line since the last look.
+    pub(crate) fn sent(&mut self, line: Line) -> Vec<PacketBuf> {
+        self.take(line, |packet| Some(packet.clone()))
+    }
+
+    pub(crate) fn take<T>(&mut self, line: Line, pick: impl Fn(&PacketBuf) -> Option<T>) -> Vec<T> {
         let mut picked = Vec::new();
         self.sent.retain(|(connection, packet)| match pick(packet).filter(|_| *connection == line.0) {
             Some(value) => {

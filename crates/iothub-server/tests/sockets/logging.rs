@@ -87,7 +87,7 @@ async fn what_is_refused_is_one_line_with_the_reason() {
     send(&hub, b"\x10\xff\xff\xff\x7f").await;
     next("a packet that is too long", &["WARN", "CONNECT of 268435460 bytes", "127.0.0.1:"]);
     send(&hub, b"\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x04dev1").await;
-    next("another version", &["WARN", "MQTT 5 is not served", "127.0.0.1:"]);
+    next("MQTT 5 without a proof", &["WARN", "no authentication method", "trace id", "127.0.0.1:"]);
     let mut plain = TcpStream::connect(hub.https_address()).await.unwrap();
     plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     closed(&mut plain).await;

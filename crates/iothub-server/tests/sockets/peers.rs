@@ -9,7 +9,7 @@ use iothub_codec::{
     Connect, ConnectionString, DeviceId, Filters, Identity, PropertySection, Publish, Qos, SharedKey,
     TokenRequest, Version,
 };
-use iothub_hub::PacketBuf;
+use iothub_hub::{AckBuf, PacketBuf};
 use iothub_mqtt::Client;
 use iothub_proto::{AckToken, Instant, Limits, Opening, Packet};
 use iothub_server::{Options, Running, Server};
@@ -171,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Device<S> {
         let ack = AckToken::new(id).unwrap();
         let publish = Publish { payload, qos: Qos::AtLeastOnce, ..telemetry() };
         self.send(&Packet::Publish { ack: Some(ack), publish }).await?;
-        assert_eq!(self.next().await?, PacketBuf::Ack(ack));
+        assert_eq!(self.next().await?, PacketBuf::Ack(ack, AckBuf::SUCCESS));
         Ok(())
     }
 }

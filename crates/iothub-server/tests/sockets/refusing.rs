@@ -66,7 +66,7 @@ async fn malformed_mqtt_closes_that_connection_only() {
 async fn another_version_of_mqtt_is_told_so() {
     let hub = hub().await;
     let rows: &[(&str, &[u8], &[u8])] = &[
-        ("MQTT 5", b"\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x04dev1", &[0x20, 3, 0, 0x84, 0]),
+        ("MQTT 6", b"\x10\x11\x00\x04MQTT\x06\x02\x00\x3c\x00\x00\x04dev1", &[0x20, 3, 0, 0x84, 0]),
         ("MQTT 3.1", b"\x10\x12\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x04dev1", &[0x20, 2, 0, 1]),
     ];
     for (what, bytes, wanted) in rows {

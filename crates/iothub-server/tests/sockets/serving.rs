@@ -2,8 +2,8 @@
 
 use crate::peers::*;
 use futures_util::{SinkExt, StreamExt};
-use iothub_hub::PacketBuf;
-use iothub_proto::{Instant, Packet, Session};
+use iothub_hub::{PacketBuf, SectionBuf};
+use iothub_proto::{Instant, Packet, RefusalReason, Session};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -39,7 +39,7 @@ async fn a_wrong_key_is_refused_with_code_5() {
     let wrong =
         "HostName=localhost;DeviceId=dev1;SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     let answer = device.connect_with(&token(wrong), 60).await.unwrap();
-    assert_eq!(answer, PacketBuf::Refused(iothub_proto::RefusalReason::NotAuthorized));
+    assert_eq!(answer, PacketBuf::Refused(RefusalReason::NotAuthorized, SectionBuf::EMPTY));
     assert!(device.next().await.is_err());
 }
 

@@ -1,0 +1,225 @@
+//! What a device that is let in did, and what the hub does about it.
+
+use iothub_codec::{Ack, DecodeError, DecodeErrorKind, IdentityBuf, Outcome, Proof, Signature, Terms, Text};
+use iothub_proto::{
+    AckToken, Dismissal, FilterRefusal, Granted, HubEvent, HubSession, Now, Packet, PeerError, Received,
+    Verdict,
+};
+
+use crate::auth::Bid;
+use crate::connection::CALLS;
+use crate::effect::{Effect, Effects};
+use crate::hub::Hub;
+use crate::input::ConnectionId;
+use crate::notice::Level;
+use crate::packet::{AckBuf, PacketBuf};
+use crate::registry::Key;
+use crate::timers::Due;
+
+impl Hub {
+    pub(crate) fn happened(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        key: &Key,
+        event: HubEvent<'_>,
+        effects: &mut Effects,
+    ) {
+        match event {
+            HubEvent::Received { ack, message } => self.received(now, id, key, (ack, message), effects),
+            HubEvent::Unreadable { token, error } => self.refuse_message(id, key, token, &error, effects),
+            HubEvent::Subscribed { token, granted, channels } => {
+                if let Some(why) = why_not(&granted) {
+                    self.log(Level::Warn, id, Some(key), "subscription refused", why.into(), effects);
+                }
+                let packet = PacketBuf::SubAck(token, granted);
+                effects.push(Effect::Send { connection: id, packet });
+                self.subscribed(now, key, channels, effects);
+            }
+            HubEvent::Unsubscribed { token, removed } => {
+                let packet = PacketBuf::UnsubAck(token, removed);
+                effects.push(Effect::Send { connection: id, packet });
+            }
+            HubEvent::Settled { token, verdict, status } => match verdict {
+                Verdict::Complete => self.command_completed(now, key, token, effects),
+                Verdict::Abandon => self.command_abandoned(now, key, token, effects),
+                Verdict::Reject => self.command_rejected(now, key, (token, status), effects),
+            },
+            HubEvent::AuthStep { signature } => self.renew(now, id, key, &signature, effects),
+            HubEvent::GaveUp { reason_code } => self.given_up(now, id, reason_code, effects),
+            HubEvent::Expired => {
+                let why = (&Dismissal::NotAuthorized, "its credentials have expired");
+                self.close(now, id, why, effects);
+            }
+            HubEvent::LateAck { token } => {
+                let why = format!("no command awaits {}", token.get());
+                self.log(Level::Info, id, Some(key), "acknowledgement ignored", why, effects);
+            }
+            HubEvent::Goodbye => self.leave(now, id, effects),
+            HubEvent::Unanswered { ticket } => self.unanswered(now, id, ticket, effects),
+        }
+    }
+
+    /// It broke the rules: the connection ends, over MQTT 5 with what is wrong.
+    pub(crate) fn broken(&mut self, now: Now, id: ConnectionId, error: PeerError, effects: &mut Effects) {
+        let why = error.to_string();
+        let PeerError::Unreadable(unreadable) = error else {
+            return self.close(now, id, (&Dismissal::Broken(error), &why), effects);
+        };
+        let outcome = Outcome { reason: Some(Text::plain(&why)), ..Outcome::new(unreadable.status()) };
+        let mut words = self.dismissal(id, &Dismissal::Refused(outcome));
+        if let Some(PacketBuf::Disconnect(ack)) = &mut words
+            && unreadable.kind == DecodeErrorKind::UnknownTopic
+        {
+            // MQTT has a reason code of its own for it.
+            ack.reason_code = Ack::TOPIC_NAME_INVALID;
+        }
+        self.close_with(now, id, words, &why, effects);
+    }
+
+    fn received(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        key: &Key,
+        (ack, message): (Option<AckToken>, Received<'_>),
+        effects: &mut Effects,
+    ) {
+        let acknowledge = |effects: &mut Effects| {
+            if let Some(token) = ack {
+                let packet = PacketBuf::Ack(token, AckBuf::SUCCESS);
+                effects.push(Effect::Send { connection: id, packet });
+            }
+        };
+        match message {
+            Received::Telemetry(telemetry) => {
+                let Some(origin) = self.serving(id).map(|serving| serving.origin.clone()) else { return };
+                let event = self.telemetry(now, key, &origin, &telemetry);
+                effects.push(Effect::Append(event));
+                acknowledge(effects);
+            }
+            Received::TwinGet(get) => {
+                acknowledge(effects);
+                self.twin_get(id, key, &get, effects);
+            }
+            Received::TwinPatch(patch) => {
+                let reply = self.twin_patch(now, id, key, &patch, effects);
+                acknowledge(effects);
+                self.twin_answer(id, &reply, effects);
+            }
+            Received::Answer { ticket, code, payload } => {
+                acknowledge(effects);
+                self.answered(now, id, ticket, (code, payload), effects);
+            }
+            Received::Declined { ticket, status } => {
+                acknowledge(effects);
+                self.declined(now, id, ticket, status, effects);
+            }
+            Received::LateAnswer => {
+                acknowledge(effects);
+                let why = "it answers no call that is open".to_owned();
+                self.log(Level::Info, id, Some(key), "method answer ignored", why, effects);
+            }
+        }
+    }
+
+    /// A message cannot be read, and there is a way to say so: the connection goes on.
+    fn refuse_message(
+        &mut self,
+        id: ConnectionId,
+        key: &Key,
+        token: AckToken,
+        error: &DecodeError,
+        effects: &mut Effects,
+    ) {
+        let (status, reason) = (error.status(), error.to_string());
+        let trace_id = status.may_have_trace_id().then(|| self.source.tracking_id());
+        let mut why = format!("{status}: {reason}");
+        if let Some(trace_id) = &trace_id {
+            why = format!("{why} (trace id {trace_id})");
+        }
+        self.log(Level::Warn, id, Some(key), "message refused", why, effects);
+        let outcome = Outcome {
+            status,
+            reason: Some(Text::plain(&reason)),
+            trace_id: trace_id.as_deref().map(Text::plain),
+        };
+        let written = self.written(id, |session, out| {
+            let packet = session.refuse(token, &outcome, out)?;
+            Ok(PacketBuf::new(&packet).expect("a PUBACK is for both ends"))
+        });
+        if let Some(Ok(packet)) = written {
+            effects.push(Effect::Send { connection: id, packet });
+        }
+    }
+
+    /// It wants to go on with a new signature.
+    fn renew(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        key: &Key,
+        signature: &Signature<'_>,
+        effects: &mut Effects,
+    ) {
+        match self.renewed(now, id, signature) {
+            Ok(packet) => {
+                let why = "by a new signature".to_owned();
+                self.log(Level::Info, id, Some(key), "credentials renewed", why, effects);
+                effects.push(Effect::Send { connection: id, packet });
+            }
+            Err(why) => {
+                let why = format!("its credentials are not renewed: {why}");
+                self.close(now, id, (&Dismissal::NotAuthorized, &why), effects);
+            }
+        }
+    }
+
+    fn renewed(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        signature: &Signature<'_>,
+    ) -> Result<PacketBuf, String> {
+        let gone = || "the connection is gone".to_owned();
+        let serving = self.serving(id).ok_or_else(gone)?;
+        let (host, policy) = (serving.host.clone(), serving.policy.clone());
+        // Whoever signed at CONNECT signs again, whether it is named again or not.
+        let named = signature.terms.policy.filter(|policy| !policy.is_empty());
+        if named.is_some_and(|named| policy.as_deref().is_none_or(|policy| named != *policy)) {
+            return Err("the policy is another than that of the CONNECT".to_owned());
+        }
+        let terms = Terms { policy: policy.as_deref().map(Text::plain), ..signature.terms };
+        let identity = IdentityBuf::new(serving.session.identity());
+        let proof = Proof::Signature(Signature { terms, ..*signature });
+        let bid = Bid { identity: identity.as_identity(), host: &host, proof };
+        let admission = self.gate.admit(&self.registry, &bid, now.timestamp).map_err(|denied| denied.why)?;
+        let until = now.instant.after(admission.until.since(now.timestamp));
+        let written = self.written(id, |session: &mut HubSession<CALLS>, out| {
+            let packet: Packet<'_> = session.renewed(until, out)?;
+            Ok(PacketBuf::new(&packet).expect("an AUTH is for both ends"))
+        });
+        let packet = written.ok_or_else(gone)?.map_err(|error| error.to_string())?;
+        let serving = self.serving(id).ok_or_else(gone)?;
+        let before = core::mem::replace(&mut serving.credentials_until, until);
+        self.timers.cancel(before, Due::Credentials(id));
+        self.timers.set(until, Due::Credentials(id));
+        Ok(packet)
+    }
+}
+
+/// Why not all filters were granted, if so.
+fn why_not(granted: &Granted) -> Option<&'static str> {
+    let refused = granted.iter().find_map(Result::err)?;
+    Some(match refused {
+        FilterRefusal::QuotaExceeded => "more than the limit",
+        FilterRefusal::WildcardsNotSupported => "a wildcard where none may stand",
+        FilterRefusal::Unspecified
+        | FilterRefusal::ImplementationSpecific
+        | FilterRefusal::NotAuthorized
+        | FilterRefusal::TopicFilterInvalid
+        | FilterRefusal::PacketIdentifierInUse
+        | FilterRefusal::SharedNotSupported
+        | FilterRefusal::IdentifiersNotSupported => "unknown or another device's filter",
+    })
+}
