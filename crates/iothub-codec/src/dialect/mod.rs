@@ -56,6 +56,33 @@ impl Dialect {
         Self::Preview5,
     ];
 
+    /// What it is called where a name has to be typed: `classic`, `preview311` or `preview5`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            #[cfg(feature = "preview311")]
+            Self::Preview311 => "preview311",
+            #[cfg(feature = "preview5")]
+            Self::Preview5 => "preview5",
+        }
+    }
+
+    /// The dialect of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|dialect| dialect.name() == name)
+    }
+
+    /// The version of MQTT that it is spoken over.
+    pub const fn version(self) -> Version {
+        match self {
+            Self::Classic => Version::V311,
+            #[cfg(feature = "preview311")]
+            Self::Preview311 => Version::V311,
+            #[cfg(feature = "preview5")]
+            Self::Preview5 => Version::V5,
+        }
+    }
+
     /// Every operation that this dialect has. A table for documents, decoders and tests; what is linked of it is what
     /// is used.
     ///
@@ -91,6 +118,13 @@ impl Dialect {
             #[cfg(feature = "preview5")]
             Self::Preview5 => preview5::spelling(property),
         }
+    }
+}
+
+/// By its [`Dialect::name`].
+impl core::fmt::Display for Dialect {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
     }
 }
 

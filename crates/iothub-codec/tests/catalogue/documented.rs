@@ -1,6 +1,6 @@
 use iothub_codec::OperationKind::{Command, DesiredChanged, Method, Telemetry, TwinGet, TwinPatch};
 use iothub_codec::ValueKind::{Text, Time, U32, U64};
-use iothub_codec::{Answer, Dialect, OperationKind, Parameter, TwinPart, ValueKind};
+use iothub_codec::{Answer, Dialect, OperationKind, Parameter, TwinPart, ValueKind, Version};
 
 type Documented = &'static [(&'static str, ValueKind, bool)];
 
@@ -171,4 +171,17 @@ fn assert_same(
     found.sort_by_key(|(name, ..)| *name);
     expected.sort_by_key(|(name, ..)| *name);
     assert_eq!(found, expected, "{what}");
+}
+
+#[test]
+fn each_dialect_has_a_name_of_its_own_and_a_version_of_mqtt() {
+    for (dialect, name, version) in [
+        (Dialect::Classic, "classic", Version::V311),
+        (Dialect::Preview311, "preview311", Version::V311),
+        (Dialect::Preview5, "preview5", Version::V5),
+    ] {
+        assert_eq!((dialect.name(), dialect.version()), (name, version));
+        assert_eq!((Dialect::from_name(name), dialect.to_string().as_str()), (Some(dialect), name));
+    }
+    assert_eq!(Dialect::from_name("Classic"), None);
 }
