@@ -82,6 +82,13 @@ impl Desired {
         }
     }
 
+    /// Somebody wants to be told of all of them once more. Where that is not the next to come, it is asked for.
+    fn again(&mut self, now: Instant) {
+        if let Phase::Current { .. } = self.phase {
+            self.phase = Phase::Due { since: now };
+        }
+    }
+
     /// The application was told of the desired properties at that version, because it asked.
     pub(super) fn told(&mut self, version: u64) {
         if let Phase::Current { version: known } = &mut self.phase {
@@ -166,6 +173,15 @@ impl<const REQUESTS: usize> DeviceSession<'_, REQUESTS> {
             | Phase::Waiting { .. }
             | Phase::Current { .. } => None,
         }
+    }
+
+    /// Tells of the desired properties once more, for a part of the application that was not there the last time, or did
+    /// not keep up: [`DeviceEvent::DesiredCurrent`] comes, and no change before it. Without [`Channels::DESIRED`] nothing
+    /// does; without a connection it comes with the next.
+    ///
+    /// [`Channels::DESIRED`]: iothub_codec::Channels::DESIRED
+    pub fn tell_desired_again(&mut self, now: Instant) {
+        self.desired.again(now);
     }
 
     /// The session's own question for the twin.
