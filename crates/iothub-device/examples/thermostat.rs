@@ -28,8 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let twin = device.twin();
     let mut changes = twin.desired_changes().await?;
-    let mut target = twin.get().await?.desired["targetTemperature"].as_f64().unwrap_or(20.0);
-    let mut temperature = 18.0;
+    let (mut target, mut temperature) = (20.0, 18.0);
     let mut measure = tokio::time::interval(Duration::from_secs(5));
     loop {
         tokio::select! {
@@ -42,8 +41,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     Err(error) => eprintln!("not delivered: {error}"),
                 }
             }
-            Some(change) = changes.next() => {
-                let wanted: serde_json::Value = change.json()?;
+            // All that is wanted comes first, and then what has changed in it.
+            Some(update) = changes.next() => {
+                let wanted: serde_json::Value = update.json()?;
                 target = wanted["targetTemperature"].as_f64().unwrap_or(target);
                 twin.report(&json!({ "targetTemperature": target })).await?;
             }

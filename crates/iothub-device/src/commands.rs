@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use iothub_proto::AckToken;
+use iothub_proto::{AckToken, Verdict};
 
 use crate::answering::Answering;
 use crate::error::AnswerError;
@@ -58,8 +58,8 @@ impl Inputs {
 
 /// A message from the cloud.
 ///
-/// The hub keeps it until [`Self::complete`]. Dropped without that it is not acknowledged, and the hub
-/// delivers it again, at the latest with the next connection.
+/// The hub keeps it until [`Self::complete`] or [`Self::reject`]. Dropped without that it is not acknowledged, and the
+/// hub delivers it again with the next connection.
 #[derive(Debug)]
 pub struct Command {
     /// The bytes.
@@ -76,7 +76,28 @@ impl Command {
     ///
     /// [`AnswerError`]; then the hub delivers the command again.
     pub async fn complete(self) -> Result<(), AnswerError> {
-        self.receipt.complete().await
+        self.receipt.settle(Verdict::Complete).await
+    }
+
+    /// Gives the command back, for the hub to deliver it again soon, and returns when that is on its way. Each delivery
+    /// counts, and a hub gives up after so many.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError`]; outside of `Dialect::Preview5` it is [`AnswerError::NotExpressible`], and the hub delivers the
+    /// command again with the next connection.
+    pub async fn abandon(self) -> Result<(), AnswerError> {
+        self.receipt.settle(Verdict::Abandon).await
+    }
+
+    /// Tells the hub that the command can never be dealt with, and returns when that is on its way. It is not delivered
+    /// again, and whoever sent it may learn of it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::abandon`].
+    pub async fn reject(self) -> Result<(), AnswerError> {
+        self.receipt.settle(Verdict::Reject).await
     }
 }
 
@@ -99,7 +120,7 @@ impl InputMessage {
     ///
     /// [`AnswerError`]; then the hub delivers the message again.
     pub async fn complete(self) -> Result<(), AnswerError> {
-        self.receipt.complete().await
+        self.receipt.settle(Verdict::Complete).await
     }
 }
 
@@ -112,10 +133,13 @@ struct Receipt {
 }
 
 impl Receipt {
-    async fn complete(self) -> Result<(), AnswerError> {
-        match self.ack {
-            Some(token) => self.answering.answer(self.connection, AnswerKind::Complete { token }).await,
-            None => Ok(()),
+    async fn settle(self, verdict: Verdict) -> Result<(), AnswerError> {
+        match (self.ack, verdict) {
+            (Some(token), _) => {
+                self.answering.answer(self.connection, AnswerKind::Settle { token, verdict }).await
+            }
+            (None, Verdict::Complete) => Ok(()),
+            (None, Verdict::Abandon | Verdict::Reject) => Err(AnswerError::NotAwaited),
         }
     }
 }

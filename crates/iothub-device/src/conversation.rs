@@ -1,14 +1,17 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use iothub_codec::{Ack, Channels, Codec, EncodeError, Telemetry};
+use iothub_codec::{
+    Ack, Channels, Codec, Detail, EncodeError, Operation, Outcome, Reply, Signature, TwinGet,
+};
 use iothub_mqtt::{Client, WriteError};
 use iothub_proto::{DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
 
 use crate::desk::{Asker, Declined, Desk};
-use crate::error::{AnswerError, ConnectError, SendError, SubscribeError, TwinError};
+use crate::error::{AnswerError, ConnectError, NeverSent, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
-use crate::lanes::{Answer, AnswerKind, Ask, Outgoing};
+use crate::lanes::{Answer, AnswerKind, Ask, Outgoing, Section};
+use crate::not_expressible::NotExpressible;
 
 /// The device's side of all its connections, without their sockets: session, MQTT, and who waits for what.
 ///
@@ -34,15 +37,14 @@ pub(crate) struct Conversation<'d> {
 const REQUESTS: usize = 8;
 /// Bytes that wait for the socket while more is taken from the lanes.
 const WRITE_AHEAD: usize = 64 * 1024;
-/// Most room for topics: one of MQTT's has at most 64 KiB, and a SUBSCRIBE has a few short ones.
-const SCRATCH_MAX: usize = 68 * 1024;
-/// First room for topics.
+/// Most room for topics and properties: what goes into a packet.
+const SCRATCH_MAX: usize = OWN.maximum_packet_size as usize;
+/// First room for them.
 const SCRATCH: usize = 512;
-/// What a PUBLISH of the longest kind has beside topic and payload, in bytes: first byte, remaining length,
-/// topic length and packet identifier.
-const PUBLISH_OVERHEAD: usize = 1 + 3 + 2 + 2;
-/// Most bytes of a topic of this crate's own, without properties.
-const TOPIC_LEN_MAX: usize = 1024;
+/// What this end takes, and does at most, whatever the hub says.
+const OWN: Limits = Limits::CLASSIC;
+/// MQTT 5's reason code for what has none of its own.
+const PROTOCOL_ERROR: u8 = 0x82;
 /// How long a connection that is to be replaced waits for what is under way.
 const RENEW_WITHIN: Duration = Duration::from_secs(10);
 
@@ -56,8 +58,8 @@ impl<'d> Conversation<'d> {
     pub(crate) fn new(codec: Codec<'d>, channels: Channels, inboxes: Arc<Inboxes>) -> Self {
         Self {
             codec,
-            session: DeviceSession::new(codec, channels).with_desired_as_they_come(),
-            mqtt: Client::new(Limits::CLASSIC),
+            session: DeviceSession::new(codec, channels),
+            mqtt: Client::new(OWN),
             desk: Desk::new(inboxes, channels),
             scratch: vec![0; SCRATCH],
             held_telemetry: None,
@@ -83,7 +85,7 @@ impl<'d> Conversation<'d> {
     pub(crate) fn handle_read(&mut self, now: Instant, len: usize) -> Result<(), ConnectError> {
         self.mqtt.handle_read(now, len);
         while let Some(packet) = self.mqtt.poll_packet()? {
-            let Some(event) = self.session.handle_packet(now, &packet)? else { continue };
+            let Some(event) = self.session.handle_packet(now, &bounded(packet))? else { continue };
             if let Some(declined) = self.desk.deliver(event)? {
                 self.decline(now, &declined)?;
             }
@@ -100,10 +102,28 @@ impl<'d> Conversation<'d> {
         if let Some((_, after)) = self.ready_by.filter(|(at, _)| *at <= now) {
             return Err(ConnectError::TimedOut { after });
         }
-        if self.desk.renewal_wanted() && self.renew_by.is_none() {
-            self.renew_by = Some(now.after(RENEW_WITHIN));
-        }
         self.advance(now)
+    }
+
+    /// Whether new credentials are wanted, which is said once.
+    pub(crate) fn takes_credentials(&mut self) -> bool {
+        self.desk.take_renewal()
+    }
+
+    /// Sends new credentials, or, where that cannot be said, has the connection replaced.
+    pub(crate) fn renew(&mut self, now: Now, signature: &Signature<'_>) -> Result<(), ConnectError> {
+        let sent = self.write(|session, mqtt, out| {
+            let packet = session.renew(now, signature, out)?;
+            mqtt.send(now.instant, &packet)?;
+            Ok(())
+        });
+        match sent {
+            Err(Unsent::Session(iothub_proto::SendError::Encode(EncodeError::NotExpressible))) => {
+                self.renew_by = Some(now.instant.after(RENEW_WITHIN));
+                Ok(())
+            }
+            sent => Ok(sent?),
+        }
     }
 
     /// The connection is gone.
@@ -125,6 +145,12 @@ impl<'d> Conversation<'d> {
         let _ = self.mqtt.send(now, &Packet::Disconnect(Ack::SUCCESS));
     }
 
+    /// Says that the hub broke the rules, where that can be said.
+    pub(crate) fn complain(&mut self, now: Instant) {
+        // The MQTT endpoint says by itself what it has noticed, and nothing more after that.
+        let _ = self.mqtt.send(now, &Packet::Disconnect(Ack { reason_code: PROTOCOL_ERROR, ..Ack::SUCCESS }));
+    }
+
     /// Sends a message, or holds it until it can be sent.
     pub(crate) fn send(&mut self, now: Instant, outgoing: Outgoing) -> Result<(), ConnectError> {
         let Outgoing { message, done } = outgoing;
@@ -133,16 +159,7 @@ impl<'d> Conversation<'d> {
             return Ok(());
         }
         let (system, application) = (message.properties.system_pairs(), message.properties.pairs());
-        let telemetry = Telemetry {
-            payload: &message.payload,
-            properties: iothub_codec::Properties::new(&system, &application),
-            qos: message.qos(),
-            retain: false,
-        };
-        if let Err(error) = self.fits(&telemetry, message.properties.wire_len_max()) {
-            done.end(Err(error));
-            return Ok(());
-        }
+        let telemetry = message.telemetry(&system, &application);
         let sent = self.write(|session, mqtt, out| {
             let (token, packet) = session.send_telemetry(&telemetry, out)?;
             mqtt.send(now, &packet)?;
@@ -151,11 +168,13 @@ impl<'d> Conversation<'d> {
         match sent {
             Ok(Some(token)) => self.desk.sent(token, done),
             Ok(None) => done.end(Ok(())),
-            Err(Unsent::Session(iothub_proto::SendError::Encode(error))) => {
-                done.end(Err(SendError::Unwritable(error)));
-            }
-            // Not ready, or too many are unacknowledged.
-            Err(Unsent::Session(_)) => self.held_telemetry = Some(Outgoing { message, done }),
+            Err(Unsent::Session(error)) => match never_sent(&error) {
+                Some(error) => done.end(Err(match message.check(self.codec) {
+                    Err(inexpressible) => SendError::NotExpressible(inexpressible),
+                    Ok(()) => error.into(),
+                })),
+                None => self.held_telemetry = Some(Outgoing { message, done }),
+            },
             Err(Unsent::Mqtt(error)) => return Err(error.into()),
         }
         Ok(())
@@ -169,13 +188,30 @@ impl<'d> Conversation<'d> {
         let ask = match ask {
             Ask::Subscribe { channels, done } => {
                 // Known before the session tries, because it would have to try for ever.
-                if let Err(EncodeError::NotExpressible) = self.codec.filters(channels, &mut []) {
-                    done.end(Err(SubscribeError::NotExpressible));
+                let say = |codec: Codec<'_>| codec.filters(channels, &mut []).map(drop);
+                if let Err(error) = NotExpressible::check("inputs of a module", self.codec, say) {
+                    done.end(Err(SubscribeError::NotExpressible(error)));
                     return Ok(());
                 }
                 self.session.want(channels);
+                if channels.contains(Channels::DESIRED) {
+                    self.session.tell_desired_again(now);
+                }
                 self.desk.subscribing(channels, done);
                 return self.advance(now);
+            }
+            Ask::TellDesired => {
+                self.session.tell_desired_again(now);
+                return self.advance(now);
+            }
+            Ask::Section { section, deadline, done } => {
+                let get = TwinGet::from(section);
+                let say = |codec: Codec<'_>| codec.encode(&get, &mut []).map(drop);
+                if let Err(error) = NotExpressible::check("one section of the twin", self.codec, say) {
+                    done.end(Err(TwinError::NotExpressible(error)));
+                    return Ok(());
+                }
+                Ask::Section { section, deadline, done }
             }
             Ask::Twin { .. } | Ask::Report { .. } => ask,
         };
@@ -185,22 +221,29 @@ impl<'d> Conversation<'d> {
         let sent = self.write(|session, mqtt, out| {
             let (ticket, packet) = match &ask {
                 Ask::Twin { deadline, .. } => session.get_twin(now, deadline.since(now), out)?,
+                Ask::Section { section, deadline, .. } => {
+                    let Section { part, known_version } = *section;
+                    session.get_twin_part(now, deadline.since(now), part, known_version, out)?
+                }
                 Ask::Report { report, deadline, .. } => {
                     session.report(now, deadline.since(now), &report.patch, report.if_version, out)?
                 }
-                Ask::Subscribe { .. } => return Err(iothub_proto::SendError::NotReady.into()),
+                Ask::Subscribe { .. } | Ask::TellDesired => {
+                    return Err(iothub_proto::SendError::NotReady.into());
+                }
             };
             mqtt.send(now, &packet)?;
             Ok(ticket)
         });
         match (sent, ask) {
             (Ok(ticket), Ask::Twin { done, .. }) => self.desk.asked(ticket, Asker::Twin(done)),
+            (Ok(ticket), Ask::Section { done, .. }) => self.desk.asked(ticket, Asker::Section(done)),
             (Ok(ticket), Ask::Report { done, .. }) => self.desk.asked(ticket, Asker::Report(done)),
-            (Ok(_), Ask::Subscribe { .. }) => {}
-            (Err(Unsent::Session(iothub_proto::SendError::Encode(error))), ask) => {
-                ask.fail(TwinError::Unwritable(error));
-            }
-            (Err(Unsent::Session(_)), ask) => self.held_ask = Some(ask),
+            (Ok(_), Ask::Subscribe { .. } | Ask::TellDesired) => {}
+            (Err(Unsent::Session(error)), ask) => match never_sent(&error) {
+                Some(error) => ask.fail(error.into()),
+                None => self.held_ask = Some(ask),
+            },
             (Err(Unsent::Mqtt(error)), _) => return Err(error.into()),
         }
         Ok(())
@@ -220,7 +263,7 @@ impl<'d> Conversation<'d> {
 
     /// Whether a message could go out now.
     pub(crate) fn takes_telemetry(&self) -> bool {
-        let room = self.desk.unacknowledged() < usize::from(Limits::CLASSIC.receive_maximum);
+        let room = self.desk.unacknowledged() < usize::from(OWN.receive_maximum);
         self.session.is_ready() && self.held_telemetry.is_none() && room && self.takes_more()
     }
 
@@ -298,30 +341,56 @@ impl<'d> Conversation<'d> {
         now: Instant,
         what: &AnswerKind,
     ) -> Result<Result<(), AnswerError>, ConnectError> {
-        let limit = Limits::CLASSIC.maximum_packet_size as usize - PUBLISH_OVERHEAD - TOPIC_LEN_MAX;
-        if let AnswerKind::Method { payload, .. } = what
-            && payload.len() > limit
-        {
-            return Ok(Err(AnswerError::TooLarge { size: payload.len(), limit }));
-        }
         let sent = self.write(|session, mqtt, out| {
             let packet = match what {
                 AnswerKind::Method { request, name, code, payload } => {
                     session.reply(request.as_id(), name, *code, payload, out)?
                 }
-                AnswerKind::Complete { token } => session.settle(*token, Verdict::Complete, out)?,
+                AnswerKind::Decline { request, name, status } => {
+                    session.decline(request.as_id(), name, *status, out)?
+                }
+                AnswerKind::Settle { token, verdict } => session.settle(*token, *verdict, out)?,
             };
             mqtt.send(now, &packet)?;
             Ok(())
         });
         match sent {
             Ok(()) => Ok(Ok(())),
-            Err(Unsent::Session(iothub_proto::SendError::Encode(error))) => {
-                Ok(Err(AnswerError::Unwritable(error)))
-            }
-            Err(Unsent::Session(_)) => Ok(Err(AnswerError::Disconnected)),
+            Err(Unsent::Session(error)) => Ok(Err(match never_sent(&error) {
+                Some(error) => self.unanswered(what, error),
+                None => AnswerError::Disconnected,
+            })),
             Err(Unsent::Mqtt(error)) => Err(error.into()),
         }
+    }
+
+    /// Why an answer is not sent.
+    fn unanswered(&self, what: &AnswerKind, error: NeverSent) -> AnswerError {
+        if error != NeverSent::Unwritable(EncodeError::NotExpressible) {
+            return error.into();
+        }
+        let settle = |what, outcome: Outcome<'_>| {
+            NotExpressible::new(what, self.codec, |codec| {
+                codec.encode_ack(&outcome, Detail::FULL, &mut []).map(drop)
+            })
+        };
+        AnswerError::NotExpressible(match what {
+            AnswerKind::Settle { verdict: Verdict::Abandon, .. } => {
+                settle("that a command is abandoned", Outcome::ABANDONED)
+            }
+            AnswerKind::Settle { verdict: Verdict::Reject, .. } => {
+                settle("that a command is rejected", Outcome::REJECTED)
+            }
+            AnswerKind::Decline { request, name, status } => {
+                let reply = Reply::new(request.as_id(), *status);
+                NotExpressible::new("that a method is declined", self.codec, |codec| {
+                    codec.encode_reply(Operation::Method(name), &reply, &mut []).map(drop)
+                })
+            }
+            AnswerKind::Method { .. } | AnswerKind::Settle { verdict: Verdict::Complete, .. } => {
+                return error.into();
+            }
+        })
     }
 
     fn decline(&mut self, now: Instant, declined: &Declined) -> Result<(), ConnectError> {
@@ -332,21 +401,6 @@ impl<'d> Conversation<'d> {
             Ok(())
         })
         .map_err(ConnectError::from)
-    }
-
-    /// Whether the message fits into a packet; without that, the session would open a place for it in vain.
-    fn fits(&mut self, telemetry: &Telemetry<'_>, properties_len_max: usize) -> Result<(), SendError> {
-        let limit = Limits::CLASSIC.maximum_packet_size as usize;
-        let rest = telemetry.payload.len() + PUBLISH_OVERHEAD;
-        if rest + TOPIC_LEN_MAX + properties_len_max <= limit {
-            return Ok(());
-        }
-        let size = match self.codec.encode(telemetry, &mut []) {
-            Err(EncodeError::BufferTooSmall { needed }) => rest + needed,
-            Ok(publish) => rest + publish.topic.len(),
-            Err(error) => return Err(SendError::Unwritable(error)),
-        };
-        if size > limit { Err(SendError::TooLarge { size, limit }) } else { Ok(()) }
     }
 
     /// Writes and sends a packet, with more room for its topic if it needs that.
@@ -364,6 +418,32 @@ impl<'d> Conversation<'d> {
                 outcome => return outcome,
             }
         }
+    }
+}
+
+/// What the hub says it takes, as far as this end goes along.
+fn bounded(packet: Packet<'_>) -> Packet<'_> {
+    let Packet::Connected { session, limits } = packet else { return packet };
+    let maximum_packet_size = limits.maximum_packet_size.min(OWN.maximum_packet_size);
+    let receive_maximum = limits.receive_maximum.min(OWN.receive_maximum);
+    Packet::Connected { session, limits: Limits { maximum_packet_size, receive_maximum, ..limits } }
+}
+
+/// Why something cannot be sent over this connection, however long it waits. `None` if it can be later.
+fn never_sent(error: &iothub_proto::SendError) -> Option<NeverSent> {
+    match *error {
+        iothub_proto::SendError::TooLarge { size, limit } => Some(NeverSent::TooLarge { size, limit }),
+        iothub_proto::SendError::Encode(EncodeError::BufferTooSmall { needed }) => {
+            Some(NeverSent::TooLarge { size: needed, limit: SCRATCH_MAX })
+        }
+        iothub_proto::SendError::Encode(error) => Some(NeverSent::Unwritable(error)),
+        iothub_proto::SendError::QosNotTaken => Some(NeverSent::QosNotTaken),
+        iothub_proto::SendError::NotReady
+        | iothub_proto::SendError::TooManyOpen { .. }
+        | iothub_proto::SendError::WindowFull { .. }
+        | iothub_proto::SendError::NotSubscribed
+        | iothub_proto::SendError::NotAwaited
+        | _ => None,
     }
 }
 

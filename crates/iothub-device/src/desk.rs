@@ -7,12 +7,14 @@ use iothub_proto::{AckToken, DeviceEvent, Ticket};
 use tracing::{debug, warn};
 
 use crate::commands::{ArrivedCommand, ArrivedInput};
+use crate::desired::DesiredUpdate;
 use crate::error::{ConnectError, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::ConnectionNumber;
 use crate::methods::{ArrivedCall, MethodResponse};
 use crate::outcome::Done;
-use crate::twin::DesiredChange;
+use crate::refusal::Refusal;
+use crate::twin::RawSection;
 
 /// Who waits for what: hands each event of the session to whom it is for.
 ///
@@ -32,6 +34,7 @@ pub(crate) struct Desk {
 #[derive(Debug)]
 pub(crate) enum Asker {
     Twin(Done<Bytes, TwinError>),
+    Section(Done<Option<RawSection>, TwinError>),
     Report(Done<Option<u64>, TwinError>),
 }
 
@@ -60,22 +63,31 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// [`ConnectError::Refused`]; the connection is over.
+    /// [`ConnectError`]: the connection is over.
     pub(crate) fn deliver(&mut self, event: DeviceEvent<'_>) -> Result<Option<Declined>, ConnectError> {
         match event {
             // Seen from the session's state, together with the channels.
             DeviceEvent::Ready => {}
-            DeviceEvent::ConnectRefused { reason, .. } => return Err(ConnectError::Refused { reason }),
+            DeviceEvent::ConnectRefused { reason, outcome, retry } => {
+                return Err(ConnectError::Refused { reason, refusal: outcome.into(), retry });
+            }
+            DeviceEvent::Disconnected { reason_code, outcome, retry: _ } => {
+                return Err(ConnectError::Dismissed { reason_code, refusal: outcome.into() });
+            }
+            DeviceEvent::NotRenewed => return Err(ConnectError::NotRenewed),
             DeviceEvent::SubscribeRefused { channels, .. } => self.refuse(channels),
             DeviceEvent::RenewSoon => self.renewal_wanted = true,
-            DeviceEvent::Sent { token } => {
-                if let Some(done) = self.sent.remove(&token) {
-                    done.end(Ok(()));
-                }
+            DeviceEvent::Renewed => debug!("the hub has accepted new credentials"),
+            DeviceEvent::Sent { token } => self.end_sent(token, Ok(())),
+            DeviceEvent::SendRefused { token, outcome } => {
+                self.end_sent(token, Err(SendError::Refused(outcome.into())));
             }
-            DeviceEvent::Twin { ticket, document, .. } => {
-                if let Some(Asker::Twin(done)) = self.asked.remove(&ticket) {
-                    done.end(Ok(Bytes::copy_from_slice(document)));
+            DeviceEvent::Twin { ticket, document, version, part: _ } => {
+                self.found(ticket, version, document);
+            }
+            DeviceEvent::NotModified { ticket } => {
+                if let Some(Asker::Section(done)) = self.asked.remove(&ticket) {
+                    done.end(Ok(None));
                 }
             }
             DeviceEvent::Reported { ticket, version } => {
@@ -83,8 +95,8 @@ impl Desk {
                     done.end(Ok(version));
                 }
             }
-            DeviceEvent::Refused { ticket, status, code, .. } => {
-                self.fail(ticket, TwinError::Refused { status, code });
+            DeviceEvent::Refused { ticket, status, code, reason } => {
+                self.fail(ticket, TwinError::Refused { refusal: Refusal::new(status, reason), code });
             }
             DeviceEvent::Lost { ticket } => self.fail(ticket, TwinError::Disconnected),
             // Whoever asked has the same deadline, and has been told by it.
@@ -109,17 +121,16 @@ impl Desk {
             DeviceEvent::Method(call) => return Ok(self.called(&call)),
             DeviceEvent::DesiredChanged(change) => {
                 let patch = Bytes::copy_from_slice(change.patch);
-                self.inboxes.desired_changed(DesiredChange { version: change.version, patch });
+                self.inboxes.desired(DesiredUpdate::Patch { version: change.version, patch });
             }
-            // The session is told to pass changes on as they come, and speaks MQTT 3.1.1.
-            DeviceEvent::DesiredMissed { .. }
-            | DeviceEvent::DesiredCurrent { .. }
-            | DeviceEvent::DesiredUnavailable { .. }
-            | DeviceEvent::NotModified { .. }
-            | DeviceEvent::SendRefused { .. }
-            | DeviceEvent::Disconnected { .. }
-            | DeviceEvent::Renewed
-            | DeviceEvent::NotRenewed => {}
+            DeviceEvent::DesiredCurrent { version, desired, .. } => {
+                let properties = Bytes::copy_from_slice(desired);
+                self.inboxes.desired(DesiredUpdate::Whole { version, properties });
+            }
+            DeviceEvent::DesiredMissed { known, version } => {
+                debug!(known, version, "changes were missed: asking for the twin");
+            }
+            DeviceEvent::DesiredUnavailable { status } => warn!(%status, "no twin: asking again later"),
         }
         Ok(None)
     }
@@ -164,8 +175,24 @@ impl Desk {
         self.asked.len()
     }
 
-    pub(crate) fn renewal_wanted(&self) -> bool {
-        self.renewal_wanted
+    /// Whether new credentials are wanted, which is said once.
+    pub(crate) fn take_renewal(&mut self) -> bool {
+        core::mem::take(&mut self.renewal_wanted)
+    }
+
+    fn end_sent(&mut self, token: AckToken, outcome: Result<(), SendError>) {
+        if let Some(done) = self.sent.remove(&token) {
+            done.end(outcome);
+        }
+    }
+
+    fn found(&mut self, ticket: Ticket, version: Option<u64>, document: &[u8]) {
+        let json = Bytes::copy_from_slice(document);
+        match self.asked.remove(&ticket) {
+            Some(Asker::Twin(done)) => done.end(Ok(json)),
+            Some(Asker::Section(done)) => done.end(Ok(Some(RawSection { version, json }))),
+            Some(Asker::Report(_)) | None => {}
+        }
     }
 
     fn called(&self, call: &iothub_codec::MethodCall<'_>) -> Option<Declined> {
@@ -197,6 +224,7 @@ impl Desk {
     fn fail(&mut self, ticket: Ticket, error: TwinError) {
         match self.asked.remove(&ticket) {
             Some(Asker::Twin(done)) => done.end(Err(error)),
+            Some(Asker::Section(done)) => done.end(Err(error)),
             Some(Asker::Report(done)) => done.end(Err(error)),
             None => {}
         }

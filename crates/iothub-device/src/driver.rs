@@ -1,7 +1,6 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use iothub_codec::{Codec, Dialect};
 use iothub_proto::{Instant, RefusalReason, Seed};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{oneshot, watch};
@@ -30,7 +29,7 @@ pub(crate) async fn drive<D: Dial>(
     inboxes: Arc<Inboxes>,
     first: oneshot::Sender<FirstOutcome>,
 ) {
-    let codec = Codec::new(Dialect::Classic, options.identity());
+    let codec = options.codec();
     let mut driver = Driver {
         conversation: Conversation::new(codec, options.channels, Arc::clone(&inboxes)),
         options: &options,
@@ -122,11 +121,15 @@ impl<D: Dial> Driver<'_, D> {
             return End::Failed(error);
         }
         let end = self.serve(&mut link).await;
-        if let End::Stopped | End::Renewal = end {
-            self.conversation.say_goodbye(self.clock.now());
-            // A hub that does not listen to it notices the end all the same.
-            let _ = tokio::time::timeout(FAREWELL, link.finish(self.conversation.mqtt())).await;
+        match end {
+            End::Stopped | End::Renewal => self.conversation.say_goodbye(self.clock.now()),
+            End::Failed(ConnectError::Peer(_) | ConnectError::Wire(_)) => {
+                self.conversation.complain(self.clock.now());
+            }
+            End::Failed(_) => return end,
         }
+        // A hub that does not listen to it notices the end all the same.
+        let _ = tokio::time::timeout(FAREWELL, link.finish(self.conversation.mqtt())).await;
         end
     }
 
@@ -144,6 +147,12 @@ impl<D: Dial> Driver<'_, D> {
             if self.conversation.is_ready() && self.ready_since.is_none() {
                 self.ready_since = Some(now);
                 self.audience.connected();
+            }
+            if self.conversation.takes_credentials() {
+                let now = self.clock.now_on_both();
+                if let Err(error) = self.options.renew(now, &mut self.conversation) {
+                    return End::Failed(error);
+                }
             }
             if self.conversation.is_renewal_due(now) {
                 return End::Renewal;
@@ -198,7 +207,7 @@ impl<D: Dial> Driver<'_, D> {
 
     /// Whether another attempt makes no sense.
     fn is_final(&self, cause: &ConnectError) -> bool {
-        let refused = matches!(cause, ConnectError::Refused { reason: RefusalReason::NotAuthorized });
+        let refused = matches!(cause, ConnectError::Refused { reason: RefusalReason::NotAuthorized, .. });
         // Whoever calls `connect` decides whether to call it again. A token that was given gets no better;
         // one that is signed with a key may be accepted when the hub has learned of the key.
         self.audience.is_first() || !cause.is_retryable() || (refused && !self.options.can_renew())

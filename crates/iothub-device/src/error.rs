@@ -1,11 +1,13 @@
 use core::time::Duration;
 use std::io;
 
-use iothub_codec::{EncodeError, Status};
+use iothub_codec::EncodeError;
 use iothub_mqtt::{WireError, WriteError};
-use iothub_proto::{PeerError, RefusalReason};
+use iothub_proto::{PeerError, RefusalReason, Retry};
 
+use crate::not_expressible::NotExpressible;
 use crate::outcome::Missing;
+use crate::refusal::Refusal;
 
 /// Why there is no connection to the hub.
 ///
@@ -43,19 +45,37 @@ pub enum ConnectError {
         name: String,
     },
     /// The hub did not accept the device.
-    #[error("refused by the hub: {reason}")]
+    #[error("refused by the hub: {reason}{}", .refusal.remark())]
     Refused {
         /// Why.
         reason: RefusalReason,
+        /// What the hub said besides.
+        refusal: Refusal,
+        /// Whether the hub may say something else the next time.
+        retry: Retry,
     },
+    /// The hub ended the connection and said why: only over MQTT 5.
+    #[error("disconnected by the hub: {refusal}")]
+    Dismissed {
+        /// MQTT's reason code, such as 142 when the same device has connected again.
+        reason_code: u8,
+        /// What the hub said besides.
+        refusal: Refusal,
+    },
+    /// The hub did not answer a new signature in time.
+    #[error("the hub did not answer new credentials in time")]
+    NotRenewed,
+    /// The options ask for something that their dialect has no way to say.
+    #[error(transparent)]
+    NotExpressible(#[from] NotExpressible),
     /// The connection was not ready in time.
     #[error("not connected within {after:?}")]
     TimedOut {
         /// How long was waited.
         after: Duration,
     },
-    /// The hub closed the connection, as it does when a token has expired, the same device connects again,
-    /// or a message is not acceptable.
+    /// The hub closed the connection, as it does over MQTT 3.1.1 when a token has expired, the same device connects
+    /// again, or a message is not acceptable.
     #[error("closed by the hub")]
     ClosedByHub,
     /// The connection broke.
@@ -82,9 +102,16 @@ impl ConnectError {
     /// enabled without the device's doing.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Refused { reason } => reason.is_retryable() || *reason == RefusalReason::NotAuthorized,
-            Self::NoRoots { .. } | Self::BadServerName { .. } | Self::Unwritable(_) => false,
+            Self::Refused { reason, retry, .. } => {
+                *retry == Retry::Later || *reason == RefusalReason::NotAuthorized
+            }
+            Self::NoRoots { .. }
+            | Self::BadServerName { .. }
+            | Self::NotExpressible(_)
+            | Self::Unwritable(_) => false,
             Self::Unreachable { .. }
+            | Self::Dismissed { .. }
+            | Self::NotRenewed
             | Self::Tls { .. }
             | Self::TimedOut { .. }
             | Self::ClosedByHub
@@ -97,7 +124,7 @@ impl ConnectError {
 }
 
 /// Why a message was not delivered, as far as is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// Not acknowledged in time. If it was on its way it still is, and may arrive later.
@@ -114,7 +141,17 @@ pub enum SendError {
         /// How much a hub takes, in bytes.
         limit: usize,
     },
-    /// Cannot be said in this dialect; never sent.
+    /// The hub refused the message: only over MQTT 5. A hub that speaks MQTT 3.1.1 closes the connection instead, and the
+    /// message goes out again over the next one.
+    #[error("refused by the hub: {0}")]
+    Refused(Refusal),
+    /// A property that this dialect does not have; never sent.
+    #[error(transparent)]
+    NotExpressible(NotExpressible),
+    /// The hub takes only messages that are sent [at most once](crate::Message::at_most_once); never sent.
+    #[error("the hub acknowledges no messages (send it at most once)")]
+    QosNotTaken,
+    /// Cannot be written; never sent.
     #[error(transparent)]
     Unwritable(EncodeError),
     /// The device was closed. A message that was not acknowledged by then may have arrived.
@@ -136,10 +173,10 @@ pub enum TwinError {
     #[error("disconnected before the answer")]
     Disconnected,
     /// The hub said no. Nothing has changed.
-    #[error("refused by the hub: {status}")]
+    #[error("refused by the hub: {refusal}")]
     Refused {
         /// Why.
-        status: Status,
+        refusal: Refusal,
         /// The number that stood in the answer, where there was one: in the classic dialect, HTTP's.
         code: Option<i32>,
     },
@@ -149,7 +186,7 @@ pub enum TwinError {
     /// Longer than a hub takes; never sent.
     #[error("patch of {size} bytes, where {limit} are allowed")]
     TooLarge {
-        /// The size of the patch, in bytes.
+        /// The size of the patch, or of the packet it would be in, in bytes.
         size: usize,
         /// How much a hub takes, in bytes.
         limit: usize,
@@ -159,6 +196,9 @@ pub enum TwinError {
     Json(#[from] serde_json::Error),
     /// Cannot be said in this dialect; never sent.
     #[error(transparent)]
+    NotExpressible(NotExpressible),
+    /// Cannot be written; never sent.
+    #[error(transparent)]
     Unwritable(EncodeError),
     /// The device was closed.
     #[error("the device is closed")]
@@ -166,7 +206,7 @@ pub enum TwinError {
 }
 
 /// Why a method's answer or a command's completion did not reach the hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {
     /// The connection that it belongs to is gone. The hub has given up on a method call, and delivers a
@@ -182,12 +222,18 @@ pub enum AnswerError {
     /// Longer than a hub takes; never sent.
     #[error("answer of {size} bytes, where {limit} are allowed")]
     TooLarge {
-        /// The size of the payload, in bytes.
+        /// The size of the packet it would be in, in bytes.
         size: usize,
         /// How much a hub takes, in bytes.
         limit: usize,
     },
     /// Cannot be said in this dialect; never sent.
+    #[error(transparent)]
+    NotExpressible(NotExpressible),
+    /// The message came at QoS 0: the hub took it for dealt with when it had sent it.
+    #[error("it came without a delivery to be given back (QoS 0)")]
+    NotAwaited,
+    /// Cannot be written; never sent.
     #[error(transparent)]
     Unwritable(EncodeError),
     /// The device was closed.
@@ -196,15 +242,15 @@ pub enum AnswerError {
 }
 
 /// Why the device does not listen to a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
     /// The hub did not grant the subscription.
     #[error("subscription refused by the hub")]
     Refused,
     /// There is no such channel for this identity, or in this dialect: only modules have inputs.
-    #[error("there is no such channel for this device")]
-    NotExpressible,
+    #[error(transparent)]
+    NotExpressible(NotExpressible),
     /// The hub did not answer in time. The subscription is asked for again with every connection.
     #[error("not subscribed within {after:?}")]
     TimedOut {
@@ -214,6 +260,46 @@ pub enum SubscribeError {
     /// The device was closed.
     #[error("the device is closed")]
     Closed,
+}
+
+/// Why something cannot be sent over a connection at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NeverSent {
+    TooLarge { size: usize, limit: usize },
+    QosNotTaken,
+    Unwritable(EncodeError),
+}
+
+impl From<NeverSent> for SendError {
+    fn from(error: NeverSent) -> Self {
+        match error {
+            NeverSent::TooLarge { size, limit } => Self::TooLarge { size, limit },
+            NeverSent::QosNotTaken => Self::QosNotTaken,
+            NeverSent::Unwritable(error) => Self::Unwritable(error),
+        }
+    }
+}
+
+impl From<NeverSent> for TwinError {
+    fn from(error: NeverSent) -> Self {
+        match error {
+            NeverSent::TooLarge { size, limit } => Self::TooLarge { size, limit },
+            // Requests go out at QoS 0, which every hub takes.
+            NeverSent::QosNotTaken => Self::Disconnected,
+            NeverSent::Unwritable(error) => Self::Unwritable(error),
+        }
+    }
+}
+
+impl From<NeverSent> for AnswerError {
+    fn from(error: NeverSent) -> Self {
+        match error {
+            NeverSent::TooLarge { size, limit } => Self::TooLarge { size, limit },
+            // Answers do, too.
+            NeverSent::QosNotTaken => Self::Disconnected,
+            NeverSent::Unwritable(error) => Self::Unwritable(error),
+        }
+    }
 }
 
 impl From<Missing> for SendError {
@@ -254,20 +340,34 @@ impl From<Missing> for SubscribeError {
 
 #[cfg(test)]
 mod tests {
+    use iothub_codec::Status;
+
     use super::*;
+
+    fn refused(reason: RefusalReason, retry: Retry) -> ConnectError {
+        ConnectError::Refused { reason, refusal: Refusal::new(Status::BAD_REQUEST, None), retry }
+    }
 
     #[test]
     fn what_no_second_attempt_can_mend_is_not_retried() {
-        for (reason, retryable) in [
-            (RefusalReason::UnacceptableProtocol, false),
-            (RefusalReason::BadClientId, false),
-            (RefusalReason::Unavailable, true),
-            (RefusalReason::BadUserName, false),
-            (RefusalReason::NotAuthorized, true),
+        for (error, retryable) in [
+            (refused(RefusalReason::UnacceptableProtocol, Retry::Never), false),
+            (refused(RefusalReason::Unavailable, Retry::Later), true),
+            (refused(RefusalReason::NotAuthorized, Retry::Never), true),
+            // MQTT's reason says nothing of it, and the hub's status does.
+            (refused(RefusalReason::ImplementationSpecific, Retry::Later), true),
+            (ConnectError::ClosedByHub, true),
+            (ConnectError::NotRenewed, true),
+            (
+                ConnectError::Dismissed {
+                    reason_code: 135,
+                    refusal: Refusal::new(Status::NOT_AUTHORIZED, None),
+                },
+                true,
+            ),
+            (ConnectError::BadServerName { name: "?".to_owned() }, false),
         ] {
-            assert_eq!(ConnectError::Refused { reason }.is_retryable(), retryable, "{reason}");
+            assert_eq!(error.is_retryable(), retryable, "{error}");
         }
-        assert!(ConnectError::ClosedByHub.is_retryable());
-        assert!(!ConnectError::BadServerName { name: "?".to_owned() }.is_retryable());
     }
 }

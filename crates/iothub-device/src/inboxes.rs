@@ -3,9 +3,9 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::broadcast;
 
 use crate::commands::{ArrivedCommand, ArrivedInput};
+use crate::desired::DesiredUpdate;
 use crate::mailbox::Mailbox;
 use crate::methods::ArrivedCall;
-use crate::twin::DesiredChange;
 
 /// What has arrived for the application and was not fetched yet.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Inboxes {
     pub(crate) commands: Mailbox<ArrivedCommand>,
     pub(crate) inputs: Mailbox<ArrivedInput>,
     /// `None` once the device is closed.
-    desired: Mutex<Option<broadcast::Sender<DesiredChange>>>,
+    desired: Mutex<Option<broadcast::Sender<DesiredUpdate>>>,
 }
 
 impl Inboxes {
@@ -27,16 +27,16 @@ impl Inboxes {
         }
     }
 
-    /// Tells whoever listens. One that lags behind sees a gap in the versions.
-    pub(crate) fn desired_changed(&self, change: DesiredChange) {
+    /// Tells whoever listens. One that lags behind notices, and asks for all of them.
+    pub(crate) fn desired(&self, update: DesiredUpdate) {
         if let Some(sender) = &*self.desired.lock().unwrap_or_else(PoisonError::into_inner) {
             // Nobody may be listening yet, or any longer.
-            let _ = sender.send(change);
+            let _ = sender.send(update);
         }
     }
 
     /// `None` once the device is closed.
-    pub(crate) fn listen(&self) -> Option<broadcast::Receiver<DesiredChange>> {
+    pub(crate) fn listen(&self) -> Option<broadcast::Receiver<DesiredUpdate>> {
         let desired = self.desired.lock().unwrap_or_else(PoisonError::into_inner);
         desired.as_ref().map(broadcast::Sender::subscribe)
     }

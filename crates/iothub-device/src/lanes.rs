@@ -1,11 +1,12 @@
 use bytes::Bytes;
-use iothub_codec::{Channels, RequestIdBuf};
-use iothub_proto::{AckToken, Instant};
+use iothub_codec::{Channels, RequestId, RequestIdBuf, Status, TwinGet, TwinPart};
+use iothub_proto::{AckToken, Instant, Verdict};
 use tokio::sync::{mpsc, watch};
 
 use crate::error::{AnswerError, SendError, SubscribeError, TwinError};
 use crate::message::Message;
 use crate::outcome::Done;
+use crate::twin::RawSection;
 
 /// The driver's end of what the handles send it.
 ///
@@ -42,7 +43,7 @@ pub(crate) fn lanes(telemetry_capacity: usize) -> (LaneEntries, Lanes) {
 
 /// Twin requests and subscriptions that wait for the driver.
 const ASKS: usize = 8;
-/// Method replies and completed commands that wait for the driver.
+/// Method replies and what became of commands that wait for the driver.
 const ANSWERS: usize = 16;
 
 /// Telemetry.
@@ -55,9 +56,41 @@ pub(crate) struct Outgoing {
 /// What the hub answers.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    Subscribe { channels: Channels, done: Done<(), SubscribeError> },
-    Twin { deadline: Instant, done: Done<Bytes, TwinError> },
-    Report { report: Report, deadline: Instant, done: Done<Option<u64>, TwinError> },
+    Subscribe {
+        channels: Channels,
+        done: Done<(), SubscribeError>,
+    },
+    /// Somebody listens to the desired properties who does not know them.
+    TellDesired,
+    Twin {
+        deadline: Instant,
+        done: Done<Bytes, TwinError>,
+    },
+    Section {
+        section: Section,
+        deadline: Instant,
+        done: Done<Option<RawSection>, TwinError>,
+    },
+    Report {
+        report: Report,
+        deadline: Instant,
+        done: Done<Option<u64>, TwinError>,
+    },
+}
+
+/// Which section of the twin, unless it is still at that version.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Section {
+    pub(crate) part: TwinPart,
+    pub(crate) known_version: Option<u64>,
+}
+
+/// As a request of any number.
+impl From<Section> for TwinGet<'static> {
+    fn from(section: Section) -> Self {
+        let Section { part, known_version } = section;
+        Self { part, known_version, ..Self::new(RequestId::from_u32(0)) }
+    }
 }
 
 /// A change of the reported properties.
@@ -72,6 +105,8 @@ impl Ask {
     pub(crate) fn is_given_up(&self) -> bool {
         match self {
             Self::Subscribe { done, .. } => done.is_given_up(),
+            Self::TellDesired => false,
+            Self::Section { done, .. } => done.is_given_up(),
             Self::Twin { done, .. } => done.is_given_up(),
             Self::Report { done, .. } => done.is_given_up(),
         }
@@ -80,7 +115,8 @@ impl Ask {
     /// Ends a twin request.
     pub(crate) fn fail(self, error: TwinError) {
         match self {
-            Self::Subscribe { .. } => {}
+            Self::Subscribe { .. } | Self::TellDesired => {}
+            Self::Section { done, .. } => done.end(Err(error)),
             Self::Twin { done, .. } => done.end(Err(error)),
             Self::Report { done, .. } => done.end(Err(error)),
         }
@@ -99,7 +135,8 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) enum AnswerKind {
     Method { request: RequestIdBuf, name: String, code: i32, payload: Bytes },
-    Complete { token: AckToken },
+    Decline { request: RequestIdBuf, name: String, status: Status },
+    Settle { token: AckToken, verdict: Verdict },
 }
 
 /// Counts the connections of a device, so that an answer to what came over an older one is recognised.

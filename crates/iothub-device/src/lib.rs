@@ -22,6 +22,29 @@
 //!     .await?;
 //! # Ok(()) }
 //! ```
+//!
+//! # What a dialect can say
+//!
+//! [`Options::dialect`] chooses how device and hub talk: in the classic way, or in one of two that were previews once.
+//! The same program runs in each. What a dialect has no way to say ends as a [`NotExpressible`], which names those that
+//! have one, and is never sent as something like it.
+//!
+//! | | [`Classic`](Dialect::Classic) | [`Preview311`](Dialect::Preview311) | [`Preview5`](Dialect::Preview5) |
+//! |---|---|---|---|
+//! | spoken over | MQTT 3.1.1 | MQTT 3.1.1 | MQTT 5 |
+//! | proof | token, signed with a key or given | signature with a key | signature with a key |
+//! | renewed by | connecting again | connecting again | AUTH, while connected |
+//! | a hub that ends the connection | just does | just does | says why: [`ConnectError::Dismissed`] |
+//! | telemetry that is refused | ends the connection, and is sent again | likewise | [`SendError::Refused`] |
+//! | [`Command::complete`] | yes | yes | yes |
+//! | [`Command::abandon`], [`Command::reject`] | – | – | yes |
+//! | [`MethodCall::reply`] | any code | codes from 0 | codes from 0 |
+//! | [`MethodCall::decline`] | – | yes | yes |
+//! | [`Twin::get`], [`Twin::report_if_version`], [`Twin::desired_changes`] | yes | yes | yes |
+//! | [`Twin::desired`], [`Twin::reported`] | – | yes | – |
+//! | why a twin request is refused | HTTP's number | status and reason | status and reason |
+//! | [`Device::inputs`] and [`Message::output`] of modules | yes | – | – |
+//! | [`Options::model_id`] | yes | yes | – |
 
 mod address;
 mod answering;
@@ -30,6 +53,7 @@ mod clock;
 mod commands;
 mod conversation;
 mod credentials;
+mod desired;
 mod desk;
 mod device;
 mod dial;
@@ -41,25 +65,30 @@ mod link;
 mod mailbox;
 mod message;
 mod methods;
+mod not_expressible;
 mod options;
 mod outcome;
 mod properties;
+mod refusal;
 mod status;
 mod twin;
 
 pub use address::{Address, BadAddress};
 pub use commands::{Command, Commands, InputMessage, Inputs};
+pub use desired::{DesiredChanges, DesiredUpdate};
 pub use device::Device;
 pub use error::{AnswerError, ConnectError, SendError, SubscribeError, TwinError};
 pub use message::Message;
 pub use methods::{MethodCall, MethodResponse, Methods};
+pub use not_expressible::NotExpressible;
 pub use options::{Options, OptionsError};
 pub use properties::Properties;
+pub use refusal::Refusal;
 pub use status::{ConnectionStatus, StatusWatch};
-pub use twin::{DesiredChange, DesiredChanges, Twin, TwinDocument};
+pub use twin::{Twin, TwinDocument, TwinSection};
 
-pub use iothub_codec::{Channels, Status, SystemProperty};
-pub use iothub_proto::{Backoff, RefusalReason, Session};
+pub use iothub_codec::{Channels, Dialect, Status, SystemProperty};
+pub use iothub_proto::{Backoff, RefusalReason, Retry, Session};
 
 /// Compiles what the README of the workspace shows.
 #[cfg(doctest)]

@@ -1,6 +1,7 @@
 use bytes::Bytes;
-use iothub_codec::{Qos, SystemProperty};
+use iothub_codec::{Codec, Qos, SystemProperty, Telemetry};
 
+use crate::not_expressible::NotExpressible;
 use crate::properties::Properties;
 
 /// A message from the device to the cloud.
@@ -88,7 +89,29 @@ impl Message {
         self.payload.len() + self.properties.size()
     }
 
-    pub(crate) fn qos(&self) -> Qos {
+    /// The message as it is written, with its properties as [`Properties::system_pairs`] and [`Properties::pairs`]
+    /// give them.
+    pub(crate) fn telemetry<'a>(
+        &'a self,
+        system: &'a [(SystemProperty, &'a str)],
+        application: &'a [(&'a str, &'a str)],
+    ) -> Telemetry<'a> {
+        let properties = iothub_codec::Properties::new(system, application);
+        Telemetry { payload: &self.payload, properties, qos: self.qos(), retain: false }
+    }
+
+    /// Each of its properties must be one that the dialect has.
+    pub(crate) fn check(&self, codec: Codec<'_>) -> Result<(), NotExpressible> {
+        self.properties.iter_system().try_for_each(|property| {
+            let properties = [property];
+            NotExpressible::check(property.0.event_name(), codec, |codec| {
+                let properties = iothub_codec::Properties::new(&properties, &[]);
+                codec.encode(&Telemetry { properties, ..Telemetry::default() }, &mut []).map(drop)
+            })
+        })
+    }
+
+    fn qos(&self) -> Qos {
         match self.qos {
             Delivery::AtLeastOnce => Qos::AtLeastOnce,
             Delivery::AtMostOnce => Qos::AtMostOnce,

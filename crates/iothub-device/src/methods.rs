@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use iothub_codec::RequestIdBuf;
+use iothub_codec::{RequestIdBuf, Status};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -117,6 +117,23 @@ impl MethodCall {
         let name = core::mem::take(&mut self.name);
         let MethodResponse { code, payload } = response;
         answering.answer(connection, AnswerKind::Method { request, name, code, payload }).await
+    }
+
+    /// Tells the caller that the method is not run, with a status that says why, such as
+    /// [`Status::TARGET_UNAVAILABLE`]; returns when that is on its way.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError`]. With [`AnswerError::NotExpressible`], as always in the classic dialect, the call still awaits
+    /// [`Self::reply`].
+    pub async fn decline(&mut self, status: Status) -> Result<(), AnswerError> {
+        let Some(Owed { answering, connection, request }) = &self.answer else { return Ok(()) };
+        let decline = AnswerKind::Decline { request: *request, name: self.name.clone(), status };
+        let outcome = answering.answer(*connection, decline).await;
+        if !matches!(outcome, Err(AnswerError::NotExpressible(_))) {
+            self.answer = None;
+        }
+        outcome
     }
 }
 

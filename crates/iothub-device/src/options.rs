@@ -1,17 +1,18 @@
 use core::time::Duration;
 
 use iothub_codec::{
-    BadConnectionString, BadSharedKey, Channels, Codec, ConnectionString, Dialect, Identity, IdentityBuf,
-    Introduction, Proof, SharedKey, Telemetry,
+    BadConnectionString, BadSharedKey, Channels, Codec, ConnectionString, Dialect, EncodeError, Identity,
+    IdentityBuf, Introduction, Proof, Publish, SharedKey, Telemetry,
 };
-use iothub_proto::{Backoff, Hello, Now, Session};
+use iothub_proto::{Backoff, Hello, Limits, Now, Session};
 
 use crate::address::{Address, BadAddress};
 use crate::chance::seed;
 use crate::conversation::Conversation;
-use crate::credentials::Credentials;
+use crate::credentials::{Claimant, Credentials};
 use crate::error::ConnectError;
 use crate::message::Message;
+use crate::not_expressible::NotExpressible;
 
 /// Who connects where, how, and with what limits.
 ///
@@ -26,6 +27,7 @@ pub struct Options {
     tls_name: String,
     address: Address,
     credentials: Credentials,
+    dialect: Dialect,
     model_id: Option<String>,
     product_info: String,
     will: Option<Message>,
@@ -103,6 +105,7 @@ impl Options {
             tls_name: address.host().to_owned(),
             address,
             credentials,
+            dialect: Dialect::Classic,
             model_id: None,
             product_info: concat!("iothub-device/", env!("CARGO_PKG_VERSION")).to_owned(),
             will: None,
@@ -135,6 +138,16 @@ impl Options {
         self
     }
 
+    /// Speaks that dialect, and the version of MQTT that it is spoken over; [`Dialect::Classic`] otherwise.
+    ///
+    /// The [table](crate#what-a-dialect-can-say) says what can be done in which. A connection string with a token
+    /// instead of a key is good for [`Dialect::Classic`] only.
+    #[must_use]
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
     /// Subscribes to these channels with the first connection, instead of when they are first asked for.
     #[must_use]
     pub fn subscribe(mut self, channels: Channels) -> Self {
@@ -159,7 +172,7 @@ impl Options {
         self
     }
 
-    /// Names the model of the device, such as `dtmi:com:example:Thermostat;1`.
+    /// Names the model of the device, such as `dtmi:com:example:Thermostat;1`. The dialect over MQTT 5 cannot say it.
     #[must_use]
     pub fn model_id(mut self, model_id: impl Into<String>) -> Self {
         self.model_id = Some(model_id.into());
@@ -181,8 +194,8 @@ impl Options {
         self
     }
 
-    /// How long the tokens that are signed with a shared key are valid. The connection is replaced when
-    /// most of that is over.
+    /// How long what is signed with a shared key is valid: a token, or in the previews a signature. When most of that
+    /// is over, the connection is replaced, or, over MQTT 5, goes on with a new signature.
     #[must_use]
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = lifetime;
@@ -263,6 +276,11 @@ impl Options {
         self.credentials.can_renew()
     }
 
+    /// What reads and writes the messages of this device.
+    pub(crate) fn codec(&self) -> Codec<'_> {
+        Codec::new(self.dialect, self.identity())
+    }
+
     /// Begins a connection of the conversation, with a new proof.
     pub(crate) fn introduce(
         &self,
@@ -270,42 +288,79 @@ impl Options {
         within: Duration,
         conversation: &mut Conversation<'_>,
     ) -> Result<(), ConnectError> {
-        let proven = self.credentials.prove(&self.host, self.identity(), now.timestamp, self.token_lifetime);
+        let proven = self.credentials.prove(self.dialect, &self.claimant(now));
         let introduction = Introduction {
             host: &self.host,
             client_agent: Some(&self.product_info),
             model_id: self.model_id.as_deref(),
         };
-        let codec = Codec::new(Dialect::Classic, self.identity());
-        let will = self.will.clone().unwrap_or_default();
-        let (system, application) = (will.properties.system_pairs(), will.properties.pairs());
-        let telemetry = Telemetry {
-            payload: &will.payload,
-            properties: iothub_codec::Properties::new(&system, &application),
-            qos: will.qos(),
-            retain: false,
-        };
-        let mut topic = vec![0; WILL_TOPIC_LEN_MAX];
-        let will = match self.will {
-            Some(_) => Some(codec.encode(&telemetry, &mut topic).map_err(iothub_proto::SendError::from)?),
+        self.check(&introduction, proven.proof())?;
+        let will =
+            self.will.as_ref().map(|will| (will, will.properties.pairs(), will.properties.system_pairs()));
+        let mut room = Vec::new();
+        let will = match &will {
+            Some((will, pairs, system)) => {
+                Some(self.write_will(will, &will.telemetry(system, pairs), &mut room)?)
+            }
             None => None,
         };
         let hello = Hello {
             introduction,
-            proof: Proof::Token(&proven.token),
-            valid_until: proven.valid_until,
+            proof: proven.proof(),
+            valid_until: proven.valid_until(),
             session: self.session,
             keep_alive_s: self.keep_alive_s,
             will,
-            packet_len_max: None,
+            packet_len_max: Some(Limits::CLASSIC.maximum_packet_size),
             seed: seed(&self.host),
         };
         conversation.open(now, &hello, within)
     }
-}
 
-/// The topic of a will, with its properties: as long as MQTT lets it be.
-const WILL_TOPIC_LEN_MAX: usize = u16::MAX as usize;
+    /// Renews the credentials of the conversation, if they can be.
+    pub(crate) fn renew(&self, now: Now, conversation: &mut Conversation<'_>) -> Result<(), ConnectError> {
+        match self.credentials.renew(&self.claimant(now)) {
+            Some(signature) => conversation.renew(now, &signature),
+            None => Ok(()),
+        }
+    }
+
+    fn claimant(&self, now: Now) -> Claimant<'_> {
+        let (host, identity, lifetime) = (&*self.host, self.identity(), self.token_lifetime);
+        Claimant { host, identity, now: now.timestamp, lifetime }
+    }
+
+    /// What these options ask for must be something that the dialect has.
+    fn check(&self, introduction: &Introduction<'_>, proof: Proof<'_>) -> Result<(), NotExpressible> {
+        let codec = self.codec();
+        let anonymous = Introduction { model_id: None, ..*introduction };
+        NotExpressible::check("a given SAS token", codec, |codec| {
+            codec.encode_connect(&anonymous, proof, &mut []).map(drop)
+        })?;
+        NotExpressible::check("a model id", codec, |codec| {
+            codec.encode_connect(introduction, Proof::None, &mut []).map(drop)
+        })?;
+        for channel in self.channels.iter() {
+            NotExpressible::check("inputs of a module", codec, |codec| {
+                codec.filters(channel, &mut []).map(drop)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn write_will<'a>(
+        &self,
+        will: &Message,
+        telemetry: &Telemetry<'a>,
+        room: &'a mut Vec<u8>,
+    ) -> Result<Publish<'a>, ConnectError> {
+        will.check(self.codec())?;
+        if let Err(EncodeError::BufferTooSmall { needed }) = self.codec().encode(telemetry, room) {
+            room.resize(needed, 0);
+        }
+        Ok(self.codec().encode(telemetry, room).map_err(iothub_proto::SendError::from)?)
+    }
+}
 
 /// Without the certificates, which are long.
 impl core::fmt::Debug for Roots {

@@ -50,14 +50,6 @@ impl Properties {
         self.iter().collect()
     }
 
-    /// Most bytes that the properties can take in a topic, where each may become three.
-    pub(crate) fn wire_len_max(&self) -> usize {
-        const SYSTEM_NAME_LEN_MAX: usize = 64;
-        const PUNCTUATION: usize = 2;
-        let system = self.system.len() * SYSTEM_NAME_LEN_MAX;
-        3 * self.size() + system + self.application.len() * PUNCTUATION
-    }
-
     /// Names and values of the application's properties, and the values of the system's, in bytes.
     pub(crate) fn size(&self) -> usize {
         let application: usize = self.application.iter().map(|(name, value)| name.len() + value.len()).sum();

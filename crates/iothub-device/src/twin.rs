@@ -1,13 +1,12 @@
 use bytes::Bytes;
-use iothub_codec::Channels;
-use serde::de::DeserializeOwned;
+use iothub_codec::{Channels, TwinPart};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::broadcast;
 
+use crate::desired::DesiredChanges;
 use crate::device::Device;
 use crate::error::{SubscribeError, TwinError};
-use crate::lanes::{Ask, Report};
+use crate::lanes::{Ask, Report, Section};
 use crate::outcome::{Done, operation};
 
 /// The device's twin: what the back end wants of it, and what it reports.
@@ -36,6 +35,24 @@ impl Twin {
         Ok(serde_json::from_slice(&body)?)
     }
 
+    /// Asks the hub for the desired properties alone: `None` if they are still at `known_version`. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`TwinError`]; outside of `Dialect::Preview311` it is [`TwinError::NotExpressible`], and [`Self::get`] does it.
+    pub async fn desired(&self, known_version: Option<u64>) -> Result<Option<TwinSection>, TwinError> {
+        self.section(Section { part: TwinPart::Desired, known_version }).await
+    }
+
+    /// Asks the hub for the reported properties alone; otherwise as [`Self::desired`]. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::desired`].
+    pub async fn reported(&self, known_version: Option<u64>) -> Result<Option<TwinSection>, TwinError> {
+        self.section(Section { part: TwinPart::Reported, known_version }).await
+    }
+
     /// Changes the reported properties, and returns their new version where the hub says it.
     ///
     /// `patch` is a JSON merge patch: members that are `null` are removed. Dropped before it returns, the
@@ -52,7 +69,9 @@ impl Twin {
     ///
     /// # Errors
     ///
-    /// [`TwinError`]; with [`TwinError::Refused`] the version was another.
+    /// [`TwinError`]; with [`TwinError::Refused`] and [`Status::PRECONDITION_FAILED`] the version was another.
+    ///
+    /// [`Status::PRECONDITION_FAILED`]: crate::Status::PRECONDITION_FAILED
     pub async fn report_if_version(
         &self,
         version: u64,
@@ -79,15 +98,23 @@ impl Twin {
         self.ask(|deadline, done| Ask::Report { report, deadline, done }).await
     }
 
-    /// Listens to changes of the desired properties, from when this returns.
+    /// Listens to the desired properties: they come as they are now, and then each change.
     ///
     /// # Errors
     ///
     /// [`SubscribeError`].
     pub async fn desired_changes(&self) -> Result<DesiredChanges, SubscribeError> {
-        let changes = self.device.inboxes().listen().ok_or(SubscribeError::Closed)?;
+        let updates = self.device.inboxes().listen().ok_or(SubscribeError::Closed)?;
         self.device.subscribe(Channels::DESIRED).await?;
-        Ok(DesiredChanges { changes })
+        Ok(DesiredChanges::new(updates, self.device.entries().asks.clone()))
+    }
+
+    async fn section(&self, section: Section) -> Result<Option<TwinSection>, TwinError> {
+        let found = self.ask(|deadline, done| Ask::Section { section, deadline, done }).await?;
+        let read = |RawSection { version, json }| {
+            Ok(TwinSection { version, properties: serde_json::from_slice(&json)? })
+        };
+        found.map(read).transpose()
     }
 
     async fn ask<T>(
@@ -111,7 +138,8 @@ pub struct TwinDocument {
 }
 
 impl TwinDocument {
-    /// The version of the desired properties, to be compared with [`DesiredChange::version`].
+    /// The version of the desired properties, to be compared with
+    /// [`DesiredUpdate::version`](crate::DesiredUpdate::version).
     pub fn desired_version(&self) -> Option<u64> {
         self.desired.get("$version").and_then(Value::as_u64)
     }
@@ -122,46 +150,18 @@ impl TwinDocument {
     }
 }
 
-/// Changes of the desired properties, as they come.
-///
-/// Made by [`Twin::desired_changes`]. It does not keep the device connected. Changes that happen while the
-/// device is offline are not sent later, and of one that does not keep up the oldest are dropped: where a
-/// version does not follow the one before, [`Twin::get`] tells what was missed.
-#[derive(Debug)]
-pub struct DesiredChanges {
-    changes: broadcast::Receiver<DesiredChange>,
-}
-
-impl DesiredChanges {
-    /// Waits for the next change; `None` when the device is closed. Cancel-safe.
-    pub async fn next(&mut self) -> Option<DesiredChange> {
-        loop {
-            match self.changes.recv().await {
-                Ok(change) => return Some(change),
-                // The gap shows in the versions.
-                Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return None,
-            }
-        }
-    }
-}
-
-/// One change of the desired properties.
+/// One half of a twin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DesiredChange {
-    /// The version of the desired properties with this change.
-    pub version: u64,
-    /// The change: a JSON merge patch.
-    pub patch: Bytes,
+pub struct TwinSection {
+    /// Its version, where the hub said it.
+    pub version: Option<u64>,
+    /// The properties, without their version.
+    pub properties: Value,
 }
 
-impl DesiredChange {
-    /// The change, read as JSON.
-    ///
-    /// # Errors
-    ///
-    /// When it is not what `T` reads.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.patch)
-    }
+/// One half of a twin as it came.
+#[derive(Debug)]
+pub(crate) struct RawSection {
+    pub(crate) version: Option<u64>,
+    pub(crate) json: Bytes,
 }

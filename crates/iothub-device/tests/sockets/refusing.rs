@@ -16,7 +16,7 @@ async fn who_cannot_be_believed_is_told_so() {
         let error = Device::connect(options).await.unwrap_err();
         let reason = RefusalReason::NotAuthorized;
         assert!(
-            matches!(error, ConnectError::Refused { reason: given } if given == reason),
+            matches!(error, ConnectError::Refused { reason: given, .. } if given == reason),
             "{device}: {error}"
         );
     }

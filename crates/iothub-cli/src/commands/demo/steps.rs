@@ -1,4 +1,4 @@
-use iothub_device::{Channels, Device, MethodCall, MethodResponse, Methods};
+use iothub_device::{Channels, DesiredUpdate, Device, MethodCall, MethodResponse, Methods};
 use iothub_model::{ErrorCode, IfMatch, MethodInvocation, MethodResult, Patch, TwinPatch};
 use iothub_service::{Command, Error, Service};
 use serde_json::value::RawValue;
@@ -82,11 +82,17 @@ pub(super) async fn change_desired(scene: &mut Scene, story: &Story<'_>) -> Resu
     let version = twin.properties.desired.get("$version").and_then(Value::as_u64);
 
     let stage = scene.on_stage()?;
-    let change = stage.changes.next().await.ok_or("the device is closed")?;
+    let change = loop {
+        match stage.changes.next().await.ok_or("the device is closed")? {
+            // What it was told when it connected.
+            DesiredUpdate::Whole { .. } => {}
+            change @ DesiredUpdate::Patch { .. } => break change,
+        }
+    };
     let patch: Value = change.json().map_err(text)?;
     story.travels(Hub, Thing, format_args!("desired {patch}"))?;
     equal("what the device is told", &patch["interval"], &wanted["interval"])?;
-    equal("version", &Some(change.version), &version)?;
+    equal("version", &Some(change.version()), &version)?;
 
     story.travels(Thing, Hub, format_args!("reported {wanted}"))?;
     stage.device.twin().report(&wanted).await.map_err(text)?;

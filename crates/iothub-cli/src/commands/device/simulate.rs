@@ -3,8 +3,8 @@ use core::time::Duration;
 
 use iothub_codec::{Channels, Identity};
 use iothub_device::{
-    Commands, ConnectError, ConnectionStatus, Device, Message, MethodResponse, Methods, Options, Session,
-    Twin,
+    Commands, ConnectError, ConnectionStatus, DesiredUpdate, Device, Message, MethodResponse, Methods,
+    Options, Session, Twin,
 };
 use serde_json::{Value, json};
 
@@ -111,6 +111,9 @@ fn advised(error: &ConnectError) -> String {
         | ConnectError::BadServerName { .. }
         | ConnectError::TimedOut { .. }
         | ConnectError::ClosedByHub
+        | ConnectError::Dismissed { .. }
+        | ConnectError::NotRenewed
+        | ConnectError::NotExpressible(_)
         | ConnectError::Broken(_)
         | ConnectError::Wire(_)
         | ConnectError::Peer(_)
@@ -137,21 +140,12 @@ async fn live(arguments: &Arguments, device: &Device, journal: &Journal<'_>) -> 
 }
 
 async fn follow_status(device: &Device, name: &str, journal: &Journal<'_>) -> Result<(), Failure> {
-    let (mut watch, twin) = (device.status(), device.twin());
+    let mut watch = device.status();
     let mut next = Some(watch.current());
     while let Some(status) = next {
         match status {
             ConnectionStatus::Connected => {
                 journal.note(&Deed::Connected { device_id: name.to_owned() })?;
-                // What was wanted while nobody listened. A connection that ends at once is not kept secret
-                // until an answer is given up: the next one asks again.
-                tokio::select! {
-                    status = watch.changed() => {
-                        next = status;
-                        continue;
-                    }
-                    end = adopt(&twin, journal) => end?,
-                }
             }
             // The device would try again and again, as devices should. Whoever plays one wants to know.
             ConnectionStatus::Disconnected { cause, .. } if is_refusal(&cause) => {
@@ -173,7 +167,7 @@ async fn follow_status(device: &Device, name: &str, journal: &Journal<'_>) -> Re
 
 /// Whether the hub will say the same the next time.
 fn is_refusal(cause: &ConnectError) -> bool {
-    matches!(cause, ConnectError::Refused { reason } if !reason.is_retryable())
+    matches!(cause, ConnectError::Refused { reason, .. } if !reason.is_retryable())
 }
 
 fn refused_again(name: &str, cause: &ConnectError) -> Failure {
@@ -184,27 +178,22 @@ async fn follow_desired(twin: Twin, journal: &Journal<'_>) -> Result<(), Failure
     let changes = twin.desired_changes().await;
     let mut changes =
         changes.map_err(|error| Failure::failed(format_args!("the device cannot listen: {error}")))?;
-    while let Some(change) = changes.next().await {
-        let Ok(patch) = change.json::<Value>() else { continue };
-        let properties = without_reserved(patch);
-        journal.note(&Deed::Desired { version: change.version, properties: properties.clone() })?;
+    while let Some(update) = changes.next().await {
+        let Ok(json) = update.json::<Value>() else { continue };
+        let (version, properties) = (update.version(), without_reserved(json));
+        match update {
+            // What was wanted while nobody listened: often nothing.
+            DesiredUpdate::Whole { .. } if properties.as_object().is_some_and(serde_json::Map::is_empty) => {
+                continue;
+            }
+            DesiredUpdate::Whole { .. } => {}
+            DesiredUpdate::Patch { .. } => {
+                journal.note(&Deed::Desired { version, properties: properties.clone() })?;
+            }
+        }
         report(&twin, properties, journal).await?;
     }
     ended().await
-}
-
-/// Reports everything that is desired now.
-async fn adopt(twin: &Twin, journal: &Journal<'_>) -> Result<(), Failure> {
-    match twin.get().await {
-        Ok(document) => {
-            let properties = without_reserved(document.desired);
-            if properties.as_object().is_some_and(serde_json::Map::is_empty) {
-                return Ok(());
-            }
-            report(twin, properties, journal).await
-        }
-        Err(error) => journal.note(&Deed::Failed { what: "reading the twin", cause: error.to_string() }),
-    }
 }
 
 async fn report(twin: &Twin, properties: Value, journal: &Journal<'_>) -> Result<(), Failure> {

@@ -1,9 +1,10 @@
 use core::time::Duration;
 
-use iothub_codec::{Dialect, RequestIdBuf};
+use iothub_codec::{Dialect, Outcome, Proof, RequestIdBuf, Status, Text, TwinPart, Version};
 use iothub_mqtt::Server;
 use iothub_proto::{
-    AckToken, HubEvent, HubSession, Instant, Limits, Packet, Received, Refusal, RefusalReason, Session,
+    AckToken, HubEvent, HubSession, Instant, Limits, Packet, Received, RefusalReason, Session, Verdict,
+    refuse_connect,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -19,8 +20,13 @@ const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// What fits into the wire while nobody reads, in bytes.
 const WIRE: usize = 16 * 1024;
 
-pub(super) fn options() -> Options {
-    options_of("DeviceId=dev-1")
+/// Each dialect; that of a test that fails is the last one printed.
+pub(super) fn dialects() -> impl Iterator<Item = Dialect> {
+    Dialect::ALL.iter().copied().inspect(|dialect| println!("in the dialect {dialect}"))
+}
+
+pub(super) fn options(dialect: Dialect) -> Options {
+    options_of("DeviceId=dev-1").dialect(dialect)
 }
 
 pub(super) fn options_of(who: &str) -> Options {
@@ -59,23 +65,55 @@ pub(super) struct Connection {
     mqtt: Server,
     session: HubSession,
     clock: Clock,
-    /// The password of the CONNECT.
-    pub(super) token: String,
+    version: Version,
+    pub(super) dialect: Dialect,
+    /// What this hub announces.
+    pub(super) limits: Limits,
+    /// What shows that the device is who it says.
+    pub(super) proof: Shown,
     /// What the CONNECT wants of the session before.
     pub(super) wants: Session,
     /// The payload of the will.
     pub(super) will: Option<Vec<u8>>,
 }
 
+/// What a CONNECT or AUTH shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    Token(String),
+    Signature { at_ms: Option<u64>, expiry_ms: u64 },
+}
+
 /// What the device did, as far as a test has to react to it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Did {
-    Telemetry { ack: Option<AckToken>, payload: Vec<u8>, duplicate: bool },
-    TwinGet(RequestIdBuf),
-    TwinPatch(RequestIdBuf, Vec<u8>),
-    Answered { code: i32, payload: Vec<u8> },
+    Telemetry {
+        ack: Option<AckToken>,
+        payload: Vec<u8>,
+        duplicate: bool,
+    },
+    TwinGet {
+        request: RequestIdBuf,
+        part: TwinPart,
+        known_version: Option<u64>,
+    },
+    TwinPatch {
+        request: RequestIdBuf,
+        patch: Vec<u8>,
+        if_version: Option<u64>,
+    },
+    Answered {
+        code: i32,
+        payload: Vec<u8>,
+    },
+    Declined(Status),
     Completed(AckToken),
+    Abandoned(AckToken),
+    Rejected(AckToken),
+    Renews(Shown),
     SaidGoodbye,
+    /// With a DISCONNECT that says why.
+    GaveUp(u8),
     Closed,
 }
 
@@ -113,12 +151,12 @@ impl Connection {
         loop {
             if let Some(Packet::Connect(opening)) = mqtt.poll_packet().unwrap() {
                 let (dialect, claim) = iothub_codec::open_connect(&opening.connect).unwrap();
-                let iothub_codec::Proof::Token(token) = claim.proof else { panic!("no token") };
-                let (token, wants) = (token.to_owned(), opening.session);
+                let (proof, wants) = (Shown::from(claim.proof), opening.session);
                 let will = opening.will.map(|will| will.payload.to_vec());
-                assert_eq!(dialect, Dialect::Classic);
-                let session = HubSession::accept(dialect, claim.identity, &opening, None).0;
-                return Self { stream, mqtt, session, clock, token, wants, will };
+                let version = opening.connect.version;
+                let (session, accepted) = HubSession::accept(dialect, claim.identity, &opening, None);
+                let Packet::Connected { limits, .. } = accepted else { panic!("{accepted:?}") };
+                return Self { stream, mqtt, session, clock, version, dialect, limits, proof, wants, will };
             }
             let len = stream.read(mqtt.read_buffer()).await.unwrap();
             assert_ne!(len, 0, "the device closed before CONNECT");
@@ -127,11 +165,16 @@ impl Connection {
     }
 
     pub(super) async fn accept(&mut self, session: Session) {
-        self.send(&Packet::Connected { session, limits: Limits::CLASSIC }).await;
+        self.send(&Packet::Connected { session, limits: self.limits }).await;
     }
 
-    pub(super) async fn refuse(mut self, reason: RefusalReason) {
-        self.send(&Packet::Refused(Refusal::new(reason))).await;
+    /// Refuses in the dialect's own way, with a status where it can say one.
+    pub(super) async fn refuse(mut self, reason: RefusalReason, status: Status) {
+        let mut out = [0; 64];
+        let outcome = Outcome { reason: Some(Text::plain("as the test wants it")), ..Outcome::new(status) };
+        let refusal = refuse_connect((self.version, self.dialect), reason, &outcome, &mut out).unwrap();
+        self.mqtt.send(self.clock.now(), &refusal).unwrap();
+        self.flush().await;
     }
 
     pub(super) async fn acknowledge(&mut self, token: AckToken) {
@@ -197,8 +240,18 @@ impl Connection {
             let event = self.session.handle_packet(self.clock.now(), &packet).unwrap();
             let (ack, message) = match event {
                 HubEvent::Received { ack, message } => (ack, message),
-                HubEvent::Settled { token, .. } => return Some(Did::Completed(token)),
+                HubEvent::Settled { token, verdict, .. } => {
+                    return Some(match verdict {
+                        Verdict::Complete => Did::Completed(token),
+                        Verdict::Abandon => Did::Abandoned(token),
+                        Verdict::Reject => Did::Rejected(token),
+                    });
+                }
                 HubEvent::Goodbye => return Some(Did::SaidGoodbye),
+                HubEvent::GaveUp { reason_code } => return Some(Did::GaveUp(reason_code)),
+                HubEvent::AuthStep { signature } => {
+                    return Some(Did::Renews(Proof::Signature(signature).into()));
+                }
                 HubEvent::Subscribed { token, granted, .. } => {
                     self.mqtt.send(self.clock.now(), &Packet::SubAck { token, granted }).unwrap();
                     continue;
@@ -207,8 +260,6 @@ impl Connection {
                 | HubEvent::LateAck { .. }
                 | HubEvent::Unanswered { .. }
                 | HubEvent::Unreadable { .. }
-                | HubEvent::AuthStep { .. }
-                | HubEvent::GaveUp { .. }
                 | HubEvent::Expired => {
                     panic!("{event:?}")
                 }
@@ -217,10 +268,18 @@ impl Connection {
                 Received::Telemetry(telemetry) => {
                     Did::Telemetry { ack, payload: telemetry.payload.to_vec(), duplicate }
                 }
-                Received::TwinGet(get) => Did::TwinGet(get.request.to_buf()),
-                Received::TwinPatch(patch) => Did::TwinPatch(patch.request.to_buf(), patch.patch.to_vec()),
+                Received::TwinGet(get) => {
+                    let (request, part) = (get.request.to_buf(), get.part);
+                    Did::TwinGet { request, part, known_version: get.known_version }
+                }
+                Received::TwinPatch(patch) => Did::TwinPatch {
+                    request: patch.request.to_buf(),
+                    patch: patch.patch.to_vec(),
+                    if_version: patch.if_version,
+                },
                 Received::Answer { code, payload, .. } => Did::Answered { code, payload: payload.to_vec() },
-                Received::Declined { .. } | Received::LateAnswer => panic!("an answer to nothing"),
+                Received::Declined { status, .. } => Did::Declined(status),
+                Received::LateAnswer => panic!("an answer to nothing"),
             });
         }
         None
@@ -230,6 +289,18 @@ impl Connection {
         while let Some(bytes) = self.mqtt.poll_bytes() {
             let len = self.stream.write(bytes).await.unwrap();
             self.mqtt.consume(len);
+        }
+    }
+}
+
+impl From<Proof<'_>> for Shown {
+    fn from(proof: Proof<'_>) -> Self {
+        match proof {
+            Proof::Token(token) => Self::Token(token.to_owned()),
+            Proof::Signature(signature) => {
+                Self::Signature { at_ms: signature.terms.at_ms, expiry_ms: signature.terms.expiry_ms }
+            }
+            Proof::None => panic!("a device without a proof"),
         }
     }
 }

@@ -1,0 +1,61 @@
+use core::fmt;
+
+use iothub_codec::{Codec, Dialect, EncodeError};
+
+/// Something that the device's dialect has no way to say, and the dialects that have one.
+///
+/// Nothing was sent, and the connection goes on. [`Options::dialect`](crate::Options::dialect) chooses another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotExpressible {
+    /// What.
+    pub what: &'static str,
+    /// The dialect that cannot say it.
+    pub dialect: Dialect,
+    /// Those that can, for this device or module; perhaps none.
+    pub elsewhere: Vec<Dialect>,
+}
+
+impl NotExpressible {
+    /// What `say` writes, where the codec of this dialect cannot and others can.
+    pub(crate) fn new<T>(
+        what: &'static str,
+        codec: Codec<'_>,
+        say: impl Fn(Codec<'_>) -> Result<T, EncodeError>,
+    ) -> Self {
+        let can = |dialect: &Dialect| {
+            !matches!(say(Codec::new(*dialect, codec.identity())), Err(EncodeError::NotExpressible))
+        };
+        let elsewhere = Dialect::ALL.iter().copied().filter(can).collect();
+        Self { what, dialect: codec.dialect(), elsewhere }
+    }
+
+    /// Nothing, unless it is that which keeps `say` from being written. Buffers may be too small for it.
+    pub(crate) fn check<T>(
+        what: &'static str,
+        codec: Codec<'_>,
+        say: impl Fn(Codec<'_>) -> Result<T, EncodeError>,
+    ) -> Result<(), Self> {
+        match say(codec) {
+            Err(EncodeError::NotExpressible) => Err(Self::new(what, codec, say)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for NotExpressible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, dialect, elsewhere } = self;
+        write!(f, "{what}: the dialect {dialect} cannot say it")?;
+        match &elsewhere[..] {
+            [] => f.write_str(", nor can another for this device"),
+            [only] => write!(f, "; {only} can"),
+            [first, others @ ..] => {
+                write!(f, "; {first}")?;
+                others.iter().try_for_each(|other| write!(f, " and {other}"))?;
+                f.write_str(" can")
+            }
+        }
+    }
+}
+
+impl core::error::Error for NotExpressible {}
