@@ -274,6 +274,29 @@ fn who_wants_to_know_later_is_told_everything_first() {
 }
 
 #[test]
+fn who_did_not_keep_up_is_told_everything_again() {
+    for dialect in Dialect::ALL.iter().copied() {
+        let mut device = following(dialect);
+        // It is the next to come anyway, before and after the question for it.
+        device.tell_desired_again(NOW);
+        let question = asks(&mut device, dialect);
+        device.tell_desired_again(NOW);
+        assert_eq!(device.poll_transmit(&mut [0; 256]), Ok(None));
+        assert_eq!(told(&mut device, &twin(dialect, question, 5)), Told::Current(5));
+
+        device.tell_desired_again(NOW);
+        // Contained in what comes.
+        assert_eq!(told(&mut device, &changed(dialect, 6)), Told::Nothing);
+        let question = asks(&mut device, dialect);
+        assert_eq!(told(&mut device, &twin(dialect, question, 6)), Told::Current(6));
+        assert_eq!(told(&mut device, &changed(dialect, 7)), Told::Change(7));
+    }
+    let mut device = ready();
+    device.tell_desired_again(NOW);
+    assert_eq!(device.poll_transmit(&mut [0; 256]), Ok(None), "nobody listens");
+}
+
+#[test]
 fn the_question_takes_no_place_from_the_application_and_no_name() {
     for dialect in Dialect::ALL.iter().copied() {
         let mut device = following(dialect);
