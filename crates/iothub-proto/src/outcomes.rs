@@ -162,7 +162,7 @@ impl Codes {
     }
 
     fn as_slice(&self) -> &[u8] {
-        &self.codes[..usize::from(self.len)]
+        self.codes.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 

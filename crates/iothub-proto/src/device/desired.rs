@@ -156,9 +156,9 @@ impl Desired {
 
     fn wait(&mut self, now: Instant, seed: &mut Seed) {
         // At least the bound of the first wait, so that a hub that refuses at once is not asked at once.
-        let wait = WAIT.base + WAIT.delay(self.failures.into(), seed);
+        let wait = WAIT.delay(self.failures.into(), seed);
         self.failures = self.failures.saturating_add(1);
-        self.phase = Phase::Waiting { until: now.after(wait) };
+        self.phase = Phase::Waiting { until: now.after(WAIT.base).after(wait) };
     }
 }
 
