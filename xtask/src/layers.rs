@@ -64,6 +64,12 @@ const LAYERS: &[Layer] = &[
     },
     // It tries all that speaks MQTT, from outside.
     Layer { name: "iothub-conformance", on: &["iothub-server"], elsewhere: Elsewhere::Any },
+    // Examples use what their readers would, and what is beside it comes from elsewhere.
+    Layer {
+        name: "embedded",
+        on: &["iothub-proto"],
+        elsewhere: Elsewhere::OnlyWithoutStd(&["embassy-futures", "embedded-io-async"]),
+    },
     // Its tables are made of the codec's.
     Layer { name: "xtask", on: &["iothub-codec"], elsewhere: Elsewhere::Any },
 ];

@@ -2,19 +2,25 @@ use crate::bare::{self, Uses};
 use crate::failure::Failure;
 
 /// Proves that `iothub-codec` and `iothub-proto` need neither `std` nor an allocator: a program that calls all that
-/// they offer is built and linked where neither exists.
+/// they offer is built and linked where neither exists, and so is the device of `examples/embedded`.
 pub(crate) fn run() -> Result<(), Failure> {
-    let programs = bare::build(Uses::Everything, &["everything"])?;
-    let program = programs.program("everything")?;
-    for name in program.allocations().into_iter().chain(program.foreign()) {
-        println!("{name}");
+    let names = ["everything", "example"];
+    let programs = bare::build(Uses::Everything, &names)?;
+    for name in names {
+        let program = programs.program(name)?;
+        for symbol in program.allocations().into_iter().chain(program.foreign()) {
+            println!("{name}: {symbol}");
+        }
+        if !program.allocations().is_empty() {
+            return Err(Failure::new("nostd: an allocator is linked"));
+        }
+        if !program.foreign().is_empty() {
+            return Err(Failure::new("nostd: something is linked that a microcontroller does not have"));
+        }
     }
-    if !program.allocations().is_empty() {
-        return Err(Failure::new("nostd: an allocator is linked"));
-    }
-    if !program.foreign().is_empty() {
-        return Err(Failure::new("nostd: something is linked that a microcontroller does not have"));
-    }
-    println!("nostd: codec and proto link without `std` and without an allocator, for {}", programs.about());
+    println!(
+        "nostd: codec, proto and examples/embedded link without `std` and without an allocator, for {}",
+        programs.about()
+    );
     Ok(())
 }

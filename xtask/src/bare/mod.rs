@@ -38,9 +38,11 @@ enum How {
 pub(crate) enum Uses {
     /// The codec, and only the classic dialect.
     Classic,
+    /// The codec and the conversation, and only the classic dialect.
+    ClassicSession,
     /// The codec.
     Codec,
-    /// The codec and the conversation.
+    /// All of it.
     Everything,
 }
 
@@ -69,7 +71,8 @@ pub(crate) fn build(uses: Uses, programs: &[&str]) -> Result<Programs, Failure> 
     match uses {
         Uses::Classic => {}
         Uses::Codec => arguments.extend(["--features", "previews"]),
-        Uses::Everything => arguments.extend(["--features", "sessions"]),
+        Uses::ClassicSession => arguments.extend(["--features", "example"]),
+        Uses::Everything => arguments.extend(["--features", "previews,example"]),
     }
     let mut environment = vec![("RUSTFLAGS", how.flags()?)];
     match &how {
