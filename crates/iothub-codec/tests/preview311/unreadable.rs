@@ -115,6 +115,8 @@ fn what_a_device_cannot_read_and_where() {
         ("$az/iot/methods/reboot‸", Missing(Field::RequestId)),
         ("$az/iot/methods/‸", BadValue(Field::MethodName)),
         ("$az/iot/methods/‸/?rid=1", BadValue(Field::MethodName)),
+        ("$az/iot/methods/‸a b/?rid=1", BadValue(Field::MethodName)),
+        ("$az/iot/methods/‸+/?rid=1", BadValue(Field::MethodName)),
         ("‸$az/iot/methods", UnknownTopic),
         ("‸$az/iot/methods/a/b/?rid=1", UnknownTopic),
         ("$az/iot/methods/a/?rid=1&‸rc=1", UnknownProperty),

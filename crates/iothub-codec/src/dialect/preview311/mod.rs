@@ -17,7 +17,7 @@ pub(super) use seal::{
 
 use crate::byte_set::ByteSet;
 use crate::dialect::envelope::{Envelope, Fields, Path, Receiver};
-use crate::dialect::offset;
+use crate::dialect::{name, offset};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::message::{Operation, TwinPart};
 use crate::property::Properties;
@@ -49,8 +49,9 @@ pub(super) fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Enve
         Receiver::Device => path_to_device(stem),
     }
     .ok_or(DecodeError { place: Place::Topic(0), kind: DecodeErrorKind::UnknownTopic })?;
+    // The answer of a device has the name in its topic again, where no other could stand.
     if let Path::Method(name) | Path::Reply(Some(Operation::Method(name))) = path
-        && name.is_empty()
+        && !name::is_method(name)
     {
         return Err(bad(topic, name, Field::MethodName));
     }

@@ -29,7 +29,9 @@ pub(crate) fn read(receiver: Receiver, publish: &Publish<'_>) -> Result<Plain, D
             let (optional, required) = commands();
             Ok(Plain::Command { bag: bag(list, &optional, &required)?, payload, qos })
         }
-        (Receiver::Device, ["methods", ""]) | (Receiver::Hub, ["methods", "", "response"]) => {
+        (Receiver::Device, ["methods", name]) | (Receiver::Hub, ["methods", name, "response"])
+            if !is_method(name) =>
+        {
             Err(BadValue(Field::MethodName))
         }
         (Receiver::Device, ["methods", name]) => {
@@ -201,4 +203,9 @@ fn is_number(text: &[u8], max: u64) -> bool {
     !text.is_empty()
         && text.chars().all(|c| c.is_ascii_digit())
         && text.parse::<u64>().is_ok_and(|number| number <= max)
+}
+
+fn is_method(name: &str) -> bool {
+    let fits = |c: char| matches!(c, '!'..='~') && !"$()<>@,;:\\\"/[]?={}#+".contains(c);
+    !name.is_empty() && name.chars().all(fits)
 }
