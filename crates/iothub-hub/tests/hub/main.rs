@@ -7,6 +7,8 @@ mod commands;
 mod connecting;
 mod dialects;
 mod methods;
+mod preview311;
+mod preview5;
 mod recording;
 mod registry;
 mod secrets;

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use iothub_codec::{
-    Channels, Codec, Dialect, Introduction, Proof, Publish, Qos, RequestId, SharedKey, Terms, Text, ToDevice,
-    TokenRequest,
+    Ack, Channels, Codec, Detail, Dialect, Introduction, Outcome, Proof, Publish, Qos, RequestId, SharedKey,
+    Signature, Telemetry, Terms, Text, ToDevice, TokenRequest,
 };
 use iothub_hub::PacketBuf;
 use iothub_proto::{AckToken, Opening, Packet, Session};
@@ -71,13 +71,11 @@ impl World {
         let line = self.open();
         let codec = Codec::new(dialect, identity(hello.id));
         let expiry = self.now.timestamp.after(hello.valid);
-        let key = SharedKey::from_base64(&hello.key).unwrap();
         let identity = hello.policy.is_none().then_some(codec.identity());
         let request =
             TokenRequest { host: hello.host, identity, expiry_s: expiry.as_secs(), policy: hello.policy };
         let sas = sign(&hello.key, &request);
-        let terms = terms(self, hello);
-        let signature = terms.sign(Text::plain(hello.host), codec.identity(), &key, &mut [0; 512]).unwrap();
+        let signature = signature(self, hello);
         let proof = match dialect {
             Dialect::Classic => Proof::Token(&sas),
             _ => Proof::Signature(signature),
@@ -141,14 +139,33 @@ impl World {
         });
         heard.collect()
     }
+
+    /// Says what becomes of a command.
+    pub(crate) fn settle(&mut self, speaker: &Speaker, ack: AckToken, outcome: Outcome<'_>) {
+        let mut out = [0; 64];
+        let ack_of = speaker.codec.encode_ack(&outcome, Detail::FULL, &mut out).unwrap();
+        self.send(speaker.line, &Packet::Ack { token: ack, ack: ack_of });
+    }
 }
 
-/// What a device signs.
-pub(crate) fn terms(world: &World, hello: &Hello) -> Terms<'static> {
+/// What a device signs now.
+pub(crate) fn signature(world: &World, hello: &Hello) -> Signature<'static> {
     let expiry_ms = world.now.timestamp.after(hello.valid).as_millis();
-    Terms { expiry_ms, at_ms: None, policy: hello.policy.map(Text::plain) }
+    let terms = Terms { expiry_ms, at_ms: None, policy: hello.policy.map(Text::plain) };
+    let key = SharedKey::from_base64(&hello.key).unwrap();
+    terms.sign(Text::plain(hello.host), identity(hello.id), &key, &mut [0; 512]).unwrap()
 }
 
 pub(crate) fn request(id: &'static str) -> RequestId<'static> {
     RequestId::new(id.as_bytes()).unwrap()
+}
+
+pub(crate) fn telemetry(payload: &'static [u8]) -> Telemetry<'static> {
+    Telemetry { payload, qos: Qos::AtLeastOnce, ..Telemetry::default() }
+}
+
+/// What a PUBACK or DISCONNECT of the hub says: its code, and each of its user properties.
+pub(crate) fn said(ack: &Ack<'_>) -> (u8, Vec<(String, String)>) {
+    let user = ack.properties.user().map(|property| (property.name.to_owned(), property.value.to_owned()));
+    (ack.reason_code, user.collect())
 }

@@ -167,9 +167,17 @@ impl World {
     }
 
     pub(crate) fn open(&mut self) -> Line {
+        self.open_as(None)
+    }
+
+    /// From a device that asked TLS for the hub by that name.
+    pub(crate) fn open_as(&mut self, server_name: Option<&str>) -> Line {
         let connection = ConnectionId(self.next_id());
-        let peer =
-            Peer { address: ([127, 0, 0, 1], 50_000).into(), transport: Transport::Mqtt, server_name: None };
+        let peer = Peer {
+            address: ([127, 0, 0, 1], 50_000).into(),
+            transport: Transport::Mqtt,
+            server_name: server_name.map(str::to_owned),
+        };
         self.put(Input::Opened { connection, peer });
         Line(connection)
     }
