@@ -6,12 +6,12 @@ use std::io;
 use std::sync::Arc;
 
 use iothub_codec::{
-    Connect, ConnectionString, DeviceId, Filters, Identity, PropertySection, Publish, Qos, SharedKey,
-    TokenRequest, Version,
+    Codec, Connect, ConnectionString, DeviceId, Dialect, Filters, Identity, Introduction, Proof,
+    PropertySection, Publish, Qos, SharedKey, Terms, Text, TokenRequest, Version,
 };
 use iothub_hub::{AckBuf, PacketBuf};
 use iothub_mqtt::Client;
-use iothub_proto::{AckToken, Instant, Limits, Opening, Packet};
+use iothub_proto::{AckToken, Instant, Limits, Opening, Packet, Session};
 use iothub_server::{Options, Running, Server};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -121,6 +121,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Device<S> {
             properties: PropertySection::EMPTY,
         };
         let opening = Opening { keep_alive_s, ..Opening::new(connect) };
+        self.send(&Packet::Connect(opening)).await?;
+        self.next().await
+    }
+
+    /// Connects as [`DEVICE`] in one of the previews, with a session that lasts, and gives the answer.
+    pub(crate) async fn connect_signed(&mut self, hub: &Running, dialect: Dialect) -> io::Result<PacketBuf> {
+        let string = ConnectionString::parse(hub.device_connection_string().unwrap()).unwrap();
+        let key = SharedKey::from_base64(string.key().unwrap()).unwrap();
+        let codec = Codec::new(dialect, Identity::device(DeviceId::new(DEVICE).unwrap()));
+        let terms = Terms { expiry_ms: 4_102_444_800_000, at_ms: None, policy: None };
+        let host = Text::plain("localhost");
+        let signature = terms.sign(host, codec.identity(), &key, &mut [0; 256]).unwrap();
+        let who = Introduction { host: "localhost", client_agent: None, model_id: None };
+        let mut out = [0; 512];
+        let connect = codec.encode_connect(&who, Proof::Signature(signature), &mut out).unwrap();
+        let session_expiry_s = (connect.version == Version::V5).then_some(3600);
+        let opening =
+            Opening { keep_alive_s: 60, session: Session::Resume, session_expiry_s, ..Opening::new(connect) };
         self.send(&Packet::Connect(opening)).await?;
         self.next().await
     }

@@ -91,7 +91,7 @@ async fn a_websocket_message_may_hold_more_packets_than_answers_may_wait() {
 }
 
 /// Carries bytes between a WebSocket and `wire` until that is closed, in messages of up to `len_max` bytes.
-async fn carry(socket: &mut WebSocketStream<Tls>, mut wire: DuplexStream, len_max: usize) {
+pub(crate) async fn carry(socket: &mut WebSocketStream<Tls>, mut wire: DuplexStream, len_max: usize) {
     let mut bytes = vec![0; len_max];
     loop {
         tokio::select! {
