@@ -112,7 +112,7 @@ impl Hub {
             Session::Fresh => "a fresh session",
             Session::Resume => "the session it had",
         };
-        let why = format!("by {transport}, in the dialect {dialect:?}, with {whose}");
+        let why = format!("by {transport}, in the dialect {dialect}, with {whose}");
         self.log(Level::Info, id, Some(&key), "connected", why, effects);
         self.announce_presence(now, &key, "deviceConnected", effects);
         let packet = PacketBuf::Connected(session, limits);

@@ -3,12 +3,15 @@
 use crate::peers::*;
 use crate::serving::carry;
 use iothub_codec::{
-    Channels, Codec, DeviceId, Dialect, Identity, Operation, PropertySection, Publish, Qos, Reply, ToDevice,
+    Channels, Codec, Connect, ConnectionString, DeviceId, Dialect, Identity, Operation, Publish, Qos, Reply,
+    SectionOf, SectionProperty, SectionWriter, SharedKey, Status, Telemetry, Terms, Text, ToDevice,
+    UserProperty, Version,
 };
 use iothub_hub::{AckBuf, PacketBuf};
-use iothub_proto::{AckToken, Limits, Packet, Session};
+use iothub_proto::{AckToken, Limits, Opening, Packet, Session};
 use iothub_server::Running;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
@@ -32,7 +35,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let PacketBuf::SubAck(_, granted) = answer else { panic!("{answer:?}") };
     assert!(granted.iter().all(|outcome| outcome.is_ok()));
 
-    let telemetry = iothub_codec::Telemetry { payload: b"21.5", qos: Qos::AtLeastOnce, ..Default::default() };
+    let telemetry = Telemetry { payload: b"21.5", qos: Qos::AtLeastOnce, ..Default::default() };
     let publish = codec.encode(&telemetry, &mut out).unwrap();
     device.send(&Packet::Publish { ack: Some(AckToken::FIRST), publish }).await.unwrap();
     assert_eq!(device.next().await.unwrap(), PacketBuf::Ack(AckToken::FIRST, AckBuf::SUCCESS));
@@ -42,11 +45,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         let Packet::Publish { publish, .. } = call.as_packet() else { panic!("{call:?}") };
         let ToDevice::Method(call) = codec.decode_to_device(&publish).unwrap() else { panic!("{publish:?}") };
         let mut out = [0; 256];
-        let reply = Reply {
-            code: Some(200),
-            payload: b"{}",
-            ..Reply::new(call.request, iothub_codec::Status::SUCCESS)
-        };
+        let reply = Reply { code: Some(200), payload: b"{}", ..Reply::new(call.request, Status::SUCCESS) };
         let publish = codec.encode_reply(Operation::Method(call.name), &reply, &mut out).unwrap();
         device.send(&Packet::Publish { ack: None, publish }).await.unwrap();
     };
@@ -54,6 +53,13 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let (reply, ()) = tokio::join!(ask(hub, "POST", path, r#"{"methodName":"reboot"}"#), answer);
     assert_eq!(reply.status, 200, "{reply:?}");
     device
+}
+
+async fn websocket(hub: &Running) -> WebSocketStream<Tls> {
+    let mut request = "wss://localhost/$iothub/websocket".into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mqtt"));
+    let stream = secure(hub, hub.https_address()).await;
+    tokio_tungstenite::client_async(request, stream).await.unwrap().0
 }
 
 #[tokio::test]
@@ -69,10 +75,7 @@ async fn the_previews_are_served_over_tls() {
 async fn the_previews_are_served_over_websockets() {
     let hub = hub().await;
     for dialect in [Dialect::Preview311, Dialect::Preview5] {
-        let mut request = "wss://localhost/$iothub/websocket".into_client_request().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mqtt"));
-        let stream = secure(&hub, hub.https_address()).await;
-        let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        let mut socket = websocket(&hub).await;
         let (device_end, wire) = tokio::io::duplex(1024);
         let talk = async {
             converse(&hub, device_end, dialect).await;
@@ -90,7 +93,7 @@ async fn over_mqtt_5_a_message_is_refused_and_a_connection_ended_with_words() {
     device.send(&Packet::Publish { ack: Some(token), publish }).await.unwrap();
     let answer = device.next().await.unwrap();
     let PacketBuf::Ack(_, refused) = &answer else { panic!("{answer:?}") };
-    let status = refused.properties.as_section(iothub_codec::SectionOf::PubAck).user().next();
+    let status = refused.properties.as_section(SectionOf::PubAck).user().next();
     assert_eq!((refused.reason_code, status.map(|status| status.value)), (131, Some("0504")));
 
     // A second connection of the same device goes on with its session.
@@ -110,10 +113,6 @@ async fn over_mqtt_5_a_message_is_refused_and_a_connection_ended_with_words() {
 /// A CONNECT of MQTT 5 without a host: TLS, or the request for a WebSocket, has said which.
 #[tokio::test]
 async fn which_hub_is_meant_may_be_left_to_tls() {
-    use iothub_codec::{
-        ConnectionString, SectionOf, SectionProperty, SectionWriter, SharedKey, Terms, Text, UserProperty,
-    };
-
     let hub = hub().await;
     let string = ConnectionString::parse(hub.device_connection_string().unwrap()).unwrap();
     let key = SharedKey::from_base64(string.key().unwrap()).unwrap();
@@ -130,23 +129,15 @@ async fn which_hub_is_meant_may_be_left_to_tls() {
     ] {
         writer.put(property).unwrap();
     }
-    let properties: PropertySection<'_> = writer.finish().unwrap();
-    let connect = iothub_codec::Connect {
-        version: iothub_codec::Version::V5,
-        client_id: DEVICE,
-        username: None,
-        password: None,
-        properties,
-    };
-    let opening = iothub_proto::Opening { keep_alive_s: 60, ..iothub_proto::Opening::new(connect) };
+    let properties = writer.finish().unwrap();
+    let connect =
+        Connect { version: Version::V5, client_id: DEVICE, username: None, password: None, properties };
+    let opening = Opening { keep_alive_s: 60, ..Opening::new(connect) };
     let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
     device.send(&Packet::Connect(opening)).await.unwrap();
     assert!(matches!(device.next().await.unwrap(), PacketBuf::Connected(..)));
 
-    let mut request = "wss://localhost/$iothub/websocket".into_client_request().unwrap();
-    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mqtt"));
-    let stream = secure(&hub, hub.https_address()).await;
-    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+    let mut socket = websocket(&hub).await;
     let (device_end, wire) = tokio::io::duplex(1024);
     let talk = async {
         let mut device = Device::new(device_end);
