@@ -1,10 +1,10 @@
 use core::time::Duration;
 
-use iothub_device::{Backoff, ConnectError, ConnectionStatus, Message, MethodResponse};
+use iothub_device::{Backoff, ConnectError, ConnectionStatus, Dialect, Message, MethodResponse};
 use iothub_model::MethodInvocation;
 use serde_json::json;
 
-use crate::site::{Scratch, Site, pump};
+use crate::site::{Scratch, Site, dialects, pump};
 
 const SOON: Backoff = Backoff { base: Duration::from_millis(20), longest: Duration::from_millis(200) };
 
@@ -58,16 +58,24 @@ async fn a_dropped_device_takes_its_socket_with_it() {
 
 #[tokio::test]
 async fn a_device_whose_place_is_taken_says_so_and_comes_back() {
-    let site = Site::new().await;
-    let first = iothub_device::Device::connect(site.options().backoff(SOON)).await.unwrap();
-    let mut status = first.status();
-    let second = site.device().await;
-    let taken = status.changed().await.unwrap();
-    let ConnectionStatus::Disconnected { cause, .. } = taken else { panic!("{taken:?}") };
-    assert!(matches!(*cause, ConnectError::ClosedByHub | ConnectError::Broken(_)), "{cause}");
-    second.close().await;
-    assert!(matches!(status.connected_or_closed().await, ConnectionStatus::Connected));
-    first.send(Message::new("still here")).await.unwrap();
+    for dialect in dialects() {
+        let site = Site::new().await;
+        let first =
+            iothub_device::Device::connect(site.options().dialect(dialect).backoff(SOON)).await.unwrap();
+        let mut status = first.status();
+        let second = site.device_in(dialect).await;
+        let taken = status.changed().await.unwrap();
+        let ConnectionStatus::Disconnected { cause, .. } = taken else { panic!("{taken:?}") };
+        match (&*cause, dialect) {
+            (ConnectError::Dismissed { reason_code: 142, .. }, Dialect::Preview5) => {}
+            (ConnectError::ClosedByHub | ConnectError::Broken(_), Dialect::Classic | Dialect::Preview311) => {
+            }
+            (cause, _) => panic!("{cause}"),
+        }
+        second.close().await;
+        assert!(matches!(status.connected_or_closed().await, ConnectionStatus::Connected));
+        first.send(Message::new("still here")).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use iothub_device::{ConnectError, Device, Options, RefusalReason};
 
-use crate::site::{DEVICE, Site};
+use crate::site::{DEVICE, Site, dialects};
 
 const OTHER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
@@ -10,14 +10,14 @@ const OTHER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 async fn who_cannot_be_believed_is_told_so() {
     let site = Site::new().await;
     let host = format!("localhost:{}", site.hub.mqtt_address().port());
-    for device in [DEVICE, "nobody"] {
+    for (device, dialect) in dialects().flat_map(|dialect| [(DEVICE, dialect), ("nobody", dialect)]) {
         let text = format!("HostName={host};DeviceId={device};SharedAccessKey={OTHER_KEY}");
         let options = Options::from_connection_string(&text).unwrap().ca_pem(site.hub.ca_pem());
-        let error = Device::connect(options).await.unwrap_err();
+        let error = Device::connect(options.dialect(dialect)).await.unwrap_err();
         let reason = RefusalReason::NotAuthorized;
         assert!(
             matches!(error, ConnectError::Refused { reason: given, .. } if given == reason),
-            "{device}: {error}"
+            "{device} in {dialect}: {error}"
         );
     }
 }

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use iothub_codec::{DeviceId, Identity};
-use iothub_device::{Device, Options};
+use iothub_device::{Device, Dialect, Options};
 use iothub_server::{Running, Server};
 use iothub_service::{Events, Service};
 use serde_json::Value;
@@ -44,7 +44,11 @@ impl Site {
     }
 
     pub(crate) async fn device(&self) -> Device {
-        Device::connect(self.options()).await.unwrap()
+        self.device_in(Dialect::Classic).await
+    }
+
+    pub(crate) async fn device_in(&self, dialect: Dialect) -> Device {
+        Device::connect(self.options().dialect(dialect)).await.unwrap()
     }
 
     /// The next event of that kind.
@@ -57,6 +61,11 @@ impl Site {
             }
         }
     }
+}
+
+/// Each dialect; that of a test that fails is the last one printed.
+pub(crate) fn dialects() -> impl Iterator<Item = Dialect> {
+    Dialect::ALL.iter().copied().inspect(|dialect| println!("in the dialect {dialect}"))
 }
 
 /// The device, as a back end names it.
