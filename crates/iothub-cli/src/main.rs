@@ -8,6 +8,7 @@ mod args;
 mod clock;
 mod commands;
 mod content;
+mod dialect;
 mod duration;
 mod failure;
 mod hub;

@@ -11,7 +11,7 @@ use crate::signals::Interrupt;
 
 /// Start a hub on this machine, until Ctrl-C
 ///
-/// Serves MQTT 3.1.1 over TLS, MQTT over WebSocket and the service API over HTTPS, with a certificate of its
+/// Serves MQTT 3.1.1 and 5 over TLS, MQTT over WebSocket and the service API over HTTPS, with a certificate of its
 /// own authority for localhost, 127.0.0.1, ::1 and the names given. Prints, when it is ready, the URLs, the
 /// connection strings of the service and of a first device, and the CA file that clients have to trust: all
 /// of it secret enough not to be shown around. With -o json that is one line.

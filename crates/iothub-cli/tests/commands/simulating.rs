@@ -1,4 +1,5 @@
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::hub::Hub;
 use crate::place::Place;
@@ -11,6 +12,33 @@ fn so_many_messages_are_sent_and_then_it_ends_well() {
     assert_eq!(numbers, [1, 2, 3]);
     assert_eq!(device.end().ok(), "");
     assert_eq!(hub.line("device show dev1").json()["connectionState"], "Disconnected");
+}
+
+#[test]
+fn a_device_of_each_dialect_answers_reports_and_takes_messages() {
+    let hub = Hub::start();
+    for (number, dialect) in (1..).zip(["classic", "preview311", "preview5"]) {
+        let mut device = hub.simulate(&format!("dev1 --no-telemetry --dialect {dialect}"));
+        let result = hub.line("method invoke dev1 reboot {\"delay\":5}").json();
+        assert_eq!(result, json!({ "status": 200, "payload": { "delay": 5 } }), "{dialect}");
+        let desired = json!({ "interval": number }).to_string();
+        hub.line(&format!("twin update dev1 --desired {desired}")).json();
+        let reported = device.json_with("event", "reported");
+        // What the one before has left is reported first.
+        let reported = if reported["properties"]["interval"] == number {
+            reported
+        } else {
+            device.json_with("event", "reported")
+        };
+        assert_eq!(reported["properties"], json!({ "interval": number }), "{dialect}");
+        hub.line("device send dev1 --data hi --property color=red").ok();
+        let command = device.json_with("event", "command");
+        assert_eq!(command["payload"], "hi", "{dialect}");
+        assert_eq!(command["properties"], json!([["color", "red"]]), "{dialect}");
+        device.signal(Signal::INT);
+        assert_eq!(device.end().code, Some(0), "{dialect}");
+    }
+    assert_eq!(hub.line("twin show dev1").json()["properties"]["reported"]["interval"], 3);
 }
 
 #[test]

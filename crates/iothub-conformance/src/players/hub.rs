@@ -136,7 +136,11 @@ impl<'a> HubPlayer<'a> {
         match deed.verb.as_str() {
             "CONNECT" => {
                 let line = ConnectionId(self.next_id());
-                let peer = Peer { address: ([127, 0, 0, 1], 50_000).into(), transport: Transport::Mqtt, server_name: None };
+                let peer = Peer {
+                    address: ([127, 0, 0, 1], 50_000).into(),
+                    transport: Transport::Mqtt,
+                    server_name: None,
+                };
                 self.put(Input::Opened { connection: line, peer });
                 self.lines.push(line);
                 let codec = Codec::new(self.dialect, identity(self.module)?);

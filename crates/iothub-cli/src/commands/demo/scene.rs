@@ -1,4 +1,4 @@
-use iothub_codec::{DeviceId, Identity};
+use iothub_codec::{DeviceId, Dialect, Identity};
 use iothub_device::{Commands, DesiredChanges, Device, Methods};
 use iothub_server::{Options, Running, Server};
 use iothub_service::{Events, Service};
@@ -12,6 +12,8 @@ pub(super) struct Scene {
     pub(super) service: Service,
     pub(super) events: Events,
     pub(super) device: Option<OnStage>,
+    /// How the device talks.
+    pub(super) dialect: Dialect,
 }
 
 /// The device, and everything that it listens to.
@@ -26,8 +28,8 @@ pub(super) struct OnStage {
 pub(super) const DEVICE: &str = "pump-7";
 
 impl Scene {
-    /// Starts a hub, and a back end that watches it.
-    pub(super) async fn set(story: &Story<'_>) -> Result<Self, String> {
+    /// Starts a hub, and a back end that watches it, for a device that speaks that dialect.
+    pub(super) async fn set(dialect: Dialect, story: &Story<'_>) -> Result<Self, String> {
         let hub = Server::start(Options::free_ports()).await.map_err(text)?;
         story.happens(Part::Hub, format_args!("serves MQTT over TLS on {}", hub.mqtt_address()))?;
         story.happens(Part::Hub, format_args!("serves HTTPS on {}", hub.https_address()))?;
@@ -37,7 +39,7 @@ impl Scene {
         let service = Service::new(options.address(hub.https_address())).map_err(text)?;
         let events = service.events().await.map_err(text)?;
         story.travels(Part::BackEnd, Part::Hub, "GET /$local/events, to watch what devices send")?;
-        Ok(Self { hub, service, events, device: None })
+        Ok(Self { hub, service, events, device: None, dialect })
     }
 
     /// Takes everything down again.
@@ -57,7 +59,7 @@ impl Scene {
         let options = iothub_device::Options::from_connection_string(&text_of).map_err(text)?;
         let address = self.hub.mqtt_address().to_string();
         let address = address.parse().map_err(|_| format!("{address} is no address of a hub"))?;
-        Ok(options.ca_pem(self.hub.ca_pem()).connect_to(address))
+        Ok(options.dialect(self.dialect).ca_pem(self.hub.ca_pem()).connect_to(address))
     }
 
     pub(super) fn on_stage(&mut self) -> Result<&mut OnStage, String> {

@@ -1,3 +1,4 @@
+use iothub_codec::Dialect;
 use iothub_device::{Channels, DesiredUpdate, Device, MethodCall, MethodResponse, Methods};
 use iothub_model::{ErrorCode, IfMatch, MethodInvocation, MethodResult, Patch, TwinPatch};
 use iothub_service::{Command, Error, Service};
@@ -8,6 +9,7 @@ use super::scene::{DEVICE, OnStage, Scene, device, text};
 use super::story::Part::{BackEnd, Device as Thing, Hub};
 use super::story::Story;
 use crate::clock::Stopwatch;
+use crate::dialect::mqtt;
 
 pub(super) async fn register(scene: &mut Scene, story: &Story<'_>) -> Result<(), String> {
     story.travels(BackEnd, Hub, format_args!("PUT /devices/{DEVICE}"))?;
@@ -26,11 +28,8 @@ pub(super) async fn connect(scene: &mut Scene, story: &Story<'_>) -> Result<(), 
     let registered = scene.service.get_device(device().device).await.map_err(text)?;
     let key = registered.authentication.and_then(|proof| proof.symmetric_key.primary_key);
     let options = scene.device_options(&key.ok_or("the device has no key")?)?;
-    story.travels(
-        Thing,
-        Hub,
-        format_args!("TLS, MQTT CONNECT as {DEVICE} with a signed token, SUBSCRIBE"),
-    )?;
+    let (mqtt, proof) = (mqtt(scene.dialect), proof(scene.dialect));
+    story.travels(Thing, Hub, format_args!("TLS, {mqtt} CONNECT as {DEVICE} with {proof}, SUBSCRIBE"))?;
     let channels = Channels::METHODS | Channels::COMMANDS | Channels::DESIRED;
     let device = Device::connect(options.subscribe(channels)).await.map_err(text)?;
     scene.device = Some(OnStage {
@@ -157,6 +156,11 @@ pub(super) async fn call_nobody(scene: &mut Scene, story: &Story<'_>) -> Result<
     let refused = refusal(&scene.service, &invocation("set-valve", &json!({ "angle": 0 })), story).await?;
     equal("refusal", &(404, Some(ErrorCode::DeviceNotOnline)), &refused)?;
     story.travels(Hub, BackEnd, "404, DeviceNotOnline")
+}
+
+/// What shows that the device is who it says.
+fn proof(dialect: Dialect) -> &'static str {
+    if dialect == Dialect::Classic { "a signed token" } else { "a signature" }
 }
 
 /// Calls a method, has the device answer it, and gives what the back end is told.

@@ -1,9 +1,11 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 
+use iothub_codec::Dialect;
 use serde_json::json;
 
 use crate::clock::Stopwatch;
+use crate::dialect::mqtt;
 use crate::output::Output;
 use crate::terminal::printable;
 
@@ -37,10 +39,18 @@ impl<'a> Story<'a> {
         Self { began: Stopwatch::start(), has_begun: Cell::new(false), output: RefCell::new(output) }
     }
 
+    /// What follows is said in this dialect.
+    pub(super) fn act(&self, dialect: Dialect) -> Result<(), String> {
+        let ms = self.began.elapsed_ms();
+        let (gap, mqtt) = (self.gap(), mqtt(dialect));
+        let line = format!("{gap}== {dialect}, over {mqtt} ==");
+        self.write(&line, &json!({ "ms": ms, "dialect": dialect.name(), "over": mqtt }))
+    }
+
     /// Something begins that has a name.
     pub(super) fn chapter(&self, name: &str) -> Result<(), String> {
         let ms = self.began.elapsed_ms();
-        let gap = if self.has_begun.replace(true) { "\n" } else { "" };
+        let gap = self.gap();
         self.write(&format!("{gap}{name}"), &json!({ "ms": ms, "step": name }))
     }
 
@@ -56,6 +66,11 @@ impl<'a> Story<'a> {
         let (ms, what) = (self.began.elapsed_ms(), what.to_string());
         let line = format!("{ms:>6} ms  {:<8} -> {:<8} {}", from.name(), to.name(), printable(&what));
         self.write(&line, &json!({ "ms": ms, "from": from.name(), "to": to.name(), "what": what }))
+    }
+
+    /// What stands between this and what came before.
+    fn gap(&self) -> &'static str {
+        if self.has_begun.replace(true) { "\n" } else { "" }
     }
 
     fn write(&self, line: &str, json: &serde_json::Value) -> Result<(), String> {

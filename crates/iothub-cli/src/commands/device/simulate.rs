@@ -1,7 +1,7 @@
 use core::cell::RefCell;
 use core::time::Duration;
 
-use iothub_codec::{Channels, Identity};
+use iothub_codec::{Channels, Dialect, Identity};
 use iothub_device::{
     Commands, ConnectError, ConnectionStatus, DesiredUpdate, Device, Message, MethodResponse, Methods,
     Options, Session, Twin,
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::deed::{Deed, Entry};
 use crate::clock;
+use crate::dialect::dialect;
 use crate::duration::duration;
 use crate::failure::Failure;
 use crate::hub::{Hub, ca_pem};
@@ -31,11 +32,16 @@ use crate::terminal::printable;
   iothub device simulate pump-7 --interval 200ms --count 50
   iothub device simulate pump-7 --method 'reboot=200:{"in":"5 s"}' --method 'self-test=500:"broken"'
   iothub device simulate gateway-1 --module-id camera --no-telemetry
+  iothub device simulate pump-7 --dialect preview5
 
 Exit status: 0 after Ctrl-C or --count messages, 1 when the hub does not let it in, or no more."#)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     identity: IdentityArgument,
+    /// How to talk with the hub: over MQTT 3.1.1 as all SDKs do, or in one of the two ways that were previews
+    /// once; preview5 is MQTT 5
+    #[arg(long, value_name = "DIALECT", value_parser = dialect(), default_value = "classic")]
+    dialect: Dialect,
     /// Time from one telemetry message to the next, as in 500ms or 2m
     #[arg(long, value_name = "DURATION", value_parser = more_than_nothing, default_value = "1s")]
     interval: Duration,
@@ -92,6 +98,7 @@ async fn connect(arguments: &Arguments, who: Identity<'_>) -> Result<Device, Fai
     let channels = Channels::METHODS | Channels::COMMANDS | Channels::DESIRED;
     // A simulation leaves no subscriptions behind for the device that comes after it.
     let options = options.session(Session::Fresh).subscribe(channels).product_info("iothub-cli");
+    let options = options.dialect(arguments.dialect);
     let device = Device::connect(options).await;
     device.map_err(|error| {
         Failure::failed(format_args!("{who} cannot connect: {}", advised(&error))).because(&error)
