@@ -3,6 +3,11 @@
 //! [`Hub`] takes in one [`Input`] at a time and appends [`Effect`]s: packets for devices, responses to HTTP
 //! requests, changes to record, events to append. Whoever owns it carries them out, in order. The same inputs
 //! give the same effects.
+//!
+//! Devices speak any [`Dialect`](iothub_codec::Dialect); the CONNECT says which. Back ends see no difference: the
+//! same events, twins, methods and commands. What a device is told differs: over MQTT 5 a refusal says why, commands
+//! can be given back or rejected, and credentials are renewed on the connection; over MQTT 3.1.1 a hub that is not
+//! content closes it.
 
 mod admission;
 mod arrival;

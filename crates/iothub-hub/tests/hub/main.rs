@@ -15,4 +15,5 @@ mod secrets;
 mod speaker;
 mod telemetry;
 mod twins;
+mod verdicts;
 mod world;

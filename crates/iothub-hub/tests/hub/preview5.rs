@@ -3,18 +3,15 @@
 use core::time::Duration;
 
 use iothub_codec::{
-    Ack, Auth, AuthStep, Channels, Codec, Connect, Dialect, Filters, Introduction, Outcome, Proof,
-    PropertySection, Publish, Qos, SectionOf, SectionProperty, SectionWriter, Signature, SystemProperty,
-    ToDevice, UserProperty, Version,
+    Ack, Auth, AuthStep, Channels, Codec, Connect, Dialect, Filters, Introduction, Proof, PropertySection,
+    Publish, Qos, SectionOf, SectionProperty, SectionWriter, Signature, UserProperty, Version,
 };
 use iothub_hub::PacketBuf;
-use iothub_proto::{AckToken, FilterRefusal, Limits, Opening, Packet, RefusalReason, Session};
+use iothub_proto::{FilterRefusal, Limits, Opening, Packet, RefusalReason, Session};
 use serde_json::json;
 
 use crate::speaker::{Hello, Speaker, said, signature, telemetry};
 use crate::world::{HOST, World, identity, token};
-
-const COMMANDS: &str = "/$local/devices/dev1/commands";
 
 fn section(of: SectionOf, properties: &[SectionProperty<'_>]) -> Vec<u8> {
     let mut out = [0; 1024];
@@ -155,25 +152,32 @@ fn a_refusal_says_as_much_as_the_device_takes() {
 }
 
 #[test]
-fn the_host_may_be_left_to_tls_and_is_signed_as_it_is_or_in_small_letters() {
+fn the_host_is_that_of_the_connect_or_of_tls_as_it_is_or_in_small_letters() {
     let mut world = World::new();
-    let upper = Hello { host: "HUB1.test", ..Hello::new(&world, "dev1") };
-    assert!(matches!(world.say_hello(Dialect::Preview5, &upper).1, PacketBuf::Connected(..)));
-    for (server_name, good) in [(Some(HOST), true), (Some("other.test"), false), (None, false)] {
-        let signature = signature(&world, &Hello::new(&world, "dev1"));
+    for (signed, said, server_name, good) in [
+        (HOST, None, Some(HOST), true),
+        (HOST, None, Some("other.test"), false),
+        (HOST, None, None, false),
+        (HOST, Some(HOST), Some("other.test"), true),
+        (HOST, Some("other.test"), Some(HOST), false),
+        (HOST, Some("HUB1.test"), None, true),
+        ("HUB1.test", Some("HUB1.test"), None, true),
+        ("HUB1.test", Some(HOST), None, false),
+    ] {
+        let signature = signature(&world, &Hello { host: signed, ..Hello::new(&world, "dev1") });
         let expiry = signature.terms.expiry_ms.to_string();
-        let wire = section(
-            SectionOf::Connect,
-            &[
-                SectionProperty::AuthenticationMethod("SAS"),
-                SectionProperty::AuthenticationData(&signature.code),
-                user("api-version", "2020-10-01-preview"),
-                user("sas-expiry", &expiry),
-            ],
-        );
+        let mut properties = vec![
+            SectionProperty::AuthenticationMethod("SAS"),
+            SectionProperty::AuthenticationData(&signature.code),
+            user("api-version", "2020-10-01-preview"),
+            user("sas-expiry", &expiry),
+        ];
+        properties.extend(said.map(|host| user("host", host)));
+        let wire = section(SectionOf::Connect, &properties);
         let line = world.open_as(server_name);
         world.send(line, &Packet::Connect(Opening::new(connect("dev1", &wire))));
-        assert_eq!(!world.is_closed(line), good, "{server_name:?} {:?}", world.notices.last());
+        let what = format!("{signed} {said:?} {server_name:?}");
+        assert_eq!(!world.is_closed(line), good, "{what}: {:?}", world.notices.last());
     }
 }
 
@@ -181,6 +185,23 @@ fn the_host_may_be_left_to_tls_and_is_signed_as_it_is_or_in_small_letters() {
 fn connect<'a>(client_id: &'a str, wire: &'a [u8]) -> Connect<'a> {
     let properties = PropertySection::from_wire(wire, SectionOf::Connect).unwrap();
     Connect { version: Version::V5, client_id, username: None, password: None, properties }
+}
+
+#[test]
+fn a_will_that_is_no_telemetry_is_refused() {
+    for (topic, reason) in [
+        ("$iothub/nonsense", RefusalReason::BadTopic),
+        ("$iothub/responses", RefusalReason::ImplementationSpecific),
+    ] {
+        let mut world = World::new();
+        let hello = Hello::new(&world, "dev1");
+        let (_, answer) = world.say_hello_with(Dialect::Preview5, &hello, |opening| Opening {
+            will: Some(Publish::new(topic, b"gone")),
+            ..opening
+        });
+        assert!(matches!(&answer, PacketBuf::Refused(said, _) if *said == reason), "{topic}: {answer:?}");
+        assert_eq!(world.notices.last().unwrap().who.as_deref(), Some("dev1"));
+    }
 }
 
 #[test]
@@ -396,91 +417,6 @@ fn a_policy_that_auth_names_is_that_of_the_connect() {
         world.send(speaker.line, &Packet::Auth(Auth { reason_code: Auth::RENEW, properties }));
         assert_eq!(!world.is_closed(speaker.line), good, "{name} {:?}", world.notices.last());
     }
-}
-
-/// The commands that came since the last look: their tokens, payloads and delivery counts.
-fn commands(world: &mut World, speaker: &Speaker) -> Vec<(AckToken, String, String)> {
-    world.heard(speaker, |ack, message| {
-        let ToDevice::Command(command) = message else { panic!("{message:?}") };
-        let count = command.properties.system(SystemProperty::DeliveryCount).unwrap().to_string();
-        (ack.unwrap(), String::from_utf8(command.payload.to_vec()).unwrap(), count)
-    })
-}
-
-fn waiting(world: &mut World) -> u64 {
-    world.rest("GET", "/devices/dev1", json!(null)).1["cloudToDeviceMessageCount"].as_u64().unwrap()
-}
-
-#[test]
-fn an_abandoned_command_comes_again_and_counts_but_not_for_ever() {
-    let mut world = World::new();
-    let speaker = connected(&mut world);
-    world.listen(&speaker, Channels::COMMANDS);
-    world.rest_with("POST", COMMANDS, "stubborn", &[]);
-    world.rest_with("POST", COMMANDS, "other", &[]);
-    let first = commands(&mut world, &speaker);
-    let [(mut ack, ..), (other, ..)] = first[..] else { panic!("{first:?}") };
-    for time in 1..10 {
-        world.settle(&speaker, ack, Outcome::ABANDONED);
-        let again = commands(&mut world, &speaker);
-        let [(next, payload, count)] = &again[..] else { panic!("{time}: {again:?}") };
-        assert_eq!((payload.as_str(), count), ("stubborn", &time.to_string()));
-        ack = *next;
-    }
-    assert_eq!(waiting(&mut world), 2);
-    world.settle(&speaker, ack, Outcome::ABANDONED);
-    assert!(commands(&mut world, &speaker).is_empty(), "ten times are enough");
-    assert_eq!(world.notices.last().unwrap().what, "command dropped");
-    assert_eq!(waiting(&mut world), 1);
-    world.settle(&speaker, other, Outcome::DONE);
-    assert_eq!(waiting(&mut world), 0);
-}
-
-#[test]
-fn how_often_a_command_was_given_back_is_on_record() {
-    let mut world = World::new();
-    let speaker = connected(&mut world);
-    world.listen(&speaker, Channels::COMMANDS);
-    world.rest_with("POST", COMMANDS, "x", &[]);
-    let (ack, ..) = commands(&mut world, &speaker)[0].clone();
-    world.settle(&speaker, ack, Outcome::ABANDONED);
-    let mut restored = World::empty();
-    for change in &world.changes {
-        restored.hub.apply(change).unwrap();
-    }
-    restored.changes = world.changes.clone();
-    restored.put(iothub_hub::Input::Start);
-    let speaker = connected(&mut restored);
-    restored.listen(&speaker, Channels::COMMANDS);
-    let again = commands(&mut restored, &speaker);
-    assert_eq!((again[0].1.as_str(), again[0].2.as_str()), ("x", "1"));
-}
-
-#[test]
-fn a_rejected_command_is_dropped_at_once() {
-    let mut world = World::new();
-    let speaker = connected(&mut world);
-    world.listen(&speaker, Channels::COMMANDS);
-    world.rest_with("POST", COMMANDS, "bad", &[]);
-    let (ack, ..) = commands(&mut world, &speaker)[0].clone();
-    world.settle(&speaker, ack, Outcome::REJECTED);
-    assert_eq!(waiting(&mut world), 0);
-    assert!(commands(&mut world, &speaker).is_empty());
-    let last = world.notices.iter().rev().find(|notice| notice.what == "command dropped").unwrap();
-    assert!(last.why.contains("rejected by the device with status 0100"), "{}", last.why);
-}
-
-#[test]
-fn a_command_that_the_device_has_no_room_for_keeps_no_other_up() {
-    let mut world = World::new();
-    let hello = Hello { maximum_packet_size: Some(500), ..Hello::new(&world, "dev1") };
-    let (speaker, _) = world.say_hello(Dialect::Preview5, &hello);
-    world.listen(&speaker, Channels::COMMANDS);
-    world.rest_with("POST", COMMANDS, &"x".repeat(500), &[]);
-    world.rest_with("POST", COMMANDS, "short", &[]);
-    let got = commands(&mut world, &speaker);
-    assert_eq!(got.iter().map(|(_, payload, _)| payload.as_str()).collect::<Vec<_>>(), ["short"]);
-    assert!(world.notices.iter().any(|notice| notice.what == "command dropped"));
 }
 
 #[test]

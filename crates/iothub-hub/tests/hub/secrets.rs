@@ -1,5 +1,8 @@
+use iothub_codec::Dialect;
+use iothub_hub::PacketBuf;
 use serde_json::json;
 
+use crate::speaker::{Hello, signature};
 use crate::world::World;
 
 #[test]
@@ -15,6 +18,12 @@ fn no_key_and_no_token_shows_in_anything_but_the_registry() {
     greeting.client_id = "dev2".into();
     greeting.password = Some(world.token("dev1", 60).into_bytes());
     let _ = world.greet(&greeting);
+    // A signature over a CONNECT, whose code is not to be seen either.
+    let signed = Hello::new(&world, "dev1");
+    let code = signature(&world, &signed).code;
+    world.speak(Dialect::Preview5, "dev1");
+    let policy = Hello { policy: Some("device"), ..signed };
+    assert!(matches!(world.say_hello(Dialect::Preview5, &policy).1, PacketBuf::Refused(..)));
     world.rest_with(
         "GET",
         "/devices",
@@ -31,6 +40,7 @@ fn no_key_and_no_token_shows_in_anything_but_the_registry() {
     }
 
     let mut secrets = vec!["c2VjcmV0".to_owned(), "bWlzcGxhY2Vk".to_owned()];
+    secrets.push(format!("{code:?}").trim_matches(['[', ']']).to_owned());
     secrets.push(world.hub.device_key("dev1").unwrap().to_owned());
     secrets.push(world.token("dev1", 60).split_once("sig=").unwrap().1.split_once('&').unwrap().0.to_owned());
     for policy in ["iothubowner", "service"] {
