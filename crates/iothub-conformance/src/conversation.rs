@@ -136,13 +136,3 @@ impl fmt::Display for Deed {
         self.fields.iter().try_for_each(|(name, value)| write!(f, "\n    {name}: {value}"))
     }
 }
-
-/// The name of a dialect, as that of its folder.
-pub const fn dialect_name(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Classic => "classic",
-        Dialect::Preview311 => "preview311",
-        Dialect::Preview5 => "preview5",
-        _ => "unknown",
-    }
-}

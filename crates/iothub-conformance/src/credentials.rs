@@ -1,8 +1,8 @@
 //! What a device says about itself when it connects, and what shows it.
 
 use iothub_codec::{
-    Codec, Connect, DeviceId, Dialect, Identity, Introduction, ModuleId, Proof, PropertySection, Publish,
-    SectionOf, SharedKey, Terms, Text, TokenRequest,
+    Auth, AuthStep, Codec, Connect, DeviceId, Dialect, Identity, Introduction, ModuleId, Proof,
+    PropertySection, Publish, SectionOf, SharedKey, Terms, Text, TokenRequest,
 };
 use iothub_proto::{Opening, Session, Timestamp};
 
@@ -73,6 +73,16 @@ impl Greeting<'_> {
             maximum_packet_size: number("maximum-packet-size")?,
             connect,
         }))
+    }
+
+    /// The same for an AUTH: a signature that is made now.
+    pub(crate) fn with_renewal<T>(&self, then: impl FnOnce(Auth<'_>) -> T) -> Result<T, Trouble> {
+        let (mut scratch, mut room) = ([0; ROOM], [0; ROOM]);
+        let Proof::Signature(signature) = self.proof(&mut scratch)? else {
+            return Err(Trouble::new("nothing to renew with"));
+        };
+        let auth = self.codec.encode_auth(&AuthStep::Renew(signature), &mut room).map_err(Trouble::new)?;
+        Ok(then(auth))
     }
 
     /// A token, a signature, or nothing, as the CONNECT says.

@@ -23,7 +23,7 @@ mod players;
 mod reader;
 mod vocabulary;
 
-pub use conversation::{Actor, Conversation, Deed, Step, dialect_name};
+pub use conversation::{Actor, Conversation, Deed, Step};
 pub use player::{Difference, NAMES};
 pub use players::{NoPlayer, Outcome, Players};
 pub use reader::{BadConversation, read, read_all};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Parser;
-use iothub_conformance::{Conversation, Difference, NAMES, Outcome, Players, dialect_name, read_all};
+use iothub_conformance::{Conversation, Difference, NAMES, Outcome, Players, read_all};
 
 /// Conversations by feature, played against sessions, hub and server.
 #[derive(Parser)]
@@ -48,7 +48,7 @@ fn run(arguments: &Arguments) -> Result<usize, Box<dyn core::error::Error>> {
     println!("{}", row("", players.names().iter().copied()));
     let mut heading = String::new();
     for conversation in &conversations {
-        let place = format!("{}/{}", dialect_name(conversation.dialect), conversation.feature);
+        let place = format!("{}/{}", conversation.dialect.name(), conversation.feature);
         if heading != place {
             println!("{place}");
             heading = place;
@@ -72,7 +72,7 @@ fn run(arguments: &Arguments) -> Result<usize, Box<dyn core::error::Error>> {
 
 impl Arguments {
     fn wants(&self, conversation: &Conversation) -> bool {
-        let dialect = dialect_name(conversation.dialect);
+        let dialect = conversation.dialect.name();
         let Conversation { feature, title, .. } = conversation;
         let named = |name: &String| feature.contains(name) || title.contains(name);
         self.dialect.as_deref().is_none_or(|wanted| wanted == dialect)
@@ -96,6 +96,6 @@ fn row<'a>(title: &str, cells: impl Iterator<Item = &'a str>) -> String {
 /// Where the file and what happened part ways: `-` is what the file says.
 fn told(conversation: &Conversation, player: &str, difference: &Difference) -> String {
     let Conversation { feature, title, .. } = conversation;
-    let dialect = dialect_name(conversation.dialect);
+    let dialect = conversation.dialect.name();
     format!("{title} ({player})\n  conversations/{dialect}/{feature}.txt, {difference}")
 }

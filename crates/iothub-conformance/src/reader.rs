@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use iothub_codec::Dialect;
 
-use crate::conversation::{Actor, Conversation, Deed, Step, dialect_name};
+use crate::conversation::{Actor, Conversation, Deed, Step};
 use crate::vocabulary::{Rest, Words, verb};
 
 /// Longest file, in bytes.
@@ -36,7 +36,7 @@ pub fn read_all() -> Result<Vec<Conversation>, BadConversation> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conversations");
     let mut all = Vec::new();
     for &dialect in Dialect::ALL {
-        let folder = root.join(dialect_name(dialect));
+        let folder = root.join(dialect.name());
         for path in files(&folder)? {
             all.extend(read_file(&path, dialect)?);
         }

@@ -1,7 +1,7 @@
 //! All conversations, by all players but the server. `cargo xtask conformance` has the server, too.
 
 use iothub_codec::Dialect;
-use iothub_conformance::{Outcome, Players, dialect_name, read, read_all};
+use iothub_conformance::{Outcome, Players, read, read_all};
 
 #[test]
 fn sessions_and_the_hub_in_memory_hold_every_conversation() {
@@ -12,7 +12,7 @@ fn sessions_and_the_hub_in_memory_hold_every_conversation() {
         let outcomes = players.play(conversation);
         for (outcome, player) in outcomes.iter().zip(players.names()) {
             if let Outcome::Failed(difference) = outcome {
-                let (dialect, title) = (dialect_name(conversation.dialect), &conversation.title);
+                let (dialect, title) = (conversation.dialect.name(), &conversation.title);
                 failures.push_str(&format!("{title} ({dialect}, {player}), {difference}\n"));
             }
         }

@@ -3,7 +3,7 @@ use iothub_proto::{
     AckToken, FilterRefusal, Granted, Limits, Packet, Refusal, RefusalReason, Removal, Removed, Session,
 };
 
-use super::{V311_REFUSALS, properties::section, read_code, version};
+use super::{V311_REFUSALS, properties::section, read_code};
 use crate::conversation::{Actor, Deed};
 use crate::player::Trouble;
 
@@ -34,7 +34,7 @@ impl Draft {
     /// do not speak.
     pub(crate) fn new(dialect: Dialect, actor: Actor, deed: &Deed, token: AckToken) -> Result<Self, Trouble> {
         let bad = || Trouble::new(format!("no packet: {} {deed}", actor.name()));
-        let version = version(dialect);
+        let version = dialect.version();
         let fields = deed.fields.as_slice();
         Ok(match deed.verb.as_str() {
             "CONNACK" => connack(version, deed)?.ok_or_else(bad)?,
@@ -239,7 +239,7 @@ mod tests {
             (Dialect::Preview5, Actor::Hub, bare("AUTH", "0x00").field("authentication-method", "SAS")),
         ] {
             let draft = Draft::new(dialect, actor, &deed, AckToken::FIRST).unwrap();
-            assert_eq!(written(&draft.as_packet(), version(dialect), Some(AckToken::FIRST)), deed);
+            assert_eq!(written(&draft.as_packet(), dialect.version(), Some(AckToken::FIRST)), deed);
         }
     }
 }

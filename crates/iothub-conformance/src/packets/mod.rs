@@ -8,13 +8,7 @@ pub(crate) use draft::Draft;
 pub(crate) use properties::section;
 pub(crate) use written::written;
 
-use iothub_codec::{Dialect, Version};
 use iothub_proto::RefusalReason;
-
-/// The MQTT under a dialect.
-pub(crate) fn version(dialect: Dialect) -> Version {
-    if dialect == Dialect::Preview5 { Version::V5 } else { Version::V311 }
-}
 
 /// The return codes of MQTT 3.1.1.
 const V311_REFUSALS: [(&str, RefusalReason); 5] = [

@@ -53,6 +53,8 @@ pub(crate) fn with_fields(deed: Deed, section: PropertySection<'_>) -> Deed {
     ];
     let correlation = section.correlation_data().map(String::from_utf8_lossy);
     let before = deed.fields.len();
+    let deed =
+        section.authentication_data().map_or(deed.clone(), |_| deed.field("authentication-data", "(secret)"));
     let deed = correlation.into_iter().fold(deed, |deed, data| deed.field("correlation-data", data));
     let deed = texts
         .into_iter()

@@ -12,7 +12,7 @@ use iothub_proto::{
 use super::application::{channels, status, told, verdict};
 use crate::conversation::{Actor, Conversation, Deed};
 use crate::credentials::{Greeting, identity};
-use crate::packets::{Draft, version, written};
+use crate::packets::{Draft, written};
 use crate::player::{Part, Player, Trouble};
 
 /// Tries the device's session: plays the hub and the application on the device.
@@ -76,7 +76,7 @@ impl<'a> DevicePlayer<'a> {
             seed: Seed::new(7),
         };
         let packet = session.connect(now, &hello, &mut room).map_err(Trouble::new)?;
-        Ok(written(&packet, version(self.dialect), None))
+        Ok(written(&packet, self.dialect.version(), None))
     }
 
     /// The hub does that.
@@ -103,7 +103,7 @@ impl<'a> DevicePlayer<'a> {
     /// What the session has to say and to tell by itself.
     fn go_on(&mut self) -> Result<(), Trouble> {
         let now = self.now.instant;
-        let mqtt = version(self.dialect);
+        let mqtt = self.dialect.version();
         while let Some(event) = self.session()?.handle_timeout(now) {
             self.tell(&event);
         }
@@ -132,7 +132,7 @@ impl<'a> DevicePlayer<'a> {
             return Ok(());
         }
         let now = self.now;
-        let mqtt = version(self.dialect);
+        let mqtt = self.dialect.version();
         let call = self.call.clone();
         let command = self.command;
         let greeting = Greeting { codec: self.codec, host: HOST, now: now.timestamp, deed };
@@ -216,10 +216,11 @@ impl Player for DevicePlayer<'_> {
         if actor == Actor::Told {
             return Ok(self.told.pop_front());
         }
+        // Of these the lines below say how they are made; how a signature comes out nobody can say beforehand.
+        let as_wanted = |deed| Deed { fields: wanted.fields.clone(), ..deed };
         match wanted.verb.as_str() {
-            "CONNECT" => {
-                self.connects(wanted).map(|deed| Some(Deed { fields: wanted.fields.clone(), ..deed }))
-            }
+            "CONNECT" => self.connects(wanted).map(as_wanted).map(Some),
+            "AUTH" => Ok(self.sent.pop_front().map(as_wanted)),
             // The end of a connection is the transport's to make.
             "DISCONNECT" | "closes" if self.sent.is_empty() => {
                 self.session()?.handle_disconnect();

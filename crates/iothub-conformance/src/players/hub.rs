@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::back_end::{self, Question};
 use crate::conversation::{Actor, Conversation, Deed};
 use crate::credentials::{Greeting, identity};
-use crate::packets::{Draft, version, written};
+use crate::packets::{Draft, written};
 use crate::player::{Part, Player, Trouble};
 
 /// Tries the whole hub in memory: plays the device and the back end, in virtual time.
@@ -70,7 +70,7 @@ impl<'a> HubPlayer<'a> {
                 Effect::Record(_) => {}
                 Effect::Append(event) => self.events.push_back(event),
                 Effect::Send { connection, packet } => {
-                    let deed = written(&packet.as_packet(), version(self.dialect), self.awaited);
+                    let deed = written(&packet.as_packet(), self.dialect.version(), self.awaited);
                     self.sent.push_back((connection, deed));
                 }
                 Effect::Respond { exchange, response } => self.responses.push_back((exchange, response)),
@@ -147,6 +147,14 @@ impl<'a> HubPlayer<'a> {
                 let greeting = Greeting { codec, host: HOST, now: self.now.timestamp, deed };
                 greeting.with(|opening| {
                     self.put(Input::Packet { connection: line, packet: &Packet::Connect(opening) });
+                })
+            }
+            "AUTH" => {
+                let connection = self.line()?;
+                let codec = Codec::new(self.dialect, identity(self.module)?);
+                let greeting = Greeting { codec, host: HOST, now: self.now.timestamp, deed };
+                greeting.with_renewal(|auth| {
+                    self.put(Input::Packet { connection, packet: &Packet::Auth(auth) });
                 })
             }
             "closes" => {

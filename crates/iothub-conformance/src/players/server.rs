@@ -22,7 +22,7 @@ use super::back_end::{self, Question, Request};
 use super::clock;
 use crate::conversation::{Actor, Conversation, Deed};
 use crate::credentials::{Greeting, identity};
-use crate::packets::{Draft, version, written};
+use crate::packets::{Draft, written};
 use crate::player::{Part, Player, Trouble};
 
 /// Tries the server: plays the device over MQTT on TLS, and the back end over HTTPS. A server of its own for each
@@ -114,6 +114,11 @@ impl<'a> ServerPlayer<'a> {
                 let sent = greeting.with(|opening| line.put(&Packet::Connect(opening)))?;
                 sent?;
                 self.old = self.line.replace(line);
+            }
+            "AUTH" => {
+                let greeting = Greeting { codec, host: HOST, now: clock::now(), deed };
+                let line = self.line()?;
+                greeting.with_renewal(|auth| line.put(&Packet::Auth(auth)))??;
             }
             "closes" => {
                 // The end of TLS and of TCP, without a word of MQTT.
@@ -250,7 +255,7 @@ impl Line {
                 return Ok(None);
             }
             if let Some(packet) = self.mqtt.poll_packet().map_err(Trouble::new)? {
-                return Ok(Some(written(&packet, version(dialect), self.awaited)));
+                return Ok(Some(written(&packet, dialect.version(), self.awaited)));
             }
             // How a connection ends is a matter of what was under way.
             let len = self.stream.read(self.mqtt.read_buffer()).await.unwrap_or(0);

@@ -2,19 +2,19 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use iothub_codec::{
-    Ack, Codec, Dialect, Operation, Outcome, Publish, Qos, Reply, RequestIdBuf, Telemetry, ToDevice,
+    Ack, Codec, Dialect, Operation, Outcome, Publish, Qos, RequestIdBuf, Telemetry, ToDevice, Version,
     open_connect,
 };
 use iothub_model::ErrorCode;
 use iothub_proto::{
-    AckToken, Delivery, Dismissal, HubEvent, HubSession, Instant, Opening, Packet, Received, SendError,
-    Subscriptions, Ticket, Timestamp, refuse_connect,
+    AckToken, Delivery, Dismissal, HubEvent, HubSession, Instant, Opening, Packet, PeerError, Received,
+    SendError, Subscriptions, Ticket, Timestamp, refuse_connect,
 };
 
 use super::application::with_properties;
 use crate::conversation::{Actor, Conversation, Deed};
 use crate::credentials::{Greeting, identity};
-use crate::packets::{Draft, version, written};
+use crate::packets::{Draft, written};
 use crate::player::{Part, Player, Trouble};
 
 /// Tries the hub's session: plays the device, and as much of a hub as the conversation says it does. What a hub sends
@@ -24,13 +24,15 @@ pub(super) struct SessionPlayer<'a> {
     module: Option<&'a str>,
     now: Instant,
     session: Option<HubSession>,
+    /// By what the device broke the rules: the hub has to end the connection.
+    broken: Option<PeerError>,
     /// CONNECT came, and is to be answered: the session and its CONNACK, or why there is none.
     greeted: Option<(HubSession, Deed)>,
     kept: Option<Subscriptions>,
     sent: VecDeque<Deed>,
     seen: VecDeque<Deed>,
     /// Requests of the device that are not answered.
-    asked: VecDeque<RequestIdBuf>,
+    asked: VecDeque<(RequestIdBuf, Operation<'static>)>,
     /// Messages of the device that are not acknowledged.
     owed: Vec<AckToken>,
     /// Calls of a back end that are not made yet, and those that are made.
@@ -53,6 +55,7 @@ impl<'a> SessionPlayer<'a> {
             module: conversation.module.as_deref(),
             now: Instant::from_millis(1_000_000),
             session: None,
+            broken: None,
             greeted: None,
             kept: None,
             sent: VecDeque::new(),
@@ -76,6 +79,10 @@ impl<'a> SessionPlayer<'a> {
                 let greeting = Greeting { codec: self.codec()?, host: HOST, now: BEGIN, deed };
                 greeting.with(|opening| self.greet(&opening))
             }
+            "AUTH" => {
+                let greeting = Greeting { codec: self.codec()?, host: HOST, now: BEGIN, deed };
+                greeting.with_renewal(|auth| self.take(&Packet::Auth(auth)))?
+            }
             "closes" => {
                 self.end();
                 Ok(())
@@ -94,23 +101,18 @@ impl<'a> SessionPlayer<'a> {
         let Ok((dialect, claim)) = open_connect(&opening.connect) else { return };
         let kept = self.kept;
         let (session, answer) = HubSession::accept(dialect, claim.identity, opening, kept);
-        let answer = written(&answer, version(self.dialect), None);
+        let answer = written(&answer, self.dialect.version(), None);
         self.greeted = Some((session, answer));
     }
 
     fn take(&mut self, packet: &Packet<'_>) -> Result<(), Trouble> {
-        let mqtt = version(self.dialect);
+        let mqtt = self.dialect.version();
         let now = self.now;
         let session = self.session.as_mut().ok_or_else(|| Trouble::new("nobody is connected"))?;
         let event = match session.handle_packet(now, packet) {
             Ok(event) => event,
             Err(error) => {
-                let mut room = [0; ROOM];
-                if let Ok(farewell) = session.dismiss(&Dismissal::Broken(error), &mut room) {
-                    self.sent.push_back(written(&farewell, mqtt, None));
-                }
-                self.sent.push_back(Deed::new("closes"));
-                self.end();
+                self.broken = Some(error);
                 return Ok(());
             }
         };
@@ -142,8 +144,10 @@ impl<'a> SessionPlayer<'a> {
     fn received(&mut self, message: Received<'_>) {
         match message {
             Received::Telemetry(telemetry) => self.seen.push_back(seen_telemetry(&telemetry)),
-            Received::TwinGet(get) => self.asked.push_back(get.request.to_buf()),
-            Received::TwinPatch(patch) => self.asked.push_back(patch.request.to_buf()),
+            Received::TwinGet(get) => self.asked.push_back((get.request.to_buf(), Operation::TwinGet)),
+            Received::TwinPatch(patch) => {
+                self.asked.push_back((patch.request.to_buf(), Operation::TwinPatch));
+            }
             Received::Answer { ticket, code, payload } => {
                 self.open.retain(|open| *open != ticket);
                 // To a back end nothing is null.
@@ -160,13 +164,12 @@ impl<'a> SessionPlayer<'a> {
 
     /// What the hub is to send now, written by the session.
     fn sends(&mut self, wanted: &Deed) -> Result<Deed, Trouble> {
-        let mqtt = version(self.dialect);
+        let mqtt = self.dialect.version();
         if wanted.verb == "CONNACK" {
             return self.answers_connect(wanted);
         }
         let draft = Draft::new(self.dialect, Actor::Hub, wanted, AckToken::FIRST)?;
         let mut room = [0; ROOM];
-        let codec = self.codec()?;
         let packet = match draft.as_packet() {
             Packet::Publish { ack, publish } => return self.publishes(ack, &publish),
             Packet::Ack { token, ack } => {
@@ -174,16 +177,7 @@ impl<'a> SessionPlayer<'a> {
                 self.owed.remove(owed.ok_or_else(|| Trouble::new("the session owes no such PUBACK"))?);
                 self.acknowledges(token, &ack, &mut room)?
             }
-            Packet::Disconnect(ack) => {
-                let outcome = codec.decode_ack(&ack).map_err(Trouble::new)?;
-                let why = match ack.reason_code {
-                    0x87 => Dismissal::NotAuthorized,
-                    Ack::SESSION_TAKEN_OVER => Dismissal::TakenOver,
-                    Ack::CONNECTION_RATE_EXCEEDED => Dismissal::TooManyConnections,
-                    _ => Dismissal::Refused(outcome),
-                };
-                self.session()?.dismiss(&why, &mut room).map_err(Trouble::new)?
-            }
+            Packet::Disconnect(ack) => self.dismisses(&ack, &mut room)?,
             Packet::Auth(_) => {
                 let until = self.now.after(Duration::from_secs(3600));
                 self.session()?.renewed(until, &mut room).map_err(Trouble::new)?
@@ -199,6 +193,33 @@ impl<'a> SessionPlayer<'a> {
         Ok(written(&packet, mqtt, None))
     }
 
+    /// The last words of a hub: why it closes is its own business, unless the session has told it to. To that it may
+    /// add a reason for people.
+    fn dismisses<'b>(&mut self, ack: &Ack<'_>, room: &'b mut [u8]) -> Result<Packet<'b>, Trouble> {
+        let outcome = self.codec()?.decode_ack(ack).map_err(Trouble::new)?;
+        let broken = self.broken.take().map(Dismissal::Broken);
+        let named = outcome.reason.is_some();
+        let session = self.session()?;
+        let own = match ack.reason_code {
+            0x87 => Dismissal::NotAuthorized,
+            Ack::SESSION_TAKEN_OVER => Dismissal::TakenOver,
+            Ack::CONNECTION_RATE_EXCEEDED => Dismissal::TooManyConnections,
+            _ => Dismissal::Refused(outcome),
+        };
+        let Some(broken) = broken else { return session.dismiss(&own, room).map_err(Trouble::new) };
+        let mut scratch = [0; ROOM];
+        let Packet::Disconnect(told) = session.dismiss(&broken, &mut scratch).map_err(Trouble::new)? else {
+            return Err(Trouble::new("last words that are no DISCONNECT"));
+        };
+        let (reason_code, words) =
+            (told.reason_code, if named { &Dismissal::Refused(outcome) } else { &broken });
+        let packet = session.dismiss(words, room).map_err(Trouble::new)?;
+        if let Packet::Disconnect(ack) = packet {
+            return Ok(Packet::Disconnect(Ack { reason_code, ..ack }));
+        }
+        Ok(packet)
+    }
+
     fn answers_connect(&mut self, wanted: &Deed) -> Result<Deed, Trouble> {
         if wanted.at(0) != "refused" {
             let (session, answer) =
@@ -208,7 +229,7 @@ impl<'a> SessionPlayer<'a> {
         }
         let draft = Draft::new(self.dialect, Actor::Hub, wanted, AckToken::FIRST)?;
         let Packet::Refused(refusal) = draft.as_packet() else { return Err(Trouble::new("no refusal")) };
-        let (mqtt, codec) = (version(self.dialect), self.codec()?);
+        let (mqtt, codec) = (self.dialect.version(), self.codec()?);
         let ack = Ack { reason_code: refusal.reason.code(), properties: refusal.properties };
         let outcome = codec.decode_ack(&ack).unwrap_or(Outcome::DONE);
         let mut room = [0; ROOM];
@@ -231,7 +252,7 @@ impl<'a> SessionPlayer<'a> {
 
     /// The message is read as a device reads it, and the session is asked to say the same.
     fn publishes(&mut self, ack: Option<AckToken>, publish: &Publish<'_>) -> Result<Deed, Trouble> {
-        let (mqtt, now) = (version(self.dialect), self.now);
+        let (mqtt, now) = (self.dialect.version(), self.now);
         let codec = self.codec()?;
         let message = codec.decode_to_device(publish).map_err(Trouble::new)?;
         let mut room = [0; ROOM];
@@ -258,9 +279,9 @@ impl<'a> SessionPlayer<'a> {
                 self.session()?.desired_changed(&change, &mut room).map_err(Trouble::new)?
             }
             ToDevice::Reply(reply) => {
-                let asked = self.asked.iter().position(|each| each.as_id() == reply.request);
-                self.asked.remove(asked.ok_or_else(|| Trouble::new("no request has that id"))?);
-                let operation = operation(publish, &reply);
+                let asked = self.asked.iter().position(|(each, _)| each.as_id() == reply.request);
+                let asked = asked.and_then(|at| self.asked.remove(at));
+                let (_, operation) = asked.ok_or_else(|| Trouble::new("no request has that id"))?;
                 self.session()?.reply(operation, &reply, &mut room).map_err(Trouble::new)?
             }
             ToDevice::Input(_) => return Err(Trouble::new("no hub sends to inputs")),
@@ -278,7 +299,7 @@ impl<'a> SessionPlayer<'a> {
             Some(session) => match session.call(now, Duration::ZERO, call.at(0), call.bytes(), &mut room) {
                 Err(SendError::NotSubscribed) => Ok(Some(refused(ErrorCode::DeviceNotOnline))),
                 Err(error) => Err(Trouble::new(error)),
-                Ok((_, packet)) => Ok(Some(written(&packet, version(self.dialect), None))),
+                Ok((_, packet)) => Ok(Some(written(&packet, self.dialect.version(), None))),
             },
         }
     }
@@ -292,6 +313,7 @@ impl<'a> SessionPlayer<'a> {
         if let Some(session) = self.session.take() {
             self.kept = session.kept();
         }
+        self.broken = None;
         self.greeted = None;
         self.asked.clear();
         self.owed.clear();
@@ -342,6 +364,9 @@ impl Player for SessionPlayer<'_> {
             return Ok(Some(sent));
         }
         if wanted.verb == "closes" {
+            if let (Some(error), Version::V5) = (self.broken, self.dialect.version()) {
+                return Err(Trouble::new(format!("a DISCONNECT first, since {error}")));
+            }
             self.end();
             return Ok(Some(Deed::new("closes")));
         }
@@ -349,6 +374,9 @@ impl Player for SessionPlayer<'_> {
     }
 
     fn finish(&mut self) -> Result<Option<(Actor, Deed)>, Trouble> {
+        if let Some(error) = self.broken {
+            return Err(Trouble::new(error));
+        }
         if !self.asked.is_empty() {
             return Err(Trouble::new("a request of the device is not answered"));
         }
@@ -358,13 +386,6 @@ impl Player for SessionPlayer<'_> {
         let sent = self.sent.pop_front().map(|deed| (Actor::Hub, deed));
         Ok(sent.or_else(|| self.seen.pop_front().map(|deed| (Actor::Seen, deed))))
     }
-}
-
-/// What a reply answers. It does not say so: it has a version exactly where it answers a change, and where it is
-/// refused either will do in the dialects whose topics are the same for both.
-fn operation<'a>(publish: &Publish<'a>, reply: &Reply<'_>) -> Operation<'a> {
-    let patch = reply.version.is_some() || publish.topic.contains("/patch/");
-    if patch { Operation::TwinPatch } else { Operation::TwinGet }
 }
 
 fn refused(code: ErrorCode) -> Deed {
