@@ -70,6 +70,7 @@ const LAYERS: &[Layer] = &[
         on: &["iothub-proto"],
         elsewhere: Elsewhere::OnlyWithoutStd(&["embassy-futures", "embedded-io-async"]),
     },
+    Layer { name: "over-rumqttc", on: &["iothub-proto"], elsewhere: Elsewhere::Any },
     // Its tables are made of the codec's.
     Layer { name: "xtask", on: &["iothub-codec"], elsewhere: Elsewhere::Any },
 ];

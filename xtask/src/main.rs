@@ -37,7 +37,7 @@ enum Command {
     Test,
     /// Which crate may use which, read from `cargo metadata`
     Layers,
-    /// File lengths, module names, topics outside the codec, broken links
+    /// File lengths, module names, topics outside the codec, broken links, code in docs/embedded.md
     Tidy,
     /// Proves that codec and proto need neither `std` nor an allocator
     Nostd,

@@ -4,7 +4,10 @@
 //! what is subscribed to, what is not acknowledged, which desired properties the application knows, when credentials
 //! run out. They see [`Packet`]s, not bytes; time
 //! is an argument; nothing is allocated. Any MQTT stack can carry them: it turns what arrives into a
-//! `Packet`, and sends those it is given.
+//! `Packet`, and sends those it is given. [How to run a session over your own MQTT][embedded] has the whole loop, what
+//! the transport must do, and what it takes of a microcontroller.
+//!
+//! [embedded]: https://github.com/iothub-rs/iothub/blob/main/docs/embedded.md
 //!
 //! ```
 //! use iothub_codec::{Channels, Codec, DeviceId, Dialect, Identity, Telemetry};

@@ -2,6 +2,7 @@
 
 mod links;
 mod names;
+mod quotes;
 mod size;
 mod source;
 mod topics;
@@ -13,16 +14,22 @@ use crate::workspace;
 pub(crate) fn run() -> Result<(), Failure> {
     let mut found = Vec::new();
     let sources = workspace::files(&["rs"])?;
+    let mut examples = Vec::new();
     for path in &sources {
         let (shown, text) = (workspace::shown(path), workspace::read(path)?);
         let source = source::Source::new(&text);
         found.extend(size::check(&shown, &source));
         found.extend(names::check(&shown, &source));
         found.extend(topics::check(&shown, &source));
+        if quotes::is_example(&shown) {
+            examples.push(text);
+        }
     }
     let documents = workspace::files(&["md"])?;
     for path in &documents {
-        found.extend(links::check(path, &workspace::read(path)?));
+        let (shown, text) = (workspace::shown(path), workspace::read(path)?);
+        found.extend(links::check(path, &text));
+        found.extend(quotes::check(&shown, &text, &examples));
     }
     for untidiness in &found {
         println!("{untidiness}");
