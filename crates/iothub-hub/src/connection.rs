@@ -67,8 +67,7 @@ impl Hub {
             (Stage::Serving(serving), _) => serving,
             (Stage::Greeting, Packet::Connect(opening)) => return self.greet(now, id, opening, effects),
             (Stage::Greeting, _) => {
-                let why = (&Dismissal::NotAuthorized, "the first packet is not CONNECT");
-                return self.close(now, id, why, effects);
+                return self.close_with(now, id, None, "the first packet is not CONNECT", effects);
             }
             (Stage::Closing, _) => return,
         };
