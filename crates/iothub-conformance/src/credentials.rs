@@ -106,17 +106,18 @@ impl Greeting<'_> {
     }
 }
 
-/// The properties of the CONNECT, and the user properties that a conversation puts behind them.
+/// The properties of the CONNECT, and those that a conversation puts behind them.
 fn with_more<'a>(
     connect: Connect<'a>,
     deed: &Deed,
     room: &'a mut Vec<u8>,
 ) -> Result<PropertySection<'a>, Trouble> {
-    let user: Vec<_> = deed.fields.iter().filter(|(name, _)| name.starts_with("user ")).cloned().collect();
-    if user.is_empty() {
+    let is_more = |name: &str| name.starts_with("user ") || name == "request-problem-information";
+    let more: Vec<_> = deed.fields.iter().filter(|(name, _)| is_more(name)).cloned().collect();
+    if more.is_empty() {
         return Ok(connect.properties);
     }
     room.extend(connect.properties.as_wire());
-    room.extend(section(&user, SectionOf::Connect)?);
+    room.extend(section(&more, SectionOf::Connect)?);
     PropertySection::from_wire(room, SectionOf::Connect).map_err(Trouble::new)
 }

@@ -1,4 +1,4 @@
-//! MQTT 5 properties as lines: those of the seven names below, and user properties as `user NAME: VALUE`.
+//! MQTT 5 properties as lines: those of the names below, and user properties as `user NAME: VALUE`.
 
 use iothub_codec::{PropertySection, SectionOf, SectionProperty, SectionWriter, UserProperty};
 
@@ -31,6 +31,7 @@ fn property<'a>(name: &'a str, value: &'a str) -> Option<SectionProperty<'a>> {
         "response-topic" => SectionProperty::ResponseTopic(value),
         "reason-string" => SectionProperty::ReasonString(value),
         "authentication-method" => SectionProperty::AuthenticationMethod(value),
+        "request-problem-information" => SectionProperty::RequestProblemInformation(value == "1"),
         "topic-alias" => SectionProperty::TopicAlias(value.parse().ok()?),
         "message-expiry" => SectionProperty::MessageExpiryInterval(value.parse().ok()?),
         "session-expiry" => SectionProperty::SessionExpiryInterval(value.parse().ok()?),
