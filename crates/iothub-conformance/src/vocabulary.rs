@@ -114,6 +114,8 @@ const VERBS: &[Row] = &[
     (SEEN, "telemetry", Words::Any, Rest::Payload),
     (SEEN, "answered", Words::Count(1), Rest::Payload),
     (SEEN, "refused", Words::Count(1), Rest::Nothing),
+    // What a hub learns of a command.
+    (SEEN, "settled", Words::Count(1), Rest::Nothing),
     (SEEN, "twin", Words::Any, Rest::Payload),
     (&[Actor::Time], "passes", Words::Count(1), Rest::Nothing),
 ];

@@ -38,6 +38,15 @@ pub(super) fn verdict(verb: &str) -> Verdict {
     }
 }
 
+/// The same as what a hub learns of it.
+pub(super) const fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Complete => "complete",
+        Verdict::Abandon => "abandon",
+        Verdict::Reject => "reject",
+    }
+}
+
 /// What an application is told, in words.
 pub(super) fn told(event: &DeviceEvent<'_>) -> Deed {
     let deed = Deed::new(verb(event));

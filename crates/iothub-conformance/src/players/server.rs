@@ -287,8 +287,10 @@ impl Events {
 }
 
 impl Player for ServerPlayer<'_> {
-    fn part(&self, actor: Actor, _: &Deed) -> Part {
+    fn part(&self, actor: Actor, deed: &Deed) -> Part {
         match actor {
+            // A back end learns of it by looking at the queue.
+            Actor::Seen if deed.verb == "settled" => Part::Elsewhere,
             Actor::Device | Actor::Back | Actor::Time => Part::Acts,
             Actor::Hub | Actor::Old | Actor::Seen => Part::Watched,
             Actor::App | Actor::Told => Part::Elsewhere,

@@ -11,7 +11,7 @@ use iothub_proto::{
     SendError, Subscriptions, Ticket, Timestamp, refuse_connect,
 };
 
-use super::application::with_properties;
+use super::application::{verdict_name, with_properties};
 use crate::conversation::{Actor, Conversation, Deed};
 use crate::credentials::{Greeting, identity};
 use crate::packets::{Draft, written};
@@ -132,8 +132,11 @@ impl<'a> SessionPlayer<'a> {
                 self.sent.push_back(Deed::new("closes"));
                 self.end();
             }
-            // What becomes of a command, and of a signature, is the hub's business.
-            HubEvent::Settled { .. } | HubEvent::LateAck { .. } | HubEvent::AuthStep { .. } => {}
+            HubEvent::Settled { verdict, .. } => {
+                self.seen.push_back(Deed::new("settled").word(verdict_name(verdict)));
+            }
+            // What becomes of a signature is the hub's business.
+            HubEvent::LateAck { .. } | HubEvent::AuthStep { .. } => {}
             HubEvent::Unanswered { .. } | HubEvent::Expired => {
                 return Err(Trouble::new("an event of time from a packet"));
             }
@@ -336,7 +339,9 @@ impl Player for SessionPlayer<'_> {
     fn part(&self, actor: Actor, deed: &Deed) -> Part {
         match (actor, deed.verb.as_str()) {
             (Actor::Device | Actor::Time, _) | (Actor::Back, "calls") => Part::Acts,
-            (Actor::Hub, _) | (Actor::Seen, "telemetry" | "answered" | "refused") => Part::Watched,
+            (Actor::Hub, _) | (Actor::Seen, "telemetry" | "answered" | "refused" | "settled") => {
+                Part::Watched
+            }
             // Twins, queues and other connections are the hub's.
             (Actor::Old | Actor::App | Actor::Told | Actor::Back | Actor::Seen, _) => Part::Elsewhere,
         }
