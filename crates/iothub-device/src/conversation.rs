@@ -12,6 +12,7 @@ use crate::error::{AnswerError, ConnectError, NeverSent, SendError, SubscribeErr
 use crate::inboxes::Inboxes;
 use crate::lanes::{Answer, AnswerKind, Ask, Outgoing, Section};
 use crate::not_expressible::NotExpressible;
+use crate::outcome::Done;
 
 /// The device's side of all its connections, without their sockets: session, MQTT, and who waits for what.
 ///
@@ -186,25 +187,13 @@ impl<'d> Conversation<'d> {
             return Ok(());
         }
         let ask = match ask {
-            Ask::Subscribe { channels, done } => {
-                // Known before the session tries, because it would have to try for ever.
-                let say = |codec: Codec<'_>| codec.filters(channels, &mut []).map(drop);
-                if let Err(error) = NotExpressible::check("inputs of a module", self.codec, say) {
-                    done.end(Err(SubscribeError::NotExpressible(error)));
-                    return Ok(());
-                }
-                self.session.want(channels);
-                if channels.contains(Channels::DESIRED) {
-                    self.session.tell_desired_again(now);
-                }
-                self.desk.subscribing(channels, done);
-                return self.advance(now);
-            }
+            Ask::Subscribe { channels, done } => return self.subscribe(now, channels, done),
             Ask::TellDesired => {
                 self.session.tell_desired_again(now);
                 return self.advance(now);
             }
             Ask::Section { section, deadline, done } => {
+                // Known before answers are subscribed to, because none would come.
                 let get = TwinGet::from(section);
                 let say = |codec: Codec<'_>| codec.encode(&get, &mut []).map(drop);
                 if let Err(error) = NotExpressible::check("one section of the twin", self.codec, say) {
@@ -305,6 +294,26 @@ impl<'d> Conversation<'d> {
     /// While the connection is about to be replaced, nothing new is begun on it.
     fn takes_more(&self) -> bool {
         self.renew_by.is_none() && self.takes_answers()
+    }
+
+    fn subscribe(
+        &mut self,
+        now: Instant,
+        channels: Channels,
+        done: Done<(), SubscribeError>,
+    ) -> Result<(), ConnectError> {
+        // Known before the session tries, because it would have to try for ever.
+        let say = |codec: Codec<'_>| codec.filters(channels, &mut []).map(drop);
+        if let Err(error) = NotExpressible::check("inputs of a module", self.codec, say) {
+            done.end(Err(SubscribeError::NotExpressible(error)));
+            return Ok(());
+        }
+        self.session.want(channels);
+        if channels.contains(Channels::DESIRED) {
+            self.session.tell_desired_again(now);
+        }
+        self.desk.subscribing(channels, done);
+        self.advance(now)
     }
 
     /// Sends what the session owes, and what was held until now.

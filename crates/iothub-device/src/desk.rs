@@ -101,23 +101,8 @@ impl Desk {
             DeviceEvent::Lost { ticket } => self.fail(ticket, TwinError::Disconnected),
             // Whoever asked has the same deadline, and has been told by it.
             DeviceEvent::TimedOut { ticket } => drop(self.asked.remove(&ticket)),
-            DeviceEvent::Command { command, ack } => {
-                let (connection, properties) = (self.connection, command.properties.into());
-                let payload = Bytes::copy_from_slice(command.payload);
-                let arrived = ArrivedCommand { connection, payload, properties, ack };
-                if self.inboxes.commands.push(arrived).is_err() {
-                    warn!("too many commands are waiting: this one is left to be delivered again");
-                }
-            }
-            DeviceEvent::Input { input, ack } => {
-                let (connection, properties) = (self.connection, input.properties.into());
-                let payload = Bytes::copy_from_slice(input.payload);
-                let input = input.name.to_string();
-                let arrived = ArrivedInput { connection, input, payload, properties, ack };
-                if self.inboxes.inputs.push(arrived).is_err() {
-                    warn!("too many messages are waiting: this one is left to be delivered again");
-                }
-            }
+            DeviceEvent::Command { command, ack } => self.take_command(&command, ack),
+            DeviceEvent::Input { input, ack } => self.take_input(&input, ack),
             DeviceEvent::Method(call) => return Ok(self.called(&call)),
             DeviceEvent::DesiredChanged(change) => {
                 let patch = Bytes::copy_from_slice(change.patch);
@@ -206,6 +191,25 @@ impl Desk {
         let ArrivedCall { name, .. } = self.inboxes.calls.push(arrived).err()?;
         debug!(method = name, "too many calls are waiting");
         Some(Declined { request, name, response: MethodResponse::BUSY })
+    }
+
+    fn take_command(&self, command: &iothub_codec::Command<'_>, ack: Option<AckToken>) {
+        let (connection, properties) = (self.connection, command.properties.into());
+        let payload = Bytes::copy_from_slice(command.payload);
+        let arrived = ArrivedCommand { connection, payload, properties, ack };
+        if self.inboxes.commands.push(arrived).is_err() {
+            warn!("too many commands are waiting: this one is left to be delivered again");
+        }
+    }
+
+    fn take_input(&self, input: &iothub_codec::Input<'_>, ack: Option<AckToken>) {
+        let (connection, properties) = (self.connection, input.properties.into());
+        let payload = Bytes::copy_from_slice(input.payload);
+        let input = input.name.to_string();
+        let arrived = ArrivedInput { connection, input, payload, properties, ack };
+        if self.inboxes.inputs.push(arrived).is_err() {
+            warn!("too many messages are waiting: this one is left to be delivered again");
+        }
     }
 
     fn refuse(&mut self, channels: Channels) {
