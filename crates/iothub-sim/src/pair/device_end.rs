@@ -109,7 +109,7 @@ impl Pair {
             number,
             link: Link::new(self.setting.weather.room),
             held_by_device: true,
-            serving: Some(serving),
+            serving: Some(Box::new(serving)),
         });
     }
 

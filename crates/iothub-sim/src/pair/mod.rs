@@ -45,6 +45,8 @@ pub(crate) struct Pair {
     storm: Storm,
     calm: Calm,
     chance: Chance,
+    /// When something happens next: to find out takes as long as much that happens.
+    next: Option<Instant>,
     /// Bytes that have arrived and are looked at.
     arrived: Vec<u8>,
 }
@@ -56,7 +58,7 @@ struct Connection {
     /// Whether the device has not closed it.
     held_by_device: bool,
     /// The hub's end, until that has closed it.
-    serving: Option<Serving>,
+    serving: Option<Box<Serving>>,
 }
 
 struct Serving {
@@ -81,13 +83,18 @@ impl Pair {
             storm: Storm::new(calm_at, &mut chance),
             calm: Calm::new(calm_at, &setting),
             chance,
+            next: Some(Instant::default()),
             arrived: Vec::new(),
             setting,
         }
     }
 
     /// When something happens next; `None` when all is said and done.
-    pub(crate) fn next(&self) -> Option<Instant> {
+    pub(crate) const fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    fn look_ahead(&self) -> Option<Instant> {
         if self.calm.is_over() {
             return None;
         }
@@ -119,6 +126,7 @@ impl Pair {
             ledger.breaks(self.setting.name, Property::Bounded, || format!("{count} connections"));
         }
         self.calm_goes_on(ledger);
+        self.next = self.look_ahead();
     }
 
     /// Bytes that have arrived go to the ends.

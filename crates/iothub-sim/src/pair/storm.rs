@@ -151,6 +151,7 @@ impl Pair {
             self.hub.kept = None;
             self.truth.commands.iter_mut().for_each(|command| command.sent = None);
         }
+        self.next = Some(now);
     }
 
     fn something_is_asked(&mut self, ledger: &mut Ledger) {
