@@ -9,6 +9,7 @@ mod failure;
 mod fuzz;
 mod interop;
 mod layers;
+mod mutants;
 mod nostd;
 mod process;
 mod sanitize;
@@ -53,6 +54,8 @@ enum Command {
     Sanitize(sanitize::Arguments),
     /// Devices and hubs over bad links in virtual time: what must hold, in as many schedules as wanted
     Simulate(simulate::Arguments),
+    /// Bugs that the simulation must find, planted one by one in a copy of the workspace
+    Mutants(mutants::Arguments),
     /// Measurements of the optimised build
     Bench(bench::Arguments),
     /// The official Node and Python clients against a hub on this machine
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Sanitize(arguments) => sanitize::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
     };
