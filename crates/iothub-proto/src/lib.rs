@@ -35,6 +35,8 @@ mod backoff;
 mod device;
 mod error;
 mod flow;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hub;
 mod outcomes;
 mod packet;
