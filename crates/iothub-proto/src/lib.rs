@@ -35,6 +35,8 @@ mod backoff;
 mod device;
 mod error;
 mod flow;
+// What it tries are all dialects at once.
+#[cfg(all(feature = "preview311", feature = "preview5"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod hub;
