@@ -214,12 +214,12 @@ fn why_not(granted: &Granted) -> Option<&'static str> {
     Some(match refused {
         FilterRefusal::QuotaExceeded => "more than the limit",
         FilterRefusal::WildcardsNotSupported => "a wildcard where none may stand",
+        FilterRefusal::SharedNotSupported => "a shared subscription, and there are none",
         FilterRefusal::Unspecified
         | FilterRefusal::ImplementationSpecific
         | FilterRefusal::NotAuthorized
         | FilterRefusal::TopicFilterInvalid
         | FilterRefusal::PacketIdentifierInUse
-        | FilterRefusal::SharedNotSupported
         | FilterRefusal::IdentifiersNotSupported => "unknown or another device's filter",
     })
 }

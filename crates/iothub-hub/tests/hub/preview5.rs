@@ -216,6 +216,7 @@ fn each_filter_is_granted_or_refused_for_its_own_reason() {
         ("$iothub/#", Err(FilterRefusal::WildcardsNotSupported)),
         ("$iothub/nonsense", Err(FilterRefusal::TopicFilterInvalid)),
         ("methods/reboot", Err(FilterRefusal::TopicFilterInvalid)),
+        ("$share/all/$iothub/commands", Err(FilterRefusal::SharedNotSupported)),
     ];
     let mut wire = Vec::new();
     for (filter, _) in rows {

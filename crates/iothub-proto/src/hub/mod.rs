@@ -48,6 +48,8 @@ pub struct HubSession<const CALLS: usize = 10> {
 
 /// Most QoS 1 messages that a hub sends ahead of their acknowledgement, however many more the device would take.
 const WINDOW: u16 = 16;
+/// With what the filter of a shared subscription begins. The CONNACK says that there are none.
+const SHARED: &str = "$share/";
 
 impl<const CALLS: usize> HubSession<CALLS> {
     /// Who is at the other end.
@@ -170,6 +172,10 @@ impl<const CALLS: usize> HubSession<CALLS> {
     }
 
     fn subscribe(&mut self, filter: Filter<'_>) -> Result<Channels, FilterRefusal> {
+        // To MQTT 3.1.1 that is a filter like any other.
+        if self.flow.version == Version::V5 && filter.topic.starts_with(SHARED) {
+            return Err(FilterRefusal::SharedNotSupported);
+        }
         let codec = Codec::new(self.dialect, self.identity.as_identity());
         let meaning = codec.decode_filter(filter.topic).map_err(|error| {
             if error.kind == DecodeErrorKind::Wildcard {

@@ -346,7 +346,8 @@ fn what_is_given_up_is_gone_and_the_rest_stays() {
 fn a_refused_filter_is_told_why() {
     let methods: Vec<String> = (0..50).map(|number| format!("$iothub/methods/m{number}")).collect();
     let methods: Vec<(&str, Qos)> = methods.iter().map(|filter| (filter.as_str(), Qos::AtMostOnce)).collect();
-    let others = ["$iothub/commands", "$iothub/nothing", "$iothub/#"].map(|filter| (filter, Qos::AtMostOnce));
+    let others = ["$iothub/commands", "$iothub/nothing", "$iothub/#", "$share/all/$iothub/commands"]
+        .map(|filter| (filter, Qos::AtMostOnce));
     let wire = wire(&others);
     let filters = Filters::from_subscribe(&wire).unwrap();
     let mut hub = hub_in(Dialect::Preview5);
@@ -359,6 +360,7 @@ fn a_refused_filter_is_told_why() {
         FilterRefusal::QuotaExceeded,
         FilterRefusal::TopicFilterInvalid,
         FilterRefusal::WildcardsNotSupported,
+        FilterRefusal::SharedNotSupported,
     ];
     assert_eq!(refusals, wanted);
 }
