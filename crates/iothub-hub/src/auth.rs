@@ -51,8 +51,17 @@ pub(crate) struct Denied {
 
 impl Denied {
     pub(crate) fn new(why: impl Into<String>) -> Self {
-        Self { reason: RefusalReason::NotAuthorized, why: why.into() }
+        let mut why = why.into();
+        // What strangers present is as long as they like, and goes to the log.
+        if why.len() > Self::WHY_MAX {
+            why.truncate(why.floor_char_boundary(Self::WHY_MAX));
+            why.push('…');
+        }
+        Self { reason: RefusalReason::NotAuthorized, why }
     }
+
+    /// Longest reason, in bytes: room for the names of a hub, a device and a module.
+    const WHY_MAX: usize = 768;
 }
 
 impl Gate {
@@ -181,7 +190,7 @@ impl Gate {
         verify: impl Fn(&SharedKey) -> bool,
     ) -> Result<(), Denied> {
         let Some(policy) = self.policies.get(name) else {
-            return Err(Denied::new(format!("there is no policy {name:.128?}")));
+            return Err(Denied::new(format!("there is no policy {name:?}")));
         };
         if !is_one([&policy.primary, &policy.secondary], verify) {
             return Err(Denied::new(format!(

@@ -17,6 +17,8 @@ use crate::timers::Due;
 
 /// Longest argument of a method, and longest answer, in bytes.
 pub(crate) const METHOD_PAYLOAD_MAX: usize = 128 * 1024;
+/// As much of what cannot be a name as its refusal repeats, in bytes.
+const NAME_SHOWN_MAX: usize = 128;
 
 /// Method calls of back ends that are neither answered nor given up.
 #[derive(Debug, Default)]
@@ -67,7 +69,9 @@ impl Hub {
     ) -> Result<(), Failure> {
         // Whoever waits for a device with that name waits in vain.
         if !MethodCall::is_name(&invocation.method_name) {
-            let message = format!("{:.128?} cannot be the name of a method", invocation.method_name);
+            let name = &invocation.method_name;
+            let shown = &name[..name.floor_char_boundary(NAME_SHOWN_MAX)];
+            let message = format!("{shown:?} cannot be the name of a method");
             return Err(Failure::gateway(ErrorCode::ArgumentInvalid, message));
         }
         match self.call(now, exchange, &key, &invocation, effects) {

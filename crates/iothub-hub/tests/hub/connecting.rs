@@ -109,6 +109,33 @@ fn what_is_not_in_order_is_refused_with_its_code_and_one_line_that_says_why() {
 }
 
 #[test]
+fn what_a_stranger_presents_does_not_fill_the_log() {
+    let mut world = World::new();
+    let long = "h".repeat(60_000);
+    let mut greeting = world.greeting("dev1");
+    for (username, password, why) in [
+        (format!("{long}/dev1/?api-version=x"), world.token("dev1", 60), "the token is for hub1.test"),
+        (
+            "hub1.test/dev1/?api-version=x".to_owned(),
+            format!("SharedAccessSignature sr={}&sig=AAAA&se=1893459600", "x".repeat(4_000)),
+            "the token is for xxx",
+        ),
+    ] {
+        greeting.username = username;
+        greeting.password = Some(password.into_bytes());
+        world.notices.clear();
+        assert_eq!(world.greet(&greeting).1, Err(RefusalReason::NotAuthorized), "{why}");
+        let [notice] = &world.notices[..] else { panic!("{why}: {:?}", world.notices) };
+        assert!(notice.why.contains(why) && notice.why.ends_with('…'), "{}", notice.why);
+        assert!(notice.why.len() < 1024, "{}", notice.why);
+    }
+    let call = json!({"methodName": format!("/{}", "ö".repeat(30_000))});
+    let (_, refused) = world.rest("POST", "/twins/dev1/methods", call);
+    assert!(refused.to_string().contains("cannot be the name of a method"), "{refused}");
+    assert!(refused.to_string().len() < 1024, "{refused}");
+}
+
+#[test]
 fn a_token_counts_a_little_longer_than_it_says_and_no_more() {
     let mut world = World::new();
     let mut greeting = world.greeting("dev1");
