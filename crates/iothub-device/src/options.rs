@@ -61,6 +61,8 @@ impl Options {
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
     /// How long a signed token is valid, unless [`Self::token_lifetime`] says otherwise.
     pub const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+    /// How long a signed token is valid at least.
+    pub const TOKEN_LIFETIME_MIN: Duration = Duration::from_secs(10);
     /// Seconds between signs of life, unless [`Self::keep_alive`] says otherwise.
     pub const KEEP_ALIVE_S: u16 = 60;
     /// Messages that wait to be sent, unless [`Self::waiting_messages`] says otherwise.
@@ -195,10 +197,12 @@ impl Options {
     }
 
     /// How long what is signed with a shared key is valid: a token, or in the previews a signature. When most of that
-    /// is over, the connection is replaced, or, over MQTT 5, goes on with a new signature.
+    /// is over, the connection is replaced, or, over MQTT 5, goes on with a new signature. Never less than
+    /// [`Self::TOKEN_LIFETIME_MIN`].
     #[must_use]
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
-        self.token_lifetime = lifetime;
+        // Renewals do not wait for each other: what is over at once would be renewed without a pause.
+        self.token_lifetime = lifetime.max(Self::TOKEN_LIFETIME_MIN);
         self
     }
 
@@ -404,6 +408,16 @@ mod tests {
 
     fn options(text: &str) -> Result<Options, OptionsError> {
         Options::from_connection_string(&text.replace("KEY", KEY))
+    }
+
+    #[test]
+    fn a_token_does_not_expire_before_it_can_be_used() {
+        let min = Options::TOKEN_LIFETIME_MIN;
+        for (asked, given) in [(Duration::ZERO, min), (min, min), (2 * min, 2 * min)] {
+            let options = options("HostName=hub1.net;DeviceId=d;SharedAccessKey=KEY").unwrap();
+            let now = Now::default();
+            assert_eq!(options.token_lifetime(asked).claimant(now).lifetime, given, "{asked:?}");
+        }
     }
 
     #[test]
