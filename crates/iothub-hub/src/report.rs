@@ -2,7 +2,7 @@ use iothub_codec::{
     DesiredChanged, Dialect, Operation, Qos, Reply, RequestId, Status, Text, TwinGet, TwinPatch,
 };
 use iothub_model::{ErrorCode, Object, Problem, Update};
-use iothub_proto::Now;
+use iothub_proto::{Now, SendError};
 use serde_json::json;
 
 use crate::change::Change;
@@ -99,8 +99,20 @@ impl Hub {
             Some(Ok(packet)) => effects.push(Effect::Send { connection: id, packet }),
             Some(Err(error)) => {
                 let key = self.serving(id).map(|serving| serving.key.clone());
-                let why = format!("the answer to its twin request cannot be sent: {error}");
+                let trace_id = self.source.tracking_id();
+                let why = format!(
+                    "the answer to its twin request cannot be sent: {error} (tracking id {trace_id})"
+                );
                 self.log(Level::Warn, id, key.as_ref(), "twin request unanswered", why, effects);
+                // Whoever takes no long packets still learns that there will be no answer.
+                if refused.is_none() && matches!(error, SendError::TooLarge { .. }) {
+                    let reason = "the answer is longer than the device takes".to_owned();
+                    let (operation, request, status) = (*operation, *request, Status::SERVER_ERROR);
+                    let refused = Some(Refused { reason, trace_id });
+                    let payload = Vec::new();
+                    let answer = TwinAnswer { operation, request, status, version: None, payload, refused };
+                    self.twin_answer(id, &answer, effects);
+                }
             }
             None => {}
         }

@@ -163,6 +163,18 @@ fn a_twin_is_read_reported_to_and_wanted_of() {
 }
 
 #[test]
+fn a_twin_that_a_device_has_no_room_for_is_refused() {
+    let mut world = World::new();
+    let hello = Hello { maximum_packet_size: Some(400), ..Hello::new(&world, "dev1") };
+    let (speaker, _) = world.say_hello(Dialect::Preview5, &hello);
+    world.rest("PATCH", "/twins/dev1", json!({"properties": {"desired": {"long": "x".repeat(500)}}}));
+    let mut out = [0; 128];
+    let publish = speaker.codec.encode(&TwinGet::new(request("1")), &mut out).unwrap();
+    world.say(&speaker, None, &publish);
+    assert_eq!(answer(&mut world, &speaker), (Status::SERVER_ERROR, None, String::new()));
+}
+
+#[test]
 fn a_method_is_called_answered_and_in_the_previews_declined() {
     for dialect in Dialect::ALL {
         let mut world = World::new();
