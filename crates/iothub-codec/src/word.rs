@@ -43,6 +43,19 @@ pub(crate) fn find_last(bytes: &[u8], wanted: u8) -> Option<usize> {
     }
 }
 
+/// Whether all bytes are ASCII, and none is NUL.
+pub(crate) fn is_ascii_without_nul(bytes: &[u8]) -> bool {
+    const LOWEST: usize = usize::from_le_bytes([0x01; LEN]);
+    const HIGHEST: usize = usize::from_le_bytes([0x80; LEN]);
+    let (words, rest) = bytes.as_chunks();
+    // Where no byte has its highest bit, taking 1 off each gives it to the first that is NUL.
+    let is_good = |word: &[u8; LEN]| {
+        let word = usize::from_le_bytes(*word);
+        (word.wrapping_sub(LOWEST) | word) & HIGHEST == 0
+    };
+    words.iter().all(is_good) && rest.iter().all(|byte| matches!(byte, 1..=0x7F))
+}
+
 /// The two parts around the first such byte, which is ASCII.
 pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     around(text, find(text.as_bytes(), at)?)
@@ -79,6 +92,14 @@ mod tests {
         ) {
             prop_assert_eq!(find(&bytes, wanted), bytes.iter().position(|byte| *byte == wanted));
             prop_assert_eq!(find_last(&bytes, wanted), bytes.iter().rposition(|byte| *byte == wanted));
+        }
+
+        #[test]
+        fn ascii_without_nul_is_what_a_plain_look_says(
+            bytes in proptest::collection::vec(proptest::sample::select(b"aaaaaaaaaaaa\x00\x01\x7F\x80\xFF".to_vec()), 0..24),
+        ) {
+            let plain = bytes.iter().all(|byte| matches!(byte, 1..=0x7F));
+            prop_assert_eq!(is_ascii_without_nul(&bytes), plain);
         }
 
         #[test]

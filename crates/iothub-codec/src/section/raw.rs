@@ -3,6 +3,7 @@ use core::str;
 use super::SectionOf;
 use super::property::{id, row};
 use crate::error::DecodeErrorKind;
+use crate::word;
 
 /// One property as it stands on the wire.
 #[derive(Clone, Copy)]
@@ -86,8 +87,7 @@ fn block(wire: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Whether MQTT takes the bytes for a string: UTF-8 without NUL.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| matches!(byte, 1..=0x7F))
-        || (!bytes.contains(&0) && str::from_utf8(bytes).is_ok())
+    word::is_ascii_without_nul(bytes) || (!bytes.contains(&0) && str::from_utf8(bytes).is_ok())
 }
 
 /// Bytes of a section, which have been checked to be text or were written as such.
