@@ -23,7 +23,7 @@ pub enum WireError {
         first: u8,
     },
     /// The length of a section of properties that takes more than four bytes, or more than it need.
-    #[error("badly written length in a {packet} at byte {at}")]
+    #[error("badly written length in {packet} at byte {at}")]
     BadLength {
         /// Which packet.
         packet: PacketType,
@@ -31,7 +31,7 @@ pub enum WireError {
         at: u32,
     },
     /// A remaining length of more than four bytes, or longer than it need be.
-    #[error("badly written remaining length of a {packet}")]
+    #[error("badly written remaining length of {packet}")]
     BadRemainingLength {
         /// Which packet.
         packet: PacketType,
@@ -82,7 +82,7 @@ pub enum WireError {
         at: u32,
     },
     /// A text that is not UTF-8 or contains NUL.
-    #[error("unreadable text in a {packet} at byte {at}")]
+    #[error("unreadable text in {packet} at byte {at}")]
     BadText {
         /// Which packet.
         packet: PacketType,
@@ -90,7 +90,7 @@ pub enum WireError {
         at: u32,
     },
     /// The empty topic name in MQTT 3.1.1 or of a will, or one with a wildcard.
-    #[error("bad topic name in a {packet} at byte {at}")]
+    #[error("bad topic name in {packet} at byte {at}")]
     BadTopic {
         /// PUBLISH, or CONNECT for a will.
         packet: PacketType,
@@ -132,7 +132,7 @@ pub enum WireError {
         packet: PacketType,
     },
     /// A property that MQTT 5 does not have, or not in such a packet, or that cannot be read.
-    #[error("unreadable property in a {packet} at byte {at}")]
+    #[error("unreadable property in {packet} at byte {at}")]
     BadProperty {
         /// Which packet.
         packet: PacketType,
@@ -140,7 +140,7 @@ pub enum WireError {
         at: u32,
     },
     /// A property a second time, with a value that it may not have, or without one that has to go with it.
-    #[error("property out of place in a {packet} at byte {at}")]
+    #[error("property out of place in {packet} at byte {at}")]
     PropertyNotAllowed {
         /// Which packet.
         packet: PacketType,
@@ -159,7 +159,7 @@ pub enum WireError {
     },
     /// A topic filter that cannot be read, or with options that do not exist; over MQTT 3.1.1 also what
     /// [`WireError::FilterNotAllowed`] is over MQTT 5.
-    #[error("bad topic filter in a {packet} at byte {at}")]
+    #[error("bad topic filter in {packet} at byte {at}")]
     BadFilters {
         /// SUBSCRIBE or UNSUBSCRIBE.
         packet: PacketType,
@@ -167,7 +167,7 @@ pub enum WireError {
         at: u32,
     },
     /// No topic filter, an empty one, one at QoS 3, or with options that must not go together.
-    #[error("topic filter out of place in a {packet} at byte {at}")]
+    #[error("topic filter out of place in {packet} at byte {at}")]
     FilterNotAllowed {
         /// SUBSCRIBE or UNSUBSCRIBE.
         packet: PacketType,
@@ -198,7 +198,7 @@ pub enum WireError {
         flags: u8,
     },
     /// A code that has no meaning in such a packet, or not from this peer.
-    #[error("bad code {code:#04x} in a {packet} at byte {at}")]
+    #[error("bad code {code:#04x} in {packet} at byte {at}")]
     BadReturnCode {
         /// Which packet.
         packet: PacketType,
@@ -318,26 +318,26 @@ pub enum WriteError {
         limit: u16,
     },
     /// A text with NUL.
-    #[error("text with NUL in a {packet}")]
+    #[error("text with NUL in {packet}")]
     BadText {
         /// Which packet.
         packet: PacketKind,
     },
     /// The empty topic name, or one with a wildcard or NUL.
-    #[error("bad topic name in a {packet}")]
+    #[error("bad topic name in {packet}")]
     BadTopic {
         /// PUBLISH, or CONNECT for a will.
         packet: PacketKind,
     },
     /// No filters, those of the other packet's layout, with options that this version does not have, or more than
     /// [`Granted::MAX_LEN`](iothub_proto::Granted::MAX_LEN).
-    #[error("bad topic filters in a {packet}")]
+    #[error("bad topic filters in {packet}")]
     BadFilters {
         /// SUBSCRIBE or UNSUBSCRIBE.
         packet: PacketKind,
     },
     /// A field longer than its two-byte length can say.
-    #[error("field of {len} bytes in a {packet}, where {} are the most", u16::MAX)]
+    #[error("field of {len} bytes in {packet}, where {} are the most", u16::MAX)]
     FieldTooLong {
         /// Which packet.
         packet: PacketKind,
