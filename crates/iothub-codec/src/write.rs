@@ -229,15 +229,12 @@ impl<'b> Writer<'b> {
     pub(crate) fn end_block(&mut self, start: usize) {
         let len = self.len.saturating_sub(start).saturating_sub(2);
         match u16::try_from(len) {
-            Ok(short) => self.patch_u16(start, short),
+            Ok(short) => {
+                if let Some(place) = self.buf.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+                    *place = short.to_be_bytes();
+                }
+            }
             Err(_) => self.fail(EncodeError::PropertyTooLong { len }),
-        }
-    }
-
-    /// Puts a two-byte length in place that was left open at `at`.
-    pub(crate) fn patch_u16(&mut self, at: usize, value: u16) {
-        if let Some(place) = self.buf.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
-            *place = value.to_be_bytes();
         }
     }
 }

@@ -12,8 +12,8 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    #[expect(clippy::disallowed_methods, reason = "somebody has to read the clock")]
     /// It starts now. Why connections end is told.
+    #[expect(clippy::disallowed_methods, reason = "somebody has to read the clock")]
     pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Fault>) {
         let (faults, told) = mpsc::unbounded_channel();
         (Self { origin: tokio::time::Instant::now(), faults }, told)

@@ -121,7 +121,7 @@ impl<'a> Parameters<'a> {
         };
         // What clients write, without looking at it twice: the end of a request id is the first byte that cannot be
         // in one.
-        if let Some(value) = rest.strip_prefix("$rid=") {
+        if let Some(value) = rest.strip_prefix(REQUEST_ID).and_then(|rest| rest.strip_prefix("=")) {
             let len = ByteSet::WORD.stranger(value.as_bytes()).unwrap_or(value.len());
             if let Some((id, after)) = value.split_at_checked(len)
                 && matches!(after.as_bytes(), [] | [b'&', ..])
