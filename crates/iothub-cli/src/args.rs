@@ -1,6 +1,6 @@
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, device, env, method, module, monitor, sas, twin, up};
+use crate::commands::{demo, device, env, explain, method, module, monitor, sas, twin, up};
 use crate::output::Format;
 
 /// Azure IoT Hub on your machine, and the commands to work with it
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Method(method::Command),
     Monitor(monitor::Arguments),
     Sas(sas::Arguments),
+    Explain(explain::Arguments),
 }
 
 const ENDING: &str = r#"Examples:
@@ -46,6 +47,7 @@ const ENDING: &str = r#"Examples:
   iothub device simulate pump-7                be that device, in another terminal
   iothub method invoke pump-7 reboot '{"delay":5}'
   iothub monitor                               watch what devices send
+  iothub explain 404103                        what a code means, and what to do about it
 
 Results go to standard output, everything else to standard error. JSON is one document per line.
 Exit status: 0 done, 1 refused or failed, 2 misused."#;

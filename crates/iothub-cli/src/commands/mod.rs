@@ -1,6 +1,7 @@
 pub(crate) mod demo;
 pub(crate) mod device;
 pub(crate) mod env;
+pub(crate) mod explain;
 pub(crate) mod method;
 pub(crate) mod module;
 pub(crate) mod monitor;
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Twin(command) => one_thread()?.block_on(twin::run(&command, &mut output)),
         Command::Method(command) => one_thread()?.block_on(method::run(&command, &mut output)),
         Command::Monitor(arguments) => one_thread()?.block_on(monitor::run(&arguments, &mut output)),
+        Command::Explain(arguments) => explain::run(&arguments, &mut output),
         Command::Sas(arguments) => one_thread()?.block_on(sas::run(&arguments, &mut output)),
     }
 }

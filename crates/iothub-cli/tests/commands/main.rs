@@ -14,6 +14,7 @@ mod program;
 mod demo;
 mod devices;
 mod env;
+mod explaining;
 mod methods;
 mod misuse;
 mod modules;
