@@ -45,6 +45,10 @@ impl Hub {
         opening: &Opening<'a>,
     ) -> Result<Admitted<'a>, (Option<String>, Denied)> {
         let version = opening.connect.version;
+        if opening.maximum_packet_size.is_some_and(|max| max < CONNACK_LEN_MAX) {
+            let why = format!("it takes no packet of {CONNACK_LEN_MAX} bytes, which its CONNACK may have");
+            return Err((None, Denied { reason: RefusalReason::ImplementationSpecific, why }));
+        }
         let (dialect, claim) =
             open_connect(&opening.connect).map_err(|error| (None, unreadable(version, &error)))?;
         let key = Key::from(claim.identity);
@@ -185,6 +189,9 @@ fn refusal(opening: &Opening<'_>, reason: RefusalReason, outcome: Outcome<'_>) -
     PacketBuf::Refused(reason, SectionBuf::EMPTY)
 }
 
+/// Longest CONNACK that lets a device in, in bytes: with all limits that IoT Hub announces, a keep-alive and the expiry
+/// of the session.
+const CONNACK_LEN_MAX: u32 = 32;
 /// What a CONNACK has beside its properties, at most: first byte, remaining length, flags, reason code and the length
 /// of the properties.
 const CONNACK_OVERHEAD: usize = 1 + 4 + 1 + 1 + 4;

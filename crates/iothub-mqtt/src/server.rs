@@ -16,7 +16,8 @@ use crate::{protocol, wire4, wire5};
 /// Hands in what arrives, takes out packets until there are none, sends what the hub has to say, writes
 /// what is waiting; and, when the time of [`Self::poll_timeout`] has come, calls [`Self::handle_timeout`].
 /// PINGREQ is answered in here, and a CONNECT of an unknown version refused. The CONNECT says which version of MQTT the
-/// connection speaks. After a [`WireError`] write what is still waiting, which over MQTT 5 is a CONNACK or DISCONNECT
+/// connection speaks. What comes behind it waits until it is answered: no device is told of a failure that its hub has
+/// let in. After a [`WireError`] write what is still waiting, which over MQTT 5 is a CONNACK or DISCONNECT
 /// that says why, and close.
 #[derive(Debug)]
 pub struct Server {
@@ -39,8 +40,6 @@ struct Line {
     state: State,
     /// There from CONNECT on.
     idle: Option<IdleLimit>,
-    /// A ping came before CONNECT was answered, and will be answered behind it.
-    early_ping: bool,
     arrived: Instant,
     failed: Option<WireError>,
 }
@@ -90,7 +89,6 @@ impl Server {
                 unanswered: 0,
                 state: State::New,
                 idle: None,
-                early_ping: false,
                 arrived: Instant::default(),
                 failed: None,
             },
@@ -99,8 +97,8 @@ impl Server {
 
     /// Where to put bytes that arrive; [`Self::handle_read`] then says how many those were.
     ///
-    /// Never empty once [`Self::poll_packet`] has given `None`. No more than one packet of the longest
-    /// kind and 2 KiB are kept.
+    /// Never empty once [`Self::poll_packet`] has given `None`, but while a CONNECT awaits its answer. No more than one
+    /// packet of the longest kind and 2 KiB are kept.
     pub fn read_buffer(&mut self) -> &mut [u8] {
         self.inbox.room()
     }
@@ -112,7 +110,8 @@ impl Server {
     }
 
     /// Takes in bytes that arrived somewhere else than in [`Self::read_buffer`], by copying them, and
-    /// returns how many it took: at least one once [`Self::poll_packet`] has given `None`.
+    /// returns how many it took: at least one once [`Self::poll_packet`] has given `None`, but while a CONNECT awaits
+    /// its answer.
     #[must_use = "what was not taken has to be handed in again"]
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> usize {
         self.line.arrived = now;
@@ -122,6 +121,8 @@ impl Server {
     /// The next packet that has arrived as a whole. It borrows the buffer: done with it before any other
     /// call.
     ///
+    /// `None` while a CONNECT awaits its answer: ask again once that is sent.
+    ///
     /// # Errors
     ///
     /// Any [`WireError`] but [`WireError::Silent`], as soon as it can be known.
@@ -129,6 +130,9 @@ impl Server {
         let Self { inbox, aliases, line } = self;
         if let Some(error) = line.failed {
             return Err(error);
+        }
+        if line.state == State::Opening {
+            return Ok(None);
         }
         let frame = loop {
             match inbox.next(line.device.version, |packet| line.state.admit(packet)) {
@@ -166,14 +170,15 @@ impl Server {
     ///
     /// [`WriteError`], and then nothing was written. After [`WriteError::Backlog`] it is time to give up
     /// on a device that does not read.
-    pub fn send(&mut self, _now: Instant, packet: &Packet<'_>) -> Result<(), WriteError> {
+    pub fn send(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), WriteError> {
         let Self { inbox, aliases, line } = self;
         line.send(packet)?;
-        if let Packet::Connected { limits, .. } = packet
-            && line.device.version == Version::V5
-        {
-            inbox.set_packet_len_max(limits.maximum_packet_size);
-            aliases.set_max(limits.topic_alias_maximum);
+        if let Packet::Connected { limits, .. } = packet {
+            line.opened(now);
+            if line.device.version == Version::V5 {
+                inbox.set_packet_len_max(limits.maximum_packet_size);
+                aliases.set_max(limits.topic_alias_maximum);
+            }
         }
         Ok(())
     }
@@ -188,10 +193,10 @@ impl Server {
         self.line.outbox.consume(len);
     }
 
-    /// When to call [`Self::handle_timeout`], and what is waited for. `None` until CONNECT: how long to
-    /// wait for that is up to whoever accepted the connection.
+    /// When to call [`Self::handle_timeout`], and what is waited for. `None` until CONNECT is answered: how long to
+    /// wait for one is up to whoever accepted the connection, and the answer is not for the device to give.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        self.line.idle.map(|idle| idle.poll_timeout())
+        self.line.idle.filter(|_| self.line.state != State::Opening).map(|idle| idle.poll_timeout())
     }
 
     /// Looks whether the device has been silent for too long: one and a half times its keep-alive, or that which a
@@ -202,9 +207,10 @@ impl Server {
     ///
     /// [`WireError::Silent`] if so.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), WireError> {
-        match self.line.idle.map_or(Ok(()), |idle| idle.handle_timeout(now)) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.line.fail(error)),
+        match self.line.idle {
+            Some(_) if self.line.state == State::Opening => Ok(()),
+            Some(idle) => idle.handle_timeout(now).map_err(|error| self.line.fail(error)),
+            None => Ok(()),
         }
     }
 }
@@ -231,12 +237,6 @@ impl Line {
                         idle.replace(keep_alive_s);
                     }
                 }
-                if core::mem::take(&mut self.early_ping) {
-                    self.answer_ping().map_err(|_| WriteError::Backlog {
-                        packet: packet.kind(),
-                        limit: self.outbox.limit(),
-                    })?;
-                }
             }
             Packet::Publish { .. }
             | Packet::Connect(_)
@@ -249,6 +249,14 @@ impl Line {
             | Packet::Auth(_) => {}
         }
         Ok(())
+    }
+
+    /// CONNECT is answered: what has come behind it in the meantime counts as if it came now.
+    fn opened(&mut self, now: Instant) {
+        self.arrived = now;
+        if let Some(idle) = &mut self.idle {
+            idle.heard(now);
+        }
     }
 
     /// Refuses what this device or this connection has no place for.
@@ -357,13 +365,14 @@ impl Line {
             (Version::V311, State::New) if matches!(error, WireError::ProtocolLevel { .. }) => {
                 Some(Packet::Refused(Refusal::new(RefusalReason::UnacceptableProtocol)))
             }
-            (Version::V5, State::New | State::Opening) => {
+            (Version::V5, State::New) => {
                 // Some are for a DISCONNECT only.
                 let reason = RefusalReason::from_code(code).unwrap_or(RefusalReason::ProtocolError);
                 Some(Packet::Refused(Refusal::new(reason)))
             }
             (Version::V5, State::Open) => Some(Packet::Disconnect(Ack { reason_code: code, ..Ack::SUCCESS })),
-            (Version::V311, _) | (Version::V5, State::Ended) => None,
+            // While CONNECT awaits its answer nothing is looked at that could fail.
+            (Version::V311, _) | (Version::V5, State::Opening | State::Ended) => None,
         };
         if let Some(words) = words {
             // A device that takes no more is not told.
@@ -374,18 +383,10 @@ impl Line {
     }
 
     fn answer_ping(&mut self) -> Result<(), WireError> {
-        match self.state {
-            // CONNACK goes first. A client that pings again before it has come is not one to wait for.
-            State::Opening if self.early_ping => Err(WireError::OutOfPlace { packet: PacketType::PingReq }),
-            State::Opening => {
-                self.early_ping = true;
-                Ok(())
-            }
-            State::New | State::Open | State::Ended if self.outbox.put(PINGRESP) => Ok(()),
-            State::New | State::Open | State::Ended => {
-                Err(WireError::NotReading { limit: self.outbox.limit() })
-            }
+        if self.outbox.put(PINGRESP) {
+            return Ok(());
         }
+        Err(WireError::NotReading { limit: self.outbox.limit() })
     }
 }
 
@@ -417,15 +418,16 @@ impl State {
     /// Whether a packet may arrive now.
     fn admit(self, packet: PacketType) -> Result<(), WireError> {
         match (self, packet) {
-            (Self::New, PacketType::Connect) | (Self::Open, PacketType::Auth) => Ok(()),
+            (Self::New, PacketType::Connect) => Ok(()),
             (
-                Self::Opening | Self::Open,
+                Self::Open,
                 PacketType::Publish
                 | PacketType::PubAck
                 | PacketType::Subscribe
                 | PacketType::Unsubscribe
                 | PacketType::PingReq
-                | PacketType::Disconnect,
+                | PacketType::Disconnect
+                | PacketType::Auth,
             ) => Ok(()),
             (
                 Self::New | Self::Opening | Self::Open | Self::Ended,

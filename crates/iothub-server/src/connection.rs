@@ -20,6 +20,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let attached = Attached::new(peer, shared);
+    let greeting_due = Some(greeting_due);
     let mut connection =
         Connection { pipe: Pipe::new(stream), attached, greeting_due, caused: Batch::default(), shared };
     let end = tokio::select! {
@@ -30,7 +31,7 @@ where
     if let End::Stopping = end {
         let why = Ack { reason_code: SERVER_SHUTTING_DOWN, ..Ack::SUCCESS };
         // Only MQTT 5 has a way to say it, and only to a device that is let in.
-        let _ = pipe.mqtt.send(shared.driver.clock().now().instant, &Packet::Disconnect(why));
+        let _ = pipe.send(shared.driver.clock().now().instant, &Packet::Disconnect(why));
     }
     attached.why = end.to_string();
     attached.level = end.level();
@@ -57,7 +58,8 @@ async fn part<S: AsyncRead + AsyncWrite + Unpin>(pipe: &mut Pipe<S>, shared: &Sh
 struct Connection<'a, S> {
     pipe: Pipe<S>,
     attached: Attached<'a>,
-    greeting_due: Instant,
+    /// Until CONNECT has come.
+    greeting_due: Option<Instant>,
     /// With which the effects of what the hub was given last are carried out.
     caused: Batch,
     shared: &'a Shared,
@@ -76,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     async fn step(&mut self) -> Result<(), End> {
         self.fill()?;
         let clock = self.shared.driver.clock();
-        let due = self.pipe.mqtt.poll_timeout().map_or(self.greeting_due, |(due, _)| due);
+        let due = self.pipe.mqtt.poll_timeout().map(|(due, _)| due).or(self.greeting_due);
         tokio::select! {
             progress = self.pipe.progress(clock) => match progress? {
                 Progress::Read => {
@@ -91,7 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Progress::Ended => Err(End::Peer),
             },
             () = self.attached.outbox.changed() => Ok(()),
-            () = clock.reaches(Some(due)) => self.timeout(clock.now().instant),
+            () = clock.reaches(due) => self.timeout(clock.now().instant),
         }
     }
 
@@ -100,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let now = self.shared.driver.clock().now().instant;
         while !self.pipe.is_backlogged() {
             match self.attached.outbox.pop() {
-                Ok(Some(packet)) => match self.pipe.mqtt.send(now, &packet.as_packet()) {
+                Ok(Some(packet)) => match self.pipe.send(now, &packet.as_packet()) {
                     Ok(()) => {}
                     // The device has said goodbye while this was on its way.
                     Err(WriteError::OutOfPlace { packet }) => tracing::debug!(%packet, "not sent any longer"),
@@ -119,6 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let mut hub = None;
         for _ in 0..PACKETS_MAX {
             let Some(packet) = self.pipe.poll_packet().map_err(End::Wire)? else { break };
+            self.greeting_due = None;
             let hub = match &mut hub {
                 Some(hub) => hub,
                 None => hub.insert(self.shared.driver.enter().map_err(|_| End::Hub(Ending::Failed))?),
@@ -129,11 +132,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     fn timeout(&mut self, now: Instant) -> Result<(), End> {
-        match self.pipe.mqtt.poll_timeout() {
-            Some(_) => self.pipe.mqtt.handle_timeout(now).map_err(End::Wire),
-            None if now >= self.greeting_due => Err(End::NoGreeting),
-            None => Ok(()),
-        }
+        self.pipe.mqtt.handle_timeout(now).map_err(End::Wire)?;
+        if self.greeting_due.is_some_and(|due| due <= now) { Err(End::NoGreeting) } else { Ok(()) }
     }
 }
 

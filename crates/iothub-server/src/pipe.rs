@@ -2,8 +2,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io;
 
-use iothub_mqtt::{Server, WireError};
-use iothub_proto::{Limits, Packet};
+use iothub_mqtt::{Server, WireError, WriteError};
+use iothub_proto::{Instant, Limits, Packet};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::Clock;
@@ -46,6 +46,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
         Ok(packet)
     }
 
+    /// Appends a packet to what is to be written.
+    pub(crate) fn send(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), WriteError> {
+        self.mqtt.send(now, packet)?;
+        // What has come behind CONNECT has waited for this.
+        self.unread |= matches!(packet, Packet::Connected { .. });
+        Ok(())
+    }
+
     /// Writes what waits, says goodbye, and waits for the peer's: closing before it has read everything would
     /// take that away from it.
     pub(crate) async fn close(&mut self) -> io::Result<()> {
@@ -80,6 +88,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
             return Poll::Ready(Ok(Progress::Read));
         }
         let mut buffer = ReadBuf::new(self.mqtt.read_buffer());
+        if buffer.capacity() == 0 {
+            // As much as may waits for the answer to CONNECT.
+            return Poll::Pending;
+        }
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
         let len = buffer.filled().len();
         if len == 0 {

@@ -113,7 +113,9 @@ impl<'a> ServerPlayer<'a> {
                 let greeting = Greeting { codec, host: HOST, now: clock::now(), deed };
                 let sent = greeting.with(|opening| line.put(&Packet::Connect(opening)))?;
                 sent?;
+                line.flush_with(&bytes(deed.get("behind").unwrap_or_default().split_whitespace())?).await?;
                 self.old = self.line.replace(line);
+                return Ok(());
             }
             "AUTH" => {
                 let greeting = Greeting { codec, host: HOST, now: clock::now(), deed };
@@ -129,8 +131,7 @@ impl<'a> ServerPlayer<'a> {
                 return Ok(());
             }
             "bytes" => {
-                let hex = deed.words.iter().map(|word| u8::from_str_radix(word, 16));
-                let bytes = hex.collect::<Result<Vec<u8>, _>>().map_err(Trouble::new)?;
+                let bytes = bytes(deed.words.iter().map(String::as_str))?;
                 return self.line()?.stream.write_all(&bytes).await.map_err(Trouble::new);
             }
             verb => {
@@ -214,11 +215,15 @@ impl Line {
     }
 
     async fn flush(&mut self) -> Result<(), Trouble> {
+        self.flush_with(&[]).await
+    }
+
+    /// The same with bytes behind it, all in one piece.
+    async fn flush_with(&mut self, behind: &[u8]) -> Result<(), Trouble> {
         self.ahead = true;
-        while let Some(bytes) = self.mqtt.poll_bytes() {
-            let len = self.stream.write(bytes).await.map_err(Trouble::new)?;
-            self.mqtt.consume(len);
-        }
+        let waiting = [self.mqtt.poll_bytes().unwrap_or_default(), behind].concat();
+        self.stream.write_all(&waiting).await.map_err(Trouble::new)?;
+        self.mqtt.consume(waiting.len());
         self.stream.flush().await.map_err(Trouble::new)
     }
 
@@ -340,6 +345,11 @@ impl Drop for ServerPlayer<'_> {
         let _guard = self.runtime.enter();
         self.hub = None;
     }
+}
+
+/// What is written in hexadecimal.
+fn bytes<'w>(words: impl Iterator<Item = &'w str>) -> Result<Vec<u8>, Trouble> {
+    words.map(|word| u8::from_str_radix(word, 16)).collect::<Result<_, _>>().map_err(Trouble::new)
 }
 
 /// Fails what would otherwise wait for ever.

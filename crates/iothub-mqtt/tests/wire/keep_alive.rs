@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use iothub_codec::Publish;
-use iothub_mqtt::{Client, PacketType, Server, WireError};
+use iothub_mqtt::{Client, Server, WireError};
 use iothub_proto::{Instant, Limits, Opening, Packet, Session};
 
 use crate::connection::{CONNECT, OPENING, START, accept, server_with};
@@ -90,23 +90,27 @@ fn a_hub_answers_pings() {
 }
 
 #[test]
-fn a_ping_right_behind_connect_is_answered_behind_connack() {
-    let opening = || {
-        let mut server = Server::new(LIMITS);
-        let both = [CONNECT, PINGREQ].concat();
-        assert_eq!(server.handle_bytes(START, &both), both.len());
-        assert!(matches!(server.poll_packet(), Ok(Some(Packet::Connect(_)))));
-        assert_eq!(server.poll_packet(), Ok(None));
-        assert_eq!(server.poll_bytes(), None, "not before CONNACK");
-        server
-    };
-    let mut server = opening();
+fn pings_right_behind_connect_are_answered_behind_connack() {
+    let mut server = Server::new(LIMITS);
+    let all = [CONNECT, PINGREQ, PINGREQ].concat();
+    assert_eq!(server.handle_bytes(START, &all), all.len());
+    assert!(matches!(server.poll_packet(), Ok(Some(Packet::Connect(_)))));
+    assert_eq!(server.poll_packet(), Ok(None));
+    assert_eq!(server.poll_bytes(), None, "not before CONNACK");
     server.send(START, &Packet::Connected { session: Session::Fresh, limits: LIMITS }).unwrap();
-    assert_eq!(server.poll_bytes(), Some(&[&b"\x20\x02\0\0"[..], PINGRESP].concat()[..]));
+    assert_eq!(server.poll_packet(), Ok(None));
+    assert_eq!(server.poll_bytes(), Some(&[&b"\x20\x02\0\0"[..], PINGRESP, PINGRESP].concat()[..]));
+}
 
-    let mut server = opening();
-    assert_eq!(server.handle_bytes(START, PINGREQ), 2);
-    assert_eq!(server.poll_packet(), Err(WireError::OutOfPlace { packet: PacketType::PingReq }));
+#[test]
+fn a_device_that_waits_for_connack_is_not_silent() {
+    let mut server = Server::new(LIMITS);
+    assert_eq!(server.handle_bytes(START, CONNECT), CONNECT.len());
+    assert!(matches!(server.poll_packet(), Ok(Some(Packet::Connect(_)))));
+    assert_eq!(server.poll_timeout(), None);
+    assert_eq!(server.handle_timeout(after(10_000)), Ok(()));
+    server.send(after(10_000), &Packet::Connected { session: Session::Fresh, limits: LIMITS }).unwrap();
+    assert_eq!(server.poll_timeout(), Some((after(10_360), "idle limit")));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What MQTT 3.1.1 or a hub forbids, and what it is called.
 
 use iothub_mqtt::{PacketType, Server, WireError};
-use iothub_proto::{Limits, Packet};
+use iothub_proto::{Limits, Packet, Session};
 
 use crate::connection::{CONNECT, End, Reader, START, client, connecting, server};
 
@@ -77,6 +77,27 @@ fn a_connection_begins_with_connect_and_has_only_one() {
     let mut server = server(LIMITS);
     assert_eq!(server.handle_bytes(START, CONNECT), CONNECT.len());
     assert_eq!(server.poll_packet(), Err(WireError::OutOfPlace { packet: PacketType::Connect }));
+}
+
+#[test]
+fn what_comes_behind_connect_waits_for_its_answer_up_to_a_limit() {
+    let mut server = Server::new(LIMITS);
+    assert_eq!(server.handle_bytes(START, CONNECT), CONNECT.len());
+    assert!(matches!(server.poll_packet(), Ok(Some(Packet::Connect(_)))));
+    let message = b"\x30\x03\0\x01a";
+    let many = message.repeat(1_000);
+    let kept = server.handle_bytes(START, &many);
+    assert!((64..=64 + 2048).contains(&kept), "{kept}: the longest packet, and what is read ahead");
+    assert_eq!(server.poll_packet(), Ok(None));
+    assert_eq!((server.handle_bytes(START, &many), server.read_buffer().len()), (0, 0));
+    server.send(START, &Packet::Connected { session: Session::Fresh, limits: LIMITS }).unwrap();
+    let mut arrived = 0;
+    while let Some(packet) = server.poll_packet().unwrap() {
+        assert!(matches!(packet, Packet::Publish { .. }), "{packet:?}");
+        arrived += 1;
+    }
+    assert_eq!(arrived, kept / message.len());
+    assert_ne!(server.handle_bytes(START, &many[kept..]), 0);
 }
 
 #[test]

@@ -46,14 +46,30 @@ fn a_device_that_was_not_let_in_is_told_in_a_connack() {
         let error = server.poll_packet().unwrap_err();
         assert_eq!(server.poll_bytes(), Some(&[0x20, 3, 0, code, 0][..]), "{error}");
     }
-    // There is no CONNACK for a message that came too early and is one too many.
+}
+
+#[test]
+fn who_is_let_in_hears_that_first_and_then_what_was_wrong_behind_its_connect() {
     let limits = Limits { receive_maximum: 1, ..LIMITS };
-    let mut server = answering(limits, CONNECT);
-    let both = b"\x32\x06\0\x01a\0\x01\0\x32\x06\0\x01a\0\x02\0";
-    assert_eq!(server.handle_bytes(START, both), both.len());
-    assert!(matches!(server.poll_packet(), Ok(Some(Packet::Publish { .. }))));
-    assert_eq!(server.poll_packet(), Err(WireError::ReceiveMaximumExceeded { max: 1 }));
-    assert_eq!(server.poll_bytes(), Some(&[0x20, 3, 0, 0x82, 0][..]));
+    let too_many = b"\x32\x06\0\x01a\0\x01\0\x32\x06\0\x01a\0\x02\0";
+    for (bytes, code) in
+        [(&too_many[..], 0x93), (CONNECT, 0x82), (b"\x36", 0x81), (b"\x34", 0x9b), (b"\x30\x63", 0x95)]
+    {
+        let mut server = answering(limits, CONNECT);
+        assert_eq!(server.handle_bytes(START, bytes), bytes.len());
+        assert_eq!(server.poll_packet(), Ok(None), "{bytes:02x?}");
+        assert_eq!(server.poll_bytes(), None, "{bytes:02x?}");
+        server.send(START, &Packet::Connected { session: Session::Fresh, limits }).unwrap();
+        let error = loop {
+            match server.poll_packet() {
+                Ok(packet) => assert!(packet.is_some(), "{bytes:02x?}"),
+                Err(error) => break error,
+            }
+        };
+        let said = server.poll_bytes().unwrap_or_default();
+        assert!(said.starts_with(b"\x20") && said[3] == 0, "{said:02x?}: CONNACK with success");
+        assert!(said.ends_with(&[0xe0, 2, code, 0]), "{said:02x?}: {error}");
+    }
 }
 
 #[test]
