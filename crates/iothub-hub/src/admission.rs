@@ -15,6 +15,7 @@ use crate::input::ConnectionId;
 use crate::notice::{Level, Notice};
 use crate::packet::{PacketBuf, SectionBuf};
 use crate::registry::Key;
+use crate::rule::Rule;
 use crate::telemetry::Origin;
 use crate::timers::Due;
 
@@ -67,7 +68,7 @@ impl Hub {
                 Ok(ToHub::Telemetry(will)) => Some(self.telemetry(now, &key, &origin, &will)),
                 Ok(_) => {
                     let why = "the topic of the will is not that of telemetry".to_owned();
-                    return Err(named(Denied { reason: RefusalReason::BadTopic, why }));
+                    return Err(named(Denied { reason: RefusalReason::BadTopic, rule: Rule::BadWill, why }));
                 }
                 Err(error) => return Err(named(bad_will(&error))),
             },
@@ -117,7 +118,7 @@ impl Hub {
             Session::Resume => "the session it had",
         };
         let why = format!("by {transport}, in the dialect {dialect}, with {whose}");
-        self.log(Level::Info, id, Some(&key), "connected", why, effects);
+        self.log(Level::Info, id, Some(&key), "connected", (None, why), effects);
         self.announce_presence(now, &key, "deviceConnected", effects);
         let packet = PacketBuf::Connected(session, limits);
         effects.push(Effect::Send { connection: id, packet });
@@ -147,6 +148,7 @@ impl Hub {
             connection: Some(id),
             who,
             what: "CONNECT refused",
+            rule: Some(denied.rule),
             why,
         }));
         let outcome = Outcome {
@@ -215,13 +217,13 @@ fn unreadable(version: Version, error: &DecodeError) -> Denied {
         (Version::V5, DecodeErrorKind::BadValue(Field::Signature), _) => RefusalReason::NotAuthorized,
         (Version::V5, ..) => RefusalReason::ImplementationSpecific,
     };
-    Denied { reason, why: error.to_string() }
+    Denied { reason, rule: Rule::UnreadableConnect, why: error.to_string() }
 }
 
 fn bad_will(error: &DecodeError) -> Denied {
     let elsewhere = matches!(error.kind, DecodeErrorKind::UnknownTopic | DecodeErrorKind::WrongDevice);
     let reason = if elsewhere { RefusalReason::BadTopic } else { RefusalReason::ImplementationSpecific };
-    Denied { reason, why: format!("the will cannot be read: {error}") }
+    Denied { reason, rule: Rule::BadWill, why: format!("the will cannot be read: {error}") }
 }
 
 /// What a refusal for that reason is called where statuses are told.

@@ -14,6 +14,7 @@ use crate::input::ConnectionId;
 use crate::notice::Level;
 use crate::packet::{AckBuf, PacketBuf};
 use crate::registry::Key;
+use crate::rule::Rule;
 use crate::timers::Due;
 
 impl Hub {
@@ -30,7 +31,8 @@ impl Hub {
             HubEvent::Unreadable { token, error } => self.refuse_message(id, key, token, &error, effects),
             HubEvent::Subscribed { token, granted, channels } => {
                 if let Some(why) = why_not(&granted) {
-                    self.log(Level::Warn, id, Some(key), "subscription refused", why.into(), effects);
+                    let why = (Some(Rule::RefusedSubscription), why.into());
+                    self.log(Level::Warn, id, Some(key), "subscription refused", why, effects);
                 }
                 let packet = PacketBuf::SubAck(token, granted);
                 effects.push(Effect::Send { connection: id, packet });
@@ -48,12 +50,13 @@ impl Hub {
             HubEvent::AuthStep { signature } => self.renew(now, id, key, &signature, effects),
             HubEvent::GaveUp { reason_code } => self.given_up(now, id, reason_code, effects),
             HubEvent::Expired => {
-                let why = (&Dismissal::NotAuthorized, "its credentials have expired");
+                let why =
+                    (&Dismissal::NotAuthorized, Rule::ExpiredCredentials, "its credentials have expired");
                 self.close(now, id, why, effects);
             }
             HubEvent::LateAck { token } => {
                 let why = format!("no command awaits {}", token.get());
-                self.log(Level::Info, id, Some(key), "acknowledgement ignored", why, effects);
+                self.log(Level::Info, id, Some(key), "acknowledgement ignored", (None, why), effects);
             }
             HubEvent::Goodbye => self.leave(now, id, effects),
             HubEvent::Unanswered { ticket } => self.unanswered(now, id, ticket, effects),
@@ -64,7 +67,7 @@ impl Hub {
     pub(crate) fn broken(&mut self, now: Now, id: ConnectionId, error: PeerError, effects: &mut Effects) {
         let why = error.to_string();
         let PeerError::Unreadable(unreadable) = error else {
-            return self.close(now, id, (&Dismissal::Broken(error), &why), effects);
+            return self.close(now, id, (&Dismissal::Broken(error), Rule::BrokenProtocol, &why), effects);
         };
         let outcome = Outcome { reason: Some(Text::plain(&why)), ..Outcome::new(unreadable.status()) };
         let mut words = self.dismissal(id, &Dismissal::Refused(outcome));
@@ -74,7 +77,7 @@ impl Hub {
             // MQTT has a reason code of its own for it.
             ack.reason_code = Ack::TOPIC_NAME_INVALID;
         }
-        self.close_with(now, id, words, &why, effects);
+        self.close_with(now, id, words, (Rule::UnreadableMessage, &why), effects);
     }
 
     fn received(
@@ -118,7 +121,7 @@ impl Hub {
             Received::LateAnswer => {
                 acknowledge(effects);
                 let why = "it answers no call that is open".to_owned();
-                self.log(Level::Info, id, Some(key), "method answer ignored", why, effects);
+                self.log(Level::Info, id, Some(key), "method answer ignored", (None, why), effects);
             }
         }
     }
@@ -138,6 +141,7 @@ impl Hub {
         if let Some(trace_id) = &trace_id {
             why = format!("{why} (trace id {trace_id})");
         }
+        let why = (Some(Rule::UnreadableMessage), why);
         self.log(Level::Warn, id, Some(key), "message refused", why, effects);
         let outcome = Outcome {
             status,
@@ -165,12 +169,12 @@ impl Hub {
         match self.renewed(now, id, signature) {
             Ok(packet) => {
                 let why = "by a new signature".to_owned();
-                self.log(Level::Info, id, Some(key), "credentials renewed", why, effects);
+                self.log(Level::Info, id, Some(key), "credentials renewed", (None, why), effects);
                 effects.push(Effect::Send { connection: id, packet });
             }
             Err(why) => {
                 let why = format!("its credentials are not renewed: {why}");
-                self.close(now, id, (&Dismissal::NotAuthorized, &why), effects);
+                self.close(now, id, (&Dismissal::NotAuthorized, Rule::FailedRenewal, &why), effects);
             }
         }
     }

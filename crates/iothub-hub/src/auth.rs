@@ -7,6 +7,7 @@ use iothub_proto::{RefusalReason, Timestamp};
 
 use crate::policy::{Policy, Rights};
 use crate::registry::{Entry, Key, Registry};
+use crate::rule::Rule;
 
 /// Who may do what: policies, and the rule for tokens.
 #[derive(Clone, Debug)]
@@ -46,18 +47,19 @@ pub(crate) enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Denied {
     pub(crate) reason: RefusalReason,
+    pub(crate) rule: Rule,
     pub(crate) why: String,
 }
 
 impl Denied {
-    pub(crate) fn new(why: impl Into<String>) -> Self {
+    pub(crate) fn new(rule: Rule, why: impl Into<String>) -> Self {
         let mut why = why.into();
         // What strangers present is as long as they like, and goes to the log.
         if why.len() > Self::WHY_MAX {
             why.truncate(why.floor_char_boundary(Self::WHY_MAX));
             why.push('…');
         }
-        Self { reason: RefusalReason::NotAuthorized, why }
+        Self { reason: RefusalReason::NotAuthorized, rule, why }
     }
 
     /// Longest reason, in bytes: room for the names of a hub, a device and a module.
@@ -74,17 +76,21 @@ impl Gate {
     ) -> Result<Admission, Denied> {
         let key = Key::from(bid.identity);
         let Some(entry) = registry.get(&key) else {
-            return Err(Denied::new(format!("there is no {} in the registry", called(&key))));
+            return Err(Denied::new(
+                Rule::NotRegistered,
+                format!("there is no {} in the registry", called(&key)),
+            ));
         };
         let device = Key { module: None, ..key.clone() };
         let disabled = |entry: &Entry| entry.record.status == Status::Disabled;
         if disabled(entry) || registry.get(&device).is_some_and(disabled) {
-            return Err(Denied::new(format!("{} is disabled in the registry", called(&key))));
+            return Err(Denied::new(Rule::Disabled, format!("{} is disabled in the registry", called(&key))));
         }
         match &bid.proof {
             Proof::Token(text) => self.admit_by_token(entry, bid, text, now),
             Proof::Signature(signature) => self.admit_by_signature(entry, bid, signature, now),
             Proof::None => Err(Denied::new(
+                Rule::NoProof,
                 "no token and no signature: one is needed, as client certificates are not accepted",
             )),
         }
@@ -101,7 +107,10 @@ impl Gate {
         let until = self.unexpired("token", Timestamp::from_secs(token.expiry_s()), now)?;
         if !token.covers(bid.host, Some(bid.identity)) {
             let (resource, host, key) = (token.resource_encoded(), bid.host, Key::from(bid.identity));
-            return Err(Denied::new(format!("the token is for {resource}, not for {host}/devices/{key}")));
+            return Err(Denied::new(
+                Rule::ForeignProof,
+                format!("the token is for {resource}, not for {host}/devices/{key}"),
+            ));
         }
         let policy = token.policy().map(|policy| policy.to_string());
         let scope = self.signed(entry, bid.identity, policy.as_deref(), |key| key.verify(&token))?;
@@ -117,7 +126,10 @@ impl Gate {
     ) -> Result<Admission, Denied> {
         let until = self.unexpired("signature", Timestamp::from_millis(signature.terms.expiry_ms), now)?;
         if bid.host.is_empty() {
-            return Err(Denied::new("neither the CONNECT nor TLS says which host the signature is for"));
+            return Err(Denied::new(
+                Rule::ForeignProof,
+                "neither the CONNECT nor TLS says which host the signature is for",
+            ));
         }
         let policy = signature.terms.policy.filter(|policy| !policy.is_empty());
         let policy = policy.map(|policy| policy.to_string());
@@ -157,16 +169,23 @@ impl Gate {
         needed: Rights,
         now: Timestamp,
     ) -> Result<(), Denied> {
-        let text = authorization.ok_or_else(|| Denied::new("the header Authorization is missing"))?;
+        let text =
+            authorization.ok_or_else(|| Denied::new(Rule::NoProof, "the header Authorization is missing"))?;
         let token = read(text)?;
         self.unexpired("token", Timestamp::from_secs(token.expiry_s()), now)?;
         let name = without_port(host);
         if !token.covers(name, None) && !token.covers(host, None) {
             let resource = token.resource_encoded();
-            return Err(Denied::new(format!("the token is for {resource}, not for {name}")));
+            return Err(Denied::new(
+                Rule::ForeignProof,
+                format!("the token is for {resource}, not for {name}"),
+            ));
         }
         let Some(policy) = token.policy() else {
-            return Err(Denied::new("the token names no policy (skn), which a back end needs"));
+            return Err(Denied::new(
+                Rule::UnknownPolicy,
+                "the token names no policy (skn), which a back end needs",
+            ));
         };
         self.signed_by_policy(&policy.to_string(), needed, |key| key.verify(&token))
     }
@@ -176,9 +195,10 @@ impl Gate {
         let until = expiry.after(self.clock_skew);
         if until <= now {
             let (late, at) = (now.since(expiry).as_secs(), expiry.as_secs());
-            return Err(Denied::new(format!(
-                "the {what} expired {late} s ago (se={at}), by the hub's clock"
-            )));
+            return Err(Denied::new(
+                Rule::ExpiredProof,
+                format!("the {what} expired {late} s ago (se={at}), by the hub's clock"),
+            ));
         }
         Ok(until)
     }
@@ -190,18 +210,22 @@ impl Gate {
         verify: impl Fn(&SharedKey) -> bool,
     ) -> Result<(), Denied> {
         let Some(policy) = self.policies.get(name) else {
-            return Err(Denied::new(format!("there is no policy {name:?}")));
+            return Err(Denied::new(Rule::UnknownPolicy, format!("there is no policy {name:?}")));
         };
         if !is_one([&policy.primary, &policy.secondary], verify) {
-            return Err(Denied::new(format!(
-                "the signature is by neither key of policy {name:?}, or of other text than was presented"
-            )));
+            return Err(Denied::new(
+                Rule::WrongKey,
+                format!(
+                    "the signature is by neither key of policy {name:?}, or of other text than was presented"
+                ),
+            ));
         }
         if !policy.rights.contains(needed) {
             let held = policy.rights;
-            return Err(Denied::new(format!(
-                "policy {name:?} has the rights {held}, and {needed} is needed"
-            )));
+            return Err(Denied::new(
+                Rule::MissingRight,
+                format!("policy {name:?} has the rights {held}, and {needed} is needed"),
+            ));
         }
         Ok(())
     }
@@ -223,21 +247,23 @@ fn signed_by_identity(
     let key = Key::from(identity);
     let authentication = &entry.record.authentication;
     if authentication.kind != AuthenticationType::Sas {
-        return Err(Denied::new(format!(
-            "{} authenticates by {}, not by a key of its own",
-            called(&key),
-            authentication.kind
-        )));
+        return Err(Denied::new(
+            Rule::WrongKindOfProof,
+            format!("{} authenticates by {}, not by a key of its own", called(&key), authentication.kind),
+        ));
     }
     let keys = &authentication.symmetric_key;
     let keys = [&keys.primary_key, &keys.secondary_key].map(|key| key.as_deref().unwrap_or_default());
     if is_one(keys, verify) {
         Ok(())
     } else {
-        Err(Denied::new(format!(
-            "the signature is by neither key of {}, or of other text than was presented",
-            called(&key)
-        )))
+        Err(Denied::new(
+            Rule::WrongKey,
+            format!(
+                "the signature is by neither key of {}, or of other text than was presented",
+                called(&key)
+            ),
+        ))
     }
 }
 
@@ -264,7 +290,8 @@ fn string_to_sign(terms: &Terms<'_>, host: &str, identity: Identity<'_>) -> Vec<
 }
 
 fn read(text: &str) -> Result<SasToken<'_>, Denied> {
-    SasToken::parse(text).map_err(|error| Denied::new(format!("the token cannot be read: {error}")))
+    SasToken::parse(text)
+        .map_err(|error| Denied::new(Rule::UnreadableProof, format!("the token cannot be read: {error}")))
 }
 
 fn called(key: &Key) -> String {

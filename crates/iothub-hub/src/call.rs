@@ -106,7 +106,7 @@ impl Hub {
                 Err(Obstacle::Failure(failure)) => {
                     self.timers.cancel(call.until, Due::Connect(exchange));
                     self.calls.places.remove(&exchange);
-                    self.fail(now, exchange, failure, effects);
+                    self.fail(now, (exchange, key), failure, effects);
                 }
             }
         }
@@ -121,7 +121,7 @@ impl Hub {
         (code, payload): (i32, &[u8]),
         effects: &mut Effects,
     ) {
-        let Some(call) = self.take_call(id, ticket) else { return };
+        let Some((key, call)) = self.take_call(id, ticket) else { return };
         let why = match MethodResult::from_reply(code, payload) {
             Ok(result) if result.payload.get().len() <= METHOD_PAYLOAD_MAX => {
                 return self.succeed(call.exchange, 200, &result, effects);
@@ -133,7 +133,8 @@ impl Hub {
             Err(error) => format!("that is {error}"),
         };
         let message = format!("the device answered with status {code} and a payload {why}");
-        self.fail(now, call.exchange, Failure::gateway(ErrorCode::GenericBadGateway, message), effects);
+        let failure = Failure::gateway(ErrorCode::GenericBadGateway, message);
+        self.fail(now, (call.exchange, &key), failure, effects);
     }
 
     /// A device does not run the method.
@@ -145,7 +146,7 @@ impl Hub {
         status: Status,
         effects: &mut Effects,
     ) {
-        let Some(call) = self.take_call(id, ticket) else { return };
+        let Some((key, call)) = self.take_call(id, ticket) else { return };
         // It is there and cannot be reached: somebody else may speak for it on this connection.
         let code = if [Status::TARGET_UNAVAILABLE, Status::SERVER_BUSY].contains(&status) {
             ErrorCode::DeviceNotOnline
@@ -153,25 +154,31 @@ impl Hub {
             ErrorCode::GenericBadGateway
         };
         let message = format!("the device declined the call with status {status}");
-        self.fail(now, call.exchange, Failure::gateway(code, message), effects);
+        self.fail(now, (call.exchange, &key), Failure::gateway(code, message), effects);
     }
 
     pub(crate) fn unanswered(&mut self, now: Now, id: ConnectionId, ticket: Ticket, effects: &mut Effects) {
-        let Some(call) = self.take_call(id, ticket) else { return };
+        let Some((key, call)) = self.take_call(id, ticket) else { return };
         let failure =
             Failure::gateway(ErrorCode::GatewayTimeout, "Timed out waiting for the response from device.");
-        self.fail(now, call.exchange, failure, effects);
+        self.fail(now, (call.exchange, &key), failure, effects);
     }
 
     /// The connection ended before the answer.
-    pub(crate) fn call_lost(&mut self, now: Now, id: ConnectionId, call: &OpenCall, effects: &mut Effects) {
+    pub(crate) fn call_lost(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        (key, call): (&Key, &OpenCall),
+        effects: &mut Effects,
+    ) {
         self.timers.cancel(call.deadline, Due::Answer(id, call.ticket));
         self.calls.places.remove(&call.exchange);
         let failure = Failure::gateway(
             ErrorCode::DeviceNotOnline,
             "The device's connection ended before it answered; it may have executed the method.",
         );
-        self.fail(now, call.exchange, failure, effects);
+        self.fail(now, (call.exchange, key), failure, effects);
     }
 
     /// The device did not connect in time.
@@ -179,7 +186,7 @@ impl Hub {
         let Some(Place::Waiting(key)) = self.calls.places.remove(&exchange) else { return };
         self.calls.waiting.remove(&(key.clone(), exchange));
         let failure = self.not_online(&key);
-        self.fail(now, exchange, failure, effects);
+        self.fail(now, (exchange, &key), failure, effects);
     }
 
     /// Nobody waits for the outcome any longer.
@@ -245,13 +252,13 @@ impl Hub {
         Ok(())
     }
 
-    fn take_call(&mut self, id: ConnectionId, ticket: Ticket) -> Option<OpenCall> {
+    fn take_call(&mut self, id: ConnectionId, ticket: Ticket) -> Option<(Key, OpenCall)> {
         let serving = self.serving(id)?;
         let at = serving.calls.iter().position(|call| call.ticket == ticket)?;
-        let call = serving.calls.swap_remove(at);
+        let (key, call) = (serving.key.clone(), serving.calls.swap_remove(at));
         self.timers.cancel(call.deadline, Due::Answer(id, ticket));
         self.calls.places.remove(&call.exchange);
-        Some(call)
+        Some((key, call))
     }
 
     /// Why a call did not find its device listening.

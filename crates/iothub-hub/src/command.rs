@@ -9,6 +9,7 @@ use crate::notice::{Level, Notice};
 use crate::packet::PacketBuf;
 use crate::queue::{Queue, QueuedCommand};
 use crate::registry::Key;
+use crate::rule::Rule;
 use crate::timers::Due;
 
 /// A command as it goes out.
@@ -128,7 +129,14 @@ impl Hub {
         effects: &mut Effects,
     ) {
         let connection = self.serving_device(key).map(|(id, _)| id);
-        effects.push(Effect::Log(Notice { level, connection, who: Some(key.to_string()), what, why }));
+        effects.push(Effect::Log(Notice {
+            level,
+            connection,
+            who: Some(key.to_string()),
+            what,
+            rule: Some(Rule::DroppedCommand),
+            why,
+        }));
     }
 
     fn next_command(&self, key: &Key) -> Option<Shipment> {

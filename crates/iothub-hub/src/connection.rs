@@ -9,6 +9,7 @@ use crate::input::{ConnectionId, Peer};
 use crate::notice::{Level, Notice};
 use crate::packet::PacketBuf;
 use crate::registry::Key;
+use crate::rule::Rule;
 use crate::telemetry::Origin;
 use crate::timers::Due;
 
@@ -67,7 +68,13 @@ impl Hub {
             (Stage::Serving(serving), _) => serving,
             (Stage::Greeting, Packet::Connect(opening)) => return self.greet(now, id, opening, effects),
             (Stage::Greeting, _) => {
-                return self.close_with(now, id, None, "the first packet is not CONNECT", effects);
+                return self.close_with(
+                    now,
+                    id,
+                    None,
+                    (Rule::BrokenProtocol, "the first packet is not CONNECT"),
+                    effects,
+                );
             }
             (Stage::Closing, _) => return,
         };
@@ -93,14 +100,15 @@ impl Hub {
         effects: &mut Effects,
     ) {
         let Some(connection) = self.connections.remove(&id) else { return };
+        let rule = (level == Level::Warn).then_some(Rule::Transport);
         match connection.stage {
             Stage::Greeting => {
                 let why = format!("{why}, from {}, before CONNECT", connection.peer.address);
-                self.log(level, id, None, "connection closed", why, effects);
+                self.log(level, id, None, "connection closed", (rule, why), effects);
             }
             Stage::Closing => {}
             Stage::Serving(serving) => {
-                self.log(level, id, Some(&serving.key), "disconnected", why.into(), effects);
+                self.log(level, id, Some(&serving.key), "disconnected", (rule, why.into()), effects);
                 self.part(now, id, *serving, effects);
             }
         }
@@ -112,11 +120,11 @@ impl Hub {
         &mut self,
         now: Now,
         id: ConnectionId,
-        (dismissal, why): (&Dismissal<'_>, &str),
+        (dismissal, rule, why): (&Dismissal<'_>, Rule, &str),
         effects: &mut Effects,
     ) {
         let words = self.dismissal(id, dismissal);
-        self.close_with(now, id, words, why, effects);
+        self.close_with(now, id, words, (rule, why), effects);
     }
 
     /// What there is to be said to a device whose connection is closed; over MQTT 3.1.1 nothing.
@@ -134,7 +142,7 @@ impl Hub {
         now: Now,
         id: ConnectionId,
         words: Option<PacketBuf>,
-        why: &str,
+        (rule, why): (Rule, &str),
         effects: &mut Effects,
     ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
@@ -144,7 +152,14 @@ impl Hub {
             Stage::Greeting => None,
             Stage::Closing => return,
         };
-        self.log(Level::Warn, id, key.as_ref(), "connection closed by the hub", why.into(), effects);
+        self.log(
+            Level::Warn,
+            id,
+            key.as_ref(),
+            "connection closed by the hub",
+            (Some(rule), why.into()),
+            effects,
+        );
         if let Some(packet) = words {
             effects.push(Effect::Send { connection: id, packet });
         }
@@ -172,7 +187,7 @@ impl Hub {
         let stage = core::mem::replace(&mut connection.stage, Stage::Closing);
         effects.push(Effect::Close { connection: id });
         if let Stage::Serving(serving) = stage {
-            self.log(Level::Info, id, Some(&serving.key), "disconnected", why.into(), effects);
+            self.log(Level::Info, id, Some(&serving.key), "disconnected", (None, why.into()), effects);
             self.part(now, id, *serving, effects);
         }
     }
@@ -180,7 +195,7 @@ impl Hub {
     /// Closes a device's connection, if there is one, because of what its back end did.
     pub(crate) fn expel(&mut self, now: Now, key: &Key, why: &str, effects: &mut Effects) {
         if let Some(id) = self.registry.get(key).and_then(|entry| entry.presence.connection) {
-            self.close(now, id, (&Dismissal::NotAuthorized, why), effects);
+            self.close(now, id, (&Dismissal::NotAuthorized, Rule::ChangedInRegistry, why), effects);
         }
     }
 
@@ -188,7 +203,7 @@ impl Hub {
     pub(crate) fn take_over(&mut self, now: Now, key: &Key, effects: &mut Effects) {
         if let Some(id) = self.registry.get(key).and_then(|entry| entry.presence.connection) {
             let why = "the device has opened another connection";
-            self.close(now, id, (&Dismissal::TakenOver, why), effects);
+            self.close(now, id, (&Dismissal::TakenOver, Rule::TakenOver, why), effects);
         }
     }
 
@@ -211,7 +226,7 @@ impl Hub {
         }
         self.announce_presence(now, &key, "deviceDisconnected", effects);
         for call in calls {
-            self.call_lost(now, id, &call, effects);
+            self.call_lost(now, id, (&key, &call), effects);
         }
         self.command_watch(now, &key);
     }
@@ -265,10 +280,10 @@ impl Hub {
         id: ConnectionId,
         key: Option<&Key>,
         what: &'static str,
-        why: String,
+        (rule, why): (Option<Rule>, String),
         effects: &mut Effects,
     ) {
         let who = key.map(ToString::to_string);
-        effects.push(Effect::Log(Notice { level, connection: Some(id), who, what, why }));
+        effects.push(Effect::Log(Notice { level, connection: Some(id), who, what, rule, why }));
     }
 }

@@ -9,6 +9,7 @@ use crate::auth::Gate;
 use crate::call::Calls;
 use crate::change::Change;
 use crate::connection::Connection;
+use crate::diary::Diary;
 use crate::effect::{Effect, Effects};
 use crate::event::{Event, EventKind};
 use crate::input::{ConnectionId, Input};
@@ -66,6 +67,7 @@ pub struct Hub {
     pub(crate) timers: Timers,
     /// Counts connections and disconnections, for their events.
     pub(crate) presence_changes: u64,
+    pub(crate) diary: Diary,
     /// Room for the topics of packets.
     pub(crate) scratch: Vec<u8>,
 }
@@ -81,6 +83,7 @@ impl Hub {
             calls: Calls::default(),
             timers: Timers::default(),
             presence_changes: 0,
+            diary: Diary::default(),
             scratch: vec![0; 512],
             config,
         }
@@ -97,6 +100,7 @@ impl Hub {
 
     /// Takes in one thing that happened, and appends what has to be done about it to `effects`.
     pub fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
+        let before = effects.len();
         match input {
             Input::Start => self.start(now, effects),
             Input::Opened { connection, peer } => {
@@ -112,6 +116,7 @@ impl Hub {
                 }
             }
         }
+        self.diary.read(now.timestamp, &effects[before..]);
     }
 
     /// When to call [`Self::handle`] with [`Input::Tick`] at the latest, and why.
@@ -193,6 +198,7 @@ impl Hub {
                     connection: None,
                     who: None,
                     what: "ready device not made",
+                    rule: None,
                     why: error.to_string(),
                 })),
             }

@@ -1,4 +1,5 @@
 use crate::input::ConnectionId;
+use crate::rule::Rule;
 
 /// A line for the log: what a hub did that its owner may want to know the reason of. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +12,9 @@ pub struct Notice {
     pub who: Option<String>,
     /// What happened.
     pub what: &'static str,
-    /// Why: which rule, and what was presented.
+    /// Which rule was broken, if it is a refusal.
+    pub rule: Option<Rule>,
+    /// Why: what was presented, and what is wrong with it.
     pub why: String,
 }
 

@@ -13,6 +13,7 @@ use crate::input::ConnectionId;
 use crate::notice::Level;
 use crate::packet::PacketBuf;
 use crate::registry::Key;
+use crate::rule::Rule;
 use crate::twin::{Told, TwinEdit, date};
 
 /// What a device is answered about its twin.
@@ -70,7 +71,14 @@ impl Hub {
             Err((status, code, reason)) => {
                 let trace_id = self.source.tracking_id();
                 let why = format!("{reason} (tracking id {trace_id})");
-                self.log(Level::Warn, id, Some(key), "report refused", why, effects);
+                self.log(
+                    Level::Warn,
+                    id,
+                    Some(key),
+                    "report refused",
+                    (Some(Rule::RefusedReport), why),
+                    effects,
+                );
                 let classic = self.dialect(id) == Some(Dialect::Classic);
                 let time = date(now.timestamp);
                 let problem = Problem { code, message: reason.clone(), tracking_id: trace_id.clone(), time };
@@ -103,7 +111,14 @@ impl Hub {
                 let why = format!(
                     "the answer to its twin request cannot be sent: {error} (tracking id {trace_id})"
                 );
-                self.log(Level::Warn, id, key.as_ref(), "twin request unanswered", why, effects);
+                self.log(
+                    Level::Warn,
+                    id,
+                    key.as_ref(),
+                    "twin request unanswered",
+                    (Some(Rule::UnansweredTwinRequest), why),
+                    effects,
+                );
                 // Whoever takes no long packets still learns that there will be no answer.
                 if refused.is_none() && matches!(error, SendError::TooLarge { .. }) {
                     let reason = "the answer is longer than the device takes".to_owned();

@@ -2,7 +2,7 @@ use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use iothub_hub::{Change, ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Response};
+use iothub_hub::{Change, ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Response, Rule};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::events::{Events, Stream};
@@ -335,11 +335,12 @@ impl Drop for Alarm<'_> {
 }
 
 fn log(notice: &Notice, peer: Option<SocketAddr>) {
-    let Notice { level, connection: _, who, what, why } = notice;
+    let Notice { level, connection: _, who, what, rule, why } = notice;
     let (who, peer) = (who.as_deref(), peer.map(tracing::field::display));
+    let rule = rule.map(Rule::name);
     match level {
-        Level::Info => tracing::info!(who, peer, why, "{what}"),
-        Level::Warn => tracing::warn!(who, peer, why, "{what}"),
+        Level::Info => tracing::info!(who, peer, rule, why, "{what}"),
+        Level::Warn => tracing::warn!(who, peer, rule, why, "{what}"),
     }
 }
 

@@ -28,6 +28,7 @@ mod methods;
 mod modules;
 mod options;
 mod queue;
+mod refusals;
 mod request;
 mod send;
 mod statistics;

@@ -175,3 +175,19 @@ fn a_message_that_is_too_long_is_refused() {
     let line = hub.line("device send dev1 --data @nothing").refused(1);
     assert!(line.starts_with("--data @nothing: "), "{line}");
 }
+
+#[test]
+fn what_was_refused_to_a_device_is_told_with_what_to_do() {
+    let hub = Hub::start();
+    let nothing = hub.line("device show dev1 --diagnose");
+    assert_eq!((nothing.code, &*nothing.out), (Some(0), ""));
+    assert!(nothing.err.contains("nothing was refused to dev1"), "{}", nothing.err);
+    hub.line("method invoke dev1 reboot").refused(1);
+    hub.line("method invoke dev1 reboot").refused(1);
+    let record = hub.line("device show dev1 --diagnose").json();
+    assert_eq!((record["rule"].as_str(), record["count"].as_u64()), (Some("DeviceNotOnline"), Some(2)));
+    // Of one that is not there as well, for people.
+    hub.line("device show pump-9").refused(1);
+    let page = hub.line("device show pump-9 --diagnose -o table").ok();
+    assert!(page.contains("DeviceNotFound") && page.contains("to do"), "{page}");
+}

@@ -3,6 +3,7 @@
 mod commands;
 mod identities;
 mod path;
+mod refusals;
 mod registration;
 mod statistics;
 mod twins;
@@ -16,9 +17,11 @@ use crate::hub::Hub;
 use crate::input::{ExchangeId, RestRequest};
 use crate::notice::{Level, Notice};
 use crate::policy::Rights;
+use crate::registry::Key;
 use crate::response::Response;
 use crate::rest::path::{Path, Resource};
 use crate::rest::twins::Edit;
+use crate::rule::Rule;
 use crate::twin::date;
 
 /// Why a request is not fulfilled.
@@ -77,21 +80,28 @@ impl Hub {
             Ok(Outcome::Stream(device)) => effects.push(Effect::Stream { exchange, device }),
             Err(failure) => {
                 let asked = format!("{:.16} {:.256}", request.method, request.path);
-                self.refuse(now, exchange, &asked, failure, effects);
+                let about = Path::read(request).ok().and_then(|path| path.resource.into_key());
+                self.refuse(now, (exchange, about.as_ref()), &asked, failure, effects);
             }
         }
     }
 
     /// Responds to a method call that has come to nothing.
-    pub(crate) fn fail(&mut self, now: Now, exchange: ExchangeId, failure: Failure, effects: &mut Effects) {
-        self.refuse(now, exchange, "method call", failure, effects);
+    pub(crate) fn fail(
+        &mut self,
+        now: Now,
+        (exchange, key): (ExchangeId, &Key),
+        failure: Failure,
+        effects: &mut Effects,
+    ) {
+        self.refuse(now, (exchange, Some(key)), "method call", failure, effects);
     }
 
     /// Responds with an error, and logs its reason.
     fn refuse(
         &mut self,
         now: Now,
-        exchange: ExchangeId,
+        (exchange, about): (ExchangeId, Option<&Key>),
         asked: &str,
         failure: Failure,
         effects: &mut Effects,
@@ -102,8 +112,9 @@ impl Hub {
         effects.push(Effect::Log(Notice {
             level: Level::Warn,
             connection: None,
-            who: None,
+            who: about.map(ToString::to_string),
             what: "request refused",
+            rule: Some(Rule::Request(code)),
             why: format!("{asked}: {number} {name}: {message} (tracking id {tracking_id})"),
         }));
         let problem = Problem { code, message, tracking_id, time: date(now.timestamp) };
@@ -153,6 +164,7 @@ impl Hub {
             ("PATCH", Resource::Twin(key)) => self.edit_twin(now, key, request, Edit::Merge, effects),
             ("PUT", Resource::Twin(key)) => self.edit_twin(now, key, request, Edit::Replace, effects),
             ("POST", Resource::Methods(key)) => self.invoke_method(now, exchange, key, request, effects),
+            ("GET", Resource::Refusals(device)) => Ok(self.refusals(device)),
             ("GET", Resource::Events) => Ok(Outcome::Stream(path.parameter("device"))),
             ("POST", Resource::Commands(key)) => self.send_command_to(now, key, request, effects),
             (method, _) => Err(Failure::new(

@@ -36,6 +36,8 @@ pub(crate) enum Resource {
     ServiceStatistics,
     /// `/$local/events`
     Events,
+    /// `/$local/devices/{d}/refusals`
+    Refusals(String),
 }
 
 impl Path {
@@ -75,7 +77,7 @@ impl Path {
                 "GET" | "HEAD" => Rights::REGISTRY_READ,
                 _ => Rights::REGISTRY_WRITE,
             },
-            Resource::DeviceStatistics => Rights::REGISTRY_READ,
+            Resource::DeviceStatistics | Resource::Refusals(_) => Rights::REGISTRY_READ,
             Resource::ServiceStatistics
             | Resource::Commands(_)
             | Resource::Twin(_)
@@ -86,7 +88,7 @@ impl Path {
 
     /// Every request of the service API says its version; which one does not matter. Local ones need not.
     pub(crate) fn must_have_version(&self) -> Result<(), Failure> {
-        let local = matches!((&self.resource, self.method.as_str()), (Resource::Events, _))
+        let local = matches!(self.resource, Resource::Events | Resource::Refusals(_))
             || matches!((&self.resource, self.method.as_str()), (Resource::Commands(_), "POST"));
         let given = self.parameter("api-version").is_some_and(|version| !version.is_empty());
         if local || given {
@@ -100,6 +102,15 @@ impl Path {
 }
 
 impl Resource {
+    /// The device or module it is about, if it is about one.
+    pub(crate) fn into_key(self) -> Option<Key> {
+        match self {
+            Self::Identity(key) | Self::Commands(key) | Self::Twin(key) | Self::Methods(key) => Some(key),
+            Self::Modules(device) | Self::Refusals(device) => Some(Key { device, module: None }),
+            Self::Devices | Self::DeviceStatistics | Self::ServiceStatistics | Self::Events => None,
+        }
+    }
+
     /// `None` for an address at which nothing is.
     fn read(segments: &[String]) -> Result<Option<Self>, Failure> {
         let words: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -119,6 +130,9 @@ impl Resource {
             [a, b] if is(a, "statistics") && is(b, "devices") => Self::DeviceStatistics,
             [a, b] if is(a, "statistics") && is(b, "service") => Self::ServiceStatistics,
             [a, b] if is(a, "$local") && is(b, "events") => Self::Events,
+            [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "refusals") => {
+                Self::Refusals(device(d)?.device)
+            }
             [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "commands") => {
                 Self::Commands(device(d)?)
             }

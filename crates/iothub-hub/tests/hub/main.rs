@@ -10,6 +10,7 @@ mod methods;
 mod preview311;
 mod preview5;
 mod recording;
+mod refusals;
 mod registry;
 mod secrets;
 mod speaker;

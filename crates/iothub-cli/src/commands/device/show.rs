@@ -1,21 +1,25 @@
 use clap::ValueEnum;
-use iothub_codec::Identity;
-use iothub_model::Authentication;
+use iothub_codec::{DeviceId, Identity};
+use iothub_model::{Authentication, RefusalRecord};
 use serde_json::json;
 
 use super::{Keys, show};
+use crate::clock::shown;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::{DeviceArgument, IdentityArgument};
 use crate::login::HubArguments;
-use crate::output::Output;
+use crate::output::{Output, remark};
+use crate::table;
 
 /// Show a device as the registry has it
 ///
-/// Its keys do not show unless asked for.
+/// Its keys do not show unless asked for. With --diagnose it shows instead what the hub has lately refused to the
+/// device, its modules, or whoever asked about it, and what to do; the device need not be in the registry.
 #[derive(clap::Args)]
 #[command(after_help = r#"Examples:
   iothub device show pump-7
+  iothub device show pump-7 --diagnose          why does it not connect?
   iothub device show pump-7 --show-keys -o json | jq -r .authentication.symmetricKey.primaryKey"#)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -23,6 +27,9 @@ pub(crate) struct Arguments {
     /// Show its keys
     #[arg(long)]
     show_keys: bool,
+    /// Show what was refused to it lately, and what to do
+    #[arg(long, conflicts_with = "show_keys")]
+    diagnose: bool,
     #[command(flatten)]
     hub: HubArguments,
 }
@@ -59,9 +66,41 @@ enum KeyType {
 pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let hub = Hub::open(&arguments.hub)?;
     let id = arguments.device.id();
+    if arguments.diagnose {
+        return diagnose(&hub, id, output).await;
+    }
     let device = hub.service.get_device(id).await;
     let device = device.map_err(|error| hub.explain(error, Some(Identity::device(id))))?;
     show(&device, Keys::asked_for(arguments.show_keys), output)
+}
+
+async fn diagnose(hub: &Hub, id: DeviceId<'_>, output: &mut Output) -> Result<(), Failure> {
+    let records = hub.service.refusals(id).await;
+    let records = records.map_err(|error| hub.explain(error, Some(Identity::device(id))))?;
+    if records.is_empty() {
+        remark(&format!("nothing was refused to {id} since the hub was started"));
+    }
+    for (at, record) in records.iter().enumerate() {
+        output.show(record, || {
+            let gap = if at == 0 { "" } else { "\n" };
+            format!("{gap}{}", refusal(record))
+        })?;
+    }
+    Ok(())
+}
+
+fn refusal(record: &RefusalRecord) -> String {
+    let times = match record.count {
+        1 => shown(record.last),
+        count => format!("{count} times, {} to {}", shown(record.first), shown(record.last)),
+    };
+    table::record([
+        ("what", format!("{}, to {}", record.what, record.who)),
+        ("when", times),
+        ("rule", record.rule.clone()),
+        ("why", record.why.clone()),
+        ("to do", record.advice.clone()),
+    ])
 }
 
 pub(crate) async fn connection_string(
