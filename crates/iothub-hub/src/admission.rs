@@ -48,7 +48,10 @@ impl Hub {
         let version = opening.connect.version;
         if opening.maximum_packet_size.is_some_and(|max| max < CONNACK_LEN_MAX) {
             let why = format!("it takes no packet of {CONNACK_LEN_MAX} bytes, which its CONNACK may have");
-            return Err((None, Denied { reason: RefusalReason::ImplementationSpecific, why }));
+            return Err((
+                None,
+                Denied { reason: RefusalReason::ImplementationSpecific, rule: Rule::UnreadableConnect, why },
+            ));
         }
         let (dialect, claim) =
             open_connect(&opening.connect).map_err(|error| (None, unreadable(version, &error)))?;
