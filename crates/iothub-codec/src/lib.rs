@@ -65,7 +65,7 @@ pub use registration::{
 };
 pub use request::{RequestId, RequestIdBuf};
 pub use sas::{BadSasToken, BadSasTokenKind, SasField, SasToken};
-pub use section::{PropertySection, SectionOf, SectionProperty, SectionWriter, UserProperty};
+pub use section::{Present, PropertySection, SectionOf, SectionProperty, SectionWriter, UserProperty};
 #[cfg(feature = "hmac")]
 pub use shared_key::{BadSharedKey, SharedKey};
 pub use status::Status;

@@ -45,15 +45,19 @@ pub(crate) fn find_last(bytes: &[u8], wanted: u8) -> Option<usize> {
 
 /// Whether all bytes are ASCII, and none is NUL.
 pub(crate) fn is_ascii_without_nul(bytes: &[u8]) -> bool {
+    match bytes.last_chunk() {
+        // The first bytes of the last word may have been looked at, which is cheaper than looking at the others singly.
+        Some(last) => bytes.as_chunks().0.iter().chain([last]).all(is_plain),
+        None => bytes.iter().all(|byte| matches!(byte, 1..=0x7F)),
+    }
+}
+
+/// Where no byte has its highest bit, taking 1 off each gives it to the first that is NUL.
+fn is_plain(word: &[u8; LEN]) -> bool {
     const LOWEST: usize = usize::from_le_bytes([0x01; LEN]);
     const HIGHEST: usize = usize::from_le_bytes([0x80; LEN]);
-    let (words, rest) = bytes.as_chunks();
-    // Where no byte has its highest bit, taking 1 off each gives it to the first that is NUL.
-    let is_good = |word: &[u8; LEN]| {
-        let word = usize::from_le_bytes(*word);
-        (word.wrapping_sub(LOWEST) | word) & HIGHEST == 0
-    };
-    words.iter().all(is_good) && rest.iter().all(|byte| matches!(byte, 1..=0x7F))
+    let word = usize::from_le_bytes(*word);
+    (word.wrapping_sub(LOWEST) | word) & HIGHEST == 0
 }
 
 /// The two parts around the first such byte, which is ASCII.

@@ -1,4 +1,4 @@
-use iothub_codec::{DecodeErrorKind, Place, PropertySection, SectionOf};
+use iothub_codec::{DecodeErrorKind, Place, Present, PropertySection, SectionOf};
 use iothub_proto::AckToken;
 
 use crate::error::WireError;
@@ -66,15 +66,23 @@ impl<'a> Fields<'a> {
 
     /// A section of properties with its length in front.
     pub(crate) fn properties(&mut self, of: SectionOf) -> Result<PropertySection<'a>, WireError> {
+        self.properties_and_which(of).map(|(properties, _)| properties)
+    }
+
+    /// The same, and which there are.
+    pub(crate) fn properties_and_which(
+        &mut self,
+        of: SectionOf,
+    ) -> Result<(PropertySection<'a>, Present), WireError> {
         let packet = self.packet;
         let truncated = WireError::Truncated { packet, at: self.at() };
         let len = self.length()?;
         let start = self.at();
         let wire = self.take(len).ok_or(truncated)?;
         if wire.is_empty() {
-            return Ok(PropertySection::EMPTY);
+            return Ok(Default::default());
         }
-        PropertySection::from_wire(wire, of).map_err(|error| {
+        PropertySection::check(wire, of).map_err(|error| {
             let at = match error.place {
                 Place::Properties(at) => start + at as u32,
                 Place::Topic(_)
@@ -124,6 +132,11 @@ impl<'a> Fields<'a> {
 
     /// A length of one to four bytes, seven bits each, the lowest first, and no longer than it need be.
     fn length(&mut self) -> Result<usize, WireError> {
+        // Most are short.
+        if let Some(byte @ 0..0x80) = self.bytes.get(self.at) {
+            self.at += 1;
+            return Ok(usize::from(*byte));
+        }
         let bad = WireError::BadLength { packet: self.packet, at: self.at() };
         let mut value = 0;
         for index in 0..4 {

@@ -67,6 +67,7 @@ impl Frame {
     /// Complains as soon as there is a reason to: the type, whether `admit` lets it in, and its flags
     /// after the first byte, the length before any of the body. So a peer that is up to no good is not
     /// waited for, and nothing is buffered for it.
+    #[inline]
     pub(crate) fn read(
         bytes: &[u8],
         version: Version,

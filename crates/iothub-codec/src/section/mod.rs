@@ -4,6 +4,7 @@ mod raw;
 mod write;
 
 pub use property::{SectionProperty, UserProperty};
+pub use raw::Present;
 pub use write::SectionWriter;
 
 pub(crate) use property::id;
@@ -13,7 +14,6 @@ pub(crate) use write::{put_bytes, put_decimal, put_text, put_user};
 use core::fmt;
 
 use crate::error::{DecodeError, DecodeErrorKind, Place};
-use raw::Seen;
 
 /// The property section of an MQTT 5 packet, in wire form and without its length.
 ///
@@ -63,9 +63,24 @@ impl<'a> PropertySection<'a> {
     /// speaks of a malformed packet (reason code 0x81), and [`DecodeErrorKind::NotAllowed`] where it speaks of a
     /// protocol error (0x82).
     pub fn from_wire(wire: &'a [u8], of: SectionOf) -> Result<Self, DecodeError> {
-        let mut seen = Seen::default();
+        Self::check(wire, of).map(|(section, _)| section)
+    }
+
+    /// As [`Self::from_wire`], and says which properties there are, which then need not be looked for.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn check(wire: &'a [u8], of: SectionOf) -> Result<(Self, Present), DecodeError> {
+        let mut seen = Present::default();
         let mut rest = wire;
         while !rest.is_empty() {
+            // Most are, in most messages; they may stand everywhere, and any number of times.
+            if let Some(after) = raw::split_user(rest) {
+                seen.add(id::USER);
+                rest = after;
+                continue;
+            }
             let bad = |kind| DecodeError { place: Place::Properties(wire.len() - rest.len()), kind };
             // What is malformed is told before what is not allowed: whoever cannot be read cannot be judged.
             let whole = Raw::split(rest).filter(|(raw, _)| of.has(raw.id));
@@ -74,7 +89,18 @@ impl<'a> PropertySection<'a> {
             seen.admit(raw.id, of).map_err(bad)?;
             rest = after;
         }
-        Ok(Self(wire))
+        Ok((Self(wire), seen))
+    }
+
+    /// Which properties there are.
+    pub fn present(self) -> Present {
+        let mut present = Present::default();
+        let mut rest = self.0;
+        while let Some((id, after)) = raw::skip(rest) {
+            present.add(id);
+            rest = after;
+        }
+        present
     }
 
     pub(crate) const fn written(wire: &'a [u8]) -> Self {

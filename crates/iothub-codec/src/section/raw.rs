@@ -79,6 +79,25 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// What follows a user property that is in order. `None` if the first is not one.
+#[inline]
+pub(super) fn split_user(wire: &[u8]) -> Option<&[u8]> {
+    let [id::USER, rest @ ..] = wire else { return None };
+    let (name, rest) = block(rest)?;
+    let (value, rest) = block(rest)?;
+    (is_text(name) && is_text(value)).then_some(rest)
+}
+
+/// The identifier of the first property, and what follows it.
+pub(super) fn skip(wire: &[u8]) -> Option<(u8, &[u8])> {
+    if let [id::USER, rest @ ..] = wire {
+        let (_, rest) = block(rest)?;
+        let (_, rest) = block(rest)?;
+        return Some((id::USER, rest));
+    }
+    Raw::split(wire).map(|(raw, rest)| (raw.id, rest))
+}
+
 /// What a two-byte length announces, and what follows it.
 fn block(wire: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = wire.split_first_chunk()?;
@@ -95,9 +114,9 @@ pub(crate) fn text(bytes: &[u8]) -> &str {
     str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// The properties that a section has had so far: one bit each.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Seen(u64);
+/// Which properties a section has, as [`PropertySection::check`](super::PropertySection::check) finds them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Present(u64);
 
 impl SectionOf {
     /// Whether the property may stand in such a packet.
@@ -106,15 +125,75 @@ impl SectionOf {
     }
 }
 
-impl Seen {
+impl Present {
+    /// Whether there is one with such an identifier.
+    pub const fn has(self, id: u8) -> bool {
+        id < 64 && self.0 & (1 << id) != 0
+    }
+
+    /// Whether all of them may stand in such a packet.
+    pub fn suit(self, of: SectionOf) -> bool {
+        let mut left = self.0;
+        while left != 0 {
+            if !of.has(left.trailing_zeros() as u8) {
+                return false;
+            }
+            left &= left - 1;
+        }
+        true
+    }
+
     /// Takes note of a property, unless it may stand only once and did.
     pub(super) fn admit(&mut self, id: u8, of: SectionOf) -> Result<(), DecodeErrorKind> {
-        let bit = 1 << (id & 63);
         let repeats = id == id::USER || (id == id::SUBSCRIPTION_IDENTIFIER && of == SectionOf::Publish);
-        if self.0 & bit != 0 && !repeats {
+        if self.has(id) && !repeats {
             return Err(DecodeErrorKind::NotAllowed);
         }
-        self.0 |= bit;
+        self.add(id);
         Ok(())
+    }
+
+    pub(super) const fn add(&mut self, id: u8) {
+        self.0 |= 1 << (id & 63);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::PropertySection;
+    use super::*;
+
+    const ALIAS: u8 = 0x23;
+    const IDENTIFIER: u8 = 0x0B;
+
+    #[test]
+    fn what_is_present_is_said_by_the_check_and_afterwards() {
+        let all = b"\x01\x01\x02\0\0\0\x09\x26\0\x01n\0\x02vv\x03\0\x01c\x08\0\x01r\x09\0\x01d";
+        let more = [&all[..], b"\x0b\xff\x7f\x23\x01\x02\x0b\x01"].concat();
+        for (wire, numbers) in [(&b""[..], false), (all, false), (&more, true)] {
+            let (section, present) = PropertySection::check(wire, SectionOf::Publish).unwrap();
+            assert_eq!(section.present(), present, "{wire:02x?}");
+            assert_eq!([ALIAS, IDENTIFIER].map(|id| present.has(id)), [numbers; 2], "{wire:02x?}");
+            for id in 0..=u8::MAX {
+                assert_eq!(present.has(id), section.find(id).is_some(), "{id} in {wire:02x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn whether_a_section_suits_another_packet_is_known_from_what_is_present() {
+        for (wire, of, suits) in [
+            (&b""[..], SectionOf::Connect, true),
+            (b"\x26\0\0\0\0", SectionOf::Auth, true),
+            (b"\x01\x01\x03\0\x01c", SectionOf::Will, true),
+            (b"\x11\0\0\0\x01", SectionOf::Connect, false),
+            (b"\x1f\0\x01x", SectionOf::PubAck, false),
+            (b"\x01\x01\x18\0\0\0\x01", SectionOf::Will, false),
+            (b"\x26\0\0\0\0\x15\0\x01x", SectionOf::Auth, false),
+        ] {
+            let (_, present) = PropertySection::check(wire, of).unwrap();
+            assert!(present.suit(of), "{wire:02x?}");
+            assert_eq!(present.suit(SectionOf::Publish), suits, "{wire:02x?}");
+        }
     }
 }

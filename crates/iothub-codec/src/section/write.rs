@@ -1,5 +1,5 @@
 use super::property::{SectionProperty, id};
-use super::raw::{Seen, is_text};
+use super::raw::{Present, is_text};
 use super::{PropertySection, SectionOf};
 use crate::error::EncodeError;
 use crate::text::Text;
@@ -22,13 +22,13 @@ use crate::write::Writer;
 pub struct SectionWriter<'b> {
     out: Writer<'b>,
     of: SectionOf,
-    seen: Seen,
+    seen: Present,
 }
 
 impl<'b> SectionWriter<'b> {
     /// An empty section of such a packet.
     pub fn new(of: SectionOf, out: &'b mut [u8]) -> Self {
-        Self { out: Writer::new(out), of, seen: Seen::default() }
+        Self { out: Writer::new(out), of, seen: Present::default() }
     }
 
     /// Puts a property behind those that are there.

@@ -3,7 +3,6 @@
 //! Properties that a `Packet` has no place for are checked and passed over: those of SUBSCRIBE, SUBACK, UNSUBSCRIBE
 //! and UNSUBACK, and of a CONNACK with success all that is not a limit.
 
-mod glance;
 mod read;
 mod reason;
 mod write;
@@ -45,6 +44,10 @@ enum BadOptions {
     Malformed,
     NotAllowed,
 }
+
+/// Two properties that matter to those who carry a message.
+const SUBSCRIPTION_IDENTIFIER: u8 = 0x0B;
+const TOPIC_ALIAS: u8 = 0x23;
 
 const QOS: u8 = 0b0000_0011;
 const NO_LOCAL: u8 = 0b0000_0100;

@@ -3,8 +3,7 @@ use iothub_proto::{
     FilterRefusal, Granted, Limits, Opening, Packet, Refusal, RefusalReason, Removal, Removed, Session,
 };
 
-use super::glance::Glance;
-use super::{BadOptions, Sender, bad_options, reason};
+use super::{BadOptions, SUBSCRIPTION_IDENTIFIER, Sender, TOPIC_ALIAS, bad_options, reason};
 use crate::aliases::Aliases;
 use crate::error::WireError;
 use crate::fields::Fields;
@@ -126,12 +125,12 @@ fn publish<'a>(
         Qos::AtMostOnce => None,
         Qos::AtLeastOnce => Some(fields.packet_id()?),
     };
-    let properties = fields.properties(SectionOf::Publish)?;
-    let glance = Glance::of(properties).unwrap_or_default();
-    if glance.has_subscription_identifier && sender == Sender::Client {
+    let (properties, present) = fields.properties_and_which(SectionOf::Publish)?;
+    if present.has(SUBSCRIPTION_IDENTIFIER) && sender == Sender::Client {
         return Err(WireError::SubscriptionIdentifier { packet });
     }
-    let topic = match glance.alias {
+    let alias = if present.has(TOPIC_ALIAS) { properties.topic_alias() } else { None };
+    let topic = match alias {
         Some(alias) => aliases.resolve(topic, alias)?,
         None if topic.is_empty() => return Err(WireError::NoTopic { packet }),
         None => topic,

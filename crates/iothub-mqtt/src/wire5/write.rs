@@ -4,8 +4,7 @@ use iothub_codec::{
 };
 use iothub_proto::{Granted, Limits, Opening, Packet, Removal, Removed, Session};
 
-use super::glance::Glance;
-use super::{Sender, bad_options, reason};
+use super::{SUBSCRIPTION_IDENTIFIER, Sender, TOPIC_ALIAS, bad_options, reason};
 use crate::error::WriteError;
 use crate::frame::Frame;
 use crate::writer::{Writer, length_len, section_len};
@@ -221,10 +220,9 @@ fn publish(
 ) -> Result<(), WriteError> {
     // The section was checked when it was made, if perhaps for another packet. No alias is ever given, so that
     // none can be used.
-    let glance = Glance::of(publish.properties);
-    out.expressible(glance.is_some_and(|glance| {
-        glance.alias.is_none() && !(glance.has_subscription_identifier && sender == Sender::Client)
-    }))?;
+    let present = publish.properties.present();
+    let numbered = sender == Sender::Client && present.has(SUBSCRIPTION_IDENTIFIER);
+    out.expressible(present.suit(SectionOf::Publish) && !present.has(TOPIC_ALIAS) && !numbered)?;
     out.topic(publish.topic)?;
     let first = Frame::publish_first(publish, packet_id)?;
     let id_len = if packet_id.is_some() { 2 } else { 0 };
