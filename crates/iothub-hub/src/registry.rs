@@ -79,6 +79,9 @@ pub(crate) struct Entry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
     entries: BTreeMap<Key, Entry>,
+    /// How many of them are devices, and how many of those may not connect.
+    devices: u64,
+    disabled: u64,
 }
 
 impl Registry {
@@ -99,11 +102,28 @@ impl Registry {
         self.entries.len()
     }
 
+    /// Devices, without their modules.
+    pub(crate) const fn device_count(&self) -> u64 {
+        self.devices
+    }
+
+    /// Devices that may not connect.
+    pub(crate) const fn disabled_count(&self) -> u64 {
+        self.disabled
+    }
+
     /// Puts a record in; a new one comes with a twin of its own.
     pub(crate) fn set(&mut self, key: Key, record: Record, at: Timestamp) {
+        let is_device = key.module.is_none();
+        let disabled = |record: &Record| u64::from(is_device && record.status == Status::Disabled);
+        self.disabled += disabled(&record);
         match self.entries.get_mut(&key) {
-            Some(entry) => entry.record = record,
+            Some(entry) => {
+                self.disabled -= disabled(&entry.record);
+                entry.record = record;
+            }
             None => {
+                self.devices += u64::from(is_device);
                 let entry = Entry {
                     record,
                     twin: Twin::new(at),
@@ -116,7 +136,16 @@ impl Registry {
     }
 
     pub(crate) fn remove(&mut self, key: &Key) {
-        self.entries.remove(key);
+        let Some(entry) = self.entries.remove(key) else { return };
+        if key.module.is_none() {
+            self.devices -= 1;
+            self.disabled -= u64::from(entry.record.status == Status::Disabled);
+        }
+    }
+
+    /// Devices and modules in order, from a name on.
+    pub(crate) fn from(&self, first: Bound<Key>) -> impl Iterator<Item = (&Key, &Entry)> {
+        self.entries.range((first, Bound::Unbounded))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {

@@ -22,10 +22,13 @@
 //! ```
 
 mod authentication;
+mod bulk_result;
 mod date;
 mod device;
 mod error_code;
 mod etag;
+mod export_import_device;
+mod import_report;
 mod limits;
 mod merge;
 mod metadata;
@@ -46,10 +49,13 @@ mod word;
 pub type Object = serde_json::Map<String, serde_json::Value>;
 
 pub use authentication::{Authentication, AuthenticationType, SymmetricKey, X509Thumbprint};
+pub use bulk_result::{BulkRegistryOperationResult, RegistryOperationError, RegistryOperationWarning};
 pub use date::{BadDate, Date};
 pub use device::{Capabilities, ConnectionState, Device, Status};
 pub use error_code::ErrorCode;
 pub use etag::{BadEtag, Etag, IfMatch};
+pub use export_import_device::{ExportImportDevice, ImportMode, ImportedProperties};
+pub use import_report::{ImportReport, LineError};
 pub use limits::{Rule, Violation};
 pub use merge::merge;
 pub use method::{MethodInvocation, MethodResult};

@@ -3,9 +3,10 @@
 use core::time::Duration;
 
 use iothub_model::{
-    Authentication, AuthenticationType, Capabilities, ConnectionState, Date, Device, Etag, MethodInvocation,
-    MethodResult, Module, Patch, Properties, RegistryStatistics, Section, ServiceStatistics, Status,
-    SymmetricKey, Tags, Twin, TwinPatch, UnknownWord, Update, X509Thumbprint,
+    Authentication, AuthenticationType, Capabilities, ConnectionState, Date, Device, Etag,
+    ExportImportDevice, ImportMode, MethodInvocation, MethodResult, Module, Patch, Properties,
+    RegistryStatistics, Section, ServiceStatistics, Status, SymmetricKey, Tags, Twin, TwinPatch, UnknownWord,
+    Update, X509Thumbprint,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -146,6 +147,30 @@ fn a_module_has_its_members_and_no_others() {
     });
     assert_eq!(written(&module), expected);
     assert_eq!(read::<Module>(&expected.to_string()), module);
+}
+
+#[test]
+fn an_entry_in_bulk_is_read_in_either_spelling_of_its_etag() {
+    let entry = ExportImportDevice {
+        id: "d".into(),
+        etag: Some(Etag::from_counter(1)),
+        import_mode: Some(ImportMode::UpdateTwinIfMatchETag),
+        twin_etag: Some(Etag::from_counter(2)),
+        tags: Patch::Null,
+        ..ExportImportDevice::default()
+    };
+    let text = r#"{"id":"d","eTag":"AAAAAAAAAAE=","importMode":"updateTwinIfMatchETag","twinETag":"AAAAAAAAAAI=","tags":null}"#;
+    assert_eq!(serde_json::to_string(&entry).unwrap(), text);
+    assert_eq!(read::<ExportImportDevice>(text), entry);
+    same::<ExportImportDevice>(text, &text.replace("\"eTag\"", "\"etag\""));
+    same::<ExportImportDevice>(
+        r#"{"id":"d"}"#,
+        r#"{"id":"d","moduleId":null,"eTag":null,"etag":"","importMode":null,"status":null,"authentication":null,
+            "twinETag":"","properties":null,"capabilities":null,"somethingNew":1}"#,
+    );
+    for mode in ImportMode::ALL {
+        assert_eq!(mode.as_str().to_uppercase().parse(), Ok(*mode));
+    }
 }
 
 #[test]

@@ -12,12 +12,13 @@ use crate::twin::date;
 const LIST_MAX: usize = 1000;
 
 impl Hub {
-    pub(super) fn get_identity(&self, key: &Key) -> Result<Outcome, Failure> {
+    /// Responds with a device or module as it stands.
+    pub(super) fn identity(&self, key: &Key, status: u16) -> Result<Outcome, Failure> {
         let entry = self.entry(key)?;
         let etag = Some(&entry.record.etag);
         Ok(match key.module {
-            None => Outcome::json(200, &device(key, entry), etag),
-            Some(_) => Outcome::json(200, &module(key, entry), etag),
+            None => Outcome::json(status, &device(key, entry), etag),
+            Some(_) => Outcome::json(status, &module(key, entry), etag),
         })
     }
 

@@ -1,12 +1,16 @@
 //! The service API, as values: a request comes in, a response goes out.
 
+mod bulk;
 mod commands;
+mod entry;
 mod identities;
 mod path;
 mod refusals;
 mod registration;
 mod statistics;
+mod transfer;
 mod twins;
+mod wish;
 
 use iothub_model::{ErrorCode, Etag, Form, Problem};
 use iothub_proto::Now;
@@ -58,6 +62,13 @@ impl Outcome {
     fn json(status: u16, body: &impl Serialize, etag: Option<&Etag>) -> Self {
         let mut response = written(status, body);
         response.headers.extend(etag.map(|etag| ("etag", etag.quoted())));
+        Self::Done(response)
+    }
+
+    /// An error whose body is not the usual one.
+    fn failed(code: ErrorCode, body: &impl Serialize) -> Self {
+        let mut response = written(code.http_status(), body);
+        response.headers.push(("iothub-errorcode", code.name().to_owned()));
         Self::Done(response)
     }
 
@@ -153,7 +164,8 @@ impl Hub {
         path.must_have_version()?;
         match (path.method.as_str(), &path.resource) {
             ("GET", Resource::Devices) => self.list_devices(&path),
-            ("GET", Resource::Identity(key)) => self.get_identity(key),
+            ("POST", Resource::Devices) => self.bulk(now, request, effects),
+            ("GET", Resource::Identity(key)) => self.identity(key, 200),
             ("PUT", Resource::Identity(key)) => self.put_identity(now, key, request, effects),
             ("DELETE", Resource::Identity(key)) => self.delete_identity(now, key, request, effects),
             ("GET", Resource::Modules(device)) => self.list_modules(device),
@@ -166,6 +178,8 @@ impl Hub {
             ("POST", Resource::Methods(key)) => self.invoke_method(now, exchange, key, request, effects),
             ("GET", Resource::Refusals(device)) => Ok(self.refusals(device)),
             ("GET", Resource::Events) => Ok(Outcome::Stream(path.parameter("device"))),
+            ("GET", Resource::Registry) => self.export(&path, request),
+            ("POST", Resource::Registry) => self.import(now, &path, request, effects),
             ("POST", Resource::Commands(key)) => self.send_command_to(now, key, request, effects),
             (method, _) => Err(Failure::new(
                 ErrorCode::GenericMethodNotAllowed,

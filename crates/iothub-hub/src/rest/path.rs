@@ -38,6 +38,8 @@ pub(crate) enum Resource {
     Events,
     /// `/$local/devices/{d}/refusals`
     Refusals(String),
+    /// `/$local/registry`
+    Registry,
 }
 
 impl Path {
@@ -78,6 +80,8 @@ impl Path {
                 _ => Rights::REGISTRY_WRITE,
             },
             Resource::DeviceStatistics | Resource::Refusals(_) => Rights::REGISTRY_READ,
+            // IoT Hub asks for it in either direction: an export has every key.
+            Resource::Registry => Rights::REGISTRY_WRITE,
             Resource::ServiceStatistics
             | Resource::Commands(_)
             | Resource::Twin(_)
@@ -88,7 +92,7 @@ impl Path {
 
     /// Every request of the service API says its version; which one does not matter. Local ones need not.
     pub(crate) fn must_have_version(&self) -> Result<(), Failure> {
-        let local = matches!(self.resource, Resource::Events | Resource::Refusals(_))
+        let local = matches!(self.resource, Resource::Events | Resource::Refusals(_) | Resource::Registry)
             || matches!((&self.resource, self.method.as_str()), (Resource::Commands(_), "POST"));
         let given = self.parameter("api-version").is_some_and(|version| !version.is_empty());
         if local || given {
@@ -107,7 +111,11 @@ impl Resource {
         match self {
             Self::Identity(key) | Self::Commands(key) | Self::Twin(key) | Self::Methods(key) => Some(key),
             Self::Modules(device) | Self::Refusals(device) => Some(Key { device, module: None }),
-            Self::Devices | Self::DeviceStatistics | Self::ServiceStatistics | Self::Events => None,
+            Self::Devices
+            | Self::DeviceStatistics
+            | Self::ServiceStatistics
+            | Self::Events
+            | Self::Registry => None,
         }
     }
 
@@ -133,6 +141,7 @@ impl Resource {
             [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "refusals") => {
                 Self::Refusals(device(d)?.device)
             }
+            [a, b] if is(a, "$local") && is(b, "registry") => Self::Registry,
             [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "commands") => {
                 Self::Commands(device(d)?)
             }

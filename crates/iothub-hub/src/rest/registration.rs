@@ -1,9 +1,6 @@
 //! Devices and modules, created, changed and deleted.
 
-use iothub_model::{
-    Authentication, AuthenticationType, Capabilities, Device, ErrorCode, Etag, IfMatch, Module, Status,
-    SymmetricKey,
-};
+use iothub_model::{Authentication, AuthenticationType, ErrorCode, Etag, IfMatch, Status, SymmetricKey};
 use iothub_proto::Now;
 use serde::de::DeserializeOwned;
 
@@ -12,26 +9,14 @@ use crate::effect::Effects;
 use crate::event::EventKind;
 use crate::hub::Hub;
 use crate::input::RestRequest;
-use crate::key::from_base64;
 use crate::registry::{Key, Record, Registry};
 use crate::rest::identities::{not_found, twin};
+use crate::rest::wish::Wish;
 use crate::rest::{Failure, Outcome};
+use crate::twin::TwinEdit;
 
-/// Longest reason of a status, in characters.
-const STATUS_REASON_MAX: usize = 128;
 /// The modules that a device has which runs others' modules.
 const EDGE_MODULES: [&str; 2] = ["$edgeAgent", "$edgeHub"];
-
-/// What a caller may choose about an identity.
-struct Wish {
-    status: Option<Status>,
-    status_reason: Option<String>,
-    authentication: Option<Authentication>,
-    capabilities: Option<Capabilities>,
-    managed_by: Option<String>,
-    device_scope: Option<String>,
-    parent_scopes: Option<Vec<String>>,
-}
 
 impl Hub {
     pub(super) fn put_identity(
@@ -45,13 +30,20 @@ impl Hub {
         let condition = condition(request)?;
         let exists = self.registry.get(key).map(|entry| entry.record.etag.clone());
         match (&exists, &condition) {
-            (None, IfMatch::None) => self.create(now, key, wish, effects)?,
-            (None, IfMatch::Any | IfMatch::Exactly(_)) => return Err(not_found(key)),
-            (Some(_), IfMatch::None) => return Err(already_exists(key)),
-            (Some(etag), _) if !condition.is_met_by(etag) => return Err(other_etag(etag)),
-            (Some(_), _) => self.update(now, key, wish, effects)?,
+            (None, IfMatch::None) => {
+                self.create(now, key, wish, TwinEdit::default(), effects)?;
+                // Of a new module the status says that it is new, and of a new device it does not.
+                self.identity(key, if key.module.is_some() { 201 } else { 200 })
+            }
+            (None, IfMatch::Any | IfMatch::Exactly(_)) => Err(not_found(key)),
+            (Some(_), IfMatch::None) => Err(already_exists(key)),
+            (Some(etag), _) if !condition.is_met_by(etag) => Err(other_etag(etag)),
+            (Some(_), _) => {
+                let record = self.updated(now, key, wish)?;
+                self.update(now, key, record, effects);
+                self.identity(key, 200)
+            }
         }
-        self.get_identity(key)
     }
 
     pub(super) fn delete_identity(
@@ -66,6 +58,12 @@ impl Hub {
         if !condition.is_met_by(etag) {
             return Err(other_etag(etag));
         }
+        self.remove_all(now, key, effects);
+        Ok(Outcome::empty(204))
+    }
+
+    /// Deletes a module, or a device with its modules.
+    pub(super) fn remove_all(&mut self, now: Now, key: &Key, effects: &mut Effects) {
         if key.module.is_none() {
             let modules: Vec<Key> = self.registry.modules(&key.device).map(|(key, _)| key.clone()).collect();
             for module in modules {
@@ -73,16 +71,24 @@ impl Hub {
             }
         }
         self.remove(now, key, effects);
-        Ok(Outcome::empty(204))
     }
 
     /// A device that nobody has asked for anything in particular.
     pub(crate) fn create_with_defaults(&mut self, now: Now, key: Key, effects: &mut Effects) {
-        let record = self.record_of(now, Wish::nothing(), None);
+        let authentication = Authentication { symmetric_key: self.new_keys(), ..Authentication::default() };
+        let record = self.record_of(now, Wish::nothing(), authentication, None);
         self.set_record(now, key, record, effects);
     }
 
-    fn create(&mut self, now: Now, key: &Key, wish: Wish, effects: &mut Effects) -> Result<(), Failure> {
+    /// Registers what is not there yet, with a twin that keeps to the rules.
+    pub(super) fn create(
+        &mut self,
+        now: Now,
+        key: &Key,
+        wish: Wish,
+        twin: TwinEdit,
+        effects: &mut Effects,
+    ) -> Result<(), Failure> {
         if self.registry.len() >= Registry::CAPACITY {
             let message = format!("this hub has room for {} devices and modules", Registry::CAPACITY);
             return Err(Failure::new(ErrorCode::TooManyDevices, message));
@@ -95,26 +101,41 @@ impl Hub {
             }
         }
         let edge = wish.capabilities.is_some_and(|capabilities| capabilities.iot_edge);
-        let record = self.record_of(now, wish, None);
+        let authentication = self.authentication_of(wish.authentication.clone(), None)?;
+        let record = self.record_of(now, wish, authentication, None);
         self.set_record(now, key.clone(), record, effects);
+        if twin != TwinEdit::default() {
+            let at_ms = now.timestamp.as_millis();
+            self.record(Change::TwinEdited { key: key.clone(), edit: twin, at_ms }, effects);
+        }
         self.announce_lifecycle(now, key, "createDeviceIdentity", "createModuleIdentity", effects);
         if edge && key.module.is_none() {
             for name in EDGE_MODULES {
                 let module = Key { module: Some(name.into()), ..key.clone() };
                 let wish = Wish { managed_by: Some("iotEdge".into()), ..Wish::nothing() };
-                let record = self.record_of(now, wish, None);
+                let authentication =
+                    Authentication { symmetric_key: self.new_keys(), ..Authentication::default() };
+                let record = self.record_of(now, wish, authentication, None);
                 self.set_record(now, module, record, effects);
             }
         }
         Ok(())
     }
 
-    fn update(&mut self, now: Now, key: &Key, wish: Wish, effects: &mut Effects) -> Result<(), Failure> {
+    /// What a wish makes of an identity that is there.
+    pub(super) fn updated(&mut self, now: Now, key: &Key, wish: Wish) -> Result<Record, Failure> {
         let old = self.entry(key)?.record.clone();
-        let record = self.record_of(now, wish, Some(old.clone()));
+        let authentication =
+            self.authentication_of(wish.authentication.clone(), Some(&old.authentication))?;
+        Ok(self.record_of(now, wish, authentication, Some(&old)))
+    }
+
+    /// Changes what is there, and ends the connections that it would not have let in.
+    pub(super) fn update(&mut self, now: Now, key: &Key, record: Record, effects: &mut Effects) {
+        let old = self.registry.get(key).map(|entry| entry.record.authentication.clone());
         let expelled = if record.status == Status::Disabled {
             Some("it was disabled in the registry")
-        } else if record.authentication != old.authentication {
+        } else if old.is_some_and(|old| record.authentication != old) {
             Some("its credentials were changed in the registry")
         } else {
             None
@@ -131,7 +152,6 @@ impl Hub {
                 self.expel(now, &module, why, effects);
             }
         }
-        Ok(())
     }
 
     fn remove(&mut self, now: Now, key: &Key, effects: &mut Effects) {
@@ -146,55 +166,69 @@ impl Hub {
     }
 
     /// What the wish makes of the old record, or of none. What it does not mention stays.
-    fn record_of(&mut self, now: Now, wish: Wish, old: Option<Record>) -> Record {
-        let Wish { status, authentication, capabilities, .. } = wish;
-        let generation_id = match &old {
+    fn record_of(
+        &mut self,
+        now: Now,
+        wish: Wish,
+        authentication: Authentication,
+        old: Option<&Record>,
+    ) -> Record {
+        let generation_id = match old {
             Some(old) => old.generation_id.clone(),
             None => self.source.generation(),
         };
-        let old_status = old.as_ref().map(|old| old.status);
-        let status = status.or(old_status).unwrap_or_default();
-        let status_updated_ms = match &old {
+        let status = wish.status.or(old.map(|old| old.status)).unwrap_or_default();
+        let status_updated_ms = match old {
             Some(old) if old.status == status => old.status_updated_ms,
             Some(_) => now.timestamp.as_millis(),
             None => 0,
         };
-        let old_authentication = old.as_ref().map(|old| old.authentication.clone());
         Record {
             generation_id,
             etag: Etag::new(&self.source.identity_etag()).expect("base64 is fit for an etag"),
             status,
             status_reason: wish.status_reason,
             status_updated_ms,
-            authentication: self.authentication_of(authentication, old_authentication),
-            capabilities: capabilities.or(old.as_ref().map(|old| old.capabilities)).unwrap_or_default(),
+            authentication,
+            capabilities: wish.capabilities.or(old.map(|old| old.capabilities)).unwrap_or_default(),
             managed_by: wish.managed_by,
             device_scope: wish.device_scope,
             parent_scopes: wish.parent_scopes,
         }
     }
 
-    /// Fills in the keys that are not given: with those there were, else with new ones.
+    /// Fills in what is not given: with what there was, and keys with new ones.
     fn authentication_of(
         &mut self,
         wanted: Option<Authentication>,
-        old: Option<Authentication>,
-    ) -> Authentication {
-        let Some(mut wanted) = wanted.or_else(|| old.clone()) else {
-            return Authentication { symmetric_key: self.new_keys(), ..Authentication::default() };
+        old: Option<&Authentication>,
+    ) -> Result<Authentication, Failure> {
+        let Some(mut wanted) = wanted.or_else(|| old.cloned()) else {
+            return Ok(Authentication { symmetric_key: self.new_keys(), ..Authentication::default() });
         };
-        if wanted.kind != AuthenticationType::Sas {
-            return wanted;
+        match wanted.kind {
+            AuthenticationType::Sas => {
+                let old = old.map(|old| old.symmetric_key.clone()).unwrap_or_default();
+                let keys = &mut wanted.symmetric_key;
+                if keys.primary_key.is_none() {
+                    keys.primary_key = old.primary_key.or_else(|| Some(self.source.key()));
+                }
+                if keys.secondary_key.is_none() {
+                    keys.secondary_key = old.secondary_key.or_else(|| Some(self.source.key()));
+                }
+            }
+            AuthenticationType::SelfSigned => {
+                if wanted.x509_thumbprint.is_empty() {
+                    wanted.x509_thumbprint = old.map(|old| old.x509_thumbprint.clone()).unwrap_or_default();
+                }
+                if wanted.x509_thumbprint.is_empty() {
+                    let message = "authentication of type selfSigned takes a thumbprint";
+                    return Err(Failure::new(ErrorCode::ArgumentInvalid, message));
+                }
+            }
+            AuthenticationType::CertificateAuthority | AuthenticationType::None => {}
         }
-        let old = old.map(|old| old.symmetric_key).unwrap_or_default();
-        let keys = &mut wanted.symmetric_key;
-        if keys.primary_key.is_none() {
-            keys.primary_key = old.primary_key.or_else(|| Some(self.source.key()));
-        }
-        if keys.secondary_key.is_none() {
-            keys.secondary_key = old.secondary_key.or_else(|| Some(self.source.key()));
-        }
-        wanted
+        Ok(wanted)
     }
 
     fn new_keys(&mut self) -> SymmetricKey {
@@ -219,99 +253,28 @@ impl Hub {
     }
 }
 
-impl Wish {
-    const fn nothing() -> Self {
-        Self {
-            status: None,
-            status_reason: None,
-            authentication: None,
-            capabilities: None,
-            managed_by: None,
-            device_scope: None,
-            parent_scopes: None,
-        }
+/// Reads the body of a request, an object.
+pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    // A list would be read as the members of the object, one after the other.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(unfit("a list in the place of an object"));
     }
+    serde_json::from_slice(body).map_err(|error| unreadable(&error))
+}
 
-    fn read(key: &Key, body: &[u8]) -> Result<Self, Failure> {
-        let wish = match &key.module {
-            None => {
-                let device: Device = json(body)?;
-                must_name("deviceId", &device.device_id, &key.device)?;
-                Self {
-                    status: device.status,
-                    status_reason: device.status_reason,
-                    authentication: device.authentication,
-                    capabilities: device.capabilities,
-                    managed_by: None,
-                    device_scope: device.device_scope,
-                    parent_scopes: device.parent_scopes,
-                }
-            }
-            Some(name) => {
-                let module: Module = json(body)?;
-                must_name("deviceId", &module.device_id, &key.device)?;
-                must_name("moduleId", &module.module_id, name)?;
-                Self {
-                    authentication: module.authentication,
-                    managed_by: module.managed_by,
-                    ..Self::nothing()
-                }
-            }
-        };
-        wish.check()?;
-        Ok(wish)
-    }
-
-    fn check(&self) -> Result<(), Failure> {
-        let invalid = |message: String| Err(Failure::new(ErrorCode::ArgumentInvalid, message));
-        let reason = self.status_reason.as_deref().unwrap_or_default();
-        if reason.chars().count() > STATUS_REASON_MAX {
-            return invalid(format!("statusReason has at most {STATUS_REASON_MAX} characters"));
-        }
-        let Some(authentication) = &self.authentication else { return Ok(()) };
-        let keys = &authentication.symmetric_key;
-        for (name, key) in [("primaryKey", &keys.primary_key), ("secondaryKey", &keys.secondary_key)] {
-            let Some(key) = key else { continue };
-            // What it is instead is not told: it may be a key with one character wrong.
-            if !from_base64(key).is_some_and(|bytes| (16..=64).contains(&bytes.len())) {
-                return invalid(format!("{name} must be base64 of 16 to 64 bytes"));
-            }
-        }
-        let prints = &authentication.x509_thumbprint;
-        let prints = [
-            ("primaryThumbprint", &prints.primary_thumbprint),
-            ("secondaryThumbprint", &prints.secondary_thumbprint),
-        ];
-        for (name, print) in prints {
-            let Some(print) = print else { continue };
-            let hex = print.bytes().all(|b| b.is_ascii_hexdigit());
-            if !(hex && matches!(print.len(), 40 | 64)) {
-                return invalid(format!("{name} must be 40 or 64 hex digits"));
-            }
-        }
-        Ok(())
+/// Why a body cannot be read.
+pub(super) fn unreadable(error: &serde_json::Error) -> Failure {
+    let error = error.to_string();
+    // Where a value is of the wrong type, the value is told as well: it may be a key in the wrong place.
+    match error.rsplit_once(", expected ") {
+        Some((_value, expected)) => unfit(&format!("expected {expected}")),
+        None => unfit(&error),
     }
 }
 
-/// Reads the body of a request, an object.
-pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    let refused = |why: &str| {
-        let message = format!("The body is not what this operation takes: {why}.");
-        Failure::new(ErrorCode::IotHubFormatError, message)
-    };
-    // A list would be read as the members of the object, one after the other.
-    if body.trim_ascii_start().starts_with(b"[") {
-        return Err(refused("a list in the place of an object"));
-    }
-    serde_json::from_slice(body).map_err(|error| {
-        let error = error.to_string();
-        // Where a value is of the wrong type, the value is told as well: it may be a key in the wrong place.
-        let why = match error.rsplit_once(", expected ") {
-            Some((_value, expected)) => format!("expected {expected}"),
-            None => error,
-        };
-        refused(&why)
-    })
+fn unfit(why: &str) -> Failure {
+    let message = format!("The body is not what this operation takes: {why}.");
+    Failure::new(ErrorCode::IotHubFormatError, message)
 }
 
 /// Reads the header `If-Match`.
@@ -327,15 +290,7 @@ pub(super) fn other_etag(current: &Etag) -> Failure {
     )
 }
 
-fn must_name(member: &str, name: &str, wanted: &str) -> Result<(), Failure> {
-    if name == wanted {
-        return Ok(());
-    }
-    let message = format!("{member} in the body is {name:?}, and {wanted:?} in the path");
-    Err(Failure::new(ErrorCode::ArgumentInvalid, message))
-}
-
-fn already_exists(key: &Key) -> Failure {
+pub(super) fn already_exists(key: &Key) -> Failure {
     match &key.module {
         None => Failure::new(
             ErrorCode::DeviceAlreadyExists,

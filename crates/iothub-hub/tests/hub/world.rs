@@ -345,7 +345,7 @@ impl World {
     pub(crate) fn create_module(&mut self, device: &str, module: &str) {
         let path = format!("/devices/{device}/modules/{module}");
         let (status, body) = self.rest("PUT", &path, json!({"deviceId": device, "moduleId": module}));
-        assert_eq!(status, 200, "{body}");
+        assert_eq!(status, 201, "{body}");
     }
 
     fn module_key(&self, id: &str) -> String {
