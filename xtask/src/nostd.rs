@@ -2,7 +2,7 @@ use crate::bare::{self, Uses};
 use crate::failure::Failure;
 
 /// Proves that `iothub-codec` and `iothub-proto` need neither `std` nor an allocator: a program that calls all that
-/// they offer is built and linked where neither exists, and so is the device of `examples/embedded`.
+/// they offer is built and linked where neither exists, and so is the device of `crates/examples/embedded`.
 pub(crate) fn run() -> Result<(), Failure> {
     let names = ["everything", "example"];
     let programs = bare::build(Uses::Everything, &names)?;
@@ -19,7 +19,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         }
     }
     println!(
-        "nostd: codec, proto and examples/embedded link without `std` and without an allocator, for {}",
+        "nostd: codec, proto and crates/examples/embedded link without `std` and without an allocator, for {}",
         programs.about()
     );
     Ok(())

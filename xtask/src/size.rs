@@ -72,7 +72,7 @@ const PROGRAMS: [Row; 6] = [
     },
     Row {
         name: "example",
-        about: "the device of examples/embedded",
+        about: "the device of crates/examples/embedded",
         uses: Uses::ClassicSession,
         panics: Panics::InFutures,
     },

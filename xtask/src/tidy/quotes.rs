@@ -3,7 +3,7 @@ const DOCUMENT: &str = "docs/embedded.md";
 
 /// Whether such a file is one of the examples.
 pub(super) fn is_example(path: &str) -> bool {
-    path.starts_with("examples/")
+    path.starts_with("crates/examples/")
 }
 
 /// A block of Rust stands in one of the examples, line by line; only how far it is indented may differ.
