@@ -14,6 +14,7 @@ use crate::hub::Hub;
 use crate::input::ConnectionId;
 use crate::notice::{Level, Notice};
 use crate::packet::{PacketBuf, SectionBuf};
+use crate::quota::Operation;
 use crate::registry::Key;
 use crate::rule::Rule;
 use crate::telemetry::Origin;
@@ -40,7 +41,7 @@ impl Hub {
 
     /// Everything that a CONNECT has to fulfil. A refusal comes with whom it concerns, if that was readable.
     fn admit<'a>(
-        &self,
+        &mut self,
         now: Now,
         id: ConnectionId,
         opening: &Opening<'a>,
@@ -63,6 +64,13 @@ impl Hub {
         };
         let bid = Bid { identity: claim.identity, host: &host, proof: claim.proof };
         let admission = self.gate.admit(&self.registry, &bid, now.timestamp).map_err(named)?;
+        self.spend(now, Operation::Connection, None).map_err(|excess| {
+            named(Denied {
+                reason: RefusalReason::ConnectionRateExceeded,
+                rule: excess.rule(),
+                why: excess.to_string(),
+            })
+        })?;
         let content_type = claim.content_type.map(|content_type| content_type.to_string());
         let origin = Origin { dialect, scope: admission.scope, content_type };
         let will = match &opening.will {

@@ -1,6 +1,9 @@
 //! What a device that is let in did, and what the hub does about it.
 
-use iothub_codec::{Ack, DecodeError, DecodeErrorKind, IdentityBuf, Outcome, Proof, Signature, Terms, Text};
+use iothub_codec::{
+    Ack, DecodeError, DecodeErrorKind, Dialect, IdentityBuf, Name, Outcome, Proof, Signature, Status,
+    Telemetry, Terms, Text,
+};
 use iothub_proto::{
     AckToken, Dismissal, FilterRefusal, Granted, HubEvent, HubSession, Now, Packet, PeerError, Received,
     Verdict,
@@ -13,6 +16,7 @@ use crate::hub::Hub;
 use crate::input::ConnectionId;
 use crate::notice::Level;
 use crate::packet::{AckBuf, PacketBuf};
+use crate::quota::{Edition, Excess, Operation};
 use crate::registry::Key;
 use crate::rule::Rule;
 use crate::timers::Due;
@@ -97,13 +101,16 @@ impl Hub {
         match message {
             Received::Telemetry(telemetry) => {
                 let Some(origin) = self.serving(id).map(|serving| serving.origin.clone()) else { return };
+                if let Err(excess) = self.spend_telemetry(now, &telemetry) {
+                    return self.refuse_telemetry(now, id, key, (ack, &excess), effects);
+                }
                 let event = self.telemetry(now, key, &origin, &telemetry);
                 effects.push(Effect::Append(event));
                 acknowledge(effects);
             }
             Received::TwinGet(get) => {
                 acknowledge(effects);
-                self.twin_get(id, key, &get, effects);
+                self.twin_get(now, id, key, &get, effects);
             }
             Received::TwinPatch(patch) => {
                 let reply = self.twin_patch(now, id, key, &patch, effects);
@@ -135,13 +142,50 @@ impl Hub {
         error: &DecodeError,
         effects: &mut Effects,
     ) {
-        let (status, reason) = (error.status(), error.to_string());
+        let refusal = (error.status(), Rule::UnreadableMessage, error.to_string());
+        self.refuse_by_ack(id, key, token, refusal, effects);
+    }
+
+    fn spend_telemetry(&mut self, now: Now, telemetry: &Telemetry<'_>) -> Result<(), Excess> {
+        // Nobody but a hub with limits needs to know how long it is.
+        let len = if self.config.edition == Edition::UNLIMITED { 0 } else { charged(telemetry) };
+        self.spend(now, Operation::Telemetry, Some(len))
+    }
+
+    /// There are too many of them: over MQTT 5 that can be said of a message, else the connection ends.
+    fn refuse_telemetry(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        key: &Key,
+        (ack, excess): (Option<AckToken>, &Excess),
+        effects: &mut Effects,
+    ) {
+        let (status, rule, reason) = (excess.status(), excess.rule(), excess.to_string());
+        let explains = self.serving(id).is_some_and(|serving| serving.origin.dialect == Dialect::Preview5);
+        match ack.filter(|_| explains) {
+            Some(token) => self.refuse_by_ack(id, key, token, (status, rule, reason), effects),
+            None => {
+                let outcome = Outcome { reason: Some(Text::plain(&reason)), ..Outcome::new(status) };
+                self.close(now, id, (&Dismissal::Refused(outcome), rule, &reason), effects);
+            }
+        }
+    }
+
+    fn refuse_by_ack(
+        &mut self,
+        id: ConnectionId,
+        key: &Key,
+        token: AckToken,
+        (status, rule, reason): (Status, Rule, String),
+        effects: &mut Effects,
+    ) {
         let trace_id = status.may_have_trace_id().then(|| self.source.tracking_id());
         let mut why = format!("{status}: {reason}");
         if let Some(trace_id) = &trace_id {
             why = format!("{why} (trace id {trace_id})");
         }
-        let why = (Some(Rule::UnreadableMessage), why);
+        let why = (Some(rule), why);
         self.log(Level::Warn, id, Some(key), "message refused", why, effects);
         let outcome = Outcome {
             status,
@@ -210,6 +254,18 @@ impl Hub {
         self.timers.set(until, Due::Credentials(id));
         Ok(packet)
     }
+}
+
+/// What a message is charged for by its length: its body, and its properties as they are meant, not as they travel.
+fn charged(telemetry: &Telemetry<'_>) -> usize {
+    let properties = telemetry.properties.iter().map(|property| {
+        let name = match property.name {
+            Name::System(_) => 0,
+            Name::Application(name) => name.to_string().len(),
+        };
+        name + property.value.to_string().len()
+    });
+    telemetry.payload.len() + properties.sum::<usize>()
 }
 
 /// Why not all filters were granted, if so.

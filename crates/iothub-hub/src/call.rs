@@ -124,6 +124,7 @@ impl Hub {
         let Some((key, call)) = self.take_call(id, ticket) else { return };
         let why = match MethodResult::from_reply(code, payload) {
             Ok(result) if result.payload.get().len() <= METHOD_PAYLOAD_MAX => {
+                self.charge(now, result.payload.get().len());
                 return self.succeed(call.exchange, 200, &result, effects);
             }
             Ok(result) => {

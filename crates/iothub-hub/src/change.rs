@@ -16,6 +16,13 @@ pub enum Change {
         /// Its rights and keys.
         policy: Policy,
     },
+    /// So many messages were counted on a day. Only a hub whose edition limits them counts.
+    MessagesCounted {
+        /// Days since 1970.
+        day: u64,
+        /// Messages since its beginning, by UTC.
+        messages: u64,
+    },
     /// A device or module was created or changed.
     IdentitySet {
         /// Which one.

@@ -16,6 +16,7 @@ use crate::input::{ConnectionId, Input};
 use crate::key::Source;
 use crate::notice::{Level, Notice};
 use crate::policy::{Policy, Rights};
+use crate::quota::{Edition, Excess, Meter, Operation};
 use crate::registry::{Key, Registry};
 use crate::timers::{Due, Timers};
 use crate::twin::Told;
@@ -29,6 +30,8 @@ pub struct Config {
     pub ready_device: Option<String>,
     /// How far the clocks of a device and the hub may be apart: a token counts that much longer.
     pub clock_skew: Duration,
+    /// How much it allows, and how fast.
+    pub edition: Edition,
 }
 
 /// 32 bytes of chance. They do not show.
@@ -47,7 +50,7 @@ impl Config {
 
     /// A hub that begins empty.
     pub const fn new(seed: Seed) -> Self {
-        Self { seed, ready_device: None, clock_skew: Self::CLOCK_SKEW }
+        Self { seed, ready_device: None, clock_skew: Self::CLOCK_SKEW, edition: Edition::UNLIMITED }
     }
 }
 
@@ -68,6 +71,7 @@ pub struct Hub {
     /// Counts connections and disconnections, for their events.
     pub(crate) presence_changes: u64,
     pub(crate) diary: Diary,
+    pub(crate) meter: Meter,
     /// Room for the topics of packets.
     pub(crate) scratch: Vec<u8>,
 }
@@ -84,6 +88,7 @@ impl Hub {
             timers: Timers::default(),
             presence_changes: 0,
             diary: Diary::default(),
+            meter: Meter::default(),
             scratch: vec![0; 512],
             config,
         }
@@ -117,6 +122,9 @@ impl Hub {
             }
         }
         self.diary.read(now.timestamp, &effects[before..]);
+        if let Some((day, messages)) = self.meter.unrecorded() {
+            self.record(Change::MessagesCounted { day, messages }, effects);
+        }
     }
 
     /// When to call [`Self::handle`] with [`Input::Tick`] at the latest, and why.
@@ -152,6 +160,7 @@ impl Hub {
             Change::PolicySet { name, policy } => {
                 self.gate.policies.insert(name.clone(), policy.clone());
             }
+            Change::MessagesCounted { day, messages } => self.meter.set(*day, *messages),
             Change::IdentitySet { key, record, at_ms } => {
                 self.registry.set(key.clone(), (**record).clone(), Timestamp::from_millis(*at_ms));
             }
@@ -178,6 +187,17 @@ impl Hub {
             }
         }
         Ok(Told::default())
+    }
+
+    /// Sees to it that the edition allows that now; `len` is what is charged for by its length, in bytes.
+    pub(crate) fn spend(&mut self, now: Now, operation: Operation, len: Option<usize>) -> Result<(), Excess> {
+        self.meter.allow(now, self.config.edition, operation, len)
+    }
+
+    /// Charges for what is not refused any longer.
+    pub(crate) fn charge(&mut self, now: Now, len: usize) {
+        let edition = self.config.edition;
+        self.meter.charge(now.timestamp, edition, edition.messages(len));
     }
 
     /// Makes what every hub has and this one does not have yet.

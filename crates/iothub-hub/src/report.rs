@@ -12,6 +12,7 @@ use crate::hub::Hub;
 use crate::input::ConnectionId;
 use crate::notice::Level;
 use crate::packet::PacketBuf;
+use crate::quota;
 use crate::registry::Key;
 use crate::rule::Rule;
 use crate::twin::{Told, TwinEdit, date};
@@ -27,6 +28,9 @@ pub(crate) struct TwinAnswer<'a> {
     refused: Option<Refused>,
 }
 
+/// Why a request about a twin is refused: for each dialect, for the log, and in words.
+type Refusal = (Status, ErrorCode, Rule, String);
+
 struct Refused {
     reason: String,
     trace_id: String,
@@ -34,7 +38,14 @@ struct Refused {
 
 impl Hub {
     /// A device asks for its twin.
-    pub(crate) fn twin_get(&mut self, id: ConnectionId, key: &Key, get: &TwinGet<'_>, effects: &mut Effects) {
+    pub(crate) fn twin_get(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        key: &Key,
+        get: &TwinGet<'_>,
+        effects: &mut Effects,
+    ) {
         let Some(entry) = self.registry.get(key) else { return };
         let version = entry.twin.device_version(get.part);
         let known = get.known_version.is_some() && get.known_version == version;
@@ -45,6 +56,14 @@ impl Hub {
             version,
             payload: if known { Vec::new() } else { entry.twin.device_view(get.part) },
             refused: None,
+        };
+        let answer = match self.spend(now, quota::Operation::TwinRead, Some(answer.payload.len())) {
+            Ok(()) => answer,
+            Err(excess) => {
+                let (operation, request) = (answer.operation, answer.request);
+                let refusal = (excess.status(), excess.code(), excess.rule(), excess.to_string());
+                self.refuse_twin(now, id, key, (operation, request), refusal, effects)
+            }
         };
         self.twin_answer(id, &answer, effects);
     }
@@ -68,25 +87,30 @@ impl Hub {
                 payload: Vec::new(),
                 refused: None,
             },
-            Err((status, code, reason)) => {
-                let trace_id = self.source.tracking_id();
-                let why = format!("{reason} (tracking id {trace_id})");
-                self.log(
-                    Level::Warn,
-                    id,
-                    Some(key),
-                    "report refused",
-                    (Some(Rule::RefusedReport), why),
-                    effects,
-                );
-                let classic = self.dialect(id) == Some(Dialect::Classic);
-                let time = date(now.timestamp);
-                let problem = Problem { code, message: reason.clone(), tracking_id: trace_id.clone(), time };
-                let payload = if classic { problem.device_body().into_bytes() } else { Vec::new() };
-                let refused = Some(Refused { reason, trace_id });
-                TwinAnswer { operation, request, status, version: None, payload, refused }
-            }
+            Err(refusal) => self.refuse_twin(now, id, key, (operation, request), refusal, effects),
         }
+    }
+
+    /// What a device is answered whose request about its twin is refused.
+    fn refuse_twin<'a>(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        key: &Key,
+        (operation, request): (Operation<'static>, RequestId<'a>),
+        (status, code, rule, reason): Refusal,
+        effects: &mut Effects,
+    ) -> TwinAnswer<'a> {
+        let trace_id = self.source.tracking_id();
+        let why = format!("{reason} (tracking id {trace_id})");
+        let what = if operation == Operation::TwinGet { "twin request refused" } else { "report refused" };
+        self.log(Level::Warn, id, Some(key), what, (Some(rule), why), effects);
+        let classic = self.dialect(id) == Some(Dialect::Classic);
+        let time = date(now.timestamp);
+        let problem = Problem { code, message: reason.clone(), tracking_id: trace_id.clone(), time };
+        let payload = if classic { problem.device_body().into_bytes() } else { Vec::new() };
+        let refused = Some(Refused { reason, trace_id });
+        TwinAnswer { operation, request, status, version: None, payload, refused }
     }
 
     /// Sends an answer about a twin, if the device listens to answers.
@@ -153,7 +177,7 @@ impl Hub {
         let version = entry.twin.desired().version();
         self.announce(now, EventKind::TwinChange, (key, operation, "twinChangeNotification"), &body, effects);
         if let Some(desired) = told.desired {
-            self.notify_desired(key, version, desired, effects);
+            self.notify_desired(now, key, version, desired, effects);
         }
     }
 
@@ -163,15 +187,18 @@ impl Hub {
         key: &Key,
         patch: &TwinPatch<'_>,
         effects: &mut Effects,
-    ) -> Result<u64, (Status, ErrorCode, String)> {
-        let bad = |message: String| (Status::BAD_REQUEST, ErrorCode::ArgumentInvalid, message);
+    ) -> Result<u64, Refusal> {
+        let refused = Rule::RefusedReport;
+        let bad = |message: String| (Status::BAD_REQUEST, ErrorCode::ArgumentInvalid, refused, message);
+        self.spend(now, quota::Operation::TwinUpdate, Some(patch.patch.len()))
+            .map_err(|excess| (excess.status(), excess.code(), excess.rule(), excess.to_string()))?;
         let object: Object = serde_json::from_slice(patch.patch)
             .map_err(|error| bad(format!("the patch is not a JSON object: {error}")))?;
-        let gone = || (Status::NOT_FOUND, ErrorCode::DeviceNotFound, format!("there is no {key}"));
+        let gone = || (Status::NOT_FOUND, ErrorCode::DeviceNotFound, refused, format!("there is no {key}"));
         let current = self.registry.get(key).ok_or_else(gone)?.twin.reported().version();
         if let Some(wanted) = patch.if_version.filter(|wanted| *wanted != current) {
             let message = format!("the reported properties are at version {current}, not {wanted}");
-            return Err((Status::PRECONDITION_FAILED, ErrorCode::PreconditionFailed, message));
+            return Err((Status::PRECONDITION_FAILED, ErrorCode::PreconditionFailed, refused, message));
         }
         let edit = TwinEdit { reported: Some(Update::Merge(object)), ..TwinEdit::default() };
         let change = Change::TwinEdited { key: key.clone(), edit, at_ms: now.timestamp.as_millis() };
@@ -181,7 +208,14 @@ impl Hub {
         Ok(entry.twin.reported().version())
     }
 
-    fn notify_desired(&mut self, key: &Key, version: u64, mut patch: Object, effects: &mut Effects) {
+    fn notify_desired(
+        &mut self,
+        now: Now,
+        key: &Key,
+        version: u64,
+        mut patch: Object,
+        effects: &mut Effects,
+    ) {
         let Some((id, serving)) = self.serving_device(key) else { return };
         if serving.origin.dialect != Dialect::Classic {
             // There it has a place of its own, and the payload is what changed and nothing else.
@@ -196,6 +230,7 @@ impl Hub {
         // A device that does not listen reads the twin when it wants to know.
         if let Some(Ok(packet)) = written {
             effects.push(Effect::Send { connection: id, packet });
+            self.charge(now, patch.len());
         }
     }
 

@@ -100,6 +100,12 @@ rules! {
     /// A back end has deleted or disabled it, or changed what it proves itself with.
     ChangedInRegistry = "changed-in-registry"
         "Look at the device in the registry: it may be deleted, disabled, or have new keys.";
+    /// It came faster than the edition of the hub allows.
+    Throttled = "throttled"
+        "Wait, with a pause that doubles and is random in part; more units or a larger --sku allow more.";
+    /// The messages of the day are used up.
+    QuotaExceeded = "quota-exceeded"
+        "Wait for midnight UTC, send fewer and larger messages, or give the hub more units or a larger --sku.";
     /// Bytes that are no MQTT, a limit, or silence has ended the connection.
     Transport = "transport"
         "Suspect the MQTT library or the network; the limits stand in the hub's manual.";

@@ -43,6 +43,7 @@ mod tls;
 mod websocket;
 
 pub use error::{Port, StartError};
+pub use iothub_hub::{Edition, Sku, UnitsOutOfRange};
 pub use journal::JournalError;
 pub use options::{Limits, Options};
 pub use ready::{NotFound, Ready, Urls};

@@ -2,6 +2,8 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
+use iothub_hub::Edition;
+
 /// How a hub is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -18,6 +20,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// A device that is there from the beginning.
     pub ready_device: Option<String>,
+    /// How much the hub allows, and how fast.
+    pub edition: Edition,
     /// What a client can make the server spend.
     pub limits: Limits,
 }
@@ -67,6 +71,7 @@ impl Default for Options {
             host_names: Vec::new(),
             data: None,
             ready_device: None,
+            edition: Edition::UNLIMITED,
             limits: Limits::default(),
         }
     }

@@ -129,6 +129,7 @@ fn bring_up(
     getrandom::fill(&mut seed).map_err(StartError::Chance)?;
     let mut config = Config::new(Seed(seed));
     config.ready_device.clone_from(&options.ready_device);
+    config.edition = options.edition;
     let mut hub = Hub::new(config);
     let mut journal = match &places.data {
         Some(data) => Some(Journal::open(&data.folder, |change| hub.apply(change))?),

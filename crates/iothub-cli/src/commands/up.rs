@@ -1,7 +1,9 @@
 use core::net::IpAddr;
+use core::num::NonZeroU16;
 use std::path::PathBuf;
 
-use iothub_server::{Options, Ready, Server};
+use clap::ValueEnum;
+use iothub_server::{Edition, Options, Ready, Server, Sku};
 
 use crate::failure::Failure;
 use crate::identity::DeviceName;
@@ -22,6 +24,7 @@ use crate::signals::Interrupt;
   iothub up --data ~/my-hub                        registry, keys and certificates outlive a restart
   iothub up --bind 0.0.0.0 --hostname hub.test     for other machines that know it as hub.test
   iothub up --mqtt-port 0 --https-port 0 -o json   free ports, for a test
+  iothub up --sku S1 --units 2                     the quotas and throttles of two units of S1
 
 Exit status: 0 after SIGINT or SIGTERM, 1 when it cannot start or go on."#)]
 pub(crate) struct Arguments {
@@ -46,6 +49,12 @@ pub(crate) struct Arguments {
     /// Start without a device
     #[arg(long, conflicts_with = "device")]
     no_device: bool,
+    /// Allow as much as that edition of Azure's does: messages a day, operations in a time
+    #[arg(long, value_name = "SKU", default_value = "unlimited", ignore_case = true)]
+    sku: SkuName,
+    /// Of so many units of it
+    #[arg(long, visible_alias = "unit", value_name = "COUNT", default_value = "1")]
+    units: NonZeroU16,
     /// How much to say on standard error
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: Level,
@@ -54,10 +63,29 @@ pub(crate) struct Arguments {
     log_format: LogFormat,
 }
 
+/// An edition, as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SkuName {
+    /// As much as the machine can
+    Unlimited,
+    /// Free: 8 000 messages of half a KiB a day
+    #[value(name = "F1")]
+    F1,
+    /// 400 000 messages of 4 KiB a day and unit
+    #[value(name = "S1")]
+    S1,
+    /// 6 000 000 messages of 4 KiB a day and unit
+    #[value(name = "S2")]
+    S2,
+    /// 300 000 000 messages of 4 KiB a day and unit
+    #[value(name = "S3")]
+    S3,
+}
+
 pub(crate) async fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failure> {
     logging::start(arguments.log, arguments.log_format);
     let mut interrupt = Interrupt::listen()?;
-    let hub = Server::start(arguments.into()).await;
+    let hub = Server::start(arguments.options()?).await;
     let hub = hub.map_err(|error| Failure::failed(&error).because(&error))?;
     let said = output.show(hub.ready(), || introduction(hub.ready()));
     // Nobody reads what has been printed: it serves nevertheless, as `env` finds it.
@@ -76,16 +104,31 @@ pub(crate) async fn run(arguments: Arguments, output: &mut Output) -> Result<(),
     end
 }
 
-impl From<Arguments> for Options {
-    fn from(arguments: Arguments) -> Self {
-        Self {
-            bind: arguments.bind,
-            mqtt_port: arguments.mqtt_port,
-            https_port: arguments.https_port,
-            host_names: arguments.hostname,
-            data: arguments.data,
-            ready_device: (!arguments.no_device).then(|| arguments.device.id().as_str().to_owned()),
-            ..Self::default()
+impl Arguments {
+    fn options(self) -> Result<Options, Failure> {
+        let edition = Edition::new(self.sku.into(), self.units)
+            .map_err(|error| Failure::misused(format_args!("--units {}: {error}", self.units)))?;
+        Ok(Options {
+            bind: self.bind,
+            mqtt_port: self.mqtt_port,
+            https_port: self.https_port,
+            host_names: self.hostname,
+            data: self.data,
+            ready_device: (!self.no_device).then(|| self.device.id().as_str().to_owned()),
+            edition,
+            ..Options::default()
+        })
+    }
+}
+
+impl From<SkuName> for Sku {
+    fn from(name: SkuName) -> Self {
+        match name {
+            SkuName::Unlimited => Self::Unlimited,
+            SkuName::F1 => Self::F1,
+            SkuName::S1 => Self::S1,
+            SkuName::S2 => Self::S2,
+            SkuName::S3 => Self::S3,
         }
     }
 }

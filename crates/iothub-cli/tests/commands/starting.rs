@@ -208,3 +208,24 @@ fn a_hub_whose_words_nobody_reads_serves_nevertheless() {
     hub.signal(Signal::TERM);
     assert_eq!(hub.end().code, Some(0));
 }
+
+#[test]
+fn a_hub_of_an_edition_keeps_to_its_limits() {
+    let place = Place::new();
+    let line = place.run(&["up", "--sku", "S3", "--units", "11"]).refused(2);
+    assert!(line.contains("--units 11: S3 has 1 to 10 units"), "{line}");
+    let hub = Hub::start_in(place, &["--sku", "F1"]);
+    let mut done = 0;
+    let refused = loop {
+        let end = hub.line("device list");
+        if end.code != Some(0) {
+            break end.refused(1);
+        }
+        done += 1;
+        assert!(done < 100, "nothing is refused");
+    };
+    assert!(
+        refused.contains("registry operations a minute, which is the limit of 1 unit of F1"),
+        "{refused}"
+    );
+}

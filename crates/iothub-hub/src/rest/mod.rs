@@ -21,6 +21,7 @@ use crate::hub::Hub;
 use crate::input::{ExchangeId, RestRequest};
 use crate::notice::{Level, Notice};
 use crate::policy::Rights;
+use crate::quota::Operation;
 use crate::registry::Key;
 use crate::response::Response;
 use crate::rest::path::{Path, Resource};
@@ -162,6 +163,10 @@ impl Hub {
         let rights = path.rights();
         self.let_in(now, request, rights)?;
         path.must_have_version()?;
+        if let Some((operation, len)) = charged(&path, request) {
+            self.spend(now, operation, len)
+                .map_err(|excess| Failure::gateway(excess.code(), excess.to_string()))?;
+        }
         match (path.method.as_str(), &path.resource) {
             ("GET", Resource::Devices) => self.list_devices(&path),
             ("POST", Resource::Devices) => self.bulk(now, request, effects),
@@ -194,6 +199,30 @@ impl Hub {
         self.gate.authorize(authorization, host, needed, now.timestamp).map_err(|denied| {
             Failure::new(ErrorCode::IotHubUnauthorizedAccess, format!("Unauthorized: {}", denied.why))
         })
+    }
+}
+
+/// What a request counts as. What is charged for by its length is charged by that of its body, and a twin that is
+/// read as one message.
+fn charged(path: &Path, request: &RestRequest<'_>) -> Option<(Operation, Option<usize>)> {
+    let len = request.body.len();
+    match (&path.resource, path.method.as_str()) {
+        (
+            Resource::Devices
+            | Resource::Registry
+            | Resource::Identity(_)
+            | Resource::Modules(_)
+            | Resource::DeviceStatistics,
+            _,
+        ) => Some((Operation::Registry, None)),
+        (Resource::Twin(_), "GET") => Some((Operation::TwinRead, Some(0))),
+        (Resource::Twin(_), _) => Some((Operation::TwinUpdate, Some(len))),
+        (Resource::Methods(_), _) => Some((Operation::Method, Some(len))),
+        (Resource::Commands(_), "POST") => Some((Operation::Command, Some(len))),
+        (
+            Resource::Commands(_) | Resource::ServiceStatistics | Resource::Events | Resource::Refusals(_),
+            _,
+        ) => None,
     }
 }
 

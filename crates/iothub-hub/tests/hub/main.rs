@@ -10,6 +10,7 @@ mod dialects;
 mod methods;
 mod preview311;
 mod preview5;
+mod quotas;
 mod recording;
 mod refusals;
 mod registry;

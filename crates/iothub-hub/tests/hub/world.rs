@@ -5,8 +5,8 @@ use iothub_codec::{
     TokenRequest, Version,
 };
 use iothub_hub::{
-    Change, Config, ConnectionId, Effect, Event, ExchangeId, Hub, Input, Level, Notice, PacketBuf, Peer,
-    Response, RestRequest, Seed, Transport,
+    Change, Config, ConnectionId, Edition, Effect, Event, ExchangeId, Hub, Input, Level, Notice, PacketBuf,
+    Peer, Response, RestRequest, Seed, Transport,
 };
 use iothub_proto::{AckToken, Instant, Now, Opening, Packet, RefusalReason, Session, Timestamp};
 use serde_json::{Value, json};
@@ -51,7 +51,18 @@ impl World {
 
     /// A hub before its start, for a record to be replayed into.
     pub(crate) fn empty() -> Self {
+        Self::empty_of(Edition::UNLIMITED)
+    }
+
+    pub(crate) fn of(edition: Edition) -> Self {
+        let mut world = Self::empty_of(edition);
+        world.put(Input::Start);
+        world
+    }
+
+    pub(crate) fn empty_of(edition: Edition) -> Self {
         let mut config = Config::new(Seed([7; 32]));
+        config.edition = edition;
         config.ready_device = Some("dev1".into());
         Self {
             hub: Hub::new(config),
