@@ -2,8 +2,10 @@ use core::time::Duration;
 
 use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
-use iothub_codec::{Channels, Codec, Dialect, Identity, Introduction, Proof, Signer, TokenRequest};
-use iothub_proto::{Backoff, DeviceSession, Hello, Instant, Now, Seed, Session};
+use iothub_codec::{
+    Channels, Codec, Dialect, Identity, Introduction, Proof, Signer, Terms, Text, TokenRequest,
+};
+use iothub_proto::{Backoff, DeviceSession, Hello, Instant, Now, Seed, Session, Timestamp};
 
 use crate::board::{Application, Board, Network};
 use crate::conversation::{Conversation, End, Scratch, Tasks};
@@ -20,6 +22,9 @@ pub struct About<'a> {
     pub host: &'a str,
     /// The name of the device.
     pub identity: Identity<'a>,
+    /// How it speaks to the hub: one of the dialects over MQTT 3.1.1. Of what `iothub-codec` is built without there is no
+    /// code in the device either.
+    pub dialect: Dialect,
     /// How often it measures.
     pub measure_every: Duration,
 }
@@ -50,7 +55,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 impl<'a, S: Signer> Device<'a, S> {
     /// A device that is offline.
     pub const fn new(about: About<'a>, signer: S) -> Self {
-        let codec = Codec::new(Dialect::Classic, about.identity);
+        let codec = Codec::new(about.dialect, about.identity);
         let channels = Channels::METHODS.union(Channels::COMMANDS).union(Channels::DESIRED);
         Self {
             about,
@@ -142,7 +147,7 @@ impl<'a, S: Signer> Device<'a, S> {
     }
 }
 
-/// Says who connects, with a token that is signed for it.
+/// Says who connects, and proves it.
 async fn introduce<S: Signer, W: Write>(
     (about, signer, seed): (&About<'_>, &S, Seed),
     now: Now,
@@ -151,12 +156,9 @@ async fn introduce<S: Signer, W: Write>(
     outbox: &mut Outbox<'_, W, KEPT>,
 ) -> Result<(), Fault> {
     let valid_until = now.timestamp.after(TOKEN_LIFETIME);
-    let (host, identity) = (about.host, Some(about.identity));
-    let request = TokenRequest { host, identity, expiry_s: valid_until.as_secs(), policy: None };
-    let token = request.sign(signer, &mut scratch.text).map_err(|_| Fault::Unsigned)?;
     let hello = Hello {
-        introduction: Introduction { host, client_agent: None, model_id: None },
-        proof: Proof::Token(token),
+        introduction: Introduction { host: about.host, client_agent: None, model_id: None },
+        proof: prove((about, signer), now.timestamp, valid_until, &mut scratch.text)?,
         valid_until: Some(valid_until),
         session: Session::Resume,
         keep_alive_s: Pings::KEEP_ALIVE_S,
@@ -166,6 +168,25 @@ async fn introduce<S: Signer, W: Write>(
     };
     let packet = session.connect(now, &hello, &mut scratch.topic)?;
     outbox.send(&packet).await
+}
+
+/// A token in the classic dialect, otherwise a signature over what CONNECT says.
+fn prove<'t, S: Signer>(
+    (about, signer): (&About<'_>, &S),
+    now: Timestamp,
+    valid_until: Timestamp,
+    scratch: &'t mut [u8],
+) -> Result<Proof<'t>, Fault> {
+    let About { host, identity, dialect, .. } = *about;
+    if dialect == Dialect::Classic {
+        let expiry_s = valid_until.as_secs();
+        let request = TokenRequest { host, identity: Some(identity), expiry_s, policy: None };
+        let token = request.sign(signer, scratch).map_err(|_| Fault::Unsigned)?;
+        return Ok(Proof::Token(token));
+    }
+    let terms = Terms { expiry_ms: valid_until.as_millis(), at_ms: Some(now.as_millis()), policy: None };
+    let signature = terms.sign(Text::plain(host), identity, signer, scratch).map_err(|_| Fault::Unsigned)?;
+    Ok(Proof::Signature(signature))
 }
 
 fn earliest(times: [Option<Instant>; 3]) -> Instant {

@@ -1,5 +1,6 @@
 use embedded_io_async::Write;
-use iothub_proto::{AckToken, Opening, Packet, Session};
+use iothub_codec::Version;
+use iothub_proto::{AckToken, Opening, Packet, PacketKind, Session};
 
 use crate::fault::Fault;
 use crate::kept::Kept;
@@ -73,6 +74,9 @@ impl<'k, W: Write, const KEPT: usize> Outbox<'k, W, KEPT> {
 
     async fn connect(&mut self, opening: &Opening<'_>) -> Result<(), Fault> {
         let connect = &opening.connect;
+        if connect.version != Version::V311 {
+            return Err(Fault::NotOurs(PacketKind::Connect));
+        }
         let [high, low] = opening.keep_alive_s.to_be_bytes();
         let clean = if opening.session == Session::Fresh { 0x02 } else { 0 };
         // Every CONNECT to the service has a user name; a device that has a certificate has no password.

@@ -1,8 +1,9 @@
 use core::time::Duration;
 
 use embedded::Fault;
+use iothub_codec::Dialect;
 use iothub_model::{IfMatch, MethodInvocation};
-use iothub_proto::RefusalReason;
+use iothub_proto::{PacketKind, RefusalReason};
 use iothub_service::Command;
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use crate::clock::Desk;
 use crate::network::Tls;
 use crate::site::{Counter, Site, pump};
 
+const OVER_MQTT_311: [Dialect; 2] = [Dialect::Classic, Dialect::Preview311];
 const RARELY: Duration = Duration::from_secs(3_600);
 const SOON: Duration = Duration::from_secs(20);
 
@@ -25,10 +27,16 @@ macro_rules! while_it_runs {
 
 #[tokio::test]
 async fn it_does_all_that_a_device_does() {
+    for dialect in OVER_MQTT_311 {
+        does_all_that_a_device_does(dialect).await;
+    }
+}
+
+async fn does_all_that_a_device_does(dialect: Dialect) {
     let mut site = Site::new().await;
     let (mut application, mut heard) = Counter::new();
     let (desk, mut faults) = Desk::new();
-    let (mut network, mut device) = (Tls::new(&site.hub), site.device(RARELY));
+    let (mut network, mut device) = (Tls::new(&site.hub), site.device(dialect, RARELY));
     let command = Command { payload: b"valve 3 next".to_vec(), ..Command::default() };
     site.service.send_command(pump().device, &command).await.unwrap();
     while_it_runs!(device, &desk, &mut network, &mut application, async {
@@ -60,32 +68,50 @@ async fn it_does_all_that_a_device_does() {
 async fn a_message_that_was_not_acknowledged_goes_out_again_over_the_next_connection() {
     const PUBLISH: u8 = 0x32;
     const AGAIN: u8 = 0x3A;
-    let mut site = Site::new().await;
-    let (mut application, _heard) = Counter::new();
-    let (desk, mut faults) = Desk::new();
-    let (mut network, mut device) = (Tls::new(&site.hub), site.device(Duration::from_millis(1)));
-    network.cut_at = Some(PUBLISH);
-    while_it_runs!(device, &desk, &mut network, &mut application, async {
-        // It measures again when it is rid of the message before.
-        while site.telemetry().await != json!(2) {}
-    });
-    assert_eq!(faults.try_recv(), Ok(Fault::Closed));
-    let [first, second] = network.written.as_slice() else { panic!("{} connections", network.written.len()) };
-    assert_eq!(first.last(), Some(&PUBLISH));
-    let messages: Vec<u8> = second.iter().copied().filter(|byte| [PUBLISH, AGAIN].contains(byte)).collect();
-    assert_eq!(messages[..2], [AGAIN, PUBLISH]);
-    assert!(!messages[1..].contains(&AGAIN));
+    for dialect in OVER_MQTT_311 {
+        let mut site = Site::new().await;
+        let (mut application, _heard) = Counter::new();
+        let (desk, mut faults) = Desk::new();
+        let (mut network, mut device) = (Tls::new(&site.hub), site.device(dialect, Duration::from_millis(1)));
+        network.cut_at = Some(PUBLISH);
+        while_it_runs!(device, &desk, &mut network, &mut application, async {
+            // It measures again when it is rid of the message before.
+            while site.telemetry().await != json!(2) {}
+        });
+        assert_eq!(faults.try_recv(), Ok(Fault::Closed));
+        let [first, second] = network.written.as_slice() else {
+            panic!("{} connections", network.written.len())
+        };
+        assert_eq!(first.last(), Some(&PUBLISH));
+        let messages: Vec<u8> =
+            second.iter().copied().filter(|byte| [PUBLISH, AGAIN].contains(byte)).collect();
+        assert_eq!(messages[..2], [AGAIN, PUBLISH]);
+        assert!(!messages[1..].contains(&AGAIN), "{dialect:?}");
+    }
 }
 
 #[tokio::test]
 async fn a_hub_that_does_not_know_the_key_is_asked_again_later() {
     let (site, other) = (Site::new().await, Site::new().await);
+    for dialect in OVER_MQTT_311 {
+        let (mut application, _heard) = Counter::new();
+        let (desk, mut faults) = Desk::new();
+        let (mut network, mut device) = (Tls::new(&other.hub), site.device(dialect, RARELY));
+        while_it_runs!(device, &desk, &mut network, &mut application, async {
+            for _ in 0..2 {
+                assert_eq!(faults.recv().await, Some(Fault::Refused(RefusalReason::NotAuthorized)));
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_dialect_over_mqtt_5_is_not_for_this_client() {
+    let site = Site::new().await;
     let (mut application, _heard) = Counter::new();
     let (desk, mut faults) = Desk::new();
-    let (mut network, mut device) = (Tls::new(&other.hub), site.device(RARELY));
+    let (mut network, mut device) = (Tls::new(&site.hub), site.device(Dialect::Preview5, RARELY));
     while_it_runs!(device, &desk, &mut network, &mut application, async {
-        for _ in 0..2 {
-            assert_eq!(faults.recv().await, Some(Fault::Refused(RefusalReason::NotAuthorized)));
-        }
+        assert_eq!(faults.recv().await, Some(Fault::NotOurs(PacketKind::Connect)));
     });
 }

@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use embedded::{About, Application, Device};
-use iothub_codec::{ConnectionString, DeviceId, Identity, SharedKey};
+use iothub_codec::{ConnectionString, DeviceId, Dialect, Identity, SharedKey};
 use iothub_server::{Options, Running, Server};
 use iothub_service::{Events, Service};
 use serde_json::Value;
@@ -30,10 +30,10 @@ impl Site {
     }
 
     /// The device, with the key that the hub has for it.
-    pub(crate) fn device(&self, measure_every: Duration) -> Device<'static, SharedKey> {
+    pub(crate) fn device(&self, dialect: Dialect, measure_every: Duration) -> Device<'static, SharedKey> {
         let text = ConnectionString::parse(self.hub.device_connection_string().unwrap()).unwrap();
         let key = SharedKey::from_base64(text.key().unwrap()).unwrap();
-        Device::new(About { host: "localhost", identity: pump(), measure_every }, key)
+        Device::new(About { host: "localhost", identity: pump(), dialect, measure_every }, key)
     }
 
     /// The body of the next telemetry.
