@@ -42,12 +42,17 @@ impl Document {
 
     /// A whole twin with these desired properties.
     pub(crate) fn write_twin(&self, version: u64, reported: u64, out: &mut String) {
+        let mut desired = String::new();
+        self.write_desired(version, &mut desired);
+        out.clear();
+        let _ = write!(out, r#"{{"desired":{desired},"reported":{{"$version":{reported}}}}}"#);
+    }
+
+    /// The desired properties alone.
+    pub(crate) fn write_desired(&self, version: u64, out: &mut String) {
         out.clear();
         let [a, b, c] = self.0;
-        let _ = write!(
-            out,
-            r#"{{"desired":{{"k0":{a},"k1":{b},"k2":{c},"$version":{version}}},"reported":{{"$version":{reported}}}}}"#
-        );
+        let _ = write!(out, r#"{{"k0":{a},"k1":{b},"k2":{c},"$version":{version}}}"#);
     }
 
     /// Reads such a twin, or its desired properties alone, and their version.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use iothub_codec::{Command, DesiredChanged, MethodCall, RequestIdBuf};
+use iothub_codec::{Command, DesiredChanged, MethodCall, RequestIdBuf, TwinPart};
 use iothub_proto::{AckToken, DeviceEvent, Instant, Ticket, Verdict};
 
 use super::truth::Truth;
@@ -31,8 +31,8 @@ pub(super) struct App {
 /// What a request was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// The twin, whose desired properties were at that version then.
-    Twin { least: u64 },
+    /// The twin or a section, which was at that version then; perhaps only if it is not at the one that is known.
+    Twin { part: TwinPart, least: u64, known: Option<u64> },
     /// The change of the reported properties of that number.
     Report { number: u64 },
 }
@@ -83,12 +83,20 @@ impl App {
             | DeviceEvent::Disconnected { .. }
             | DeviceEvent::NotRenewed => return Reaction::Close,
             DeviceEvent::Renewed => {}
-            DeviceEvent::SubscribeRefused { .. }
-            | DeviceEvent::NotModified { .. }
-            | DeviceEvent::Input { .. } => {
+            DeviceEvent::SubscribeRefused { .. } | DeviceEvent::Input { .. } => {
                 sight.must(false, Property::Rules, || format!("this hub never does that: {event:?}"));
             }
-            DeviceEvent::Twin { ticket, document, .. } => self.on_twin(ticket, document, sight),
+            DeviceEvent::Twin { ticket, part, document, version } => {
+                self.on_twin(ticket, part, (document, version), sight);
+            }
+            DeviceEvent::NotModified { ticket } => {
+                let asked = self.ended(ticket, sight);
+                // A version that is told to be current was the current one when it was asked for, or later.
+                let own =
+                    matches!(asked, Some(Asked::Twin { least, known: Some(known), .. }) if known >= least);
+                sight
+                    .must(own || asked.is_none(), Property::OwnAnswer, || format!("not modified: {asked:?}"));
+            }
             DeviceEvent::Reported { ticket, version } => self.on_reported(ticket, version, sight),
             DeviceEvent::Refused { ticket, .. } => {
                 if let Some(Asked::Report { number }) = self.ended(ticket, sight) {
@@ -131,19 +139,38 @@ impl App {
         self.known = None;
     }
 
-    fn on_twin(&mut self, ticket: Ticket, json: &[u8], sight: &mut Sight<'_>) {
+    fn on_twin(
+        &mut self,
+        ticket: Ticket,
+        part: TwinPart,
+        (json, told): (&[u8], Option<u64>),
+        sight: &mut Sight<'_>,
+    ) {
         let asked = self.ended(ticket, sight);
-        let (Some((document, version)), Some(Asked::Twin { least })) = (Document::read(json), asked) else {
+        let Some(Asked::Twin { part: wanted, least, .. }) = asked else {
             return sight.must(asked.is_none(), Property::OwnAnswer, || format!("a twin for {asked:?}"));
         };
-        let real = sight.truth.document(version) == Some(&document);
-        sight.must(real && version >= least, Property::OwnAnswer, || {
-            format!("the twin at {version}, asked for at {least}, is not what it was")
+        let (read, real) = match part {
+            TwinPart::Reported => {
+                let read = Numbers(json).next();
+                (read, Numbers(json).count() == 1 && read.is_some_and(|read| read <= sight.truth.reported))
+            }
+            TwinPart::Whole | TwinPart::Desired => match Document::read(json) {
+                Some((document, version)) => {
+                    let real = sight.truth.document(version) == Some(&document);
+                    if self.known.is_some_and(|known| known < version) {
+                        self.document = document;
+                        self.knows(version, sight);
+                    }
+                    (Some(version), real)
+                }
+                None => (None, false),
+            },
+        };
+        let own = part == wanted && real && read == told && read >= Some(least);
+        sight.must(own, Property::OwnAnswer, || {
+            format!("{wanted:?} at {least} was asked for, and {part:?} at {read:?}, or {told:?}, is told")
         });
-        if self.known.is_some_and(|known| known < version) {
-            self.document = document;
-            self.knows(version, sight);
-        }
     }
 
     fn on_reported(&mut self, ticket: Ticket, version: Option<u64>, sight: &mut Sight<'_>) {

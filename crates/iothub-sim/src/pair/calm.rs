@@ -126,6 +126,7 @@ impl Pair {
         self.setting.weather = GOOD;
         self.connections.iter_mut().for_each(|connection| connection.link.widen(GOOD.room));
         self.device.asleep_until = None;
+        self.device.session.want(self.setting.wanted);
         self.device.unreachable_until = None;
         self.hub.down_until = None;
     }

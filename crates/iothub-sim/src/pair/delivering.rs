@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use iothub_codec::{Command, DesiredChanged, Dialect, Operation, Properties, Qos, Reply, SystemProperty};
+use iothub_codec::{
+    Command, DesiredChanged, Dialect, Operation, Properties, Qos, Reply, Status, SystemProperty, TwinPart,
+};
 use iothub_proto::{Delivery, Packet, SendError, Ticket};
 
 use super::app::METHOD;
@@ -159,16 +161,29 @@ impl Pair {
         let mut text = core::mem::take(&mut self.hub.text);
         text.clear();
         let twin = answer.operation == Operation::TwinGet && answer.status.is_success();
-        if twin && let Some(document) = self.truth.document(answer.version) {
-            document.write_twin(answer.version, answer.reported, &mut text);
+        let patch = answer.operation == Operation::TwinPatch && answer.status.is_success();
+        let mut version = patch.then_some(answer.reported);
+        if twin
+            && answer.status != Status::NOT_MODIFIED
+            && let Some(document) = self.truth.document(answer.version)
+        {
+            version = match answer.part {
+                TwinPart::Whole => {
+                    document.write_twin(answer.version, answer.reported, &mut text);
+                    None
+                }
+                TwinPart::Desired => {
+                    document.write_desired(answer.version, &mut text);
+                    Some(answer.version)
+                }
+                TwinPart::Reported => {
+                    text = format!(r#"{{"$version":{}}}"#, answer.reported);
+                    Some(answer.reported)
+                }
+            };
         }
-        let made = (answer.operation == Operation::TwinPatch && answer.status.is_success())
-            .then_some(answer.reported);
-        let reply = Reply {
-            version: made,
-            payload: text.as_bytes(),
-            ..Reply::new(answer.request.as_id(), answer.status)
-        };
+        let reply =
+            Reply { version, payload: text.as_bytes(), ..Reply::new(answer.request.as_id(), answer.status) };
         let mut out = [0; PACKET_LEN_MAX];
         match session.reply(answer.operation, &reply, &mut out) {
             Err(SendError::NotSubscribed) => {}

@@ -7,6 +7,7 @@ use iothub_proto::{Backoff, DeviceSession, Hello, Instant, Limits, Now, Packet, 
 use super::app::{Action, App, METHOD, Reaction, Sight};
 use super::setting::Setting;
 use super::{Connection, PACKET_LEN_MAX, Pair, REQUESTS, Serving};
+use crate::aliasing::Aliasing;
 use crate::chance::Chance;
 use crate::fault::Fault;
 use crate::ledger::{Ledger, Property};
@@ -34,7 +35,7 @@ const EVENTS_MAX: usize = REQUESTS + 3;
 impl DeviceEnd {
     pub(super) fn new(setting: &Setting, chance: &mut Chance) -> Self {
         Self {
-            session: DeviceSession::new(setting.codec(), setting.wanted),
+            session: DeviceSession::new(setting.codec(), setting.wanted_first),
             client: Client::new(Limits::CLASSIC),
             app: App::default(),
             connect_at: Some(Instant::default()),
@@ -108,6 +109,7 @@ impl Pair {
         self.connections.push(Connection {
             number,
             link: Link::new(self.setting.weather.room),
+            aliasing: (self.setting.speaks_v5() && self.chance.happens(50)).then(Aliasing::default),
             held_by_device: true,
             serving: Some(Box::new(serving)),
         });

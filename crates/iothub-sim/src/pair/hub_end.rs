@@ -1,14 +1,13 @@
-//! The hub's end of a pair: what it hears, and what it remembers between connections.
+//! The hub's end of a pair: what it remembers between connections, and what it does with them.
 
-use iothub_codec::{Channels, Operation, Outcome, RequestIdBuf, Status, Version, open_connect};
+use iothub_codec::{Channels, Operation, Outcome, RequestIdBuf, Status, TwinPart, Version, open_connect};
 use iothub_mqtt::WireError;
 use iothub_proto::{
-    AckToken, Dismissal, Granted, HubEvent, HubSession, Instant, Opening, Packet, Received, RefusalReason,
-    Removed, Subscriptions, Timestamp, Verdict, refuse_connect,
+    AckToken, Dismissal, Granted, HubEvent, HubSession, Instant, Opening, Packet, RefusalReason, Removed,
+    Subscriptions, Timestamp, refuse_connect,
 };
 
 use super::{CALLS, PACKET_LEN_MAX, Pair, Serving};
-use crate::document::Numbers;
 use crate::fault::Fault;
 use crate::ledger::{Ledger, Property};
 use crate::link::End;
@@ -39,6 +38,8 @@ pub(super) struct Late {
 pub(super) struct Answer {
     pub(super) request: RequestIdBuf,
     pub(super) operation: Operation<'static>,
+    /// How much of the twin was asked for.
+    pub(super) part: TwinPart,
     pub(super) status: Status,
     pub(super) version: u64,
     pub(super) reported: u64,
@@ -176,143 +177,6 @@ impl Pair {
                 Todo::Close
             }
         }
-    }
-
-    fn on_message(
-        &mut self,
-        message: &Received<'_>,
-        ack: Option<AckToken>,
-        connection: u32,
-        ledger: &mut Ledger,
-    ) -> Todo {
-        let (request, operation) = match *message {
-            Received::Telemetry(telemetry) => return self.on_telemetry(telemetry.payload, ack, ledger),
-            Received::Answer { ticket, code, payload } => {
-                let told = Numbers(payload).next();
-                let call = self.call_ended(connection, ticket, ledger);
-                if call.is_some() && (code != 200 || told != call) {
-                    ledger.breaks(self.setting.name, Property::OwnAnswer, || {
-                        format!("call {call:?} is answered with {code} {told:?}")
-                    });
-                }
-                return Todo::Deliver;
-            }
-            Received::Declined { ticket, .. } => {
-                self.call_ended(connection, ticket, ledger);
-                return Todo::Deliver;
-            }
-            Received::LateAnswer => return Todo::Nothing,
-            Received::TwinGet(get) => (get.request.to_buf(), Operation::TwinGet),
-            Received::TwinPatch(patch) => {
-                let refuses = self.chance.happens(self.storm.refuses);
-                let number = Numbers(patch.patch).nth(1);
-                let own = number.and_then(|number| self.truth.reports.get_mut(number as usize));
-                let Some(report) = own else {
-                    ledger.breaks(self.setting.name, Property::Rules, || "a report of nobody's".to_owned());
-                    return Todo::Close;
-                };
-                report.refused = refuses;
-                if refuses {
-                    return self.answers(
-                        patch.request.to_buf(),
-                        Operation::TwinPatch,
-                        Status::THROTTLED,
-                        ledger,
-                    );
-                }
-                self.truth.reported += 1;
-                let again = report.made.replace(self.truth.reported);
-                if again.is_some() {
-                    ledger
-                        .breaks(self.setting.name, Property::EndsOnce, || format!("report {number:?} twice"));
-                }
-                (patch.request.to_buf(), Operation::TwinPatch)
-            }
-        };
-        self.answers(request, operation, Status::SUCCESS, ledger)
-    }
-
-    /// Answers a twin request now or later.
-    fn answers(
-        &mut self,
-        request: RequestIdBuf,
-        operation: Operation<'static>,
-        status: Status,
-        ledger: &mut Ledger,
-    ) -> Todo {
-        let (version, reported) = (self.truth.version(), self.truth.reported);
-        let answer = Answer { request, operation, status, version, reported };
-        if !self.chance.happens(self.storm.late) {
-            return Todo::Answer(answer);
-        }
-        ledger.fault(self.setting.name, Fault::LateAnswer);
-        let at = self.now.after(self.chance.millis(LATE_MS));
-        self.hub.late.push(Late { at, answer });
-        Todo::Nothing
-    }
-
-    fn on_telemetry(&mut self, payload: &[u8], ack: Option<AckToken>, ledger: &mut Ledger) -> Todo {
-        let name = self.setting.name;
-        let number = payload.first_chunk().map(|number| u32::from_be_bytes(*number));
-        let truth = &mut self.truth.telemetry;
-        let Some((number, message)) = number.and_then(|number| Some((number, truth.get(number as usize)?)))
-        else {
-            ledger.breaks(name, Property::Rules, || "telemetry of nobody's".to_owned());
-            return Todo::Close;
-        };
-        if message.arrived {
-            if ack.is_none() {
-                ledger.breaks(name, Property::EndsOnce, || format!("telemetry {number} twice at QoS 0"));
-            }
-            ledger.fault(name, Fault::Repeated);
-        }
-        let behind = message.behind.and_then(|behind| truth.get(behind as usize));
-        if !message.arrived && behind.is_some_and(|behind| !behind.arrived) {
-            ledger.breaks(name, Property::InOrder, || {
-                format!("telemetry {number} before what was sent before")
-            });
-        }
-        let message = &mut truth[number as usize];
-        message.arrived = true;
-        match ack {
-            None => Todo::Nothing,
-            Some(token) if self.setting.speaks_v5() && self.chance.happens(self.storm.refuses) => {
-                message.refused = true;
-                ledger.fault(name, Fault::Refused);
-                Todo::RefuseMessage(token)
-            }
-            Some(token) => Todo::Acknowledge(token),
-        }
-    }
-
-    /// The device has said what becomes of a command.
-    fn on_settled(
-        &mut self,
-        connection: u32,
-        token: AckToken,
-        verdict: Verdict,
-        ledger: &mut Ledger,
-    ) -> Todo {
-        let name = self.setting.name;
-        let mut commands = self.truth.commands.iter_mut();
-        let Some(at) =
-            commands.position(|command| !command.done && command.sent == Some((connection, token)))
-        else {
-            ledger.breaks(name, Property::CommandOnce, || format!("{token:?} is settled and not under way"));
-            return Todo::Close;
-        };
-        let command = &mut self.truth.commands[at];
-        let said = command.said.take();
-        if said != Some(verdict) {
-            ledger.breaks(name, Property::CommandOnce, || {
-                format!("command {at} ends with {verdict:?}, and the device said {said:?}")
-            });
-        }
-        match verdict {
-            Verdict::Complete | Verdict::Reject => command.done = true,
-            Verdict::Abandon => command.sent = None,
-        }
-        Todo::Deliver
     }
 
     /// Does what a packet asks for; whether the connection goes on.
@@ -470,6 +334,3 @@ impl Pair {
         }
     }
 }
-
-/// How late an answer is, in milliseconds: requests end before the latest.
-const LATE_MS: (u64, u64) = (100, 12_000);

@@ -4,6 +4,7 @@ mod app;
 mod calm;
 mod delivering;
 mod device_end;
+mod hearing;
 mod hub_end;
 mod setting;
 mod storm;
@@ -12,12 +13,13 @@ mod truth;
 use core::time::Duration;
 
 use iothub_codec::Dialect;
-use iothub_mqtt::Server;
+use iothub_mqtt::{Client, Server};
 use iothub_proto::{HubSession, Instant, Timestamp};
 
+use crate::aliasing::Aliasing;
 use crate::chance::Chance;
 use crate::ledger::{Ledger, Property};
-use crate::link::{Arrival, End, Link};
+use crate::link::{Arrival, End, Link, Weather};
 use calm::Calm;
 use device_end::DeviceEnd;
 use hub_end::HubEnd;
@@ -55,6 +57,8 @@ pub(crate) struct Pair {
 struct Connection {
     number: u32,
     link: Link,
+    /// There if the device gives numbers to topics.
+    aliasing: Option<Aliasing>,
     /// Whether the device has not closed it.
     held_by_device: bool,
     /// The hub's end, until that has closed it.
@@ -164,13 +168,7 @@ impl Pair {
         let (now, weather) = (self.now, self.setting.weather);
         for connection in &mut self.connections {
             if connection.held_by_device {
-                while let Some(bytes) = self.device.client.poll_bytes() {
-                    let len = connection.link.send((now, End::Hub), bytes, &weather, &mut self.chance);
-                    self.device.client.consume(len);
-                    if len == 0 {
-                        break;
-                    }
-                }
+                connection.send_to_hub(&mut self.device.client, (now, &weather), &mut self.chance);
             }
             if let Some(serving) = &mut connection.serving {
                 while let Some(bytes) = serving.server.poll_bytes() {
@@ -204,6 +202,34 @@ impl Pair {
 }
 
 impl Connection {
+    /// What the device's MQTT has to send, as far as there is room.
+    fn send_to_hub(&mut self, client: &mut Client, (now, weather): (Instant, &Weather), chance: &mut Chance) {
+        let Self { link, aliasing, .. } = self;
+        let Some(aliasing) = aliasing else {
+            while let Some(bytes) = client.poll_bytes() {
+                let len = link.send((now, End::Hub), bytes, weather, chance);
+                client.consume(len);
+                if len == 0 {
+                    return;
+                }
+            }
+            return;
+        };
+        loop {
+            if aliasing.ready().is_empty() {
+                let Some(bytes) = client.poll_bytes() else { return };
+                let len = bytes.len();
+                aliasing.write(bytes, chance);
+                client.consume(len);
+            }
+            let len = link.send((now, End::Hub), aliasing.ready(), weather, chance);
+            aliasing.consume(len);
+            if len == 0 {
+                return;
+            }
+        }
+    }
+
     fn hub_deadline(&self) -> Option<Instant> {
         let serving = self.serving.as_ref()?;
         let session = serving.session.as_ref().and_then(HubSession::poll_timeout);

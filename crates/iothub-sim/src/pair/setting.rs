@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use iothub_codec::{Channels, Codec, DeviceId, Dialect, Identity};
+use iothub_codec::{Channels, Codec, DeviceId, Dialect, Identity, ModuleId};
 use iothub_proto::Session;
 
 use crate::chance::Chance;
@@ -11,6 +11,10 @@ use crate::link::Weather;
 pub(super) struct Setting {
     pub(super) name: &'static str,
     pub(super) dialect: Dialect,
+    /// Whether it is a module of that device.
+    is_module: bool,
+    /// What a device that begins anew subscribes to; the rest it wants later.
+    pub(super) wanted_first: Channels,
     pub(super) wanted: Channels,
     pub(super) session: Session,
     pub(super) keep_alive_s: u16,
@@ -27,12 +31,16 @@ impl Setting {
     pub(super) fn of_chance(name: &'static str, dialect: Dialect, chance: &mut Chance) -> Self {
         let some = [Channels::COMMANDS, Channels::METHODS, Channels::DESIRED, Channels::REPLIES];
         let wanted = if chance.happens(85) { Self::ALL } else { some[chance.index(some.len())] };
+        let one = some[chance.index(some.len())];
+        let wanted_first = if chance.happens(25) && wanted.contains(one) { one } else { wanted };
         let session = if chance.happens(75) { Session::Resume } else { Session::Fresh };
         let lifetime = chance.happens(25).then(|| chance.millis((60_000, 240_000)));
         let least = chance.below(60);
         Self {
             name,
             dialect,
+            is_module: chance.happens(30),
+            wanted_first,
             wanted,
             session,
             keep_alive_s: [5, 10, 20, 40][chance.index(4)],
@@ -48,7 +56,9 @@ impl Setting {
     pub(super) fn codec(&self) -> Codec<'static> {
         // The names are ours.
         let id = DeviceId::new(self.name).expect("the fleet names its devices well");
-        Codec::new(self.dialect, Identity::device(id))
+        let module = ModuleId::new("valve").expect("as is this");
+        let identity = if self.is_module { Identity::module(id, module) } else { Identity::device(id) };
+        Codec::new(self.dialect, identity)
     }
 
     pub(super) fn speaks_v5(&self) -> bool {

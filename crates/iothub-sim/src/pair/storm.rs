@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use iothub_codec::{Qos, Telemetry};
+use iothub_codec::{Dialect, Qos, Telemetry, TwinPart};
 use iothub_proto::{Instant, Packet, SendError};
 
 use super::app::Asked;
@@ -157,7 +157,7 @@ impl Pair {
     fn something_is_asked(&mut self, ledger: &mut Ledger) {
         let timeout = self.chance.millis(TIMEOUT_MS);
         // What cannot be done now is not done.
-        match self.chance.below(12) {
+        match self.chance.below(13) {
             0..3 => {
                 for _ in 0..1 + self.chance.below(4) {
                     let _ = self.send_telemetry(Qos::AtLeastOnce, ledger);
@@ -176,6 +176,7 @@ impl Pair {
                 let _ = self.call(timeout, ledger);
             }
             9 => self.enqueue(ledger),
+            10 => self.device.session.want(self.setting.wanted),
             _ => self.change_desired(ledger),
         }
     }
@@ -207,8 +208,17 @@ impl Pair {
 
     pub(super) fn get_twin(&mut self, timeout: Duration, ledger: &mut Ledger) -> Result<(), SendError> {
         let mut out = [0; PACKET_LEN_MAX];
-        let (ticket, packet) = self.device.session.get_twin(self.now, timeout, &mut out)?;
-        let asked = Asked::Twin { least: self.truth.version() };
+        let (desired, reported) = (self.truth.version(), self.truth.reported);
+        // Only that dialect knows sections.
+        let (part, least) = match self.chance.below(3) {
+            1 if self.setting.dialect == Dialect::Preview311 => (TwinPart::Desired, desired),
+            2 if self.setting.dialect == Dialect::Preview311 => (TwinPart::Reported, reported),
+            _ => (TwinPart::Whole, desired),
+        };
+        let known = (part != TwinPart::Whole && self.chance.happens(50)).then_some(least);
+        let session = &mut self.device.session;
+        let (ticket, packet) = session.get_twin_part(self.now, timeout, part, known, &mut out)?;
+        let asked = Asked::Twin { part, least, known };
         self.asks(ticket, asked, &packet, ledger);
         Ok(())
     }
@@ -216,9 +226,12 @@ impl Pair {
     pub(super) fn report(&mut self, timeout: Duration, ledger: &mut Ledger) -> Result<(), SendError> {
         let number = self.truth.reports.len() as u64;
         let (patch, mut out) = (format!(r#"{{"r0":{number}}}"#), [0; PACKET_LEN_MAX]);
-        let (ticket, packet) =
-            self.device.session.report(self.now, timeout, patch.as_bytes(), None, &mut out)?;
-        self.truth.reports.push(Report::default());
+        // What is right now may be overtaken, and the other never is right.
+        let either = [self.truth.reported, self.truth.reported + 1000][self.chance.index(2)];
+        let if_version = self.chance.happens(40).then_some(either);
+        let session = &mut self.device.session;
+        let (ticket, packet) = session.report(self.now, timeout, patch.as_bytes(), if_version, &mut out)?;
+        self.truth.reports.push(Report { if_version, ..Report::default() });
         self.asks(ticket, Asked::Report { number }, &packet, ledger);
         Ok(())
     }

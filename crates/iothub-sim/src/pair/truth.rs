@@ -23,6 +23,8 @@ pub(crate) struct Truth {
 pub(super) struct Report {
     /// Which version it made, once it has come.
     pub(super) made: Option<u64>,
+    /// At which version it was to be made.
+    pub(super) if_version: Option<u64>,
     pub(super) refused: bool,
 }
 
