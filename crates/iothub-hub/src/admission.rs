@@ -62,7 +62,9 @@ impl Hub {
             Some(host) => host.to_string(),
             None => self.server_name(id),
         };
-        let bid = Bid { identity: claim.identity, host: &host, proof: claim.proof };
+        let certificates =
+            self.connections.get(&id).map(|connection| &connection.peer.certificates[..]).unwrap_or_default();
+        let bid = Bid { identity: claim.identity, host: &host, proof: claim.proof, certificates };
         let admission = self.gate.admit(&self.registry, &bid, now.timestamp).map_err(named)?;
         self.spend(now, Operation::Connection, None).map_err(|excess| {
             named(Denied {
@@ -72,7 +74,7 @@ impl Hub {
             })
         })?;
         let content_type = claim.content_type.map(|content_type| content_type.to_string());
-        let origin = Origin { dialect, scope: admission.scope, content_type };
+        let origin = Origin { dialect, scope: admission.credential.scope(), content_type };
         let will = match &opening.will {
             None => None,
             Some(publish) => match Codec::new(dialect, claim.identity).decode_to_hub(publish) {
@@ -114,10 +116,13 @@ impl Hub {
         self.timers.set(credentials_until, Due::Credentials(id));
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let transport = connection.peer.transport;
+        // What let it in is kept, and by what it is known.
+        connection.peer.certificates = Vec::new();
         connection.stage = Stage::Serving(Box::new(Serving {
             session: accepted,
             key: key.clone(),
             calls: Vec::new(),
+            credential: admission.credential,
             origin,
             host,
             policy: policy(&claim),

@@ -240,7 +240,7 @@ impl Hub {
         let terms = Terms { policy: policy.as_deref().map(Text::plain), ..signature.terms };
         let identity = IdentityBuf::new(serving.session.identity());
         let proof = Proof::Signature(Signature { terms, ..*signature });
-        let bid = Bid { identity: identity.as_identity(), host: &host, proof };
+        let bid = Bid { identity: identity.as_identity(), host: &host, proof, certificates: &[] };
         let admission = self.gate.admit(&self.registry, &bid, now.timestamp).map_err(|denied| denied.why)?;
         let until = now.instant.after(admission.until.since(now.timestamp));
         let written = self.written(id, |session: &mut HubSession<CALLS>, out| {
@@ -249,6 +249,7 @@ impl Hub {
         });
         let packet = written.ok_or_else(gone)?.map_err(|error| error.to_string())?;
         let serving = self.serving(id).ok_or_else(gone)?;
+        serving.credential = admission.credential;
         let before = core::mem::replace(&mut serving.credentials_until, until);
         self.timers.cancel(before, Due::Credentials(id));
         self.timers.set(until, Due::Credentials(id));

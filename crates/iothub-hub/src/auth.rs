@@ -5,14 +5,20 @@ use iothub_codec::{EncodeError, Identity, Proof, SasToken, SharedKey, Signature,
 use iothub_model::{AuthenticationType, Status};
 use iothub_proto::{RefusalReason, Timestamp};
 
+use crate::authority::Authority;
+use crate::certificate::Certificate;
+use crate::credential::{Credential, KeyPrint};
 use crate::policy::{Policy, Rights};
 use crate::registry::{Entry, Key, Registry};
 use crate::rule::Rule;
+use crate::twin::date;
 
 /// Who may do what: policies, and the rule for tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
     pub(crate) policies: BTreeMap<String, Policy>,
+    /// The certificate authorities that are trusted, by their names.
+    pub(crate) authorities: BTreeMap<String, Authority>,
     /// How far the clocks of a device and the hub may be apart: a token counts that much longer.
     pub(crate) clock_skew: Duration,
 }
@@ -24,23 +30,16 @@ pub(crate) struct Bid<'a> {
     /// The name of the hub, as the CONNECT has it or TLS; empty where neither does.
     pub(crate) host: &'a str,
     pub(crate) proof: Proof<'a>,
+    /// The certificate that TLS knows it by, and those behind it; empty if it has shown none.
+    pub(crate) certificates: &'a [Vec<u8>],
 }
 
 /// On what terms a device was let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Admission {
     /// Until when its proof is good.
     pub(crate) until: Timestamp,
-    pub(crate) scope: Scope,
-}
-
-/// By whose key a device was let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// Its own.
-    Device,
-    /// That of a policy.
-    Hub,
+    pub(crate) credential: Credential,
 }
 
 /// Why somebody was not let in. Says which rule and what was presented, without the secrets in it.
@@ -89,10 +88,7 @@ impl Gate {
         match &bid.proof {
             Proof::Token(text) => self.admit_by_token(entry, bid, text, now),
             Proof::Signature(signature) => self.admit_by_signature(entry, bid, signature, now),
-            Proof::None => Err(Denied::new(
-                Rule::NoProof,
-                "no token and no signature: one is needed, as client certificates are not accepted",
-            )),
+            Proof::None => self.admit_by_certificate(entry, &key, bid.certificates, now),
         }
     }
 
@@ -113,8 +109,8 @@ impl Gate {
             ));
         }
         let policy = token.policy().map(|policy| policy.to_string());
-        let scope = self.signed(entry, bid.identity, policy.as_deref(), |key| key.verify(&token))?;
-        Ok(Admission { until, scope })
+        let credential = self.signed(entry, bid.identity, policy.as_deref(), |key| key.verify(&token))?;
+        Ok(Admission { until, credential })
     }
 
     fn admit_by_signature(
@@ -140,8 +136,94 @@ impl Gate {
                 key.verify_code(&string_to_sign(&signature.terms, host, bid.identity), &signature.code)
             })
         };
-        let scope = self.signed(entry, bid.identity, policy.as_deref(), verify)?;
-        Ok(Admission { until, scope })
+        let credential = self.signed(entry, bid.identity, policy.as_deref(), verify)?;
+        Ok(Admission { until, credential })
+    }
+
+    fn admit_by_certificate(
+        &self,
+        entry: &Entry,
+        key: &Key,
+        certificates: &[Vec<u8>],
+        now: Timestamp,
+    ) -> Result<Admission, Denied> {
+        let authentication = &entry.record.authentication;
+        let (who, kind) = (called(key), authentication.kind);
+        match kind {
+            AuthenticationType::Sas => {
+                let why = format!("no token and no signature, and {who} authenticates by a key");
+                return Err(Denied::new(Rule::NoProof, why));
+            }
+            AuthenticationType::None => {
+                let why = format!("{who} authenticates by nothing, and so cannot connect");
+                return Err(Denied::new(Rule::WrongKindOfProof, why));
+            }
+            AuthenticationType::SelfSigned | AuthenticationType::CertificateAuthority => {}
+        }
+        let Some((certificate, others)) = certificates.split_first() else {
+            let why = format!("{who} authenticates by a certificate ({kind}), and none was shown to TLS");
+            return Err(Denied::new(Rule::NoCertificate, why));
+        };
+        let certificate = Certificate::read(certificate)
+            .map_err(|error| Denied::new(Rule::WrongCertificate, error.to_string()))?;
+        let until = self.current(&certificate, now)?;
+        let credential = if kind == AuthenticationType::SelfSigned {
+            let prints = certificate.thumbprints();
+            if !prints.are_among(&authentication.x509_thumbprint) {
+                let print = prints.sha1();
+                let why = format!("the certificate, of thumbprint {print}, is not one registered for {who}");
+                return Err(Denied::new(Rule::WrongCertificate, why));
+            }
+            Credential::Certificate(prints)
+        } else {
+            let (wanted, name) = (key.to_string(), &certificate.common_name);
+            if name.as_deref() != Some(&wanted) {
+                let name = name.as_deref().unwrap_or("none that is clear");
+                let why =
+                    format!("the common name of the certificate is {name:.256?}, and must be {wanted:?}");
+                return Err(Denied::new(Rule::WrongCertificate, why));
+            }
+            self.issued(&certificate, others, now)?
+        };
+        Ok(Admission { until, credential })
+    }
+
+    /// Sees to it that a certificate goes back to an authority.
+    fn issued(
+        &self,
+        certificate: &Certificate<'_>,
+        others: &[Vec<u8>],
+        now: Timestamp,
+    ) -> Result<Credential, Denied> {
+        let (names, ders): (Vec<&String>, Vec<Vec<u8>>) =
+            self.authorities.iter().map(|(name, authority)| (name, authority.der())).unzip();
+        let ders: Vec<&[u8]> = ders.iter().map(|der| &der[..]).collect();
+        let untrusted = |why: &dyn core::fmt::Display| {
+            let (subject, len) = (&certificate.subject, names.len());
+            let why = format!(
+                "the certificate of {subject:.256} goes back to none of the {len} authorities: {why}"
+            );
+            Denied::new(Rule::UntrustedCertificate, why)
+        };
+        let found = certificate.issuer(others, &ders, now).map_err(|error| untrusted(&error))?;
+        let authority = names.get(found).ok_or_else(|| untrusted(&"unknown"))?;
+        Ok(Credential::Issued { authority: (*authority).clone() })
+    }
+
+    /// Until when a certificate counts, which must be one that counts now.
+    fn current(&self, certificate: &Certificate<'_>, now: Timestamp) -> Result<Timestamp, Denied> {
+        let until = certificate.ends.after(self.clock_skew);
+        if until <= now {
+            let (late, at) = (now.since(certificate.ends).as_secs(), date(certificate.ends));
+            let why = format!("the certificate expired {late} s ago ({at}), by the hub's clock");
+            return Err(Denied::new(Rule::ExpiredCertificate, why));
+        }
+        if certificate.begins > now.after(self.clock_skew) {
+            let at = date(certificate.begins);
+            let why = format!("the certificate is not valid before {at}, by the hub's clock");
+            return Err(Denied::new(Rule::ExpiredCertificate, why));
+        }
+        Ok(until)
     }
 
     /// Sees to it that a device's proof is by one of its own keys, or by one of a policy that it names.
@@ -151,12 +233,12 @@ impl Gate {
         identity: Identity<'_>,
         policy: Option<&str>,
         verify: impl Fn(&SharedKey) -> bool,
-    ) -> Result<Scope, Denied> {
+    ) -> Result<Credential, Denied> {
         match policy {
             Some(policy) => {
-                self.signed_by_policy(policy, Rights::DEVICE_CONNECT, verify).map(|()| Scope::Hub)
+                self.signed_by_policy(policy, Rights::DEVICE_CONNECT, verify).map(|()| Credential::Policy)
             }
-            None => signed_by_identity(entry, identity, verify).map(|()| Scope::Device),
+            None => signed_by_identity(entry, identity, verify).map(Credential::Key),
         }
     }
 
@@ -212,7 +294,7 @@ impl Gate {
         let Some(policy) = self.policies.get(name) else {
             return Err(Denied::new(Rule::UnknownPolicy, format!("there is no policy {name:?}")));
         };
-        if !is_one([&policy.primary, &policy.secondary], verify) {
+        if which([&policy.primary, &policy.secondary], verify).is_none() {
             return Err(Denied::new(
                 Rule::WrongKey,
                 format!(
@@ -243,7 +325,7 @@ fn signed_by_identity(
     entry: &Entry,
     identity: Identity<'_>,
     verify: impl Fn(&SharedKey) -> bool,
-) -> Result<(), Denied> {
+) -> Result<KeyPrint, Denied> {
     let key = Key::from(identity);
     let authentication = &entry.record.authentication;
     if authentication.kind != AuthenticationType::Sas {
@@ -254,22 +336,17 @@ fn signed_by_identity(
     }
     let keys = &authentication.symmetric_key;
     let keys = [&keys.primary_key, &keys.secondary_key].map(|key| key.as_deref().unwrap_or_default());
-    if is_one(keys, verify) {
-        Ok(())
-    } else {
-        Err(Denied::new(
-            Rule::WrongKey,
-            format!(
-                "the signature is by neither key of {}, or of other text than was presented",
-                called(&key)
-            ),
-        ))
-    }
+    let found = which(keys, verify).map(KeyPrint::of);
+    found.ok_or_else(|| {
+        let who = called(&key);
+        let why = format!("the signature is by neither key of {who}, or of other text than was presented");
+        Denied::new(Rule::WrongKey, why)
+    })
 }
 
-/// Whether it is one of the keys, given in base64.
-fn is_one(keys: [&str; 2], verify: impl Fn(&SharedKey) -> bool) -> bool {
-    keys.into_iter().filter_map(|key| SharedKey::from_base64(key).ok()).any(|key| verify(&key))
+/// Which of the keys it is, given in base64.
+fn which(keys: [&str; 2], verify: impl Fn(&SharedKey) -> bool) -> Option<&str> {
+    keys.into_iter().find(|key| SharedKey::from_base64(key).is_ok_and(|key| verify(&key)))
 }
 
 /// What a device signs that connects in one of the previews.

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use crate::authority::Authority;
 use crate::policy::Policy;
 use crate::queue::QueuedCommand;
 use crate::registry::{Key, Record};
@@ -22,6 +23,18 @@ pub enum Change {
         day: u64,
         /// Messages since its beginning, by UTC.
         messages: u64,
+    },
+    /// A certificate authority was registered, or its certificate changed.
+    AuthoritySet {
+        /// Its name.
+        name: String,
+        /// Its certificate.
+        authority: Authority,
+    },
+    /// A certificate authority is trusted no longer.
+    AuthorityRemoved {
+        /// Its name.
+        name: String,
     },
     /// A device or module was created or changed.
     IdentitySet {

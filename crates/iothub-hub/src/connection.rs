@@ -2,6 +2,7 @@ use iothub_proto::{Dismissal, HubSession, Instant, Now, Packet, SendError};
 use serde_json::json;
 
 use crate::call::{OpenCall, compose};
+use crate::credential::Credential;
 use crate::effect::{Effect, Effects};
 use crate::event::{Event, EventKind};
 use crate::hub::Hub;
@@ -39,6 +40,8 @@ pub(crate) struct Serving {
     pub(crate) key: Key,
     pub(crate) session: HubSession<CALLS>,
     pub(crate) calls: Vec<OpenCall>,
+    /// What let it in.
+    pub(crate) credential: Credential,
     /// Where its messages come from, as events tell it.
     pub(crate) origin: Origin,
     /// The name of the hub that its credentials are for.

@@ -81,7 +81,11 @@ impl Hub {
     pub fn new(config: Config) -> Self {
         Self {
             source: Source::new(config.seed.0),
-            gate: Gate { policies: BTreeMap::new(), clock_skew: config.clock_skew },
+            gate: Gate {
+                policies: BTreeMap::new(),
+                authorities: BTreeMap::new(),
+                clock_skew: config.clock_skew,
+            },
             registry: Registry::default(),
             connections: BTreeMap::new(),
             calls: Calls::default(),
@@ -161,6 +165,10 @@ impl Hub {
                 self.gate.policies.insert(name.clone(), policy.clone());
             }
             Change::MessagesCounted { day, messages } => self.meter.set(*day, *messages),
+            Change::AuthoritySet { name, authority } => {
+                self.gate.authorities.insert(name.clone(), authority.clone());
+            }
+            Change::AuthorityRemoved { name } => drop(self.gate.authorities.remove(name)),
             Change::IdentitySet { key, record, at_ms } => {
                 self.registry.set(key.clone(), (**record).clone(), Timestamp::from_millis(*at_ms));
             }

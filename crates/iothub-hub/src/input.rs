@@ -67,6 +67,9 @@ pub struct Peer {
     pub transport: Transport,
     /// The name by which it asked TLS for the hub. For devices that do not say it again.
     pub server_name: Option<String>,
+    /// The certificate by which TLS knows the client, and those behind it, in DER; empty if it has shown none. That the
+    /// client has the key is proven; nothing else is.
+    pub certificates: Vec<Vec<u8>>,
 }
 
 /// How a device's packets travel. Always under TLS.

@@ -12,10 +12,13 @@
 mod admission;
 mod arrival;
 mod auth;
+mod authority;
 mod call;
+mod certificate;
 mod change;
 mod command;
 mod connection;
+mod credential;
 mod diary;
 mod effect;
 mod event;
@@ -37,6 +40,7 @@ mod telemetry;
 mod timers;
 mod twin;
 
+pub use authority::Authority;
 pub use change::Change;
 pub use effect::{Effect, Effects};
 pub use event::{Event, EventKind};

@@ -42,7 +42,19 @@ rules! {
         "Enable it with `iothub device update ID --status enabled`.";
     /// It has sent neither a token nor a signature.
     NoProof = "no-proof"
-        "Send a SAS token as the password; `iothub sas --device ID` makes one.";
+        "Send a SAS token as the password; `iothub sas --device ID` makes one. Or register it with a certificate.";
+    /// It has shown no certificate, by which it is to be known.
+    NoCertificate = "no-certificate"
+        "Give the client its certificate and key, and connect to the MQTT port: certificates are asked for only there.";
+    /// Its certificate is not valid yet, or any longer.
+    ExpiredCertificate = "expired-certificate"
+        "Make a new certificate, and compare the clocks of device and hub.";
+    /// Its certificate is not the registered one.
+    WrongCertificate = "wrong-certificate"
+        "Compare the thumbprint with `iothub device show ID`, or the common name with the id of the device.";
+    /// Its certificate goes back to no authority that the hub trusts.
+    UntrustedCertificate = "untrusted-certificate"
+        "Register the authority with `iothub ca add`, and have the client send the certificates between.";
     /// Its token is none.
     UnreadableProof = "unreadable-proof"
         "Write `SharedAccessSignature sr=…&sig=…&se=…`, with each value percent-encoded once.";

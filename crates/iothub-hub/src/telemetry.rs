@@ -4,7 +4,7 @@ use bytes::Bytes;
 use iothub_codec::{Dialect, Name, SystemProperty, Telemetry};
 use iothub_proto::{Now, Timestamp};
 
-use crate::auth::Scope;
+use crate::credential::Scope;
 use crate::event::{Event, EventKind};
 use crate::hub::Hub;
 use crate::registry::Key;
@@ -45,14 +45,16 @@ impl Hub {
             properties.insert("mqtt-retain".to_owned(), "true".to_owned());
         }
         let generation = self.registry.get(key).map(|entry| entry.record.generation_id.clone());
-        let scope = match origin.scope {
-            Scope::Hub => "hub",
-            Scope::Device if key.module.is_some() => "module",
-            Scope::Device => "device",
+        let (scope, kind, issuer) = match (origin.scope, &key.module) {
+            (Scope::Hub, _) => ("hub", "sas", "iothub"),
+            (Scope::Device, None) => ("device", "sas", "iothub"),
+            (Scope::Device, Some(_)) => ("module", "sas", "iothub"),
+            (Scope::Certificate, None) => ("device", "x509", "external"),
+            (Scope::Certificate, Some(_)) => ("module", "x509", "external"),
         };
         // IoT Hub does not stamp it on what comes over MQTT 5.
         let stamped = origin.dialect != Dialect::Preview5;
-        let method = stamped.then(|| format!(r#"{{"scope":"{scope}","type":"sas","issuer":"iothub"}}"#));
+        let method = stamped.then(|| format!(r#"{{"scope":"{scope}","type":"{kind}","issuer":"{issuer}"}}"#));
         let stamps = [
             ("iothub-connection-device-id", Some(key.device.clone())),
             ("iothub-connection-module-id", key.module.clone()),

@@ -23,6 +23,7 @@
 
 mod authentication;
 mod bulk_result;
+mod certificate_authority;
 mod date;
 mod device;
 mod error_code;
@@ -50,6 +51,7 @@ pub type Object = serde_json::Map<String, serde_json::Value>;
 
 pub use authentication::{Authentication, AuthenticationType, SymmetricKey, X509Thumbprint};
 pub use bulk_result::{BulkRegistryOperationResult, RegistryOperationError, RegistryOperationWarning};
+pub use certificate_authority::CertificateAuthority;
 pub use date::{BadDate, Date};
 pub use device::{Capabilities, ConnectionState, Device, Status};
 pub use error_code::ErrorCode;

@@ -262,7 +262,8 @@ fn upgrade(
         match upgraded {
             Ok(upgraded) => {
                 let stream = ByteStream::new(TokioIo::new(upgraded)).await;
-                let peer = Peer { address: peer, transport: Transport::MqttWebSocket, server_name };
+                let transport = Transport::MqttWebSocket;
+                let peer = Peer { address: peer, transport, server_name, certificates: Vec::new() };
                 let due = shared.driver.clock().now().instant.after(shared.limits.greeting);
                 connection::serve(stream, peer, due, &shared).await;
             }

@@ -66,8 +66,11 @@ impl Listener {
             };
             match (secured, port) {
                 (Ok(stream), Port::Mqtt) => {
-                    let server_name = stream.inner().get_ref().1.server_name().map(str::to_owned);
-                    let peer = Peer { address: peer, transport: Transport::Mqtt, server_name };
+                    let tls = stream.inner().get_ref().1;
+                    let server_name = tls.server_name().map(str::to_owned);
+                    let certificates = tls.peer_certificates().unwrap_or_default();
+                    let certificates = certificates.iter().map(|der| der.to_vec()).collect();
+                    let peer = Peer { address: peer, transport: Transport::Mqtt, server_name, certificates };
                     connection::serve(stream, peer, due, &shared).await;
                     drop(place);
                 }

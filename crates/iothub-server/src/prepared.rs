@@ -17,7 +17,7 @@ use crate::journal::{Journal, JournalError};
 use crate::options::Options;
 use crate::ready::{Ready, Urls};
 use crate::runtime::{self, Runtime, Settled};
-use crate::tls;
+use crate::tls::{self, ClientCertificates};
 
 /// Everything that a hub needs to serve, but sockets and tasks.
 pub(crate) struct Prepared {
@@ -53,8 +53,10 @@ impl Prepared {
         let places = Places::take(options.data.as_deref())?;
         let authority = authority(&options, &places, clock)?;
         let ca_file = places.put_ca(&authority)?;
-        let tls = |alpn: &[&[u8]]| tls::config(&authority, alpn).map_err(StartError::certificate);
-        let (mqtt_tls, https_tls) = (tls(&[])?, tls(&[b"http/1.1"])?);
+        let tls =
+            |clients, alpn: &[&[u8]]| tls::config(&authority, clients, alpn).map_err(StartError::certificate);
+        let mqtt_tls = tls(ClientCertificates::Asked, &[])?;
+        let https_tls = tls(ClientCertificates::NotAsked, &[b"http/1.1"])?;
         let (hub, journal, effects) = bring_up(&options, &places, clock)?;
         let ready = ready(&options, &hub, ca_file, mqtt, https, clock);
         let ca_pem = authority.ca_pem().to_owned();

@@ -140,6 +140,7 @@ impl<'a> HubPlayer<'a> {
                     address: ([127, 0, 0, 1], 50_000).into(),
                     transport: Transport::Mqtt,
                     server_name: None,
+                    certificates: Vec::new(),
                 };
                 self.put(Input::Opened { connection: line, peer });
                 self.lines.push(line);

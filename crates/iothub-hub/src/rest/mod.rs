@@ -1,5 +1,6 @@
 //! The service API, as values: a request comes in, a response goes out.
 
+mod authorities;
 mod bulk;
 mod commands;
 mod entry;
@@ -185,6 +186,10 @@ impl Hub {
             ("GET", Resource::Events) => Ok(Outcome::Stream(path.parameter("device"))),
             ("GET", Resource::Registry) => self.export(&path, request),
             ("POST", Resource::Registry) => self.import(now, &path, request, effects),
+            ("GET", Resource::Authorities) => self.list_authorities(),
+            ("GET", Resource::Authority(name)) => self.get_authority(name),
+            ("PUT", Resource::Authority(name)) => self.put_authority(now, name, request, effects),
+            ("DELETE", Resource::Authority(name)) => self.delete_authority(now, name, effects),
             ("POST", Resource::Commands(key)) => self.send_command_to(now, key, request, effects),
             (method, _) => Err(Failure::new(
                 ErrorCode::GenericMethodNotAllowed,
@@ -220,7 +225,12 @@ fn charged(path: &Path, request: &RestRequest<'_>) -> Option<(Operation, Option<
         (Resource::Methods(_), _) => Some((Operation::Method, Some(len))),
         (Resource::Commands(_), "POST") => Some((Operation::Command, Some(len))),
         (
-            Resource::Commands(_) | Resource::ServiceStatistics | Resource::Events | Resource::Refusals(_),
+            Resource::Commands(_)
+            | Resource::ServiceStatistics
+            | Resource::Events
+            | Resource::Refusals(_)
+            | Resource::Authorities
+            | Resource::Authority(_),
             _,
         ) => None,
     }

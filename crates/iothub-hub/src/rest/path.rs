@@ -4,7 +4,7 @@ use iothub_model::ErrorCode;
 use crate::input::RestRequest;
 use crate::policy::Rights;
 use crate::registry::Key;
-use crate::rest::Failure;
+use crate::rest::{Failure, authorities};
 
 /// What a request is about.
 #[derive(Clone, Debug)]
@@ -40,6 +40,10 @@ pub(crate) enum Resource {
     Refusals(String),
     /// `/$local/registry`
     Registry,
+    /// `/$local/authorities`
+    Authorities,
+    /// `/$local/authorities/{name}`
+    Authority(String),
 }
 
 impl Path {
@@ -75,7 +79,11 @@ impl Path {
     /// What a back end must be allowed for this.
     pub(crate) fn rights(&self) -> Rights {
         match &self.resource {
-            Resource::Devices | Resource::Identity(_) | Resource::Modules(_) => match self.method.as_str() {
+            Resource::Devices
+            | Resource::Identity(_)
+            | Resource::Modules(_)
+            | Resource::Authorities
+            | Resource::Authority(_) => match self.method.as_str() {
                 "GET" | "HEAD" => Rights::REGISTRY_READ,
                 _ => Rights::REGISTRY_WRITE,
             },
@@ -92,8 +100,14 @@ impl Path {
 
     /// Every request of the service API says its version; which one does not matter. Local ones need not.
     pub(crate) fn must_have_version(&self) -> Result<(), Failure> {
-        let local = matches!(self.resource, Resource::Events | Resource::Refusals(_) | Resource::Registry)
-            || matches!((&self.resource, self.method.as_str()), (Resource::Commands(_), "POST"));
+        let local = matches!(
+            self.resource,
+            Resource::Events
+                | Resource::Refusals(_)
+                | Resource::Registry
+                | Resource::Authorities
+                | Resource::Authority(_)
+        ) || matches!((&self.resource, self.method.as_str()), (Resource::Commands(_), "POST"));
         let given = self.parameter("api-version").is_some_and(|version| !version.is_empty());
         if local || given {
             return Ok(());
@@ -115,7 +129,9 @@ impl Resource {
             | Self::DeviceStatistics
             | Self::ServiceStatistics
             | Self::Events
-            | Self::Registry => None,
+            | Self::Registry
+            | Self::Authorities
+            | Self::Authority(_) => None,
         }
     }
 
@@ -142,6 +158,8 @@ impl Resource {
                 Self::Refusals(device(d)?.device)
             }
             [a, b] if is(a, "$local") && is(b, "registry") => Self::Registry,
+            [a, b] if is(a, "$local") && is(b, "authorities") => Self::Authorities,
+            [a, b, n] if is(a, "$local") && is(b, "authorities") => Self::Authority(authorities::name(n)?),
             [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "commands") => {
                 Self::Commands(device(d)?)
             }

@@ -130,27 +130,27 @@ impl Hub {
         Ok(self.record_of(now, wish, authentication, Some(&old)))
     }
 
-    /// Changes what is there, and ends the connections that it would not have let in.
+    /// Changes what is there, and ends the connections that it would not have let in. A device's modules have
+    /// credentials of their own, but are disabled with it.
     pub(super) fn update(&mut self, now: Now, key: &Key, record: Record, effects: &mut Effects) {
-        let old = self.registry.get(key).map(|entry| entry.record.authentication.clone());
-        let expelled = if record.status == Status::Disabled {
-            Some("it was disabled in the registry")
-        } else if old.is_some_and(|old| record.authentication != old) {
-            Some("its credentials were changed in the registry")
-        } else {
-            None
+        let disabled = record.status == Status::Disabled;
+        let barred = match self.serving_device(key) {
+            Some((_, serving)) => !serving.credential.suits(&record.authentication),
+            None => false,
         };
         self.set_record(now, key.clone(), record, effects);
-        if let Some(why) = expelled {
+        if disabled {
+            let why = "it was disabled in the registry";
+            self.expel(now, key, why, effects);
             let modules: Vec<Key> = match key.module {
-                // A module authenticates by itself, but not while its device is disabled.
                 None => self.registry.modules(&key.device).map(|(key, _)| key.clone()).collect(),
                 Some(_) => Vec::new(),
             };
-            self.expel(now, key, why, effects);
             for module in modules {
                 self.expel(now, &module, why, effects);
             }
+        } else if barred {
+            self.expel(now, key, "what it connected with was changed in the registry", effects);
         }
     }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a look for one kind of packet passes over all others")]
 
 mod bulk;
+mod certificates;
 mod commands;
 mod connecting;
 mod dialects;

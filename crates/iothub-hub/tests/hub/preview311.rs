@@ -29,7 +29,7 @@ fn a_connect_is_refused_by_the_codes_of_mqtt_3_1_1() {
         ("dev1", format!("{list}&am=SAS&se=1893459600000"), vec![7; 31], BadUserName, "bad signature"),
         ("dev1", format!("{list}&am=SAS&se=1893459600000"), vec![], BadUserName, "no signature"),
         ("dev1", "h=hub1.test&am=X509".into(), vec![], BadUserName, "no API version"),
-        ("dev1", format!("{list}&am=X509"), vec![], NotAuthorized, "certificates are not accepted"),
+        ("dev1", format!("{list}&am=X509"), vec![], NotAuthorized, "no token and no signature"),
         (
             "dev1",
             format!("{list}&am=SAS&se=1893459600000"),

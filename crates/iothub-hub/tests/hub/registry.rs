@@ -192,6 +192,10 @@ fn each_path_takes_one_right_and_a_policy_without_it_is_refused() {
         ("POST", "/$local/devices/dev1/modules/m/commands", SERVICE),
         ("GET", "/$local/events", SERVICE),
         ("GET", "/$local/devices/dev1/refusals", READ),
+        ("GET", "/$local/authorities", READ),
+        ("GET", "/$local/authorities/a", READ),
+        ("PUT", "/$local/authorities/a", WRITE),
+        ("DELETE", "/$local/authorities/a", WRITE),
         ("GET", "/$local/registry", WRITE),
         ("POST", "/$local/registry", WRITE),
     ];

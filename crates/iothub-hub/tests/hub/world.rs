@@ -183,11 +183,21 @@ impl World {
 
     /// From a device that asked TLS for the hub by that name.
     pub(crate) fn open_as(&mut self, server_name: Option<&str>) -> Line {
+        self.open_with(server_name, Vec::new())
+    }
+
+    /// From a device that TLS knows by these certificates.
+    pub(crate) fn open_behind(&mut self, certificates: Vec<Vec<u8>>) -> Line {
+        self.open_with(None, certificates)
+    }
+
+    fn open_with(&mut self, server_name: Option<&str>, certificates: Vec<Vec<u8>>) -> Line {
         let connection = ConnectionId(self.next_id());
         let peer = Peer {
             address: ([127, 0, 0, 1], 50_000).into(),
             transport: Transport::Mqtt,
             server_name: server_name.map(str::to_owned),
+            certificates,
         };
         self.put(Input::Opened { connection, peer });
         Line(connection)

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are all tests")]
 
+mod certificates;
 mod dialects;
 mod keeping;
 mod logging;

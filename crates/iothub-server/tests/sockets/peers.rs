@@ -13,6 +13,7 @@ use iothub_hub::{AckBuf, PacketBuf};
 use iothub_mqtt::Client;
 use iothub_proto::{AckToken, Instant, Limits, Opening, Packet, Session};
 use iothub_server::{Options, Running, Server};
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -54,6 +55,20 @@ pub(crate) async fn secure_as(hub: &Running, address: SocketAddr, name: &'static
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from(name).unwrap();
     TlsConnector::from(trust(hub.ca_pem(), rustls::ALL_VERSIONS)).connect(name, stream).await
+}
+
+/// A TLS connection on which the client shows a certificate if it is asked.
+pub(crate) async fn secure_showing(
+    hub: &Running,
+    address: SocketAddr,
+    versions: &[&'static SupportedProtocolVersion],
+    certificate: Arc<dyn ResolvesClientCert>,
+) -> io::Result<Tls> {
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut config = (*trust(hub.ca_pem(), versions)).clone();
+    config.client_auth_cert_resolver = certificate;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 pub(crate) async fn secure_by(
@@ -113,11 +128,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Device<S> {
     }
 
     pub(crate) async fn connect_with(&mut self, password: &str, keep_alive_s: u16) -> io::Result<PacketBuf> {
+        self.connect_as(DEVICE, Some(password), keep_alive_s).await
+    }
+
+    /// Connects as another device, perhaps without a password.
+    pub(crate) async fn connect_as(
+        &mut self,
+        device: &str,
+        password: Option<&str>,
+        keep_alive_s: u16,
+    ) -> io::Result<PacketBuf> {
+        let username = format!("localhost/{device}/?api-version=2021-04-12");
         let connect = Connect {
             version: Version::V311,
-            client_id: DEVICE,
-            username: Some("localhost/dev1/?api-version=2021-04-12"),
-            password: Some(password.as_bytes()),
+            client_id: device,
+            username: Some(&username),
+            password: password.map(str::as_bytes),
             properties: PropertySection::EMPTY,
         };
         let opening = Opening { keep_alive_s, ..Opening::new(connect) };
