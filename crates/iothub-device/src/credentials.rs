@@ -4,6 +4,8 @@ use core::time::Duration;
 use iothub_codec::{Dialect, Identity, Proof, SharedKey, SignError, Signature, Terms, Text, TokenRequest};
 use iothub_proto::Timestamp;
 
+use crate::client_certificate::ClientCertificate;
+
 /// What a device proves with that it is who it says.
 #[derive(Clone)]
 pub(crate) enum Credentials {
@@ -11,6 +13,8 @@ pub(crate) enum Credentials {
     Key { key: SharedKey, policy: Option<String> },
     /// Made by somebody else. When it has expired, the device cannot connect any longer.
     Token(String),
+    /// Shown to TLS, so that nothing is left to be proven.
+    Certificate(ClientCertificate),
 }
 
 /// For whom something is proven, and for how long.
@@ -30,6 +34,8 @@ pub(crate) enum Proven<'a> {
         valid_until: Option<Timestamp>,
     },
     Signature(Signature<'a>),
+    /// TLS has seen to it.
+    Elsewhere,
 }
 
 impl Credentials {
@@ -37,6 +43,7 @@ impl Credentials {
     pub(crate) fn prove<'a>(&'a self, dialect: Dialect, claimant: &Claimant<'_>) -> Proven<'a> {
         match self {
             Self::Token(token) => Proven::Token { token: token.clone(), valid_until: None },
+            Self::Certificate(_) => Proven::Elsewhere,
             Self::Key { key, policy } if dialect == Dialect::Classic => {
                 let valid_until = claimant.now.after(claimant.lifetime);
                 let token = token(key, policy.as_deref(), claimant, valid_until);
@@ -50,14 +57,22 @@ impl Credentials {
     pub(crate) fn renew<'a>(&'a self, claimant: &Claimant<'_>) -> Option<Signature<'a>> {
         match self {
             Self::Key { key, policy } => Some(signature(key, policy.as_deref(), claimant)),
-            Self::Token(_) => None,
+            Self::Token(_) | Self::Certificate(_) => None,
         }
     }
 
-    pub(crate) fn can_renew(&self) -> bool {
+    /// Whether a hub that refuses them may be content with them at another time.
+    pub(crate) fn may_get_better(&self) -> bool {
         match self {
-            Self::Key { .. } => true,
+            Self::Key { .. } | Self::Certificate(_) => true,
             Self::Token(_) => false,
+        }
+    }
+
+    pub(crate) const fn certificate(&self) -> Option<&ClientCertificate> {
+        match self {
+            Self::Certificate(certificate) => Some(certificate),
+            Self::Key { .. } | Self::Token(_) => None,
         }
     }
 }
@@ -67,6 +82,7 @@ impl Proven<'_> {
         match self {
             Self::Token { token, .. } => Proof::Token(token),
             Self::Signature(signature) => Proof::Signature(*signature),
+            Self::Elsewhere => Proof::None,
         }
     }
 
@@ -74,7 +90,7 @@ impl Proven<'_> {
     pub(crate) fn valid_until(&self) -> Option<Timestamp> {
         match self {
             Self::Token { valid_until, .. } => *valid_until,
-            Self::Signature(_) => None,
+            Self::Signature(_) | Self::Elsewhere => None,
         }
     }
 }
@@ -115,6 +131,7 @@ impl fmt::Debug for Credentials {
         f.write_str(match self {
             Self::Key { .. } => "Key(..)",
             Self::Token(_) => "Token(..)",
+            Self::Certificate(_) => "Certificate(..)",
         })
     }
 }
@@ -181,7 +198,7 @@ mod tests {
             assert_eq!(proven.proof(), Proof::Token("SharedAccessSignature sr=a&sig=b&se=1"));
             assert_eq!(proven.valid_until(), None, "it cannot be renewed");
         }
-        assert!(!credentials.can_renew());
+        assert!(!credentials.may_get_better());
         assert_eq!(credentials.renew(&claimant()), None);
     }
 

@@ -34,11 +34,15 @@ impl TlsDial {
         let name = ServerName::try_from(name.to_owned())
             .map_err(|_| ConnectError::BadServerName { name: name.to_owned() })?;
         let roots = trusted(&options.roots).await?;
-        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("the provider has what the default versions need")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let mut config =
+            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .expect("the provider has what the default versions need")
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+        if let Some(certificate) = options.certificate() {
+            config.client_auth_cert_resolver = certificate.resolver();
+        }
         Ok(Self { connector: TlsConnector::from(Arc::new(config)), address: options.address().clone(), name })
     }
 }

@@ -209,8 +209,10 @@ impl<D: Dial> Driver<'_, D> {
     fn is_final(&self, cause: &ConnectError) -> bool {
         let refused = matches!(cause, ConnectError::Refused { reason: RefusalReason::NotAuthorized, .. });
         // Whoever calls `connect` decides whether to call it again. A token that was given gets no better;
-        // one that is signed with a key may be accepted when the hub has learned of the key.
-        self.audience.is_first() || !cause.is_retryable() || (refused && !self.options.can_renew())
+        // a key or certificate may be accepted when the hub has learned of it.
+        self.audience.is_first()
+            || !cause.is_retryable()
+            || (refused && !self.options.credentials_may_get_better())
     }
 }
 

@@ -49,6 +49,7 @@
 mod address;
 mod answering;
 mod chance;
+mod client_certificate;
 mod clock;
 mod commands;
 mod conversation;
@@ -74,6 +75,7 @@ mod status;
 mod twin;
 
 pub use address::{Address, BadAddress};
+pub use client_certificate::{BadClientCertificate, ClientCertificate};
 pub use commands::{Command, Commands, InputMessage, Inputs};
 pub use desired::{DesiredChanges, DesiredUpdate};
 pub use device::Device;

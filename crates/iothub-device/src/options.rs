@@ -8,6 +8,7 @@ use iothub_proto::{Backoff, Hello, Limits, Now, Session};
 
 use crate::address::{Address, BadAddress};
 use crate::chance::seed;
+use crate::client_certificate::ClientCertificate;
 use crate::conversation::Conversation;
 use crate::credentials::{Claimant, Credentials};
 use crate::error::ConnectError;
@@ -74,7 +75,8 @@ impl Options {
     /// Desired changes that wait for the application, unless [`Self::waiting_changes`] says otherwise.
     pub const WAITING_CHANGES: usize = 16;
 
-    /// Reads the connection string of a device or module, with a shared key or a token.
+    /// Reads the connection string of a device or module, with a shared key or a token. For one with a certificate
+    /// there is [`Self::with_certificate`].
     ///
     /// `HostName` may carry a port, as in `localhost:18883`. `GatewayHostName`, with or without a port,
     /// says where to connect instead.
@@ -84,22 +86,34 @@ impl Options {
     /// [`OptionsError`] says which part is missing or wrong; no secret is in it.
     pub fn from_connection_string(text: &str) -> Result<Self, OptionsError> {
         let parts = ConnectionString::parse(text)?;
-        if parts.x509() {
-            return Err(OptionsError::CertificatesNotServed);
-        }
-        let identity = parts.identity().ok_or(OptionsError::Missing { part: "DeviceId" })?;
-        let host: Address = parts.host().ok_or(OptionsError::Missing { part: "HostName" })?.parse()?;
-        let address: Address = match parts.gateway() {
-            Some(gateway) => gateway.parse()?,
-            None => host.clone(),
-        };
         let credentials = match (parts.key(), parts.signature()) {
+            _ if parts.x509() => return Err(OptionsError::CertificateMissing),
             (Some(key), _) => Credentials::Key {
                 key: SharedKey::from_base64(key)?,
                 policy: parts.key_name().map(str::to_owned),
             },
             (None, Some(token)) => Credentials::Token(token.as_str().to_owned()),
             (None, None) => return Err(OptionsError::Missing { part: "SharedAccessKey" }),
+        };
+        Self::new(&parts, credentials)
+    }
+
+    /// The same for a device that the hub knows by a certificate: the connection string needs no key, and may say
+    /// `x509=true`.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] says which part is missing or wrong.
+    pub fn with_certificate(text: &str, certificate: ClientCertificate) -> Result<Self, OptionsError> {
+        Self::new(&ConnectionString::parse(text)?, Credentials::Certificate(certificate))
+    }
+
+    fn new(parts: &ConnectionString<'_>, credentials: Credentials) -> Result<Self, OptionsError> {
+        let identity = parts.identity().ok_or(OptionsError::Missing { part: "DeviceId" })?;
+        let host: Address = parts.host().ok_or(OptionsError::Missing { part: "HostName" })?.parse()?;
+        let address: Address = match parts.gateway() {
+            Some(gateway) => gateway.parse()?,
+            None => host.clone(),
         };
         Ok(Self {
             identity: IdentityBuf::new(identity),
@@ -276,8 +290,12 @@ impl Options {
         &self.tls_name
     }
 
-    pub(crate) fn can_renew(&self) -> bool {
-        self.credentials.can_renew()
+    pub(crate) fn credentials_may_get_better(&self) -> bool {
+        self.credentials.may_get_better()
+    }
+
+    pub(crate) fn certificate(&self) -> Option<&ClientCertificate> {
+        self.credentials.certificate()
     }
 
     /// What reads and writes the messages of this device.
@@ -395,9 +413,9 @@ pub enum OptionsError {
     /// The name of the hub or gateway is none.
     #[error("HostName or GatewayHostName: {0}")]
     BadAddress(#[from] BadAddress),
-    /// The device proves itself with a certificate, which this version cannot.
-    #[error("x509=true: client certificates are not served by this version")]
-    CertificatesNotServed,
+    /// The device proves itself with a certificate, which is not in a connection string.
+    #[error("x509=true: a certificate and its key are needed (`Options::with_certificate`)")]
+    CertificateMissing,
 }
 
 #[cfg(test)]
@@ -465,7 +483,7 @@ mod tests {
             ("HostName=h;DeviceId=d", OptionsError::Missing { part: "SharedAccessKey" }),
             ("HostName=h;DeviceId=d;SharedAccessKey=AAEC", OptionsError::BadKey(BadSharedKey::TooShort)),
             ("HostName=h:0;DeviceId=d;SharedAccessKey=KEY", OptionsError::BadAddress(BadAddress)),
-            ("HostName=h;DeviceId=d;x509=true", OptionsError::CertificatesNotServed),
+            ("HostName=h;DeviceId=d;x509=true", OptionsError::CertificateMissing),
         ] {
             assert_eq!(options(text).unwrap_err(), error, "{text}");
         }

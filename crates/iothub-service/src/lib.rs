@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod authorities;
 mod clock;
 mod credentials;
 mod devices;

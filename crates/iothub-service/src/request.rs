@@ -127,7 +127,7 @@ pub(crate) fn twin_path(of: Identity<'_>) -> Result<String, Error> {
 /// One segment of a path, everything escaped that is not a letter, a digit or `- . _ ~`.
 ///
 /// URLs have no spelling for segments called `.` and `..`: escaped or not, they lead elsewhere.
-fn escaped(segment: &str) -> Result<String, Error> {
+pub(crate) fn escaped(segment: &str) -> Result<String, Error> {
     if matches!(segment, "." | "..") {
         return Err(Error::NotExpressible {
             what: format!("the name `{segment}`"),
