@@ -27,6 +27,8 @@ pub(crate) struct Calls {
     waiting: BTreeMap<(Key, ExchangeId), Waiting>,
     /// Where each call is.
     places: BTreeMap<ExchangeId, Place>,
+    /// The hub stops: there are no further ones.
+    stopped: bool,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,9 @@ impl Hub {
         invocation: MethodInvocation,
         effects: &mut Effects,
     ) -> Result<(), Failure> {
+        if self.calls.stopped {
+            return Err(stopped());
+        }
         // Whoever waits for a device with that name waits in vain.
         if !MethodCall::is_name(&invocation.method_name) {
             let name = &invocation.method_name;
@@ -190,6 +195,24 @@ impl Hub {
         self.fail(now, (exchange, &key), failure, effects);
     }
 
+    /// The hub stops: no outcome will come.
+    pub(crate) fn stop_calls(&mut self, now: Now, effects: &mut Effects) {
+        self.calls.stopped = true;
+        let exchanges: Vec<ExchangeId> = self.calls.places.keys().copied().collect();
+        for exchange in exchanges {
+            let key = match self.calls.places.get(&exchange) {
+                Some(Place::Waiting(key)) => key.clone(),
+                Some(Place::Open(id, _)) => match self.serving(*id) {
+                    Some(serving) => serving.key.clone(),
+                    None => continue,
+                },
+                None => continue,
+            };
+            self.abandon(exchange);
+            self.fail(now, (exchange, &key), stopped(), effects);
+        }
+    }
+
     /// Nobody waits for the outcome any longer.
     pub(crate) fn abandon(&mut self, exchange: ExchangeId) {
         match self.calls.places.get(&exchange) {
@@ -282,6 +305,11 @@ impl Hub {
             self.call_waiting(now, key, effects);
         }
     }
+}
+
+fn stopped() -> Failure {
+    let message = "The hub stops; the device may have executed the method.";
+    Failure::gateway(ErrorCode::ServiceUnavailable, message)
 }
 
 /// Has a packet written into `scratch`, which grows to what is needed.

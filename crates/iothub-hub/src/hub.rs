@@ -119,6 +119,7 @@ impl Hub {
             Input::Closed { connection, why, level } => self.closed(now, connection, why, level, effects),
             Input::Rest { exchange, request } => self.rest(now, exchange, &request, effects),
             Input::Abandoned { exchange } => self.abandon(exchange),
+            Input::Stop => self.stop_calls(now, effects),
             Input::Tick => {
                 while let Some(due) = self.timers.pop(now.instant) {
                     self.fall_due(now, due, effects);

@@ -54,6 +54,9 @@ pub enum Input<'a> {
         /// Which request.
         exchange: ExchangeId,
     },
+    /// The hub is about to stop: calls whose devices have not answered get no answer any more, and their callers are
+    /// told.
+    Stop,
     /// The time of [`Hub::poll_timeout`](crate::Hub::poll_timeout) has come.
     Tick,
 }

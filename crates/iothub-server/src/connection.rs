@@ -27,6 +27,9 @@ where
         end = connection.converse() => end,
         () = shared.stopping() => End::Stopping,
     };
+    if let End::Stopping = end {
+        connection.finish().await;
+    }
     let Connection { mut pipe, mut attached, .. } = connection;
     if let End::Stopping = end {
         let why = Ack { reason_code: SERVER_SHUTTING_DOWN, ..Ack::SUCCESS };
@@ -72,6 +75,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Ok(()) => {}
                 Err(end) => return end,
             }
+        }
+    }
+
+    /// What the device has sent is answered before it is told that the hub stops, if that does not take long.
+    async fn finish(&mut self) {
+        let carried_out = self.shared.driver.carrier().has_room(self.caused);
+        let in_time = tokio::time::timeout(FINISHING, carried_out).await;
+        if in_time.is_ok() {
+            // Whatever ends the connection now, it ends anyway.
+            let _ = self.fill();
         }
     }
 
@@ -152,6 +165,7 @@ impl<'a> Attached<'a> {
         let limits = &shared.limits;
         let outbox = Arc::new(Outbox::new(limits.outbox_packets, limits.outbox_bytes));
         let id = driver.connection_id();
+        driver.metrics().connections.inc();
         driver.carrier().connect(id, peer.address, Arc::clone(&outbox));
         match driver.enter() {
             Ok(mut hub) => hub.handle(Input::Opened { connection: id, peer }),
@@ -167,6 +181,7 @@ impl Drop for Attached<'_> {
             hub.handle(Input::Closed { connection: self.id, why: &self.why, level: self.level });
         }
         self.driver.carrier().disconnect(self.id);
+        self.driver.metrics().connections.dec();
     }
 }
 
@@ -230,5 +245,7 @@ const SERVER_SHUTTING_DOWN: u8 = 0x8B;
 const PACKETS_MAX: usize = 64;
 /// How long the peer of a closed connection may take to read the last words.
 const PARTING: Duration = Duration::from_secs(5);
+/// How long a device waits for answers when the hub stops.
+const FINISHING: Duration = Duration::from_secs(1);
 /// The same from when the hub stops, which waits for it.
 const STOPPING: Duration = Duration::from_millis(200);

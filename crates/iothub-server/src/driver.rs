@@ -7,11 +7,13 @@ use tokio::sync::Notify;
 
 use crate::carrier::Carrier;
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 
 /// The hub and everybody's way to it: one at a time, and the effects are carried out in the hub's order.
 pub(crate) struct Driver {
     desk: Mutex<Desk>,
     carrier: Arc<Carrier>,
+    metrics: Metrics,
     clock: Clock,
     /// The hub wants to be called earlier than [`Self::tick`] waits for.
     earlier: Notify,
@@ -33,7 +35,14 @@ pub(crate) struct Stopped;
 impl Driver {
     pub(crate) fn new(hub: Hub, clock: Clock, carrier: Arc<Carrier>) -> Self {
         let desk = Desk { hub, effects: Effects::new(), armed: None };
-        Self { desk: Mutex::new(desk), carrier, clock, earlier: Notify::new(), next_id: AtomicU64::new(1) }
+        Self {
+            desk: Mutex::new(desk),
+            carrier,
+            metrics: Metrics::new(),
+            clock,
+            earlier: Notify::new(),
+            next_id: AtomicU64::new(1),
+        }
     }
 
     /// Takes hold of the hub. Never across an `await`.
@@ -73,6 +82,10 @@ impl Driver {
 
     pub(crate) fn carrier(&self) -> &Carrier {
         &self.carrier
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -118,6 +131,7 @@ impl Drop for Entered<'_> {
             self.driver.earlier.notify_one();
         }
         if !desk.effects.is_empty() {
+            self.driver.metrics.count(&desk.effects);
             // Hand over hand: the carrier is taken before the hub is let go, so that effects cannot overtake.
             let mut queue = self.driver.carrier.queue();
             queue.take_over(&mut desk.effects);

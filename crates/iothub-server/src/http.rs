@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
-use hyper::body::{Body as _, Frame, Incoming};
+use http_body_util::{Either, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
@@ -19,11 +19,13 @@ use iothub_hub::{ExchangeId, Input, Peer, RestRequest, Transport};
 use iothub_model::{Date, ErrorCode, Form, Problem};
 use iothub_proto::Timestamp;
 
+use crate::body;
 use crate::carrier::{Answer, Batch};
 use crate::connection;
 use crate::driver::Driver;
 use crate::events::Stream;
 use crate::listener::Secured;
+use crate::probes;
 use crate::shared::{Place, Shared};
 use crate::websocket::{self, ByteStream, Handshake};
 
@@ -80,42 +82,28 @@ async fn answer(
     if websocket::is_at(request.uri().path()) {
         return upgrade(request, peer, place, shared);
     }
+    if let Some(response) = probes::answer(&request, peer, &shared) {
+        return response.map(|text| Either::Left(Full::from(text)));
+    }
     let (head, mut body) = request.into_parts();
-    match read(&mut body, shared.limits.request).await {
-        Ok(body) => ask(&head, &body, peer, &shared).await,
+    match shared.bodies.read(&mut body, shared.limits.request).await {
+        Ok(body) => {
+            let begin = shared.driver.clock().now().instant;
+            let response = ask(&head, &body.bytes, peer, &shared).await;
+            let took = shared.driver.clock().now().instant.since(begin);
+            shared.driver.metrics().responded(head.method.as_str(), response.status().as_u16(), took);
+            response
+        }
         Err((code, message)) => {
             let mut response = refuse(&head, peer, code, message, &shared);
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             // Who waits to be asked for the body has not sent it.
             if !head.headers.contains_key(header::EXPECT) {
-                tokio::spawn(discard(body, shared.limits.request));
+                tokio::spawn(body::discard(body, shared.limits.request));
             }
             response
         }
     }
-}
-
-async fn read(body: &mut Incoming, limit: Duration) -> Result<Bytes, (ErrorCode, &'static str)> {
-    const TOO_LONG: (ErrorCode, &str) = (ErrorCode::MessageTooLarge, "the body is longer than 1 MiB");
-
-    if body.size_hint().lower() > BODY_LEN_MAX as u64 {
-        return Err(TOO_LONG);
-    }
-    match tokio::time::timeout(limit, Limited::new(body, BODY_LEN_MAX).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LONG),
-        Ok(Err(_)) => Err((ErrorCode::GenericBadRequest, "the body cannot be read")),
-        Err(_) => Err((ErrorCode::RequestTimedOut, "the body did not come in time")),
-    }
-}
-
-/// Lets a client finish what it sends while it is told that this is of no use: one whose connection is closed
-/// under it would not get to read that.
-async fn discard(body: Incoming, limit: Duration) {
-    let mut body = Limited::new(body, DISCARDED_LEN_MAX);
-    let all = async { while let Some(Ok(_)) = body.frame().await {} };
-    // Beyond either limit it is left to itself.
-    let _ = tokio::time::timeout(limit, all).await;
 }
 
 /// Has the hub answer, however long that takes it.
@@ -290,10 +278,6 @@ fn host_name(headers: &HeaderMap) -> Option<String> {
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
-/// Longest body of a request. The longest that means something is a hundred devices at once.
-const BODY_LEN_MAX: usize = 1024 * 1024;
-/// Most that is read of a body that is too long.
-const DISCARDED_LEN_MAX: usize = 16 * 1024 * 1024;
 /// Longest head of a request.
 const HEAD_LEN_MAX: usize = 64 * 1024;
 /// How long requests may go on when the hub stops.

@@ -17,6 +17,7 @@
 //! ```
 
 mod authority;
+mod body;
 mod carrier;
 mod clock;
 mod connection;
@@ -28,11 +29,13 @@ mod folder;
 mod http;
 mod journal;
 mod listener;
+mod metrics;
 mod options;
 mod outbox;
 mod patience;
 mod pipe;
 mod prepared;
+mod probes;
 mod ready;
 mod runtime;
 #[cfg(test)]

@@ -38,6 +38,7 @@ impl Listener {
                 Ok((stream, peer)) => match shared.place(at_work) {
                     Some(place) => self.begin(stream, peer, place, Arc::clone(shared)),
                     None => {
+                        shared.driver.metrics().turned_away.inc();
                         let limit = shared.limits.connections;
                         tracing::warn!(%peer, limit, "connection refused: as many are open as may be");
                     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use iothub_hub::Input;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
@@ -61,8 +62,12 @@ pub struct Running {
 
 impl Running {
     /// Closes listeners and connections, has everything recorded that there is to record, and removes what
-    /// says that the hub runs.
+    /// says that the hub runs. What was received is answered first, and method calls without an answer fail with
+    /// `ServiceUnavailable`.
     pub async fn stop(mut self) {
+        if let Ok(mut hub) = self.shared.driver.enter() {
+            hub.handle(Input::Stop);
+        }
         self.shared.stop();
         self.carrier.end_streams();
         // Nobody is to find it any longer.

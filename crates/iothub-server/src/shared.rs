@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use crate::body::Room;
 use crate::driver::Driver;
 use crate::options::Limits;
 
@@ -10,6 +11,7 @@ use crate::options::Limits;
 pub(crate) struct Shared {
     pub(crate) driver: Driver,
     pub(crate) limits: Limits,
+    pub(crate) bodies: Room,
     places: Arc<Semaphore>,
     stop: watch::Sender<bool>,
 }
@@ -28,6 +30,7 @@ impl Shared {
         Self {
             driver,
             limits,
+            bodies: Room::new(),
             places: Arc::new(Semaphore::new(limits.connections)),
             stop: watch::Sender::new(false),
         }
@@ -42,6 +45,15 @@ impl Shared {
     /// Has every task end.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.driver.carrier().has_failed()
+    }
+
+    /// Whether everything is to end: the hub was told to stop, or cannot go on.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow() || self.has_failed()
     }
 
     /// Returns when everything is to end: the hub was told to stop, or cannot go on.

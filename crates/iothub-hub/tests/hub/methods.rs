@@ -219,3 +219,24 @@ fn an_abandoned_call_frees_its_place() {
     assert!(world.hub.poll_timeout().is_some(), "the token's end is still watched");
     world.pass(Duration::from_secs(60));
 }
+
+#[test]
+fn a_hub_that_stops_tells_every_caller_and_takes_no_further_call() {
+    let mut world = World::new();
+    world.create_device("away");
+    let line = world.connect("dev1");
+    world.subscribe(line, &[("$iothub/methods/POST/#", 0)]);
+    let call = json!({"methodName": "m", "connectTimeoutInSeconds": 30});
+    let open = world.ask("POST", "/twins/dev1/methods", &call.to_string(), &[]);
+    let waiting = world.ask("POST", "/twins/away/methods", &call.to_string(), &[]);
+    assert!(world.response(open).is_none() && world.response(waiting).is_none());
+    world.put(Input::Stop);
+    let late = world.ask("POST", "/twins/dev1/methods", &call.to_string(), &[]);
+    for exchange in [open, waiting, late] {
+        assert_eq!(world.response(exchange).expect("nobody waits for ever").status, 503);
+    }
+    // What comes afterwards finds nothing.
+    world.publish(line, "$iothub/methods/res/200/?$rid=1", b"{}", None);
+    world.pass(Duration::from_secs(60));
+    assert!([open, waiting, late].into_iter().all(|exchange| world.response(exchange).is_none()));
+}

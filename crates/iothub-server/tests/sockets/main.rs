@@ -9,3 +9,4 @@ mod logging;
 mod peers;
 mod refusing;
 mod serving;
+mod watching;
