@@ -73,7 +73,7 @@ fn what_is_not_granted_and_where() {
         ("$iothub/methods/a+", 17, Wildcard, Status::NOT_ALLOWED),
         ("$iothub/methods/+/", 16, Wildcard, Status::NOT_ALLOWED),
         ("$iothub/twin/patch/+", 19, Wildcard, Status::NOT_ALLOWED),
-        ("#", 0, Wildcard, Status::NOT_ALLOWED),
+        ("#", 0, UnknownTopic, Status::NOT_FOUND),
         ("", 0, UnknownTopic, Status::NOT_FOUND),
         ("$iothub/", 0, UnknownTopic, Status::NOT_FOUND),
         ("$iothub/commands/", 0, UnknownTopic, Status::NOT_FOUND),
@@ -83,6 +83,7 @@ fn what_is_not_granted_and_where() {
         ("$iothub/twin/patch", 0, UnknownTopic, Status::NOT_FOUND),
         // B1: a sample of the reference has it without what stands in front.
         ("methods/reboot", 0, UnknownTopic, Status::NOT_FOUND),
+        ("methods/+", 0, UnknownTopic, Status::NOT_FOUND),
         ("$iothub/methods/POST/#", 21, Wildcard, Status::NOT_ALLOWED),
         ("devices/dev-1/messages/devicebound/", 0, UnknownTopic, Status::NOT_FOUND),
     ] {

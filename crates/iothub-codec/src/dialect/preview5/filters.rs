@@ -34,6 +34,8 @@ pub(crate) fn decode_filter(filter: &str) -> Result<Subscription<'_>, DecodeErro
         TWIN_DESIRED => (Channels::DESIRED, None),
         RESPONSES => (Channels::REPLIES, None),
         TELEMETRY | TWIN_GET | TWIN_PATCH => (Channels::NONE, None),
+        // Outside there is nothing that a wildcard could stand for.
+        _ if !filter.starts_with(ROOT) => return Err(refused(0, DecodeErrorKind::UnknownTopic)),
         _ => match (filter.strip_prefix(METHOD), filter.bytes().position(|byte| matches!(byte, b'+' | b'#')))
         {
             (Some("+"), _) => (Channels::METHODS, None),
@@ -46,3 +48,6 @@ pub(crate) fn decode_filter(filter: &str) -> Result<Subscription<'_>, DecodeErro
     };
     Ok(Subscription { channels, method, variant: Variant::Usual })
 }
+
+/// With what every topic of this dialect begins.
+const ROOT: &str = "$iothub/";
