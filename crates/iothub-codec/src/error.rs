@@ -109,6 +109,8 @@ impl DecodeErrorKind {
 pub enum Field {
     /// What an answer is found by.
     RequestId,
+    /// The same in MQTT 5, which has a property for it.
+    CorrelationData,
     /// The version of a section of the twin.
     Version,
     /// The number of an answer.
@@ -155,6 +157,7 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RequestId => "request id",
+            Self::CorrelationData => "Correlation Data",
             Self::Version => "version",
             Self::Status => "status",
             Self::MethodName => "method name",

@@ -1,8 +1,7 @@
 //! What a device that is let in did, and what the hub does about it.
 
 use iothub_codec::{
-    Ack, DecodeError, DecodeErrorKind, Dialect, IdentityBuf, Name, Outcome, Proof, Signature, Status,
-    Telemetry, Terms, Text,
+    DecodeError, Dialect, IdentityBuf, Name, Outcome, Proof, Signature, Status, Telemetry, Terms, Text,
 };
 use iothub_proto::{
     AckToken, Dismissal, FilterRefusal, Granted, HubEvent, HubSession, Now, Packet, PeerError, Received,
@@ -70,18 +69,9 @@ impl Hub {
     /// It broke the rules: the connection ends, over MQTT 5 with what is wrong.
     pub(crate) fn broken(&mut self, now: Now, id: ConnectionId, error: PeerError, effects: &mut Effects) {
         let why = error.to_string();
-        let PeerError::Unreadable(unreadable) = error else {
-            return self.close(now, id, (&Dismissal::Broken(error), Rule::BrokenProtocol, &why), effects);
-        };
-        let outcome = Outcome { reason: Some(Text::plain(&why)), ..Outcome::new(unreadable.status()) };
-        let mut words = self.dismissal(id, &Dismissal::Refused(outcome));
-        if let Some(PacketBuf::Disconnect(ack)) = &mut words
-            && unreadable.kind == DecodeErrorKind::UnknownTopic
-        {
-            // MQTT has a reason code of its own for it.
-            ack.reason_code = Ack::TOPIC_NAME_INVALID;
-        }
-        self.close_with(now, id, words, (Rule::UnreadableMessage, &why), effects);
+        let unreadable = matches!(error, PeerError::Unreadable(_));
+        let rule = if unreadable { Rule::UnreadableMessage } else { Rule::BrokenProtocol };
+        self.close(now, id, (&Dismissal::Broken(error), rule, &why), effects);
     }
 
     fn received(

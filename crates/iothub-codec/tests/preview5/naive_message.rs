@@ -102,7 +102,7 @@ impl Said {
             match id {
                 0x03 => said.media_type = Some(parts[0].clone()),
                 0x09 if is_correlated && !(1..=16).contains(&parts[0].len()) => {
-                    return Err(BadValue(Field::RequestId));
+                    return Err(BadValue(Field::CorrelationData));
                 }
                 0x09 => said.correlation = Some(parts[0].clone()),
                 0x26 => {
@@ -120,7 +120,7 @@ impl Said {
     }
 
     fn request(&self) -> Result<Bytes, DecodeErrorKind> {
-        self.correlation.clone().ok_or(Missing(Field::RequestId))
+        self.correlation.clone().ok_or(Missing(Field::CorrelationData))
     }
 
     fn text(&self, name: &str) -> Option<Bytes> {

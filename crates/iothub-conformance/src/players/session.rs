@@ -196,31 +196,17 @@ impl<'a> SessionPlayer<'a> {
         Ok(written(&packet, mqtt, None))
     }
 
-    /// The last words of a hub: why it closes is its own business, unless the session has told it to. To that it may
-    /// add a reason for people.
+    /// The last words of a hub: why it closes is its own business, unless the session has told it to.
     fn dismisses<'b>(&mut self, ack: &Ack<'_>, room: &'b mut [u8]) -> Result<Packet<'b>, Trouble> {
         let outcome = self.codec()?.decode_ack(ack).map_err(Trouble::new)?;
-        let broken = self.broken.take().map(Dismissal::Broken);
-        let named = outcome.reason.is_some();
-        let session = self.session()?;
-        let own = match ack.reason_code {
-            0x87 => Dismissal::NotAuthorized,
-            Ack::SESSION_TAKEN_OVER => Dismissal::TakenOver,
-            Ack::CONNECTION_RATE_EXCEEDED => Dismissal::TooManyConnections,
-            _ => Dismissal::Refused(outcome),
+        let own = match (self.broken.take(), ack.reason_code) {
+            (Some(error), _) => Dismissal::Broken(error),
+            (None, 0x87) => Dismissal::NotAuthorized,
+            (None, Ack::SESSION_TAKEN_OVER) => Dismissal::TakenOver,
+            (None, Ack::CONNECTION_RATE_EXCEEDED) => Dismissal::TooManyConnections,
+            (None, _) => Dismissal::Refused(outcome),
         };
-        let Some(broken) = broken else { return session.dismiss(&own, room).map_err(Trouble::new) };
-        let mut scratch = [0; ROOM];
-        let Packet::Disconnect(told) = session.dismiss(&broken, &mut scratch).map_err(Trouble::new)? else {
-            return Err(Trouble::new("last words that are no DISCONNECT"));
-        };
-        let (reason_code, words) =
-            (told.reason_code, if named { &Dismissal::Refused(outcome) } else { &broken });
-        let packet = session.dismiss(words, room).map_err(Trouble::new)?;
-        if let Packet::Disconnect(ack) = packet {
-            return Ok(Packet::Disconnect(Ack { reason_code, ..ack }));
-        }
-        Ok(packet)
+        self.session()?.dismiss(&own, room).map_err(Trouble::new)
     }
 
     fn answers_connect(&mut self, wanted: &Deed) -> Result<Deed, Trouble> {

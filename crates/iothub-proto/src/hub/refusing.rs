@@ -1,5 +1,8 @@
+use core::fmt::{self, Write as _};
+
 use iothub_codec::{
-    Ack, Codec, DecodeErrorKind, Detail, DeviceId, Dialect, EncodeError, Identity, Outcome, Status, Version,
+    Ack, Codec, DecodeErrorKind, Detail, DeviceId, Dialect, EncodeError, Field, Identity, Outcome, Status,
+    Text, Version,
 };
 
 use super::HubSession;
@@ -34,6 +37,10 @@ impl Dismissal<'_> {
                 PeerError::Unreadable(error) if error.kind == DecodeErrorKind::UnknownTopic => {
                     named(Status::NOT_FOUND, Ack::TOPIC_NAME_INVALID)
                 }
+                // Only an AUTH is read for these, and MQTT itself wants it to go on as CONNECT began.
+                PeerError::Unreadable(error) if is_about_method(error.kind) => {
+                    named(Status::BAD_REQUEST, PROTOCOL_ERROR)
+                }
                 PeerError::Unreadable(error) => (Outcome::new(error.kind.status()), None),
                 PeerError::OutOfPlace { .. } | PeerError::WrongCount { .. } | PeerError::NoVersion => {
                     named(Status::BAD_REQUEST, PROTOCOL_ERROR)
@@ -42,6 +49,46 @@ impl Dismissal<'_> {
             },
             Self::Refused(outcome) => (*outcome, None),
         }
+    }
+}
+
+fn is_about_method(kind: DecodeErrorKind) -> bool {
+    use DecodeErrorKind::{BadValue, Missing};
+
+    matches!(kind, Missing(Field::AuthenticationMethod) | BadValue(Field::AuthenticationMethod))
+}
+
+/// What is wrong, for people. What does not fit is left out.
+struct Words {
+    len: usize,
+    bytes: [u8; Self::LEN_MAX],
+}
+
+impl Words {
+    /// As long as the longest that a [`PeerError`] says, in bytes.
+    const LEN_MAX: usize = 128;
+
+    /// What there is to say to a device that cannot tell from the reason code.
+    fn of(why: &Dismissal<'_>) -> Option<Self> {
+        let Dismissal::Broken(error @ PeerError::Unreadable(_)) = why else { return None };
+        let mut words = Self { len: 0, bytes: [0; Self::LEN_MAX] };
+        // It never fails: what is too long has been written as far as it goes.
+        let _ = write!(words, "{error}");
+        Some(words)
+    }
+
+    fn as_text(&self) -> Text<'_> {
+        Text::plain(core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default())
+    }
+}
+
+impl fmt::Write for Words {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = &mut self.bytes[self.len..];
+        let len = text.floor_char_boundary(room.len());
+        room[..len].copy_from_slice(&text.as_bytes()[..len]);
+        self.len += len;
+        Ok(())
     }
 }
 
@@ -78,15 +125,19 @@ pub fn refuse_connect<'b>(
 }
 
 impl<const CALLS: usize> HubSession<CALLS> {
-    /// The last packet of a connection that the hub closes: over MQTT 5 it says why.
+    /// The last packet of a connection that the hub closes: over MQTT 5 it says why, and of a message that cannot be
+    /// read also where and what is wrong.
     ///
     /// # Errors
     ///
     /// [`SendError::Encode`] with [`EncodeError::NotExpressible`] over MQTT 3.1.1, where a hub just closes.
     pub fn dismiss<'b>(&self, why: &Dismissal<'_>, out: &'b mut [u8]) -> Result<Packet<'b>, SendError> {
         let (outcome, reason_code) = why.outcome();
-        // Where MQTT has a reason of its own, that says it all.
-        let detail = if reason_code.is_some() { Detail::ReasonCode } else { self.detail() };
+        let words = Words::of(why);
+        let outcome = Outcome { reason: words.as_ref().map(Words::as_text).or(outcome.reason), ..outcome };
+        // Where MQTT has a reason of its own and there are no words, that says it all.
+        let bare = reason_code.is_some() && words.is_none();
+        let detail = if bare { Detail::ReasonCode } else { self.detail() };
         let ack = self.codec().encode_ack(&outcome, detail, out)?;
         let reason_code = reason_code.unwrap_or(ack.reason_code);
         Ok(Packet::Disconnect(Ack { reason_code, ..ack }))

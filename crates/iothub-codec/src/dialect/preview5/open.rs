@@ -73,7 +73,7 @@ impl<'a> Reading<'a> {
             id::USER => self.take_user(raw),
             id::CORRELATION_DATA if self.has_request() => {
                 let request = RequestId::new(raw.value).filter(|_| raw.value.len() <= REQUEST_MAX);
-                self.fields.request = Some(request.ok_or(DecodeErrorKind::BadValue(Field::RequestId))?);
+                self.fields.request = Some(request.ok_or(DecodeErrorKind::BadValue(Field::CorrelationData))?);
                 Ok(())
             }
             id::CONTENT_TYPE if matches!(self.path, Path::Method(_) | Path::Reply(_)) => {
@@ -132,7 +132,7 @@ impl<'a> Reading<'a> {
     /// Whether everything is there that must be.
     fn complete(&self) -> Result<(), DecodeErrorKind> {
         if self.has_request() && self.fields.request.is_none() {
-            return Err(DecodeErrorKind::Missing(Field::RequestId));
+            return Err(DecodeErrorKind::Missing(Field::CorrelationData));
         }
         match self.path {
             Path::Command => self.has_all_properties(),
