@@ -174,10 +174,11 @@ pub enum WireError {
         /// Where the entry begins, or would.
         at: u32,
     },
-    /// More filters, or outcomes of filters, than [`Granted::MAX_LEN`](iothub_proto::Granted::MAX_LEN).
+    /// More filters to give up than [`Removed::MAX_LEN`](iothub_proto::Removed::MAX_LEN), or outcomes of filters than
+    /// were asked for.
     #[error("{packet} of more than {max} filters")]
     TooManyFilters {
-        /// SUBSCRIBE, SUBACK or UNSUBSCRIBE.
+        /// UNSUBSCRIBE, SUBACK or UNSUBACK.
         packet: PacketType,
         /// How many are allowed.
         max: u8,

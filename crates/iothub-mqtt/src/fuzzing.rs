@@ -2,7 +2,9 @@
 //! Ordinary tests run them too. Not for use outside the workspace.
 
 use iothub_codec::{Ack, Connect, PropertySection, SectionOf, Version};
-use iothub_proto::{AckToken, Granted, Instant, Limits, Opening, Packet, Removal, Removed, Session};
+use iothub_proto::{
+    AckToken, FilterRefusal, Granted, Instant, Limits, Opening, Packet, Removal, Removed, Session,
+};
 
 use crate::{Client, Server, WireError, WriteError};
 
@@ -59,7 +61,11 @@ fn answer(packet: &Packet<'_>, device: &mut Option<Client>) -> Option<Packet<'st
         }
         Packet::Subscribe { token, filters } => {
             let mut granted = Granted::EMPTY;
-            assert!(filters.iter().all(|filter| granted.push(Ok(filter.qos))), "there is room for each");
+            for (at, filter) in filters.iter().enumerate() {
+                let exceeds = at >= Granted::MAX_LEN;
+                let outcome = if exceeds { Err(FilterRefusal::QuotaExceeded) } else { Ok(filter.qos) };
+                assert!(granted.push(outcome), "there is room for each");
+            }
             Some(Packet::SubAck { token: *token, granted })
         }
         Packet::Unsubscribe { token, filters } => {

@@ -2,7 +2,11 @@ use iothub_codec::Qos;
 
 /// The outcomes of one SUBSCRIBE, in the order of its filters: a granted QoS each, or a refusal.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Granted(Codes);
+pub struct Granted {
+    codes: Codes,
+    /// Filters behind those, each of which exceeds the quota.
+    beyond: u16,
+}
 
 /// The outcomes of one UNSUBSCRIBE, in the order of its filters.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,28 +22,40 @@ pub enum Removal {
 }
 
 impl Granted {
-    /// Most filters in one SUBSCRIBE: as many as IoT Hub lets a client of MQTT 5 have.
+    /// Most filters of one SUBSCRIBE that can have any outcome: as many as IoT Hub lets a client of MQTT 5 have. All
+    /// behind them exceed the quota.
     pub const MAX_LEN: usize = Codes::MAX_LEN;
 
     /// No outcomes yet.
-    pub const EMPTY: Self = Self(Codes::EMPTY);
+    pub const EMPTY: Self = Self { codes: Codes::EMPTY, beyond: 0 };
 
-    /// Adds the outcome for the next filter. `false` when there is no room.
+    /// Adds the outcome for the next filter. `false` when there is no room: behind [`Self::MAX_LEN`] others for any
+    /// but [`FilterRefusal::QuotaExceeded`], of which there are never more than a packet has filters.
     #[must_use]
     pub const fn push(&mut self, outcome: Result<Qos, FilterRefusal>) -> bool {
-        self.0.push(match outcome {
+        let code = match outcome {
             Ok(Qos::AtMostOnce) => 0,
             Ok(Qos::AtLeastOnce) => 1,
             Err(refusal) => refusal.code(),
-        })
+        };
+        if self.beyond == 0 && self.codes.push(code) {
+            return true;
+        }
+        let exceeds = code == FilterRefusal::QuotaExceeded.code() && self.beyond < u16::MAX;
+        if exceeds {
+            self.beyond += 1;
+        }
+        exceeds
     }
 
     /// The outcomes, in the order of the filters.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<Qos, FilterRefusal>> + '_ {
-        self.0.as_slice().iter().map(|code| match code {
-            0 => Ok(Qos::AtMostOnce),
-            1 => Ok(Qos::AtLeastOnce),
-            code => Err(refusal(*code)),
+        let codes = self.codes.as_slice();
+        (0..codes.len() + usize::from(self.beyond)).map(|at| match codes.get(at) {
+            Some(0) => Ok(Qos::AtMostOnce),
+            Some(1) => Ok(Qos::AtLeastOnce),
+            Some(code) => Err(refusal(*code)),
+            None => Err(FilterRefusal::QuotaExceeded),
         })
     }
 }
@@ -191,4 +207,19 @@ mod tests {
         assert!(!granted.push(Err(FilterRefusal::Unspecified)));
         assert_eq!(granted.iter().len(), Granted::MAX_LEN);
     }
+
+    #[test]
+    fn what_exceeds_the_quota_is_counted_however_much_it_is() {
+        let mut granted = Granted::EMPTY;
+        for at in 0..60_000 {
+            let outcome = if at < Granted::MAX_LEN { Ok(Qos::AtMostOnce) } else { QUOTA };
+            assert!(granted.push(outcome), "{at}");
+        }
+        assert!(!granted.push(Ok(Qos::AtMostOnce)), "not behind one that exceeds it");
+        assert_eq!(granted.iter().len(), 60_000);
+        assert_eq!(granted.iter().filter(|outcome| *outcome == QUOTA).count(), 60_000 - Granted::MAX_LEN);
+        assert_eq!(granted.iter().last(), Some(QUOTA));
+    }
+
+    const QUOTA: Result<Qos, FilterRefusal> = Err(FilterRefusal::QuotaExceeded);
 }

@@ -123,8 +123,9 @@ fn filters<'a>(
     {
         return Err(WireError::BadFilters { packet, at: start + at as u32 });
     }
-    if filters.iter().nth(Granted::MAX_LEN).is_some() {
-        return Err(WireError::TooManyFilters { packet, max: Granted::MAX_LEN as u8 });
+    // Of a SUBSCRIBE those that exceed the quota are refused one by one.
+    if packet == PacketType::Unsubscribe && filters.iter().nth(Removed::MAX_LEN).is_some() {
+        return Err(WireError::TooManyFilters { packet, max: Removed::MAX_LEN as u8 });
     }
     Ok(filters)
 }
@@ -142,6 +143,10 @@ fn suback<'a>(fields: &mut Fields<'a>) -> Result<Packet<'a>, WireError> {
         let outcome = match *code {
             0 => Ok(Qos::AtMostOnce),
             1 => Ok(Qos::AtLeastOnce),
+            // Behind as many as a device may have there is no other reason.
+            SUBSCRIPTION_REFUSED if granted.iter().len() >= Granted::MAX_LEN => {
+                Err(FilterRefusal::QuotaExceeded)
+            }
             SUBSCRIPTION_REFUSED => Err(FilterRefusal::Unspecified),
             code => return Err(WireError::BadReturnCode { packet, at, code }),
         };

@@ -236,8 +236,9 @@ fn filters<'a>(
             WireError::BadFilters { packet, at }
         }
     })?;
-    if filters.iter().nth(Granted::MAX_LEN).is_some() {
-        return Err(WireError::TooManyFilters { packet, max: Granted::MAX_LEN as u8 });
+    // Of a SUBSCRIBE those that exceed the quota are refused one by one.
+    if packet == PacketType::Unsubscribe && filters.iter().nth(Removed::MAX_LEN).is_some() {
+        return Err(WireError::TooManyFilters { packet, max: Removed::MAX_LEN as u8 });
     }
     Ok(filters)
 }

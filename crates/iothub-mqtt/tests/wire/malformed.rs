@@ -1,7 +1,7 @@
 //! What MQTT 3.1.1 or a hub forbids, and what it is called.
 
 use iothub_mqtt::{PacketType, Server, WireError};
-use iothub_proto::{Limits, Packet, Session};
+use iothub_proto::{FilterRefusal, Granted, Limits, Packet, Session};
 
 use crate::connection::{CONNECT, End, Reader, START, client, connecting, server};
 
@@ -156,6 +156,26 @@ fn more_filters_than_a_device_may_have_are_refused() {
         assert_eq!(reader.handle_bytes(&bytes), bytes.len());
         assert_eq!(reader.poll_packet(), Err(WireError::TooManyFilters { packet, max: 50 }));
     }
+}
+
+#[test]
+fn more_filters_than_a_device_may_have_are_refused_one_by_one() {
+    // 300 filters of a byte each, at QoS 0.
+    let filters = [b"\x82\xb2\x09\0\x01".to_vec(), b"\0\x01a\0".repeat(300)].concat();
+    let mut server = server(Limits::CLASSIC);
+    assert_eq!(server.handle_bytes(START, &filters), filters.len());
+    let Ok(Some(Packet::Subscribe { token, filters })) = server.poll_packet() else { panic!() };
+    let mut granted = Granted::EMPTY;
+    for (at, filter) in filters.iter().enumerate() {
+        let outcome = if at < 50 { Ok(filter.qos) } else { Err(FilterRefusal::QuotaExceeded) };
+        assert!(granted.push(outcome));
+    }
+    server.send(START, &Packet::SubAck { token, granted }).unwrap();
+    let said = server.poll_bytes().unwrap();
+    assert_eq!(said, [&b"\x90\xae\x02\0\x01"[..], &[0; 50], &[0x80; 250]].concat());
+    let mut client = client(Limits::CLASSIC);
+    assert_eq!(client.handle_bytes(START, said), said.len());
+    assert_eq!(client.poll_packet(), Ok(Some(Packet::SubAck { token, granted })));
 }
 
 #[test]

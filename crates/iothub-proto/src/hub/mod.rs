@@ -84,12 +84,16 @@ impl<const CALLS: usize> HubSession<CALLS> {
             Packet::Subscribe { token, filters } => {
                 let mut granted = Granted::EMPTY;
                 let mut channels = Channels::NONE;
-                for filter in filters.iter() {
-                    // The MQTT layer refuses a packet with more filters than there is room for.
-                    let outcome = self.subscribe(filter).map(|added| {
-                        channels = channels.union(added);
-                        filter.qos
-                    });
+                for (at, filter) in filters.iter().enumerate() {
+                    let outcome = if at < Granted::MAX_LEN {
+                        self.subscribe(filter).map(|added| {
+                            channels = channels.union(added);
+                            filter.qos
+                        })
+                    } else {
+                        // No device has as many subscriptions: it is not looked whether there is such a topic.
+                        Err(FilterRefusal::QuotaExceeded)
+                    };
                     if !granted.push(outcome) {
                         return Err(Self::out_of_place(packet));
                     }

@@ -121,11 +121,3 @@ fn what_the_session_owes_is_sent_once() {
     device.handle_packet(NOW, &crate::stage::connected(iothub_proto::Session::Resume)).unwrap();
     assert_eq!(device.poll_transmit(&mut []), Ok(None), "the hub sends it again, and then it is owed");
 }
-
-#[test]
-fn a_subscription_of_more_filters_than_can_be_answered_ends_the_connection() {
-    for (count, in_place) in [(50, true), (51, false)] {
-        let answered = subscribes(&mut hub(), &vec![(METHODS, Qos::AtMostOnce); count]);
-        assert_eq!(answered.is_ok(), in_place, "{count}");
-    }
-}

@@ -366,6 +366,21 @@ fn a_refused_filter_is_told_why() {
 }
 
 #[test]
+fn filters_behind_as_many_as_a_device_may_have_are_refused_and_not_looked_at() {
+    for dialect in Dialect::ALL.iter().copied() {
+        let all = wire(&[("nothing", Qos::AtMostOnce); 300]);
+        let mut hub = hub_in(dialect);
+        let filters = Filters::from_subscribe(&all).unwrap();
+        let event = hub.handle_packet(NOW, &Packet::Subscribe { token: token(7), filters });
+        let Ok(HubEvent::Subscribed { granted, .. }) = event else { panic!("{event:?}") };
+        let (looked_at, beyond): (Vec<_>, Vec<_>) = granted.iter().enumerate().partition(|(at, _)| *at < 50);
+        assert_eq!((looked_at.len(), beyond.len()), (50, 250));
+        assert!(looked_at.iter().all(|(_, outcome)| *outcome == Err(FilterRefusal::TopicFilterInvalid)));
+        assert!(beyond.iter().all(|(_, outcome)| *outcome == Err(FilterRefusal::QuotaExceeded)));
+    }
+}
+
+#[test]
 fn of_two_filters_that_let_a_call_through_the_stronger_counts() {
     let all = (METHODS, Qos::AtMostOnce);
     let one = ("$iothub/methods/POST/reboot/#", Qos::AtLeastOnce);

@@ -202,7 +202,11 @@ impl Rest {
         self.properties(&[0x1f, 0x26])?;
         self.fields.pop();
         let codes = core::mem::take(&mut self.bytes);
-        if codes.is_empty() || codes.len() > 50 || !codes.iter().all(|code| good.contains(code)) {
+        // Behind as many as a device may have, only what says so.
+        let beyond = codes.iter().skip(50);
+        let is_quota = |code: &u8| *code == 0x97 && good.contains(code);
+        if codes.is_empty() || !codes.iter().all(|code| good.contains(code)) || !beyond.clone().all(is_quota)
+        {
             return None;
         }
         self.fields.push(Field::Bytes(codes));
@@ -228,7 +232,7 @@ impl Rest {
                 self.fields.push(Field::Number(u32::from(options)));
             }
         }
-        (1..=50).contains(&count).then_some(())
+        (count >= 1 && (with_options || count <= 50)).then_some(())
     }
 
     /// A reason, which may be left out, and its properties, which may be too if `short`.
