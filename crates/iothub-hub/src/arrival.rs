@@ -1,7 +1,8 @@
 //! What a device that is let in did, and what the hub does about it.
 
 use iothub_codec::{
-    DecodeError, Dialect, IdentityBuf, Name, Outcome, Proof, Signature, Status, Telemetry, Terms, Text,
+    DecodeError, Dialect, Filters, IdentityBuf, Name, Outcome, Proof, Signature, Status, Telemetry, Terms,
+    Text,
 };
 use iothub_proto::{
     AckToken, Dismissal, FilterRefusal, Granted, HubEvent, HubSession, Now, Packet, PeerError, Received,
@@ -32,9 +33,9 @@ impl Hub {
         match event {
             HubEvent::Received { ack, message } => self.received(now, id, key, (ack, message), effects),
             HubEvent::Unreadable { token, error } => self.refuse_message(id, key, token, &error, effects),
-            HubEvent::Subscribed { token, granted, channels } => {
-                if let Some(why) = why_not(&granted) {
-                    let why = (Some(Rule::RefusedSubscription), why.into());
+            HubEvent::Subscribed { token, filters, granted, channels } => {
+                if let Some(why) = why_not(filters, &granted) {
+                    let why = (Some(Rule::RefusedSubscription), why);
                     self.log(Level::Warn, id, Some(key), "subscription refused", why, effects);
                 }
                 let packet = PacketBuf::SubAck(token, granted);
@@ -259,10 +260,21 @@ fn charged(telemetry: &Telemetry<'_>) -> usize {
     telemetry.payload.len() + properties.sum::<usize>()
 }
 
-/// Why not all filters were granted, if so.
-fn why_not(granted: &Granted) -> Option<&'static str> {
-    let refused = granted.iter().find_map(Result::err)?;
-    Some(match refused {
+/// Why not all filters were granted, if so: the first that was not, and how many more.
+fn why_not(filters: Filters<'_>, granted: &Granted) -> Option<String> {
+    let refused = filters.iter().zip(granted.iter());
+    let mut refused = refused.filter_map(|(filter, outcome)| Some((filter.topic, outcome.err()?)));
+    let (filter, refusal) = refused.next()?;
+    let shown = &filter[..filter.floor_char_boundary(FILTER_SHOWN_MAX)];
+    let why = format!("{shown:?}: {}", meaning(refusal));
+    Some(match refused.count() {
+        0 => why,
+        more => format!("{why} (and {more} more)"),
+    })
+}
+
+fn meaning(refusal: FilterRefusal) -> &'static str {
+    match refusal {
         FilterRefusal::QuotaExceeded => "more than the limit",
         FilterRefusal::WildcardsNotSupported => "a wildcard where none may stand",
         FilterRefusal::SharedNotSupported => "a shared subscription, and there are none",
@@ -272,5 +284,8 @@ fn why_not(granted: &Granted) -> Option<&'static str> {
         | FilterRefusal::TopicFilterInvalid
         | FilterRefusal::PacketIdentifierInUse
         | FilterRefusal::IdentifiersNotSupported => "unknown or another device's filter",
-    })
+    }
 }
+
+/// As much of a filter goes to the log, in bytes.
+const FILTER_SHOWN_MAX: usize = 128;

@@ -228,7 +228,9 @@ fn each_filter_is_granted_or_refused_for_its_own_reason() {
     world.send(speaker.line, &Packet::Subscribe { token: token(9), filters });
     let granted = world.take_granted(speaker.line);
     assert_eq!(granted, rows.map(|(_, outcome)| outcome));
-    assert_eq!(world.notices.last().unwrap().what, "subscription refused");
+    let notice = world.notices.last().unwrap();
+    assert_eq!(notice.what, "subscription refused");
+    assert_eq!(notice.why, "\"$iothub/+\": a wildcard where none may stand (and 4 more)");
 
     let names: Vec<String> = (0..48).map(|n| format!("$iothub/methods/m{n}")).collect();
     let asked: Vec<_> = names.iter().map(|name| (name.as_str(), 0)).collect();

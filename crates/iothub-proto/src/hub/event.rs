@@ -1,4 +1,4 @@
-use iothub_codec::{Channels, DecodeError, Signature, Status, Telemetry, TwinGet, TwinPatch};
+use iothub_codec::{Channels, DecodeError, Filters, Signature, Status, Telemetry, TwinGet, TwinPatch};
 
 use crate::outcomes::{Granted, Removed};
 use crate::packet::AckToken;
@@ -31,6 +31,8 @@ pub enum HubEvent<'a> {
     Subscribed {
         /// Which SUBSCRIBE.
         token: AckToken,
+        /// What was asked for.
+        filters: Filters<'a>,
         /// One outcome a filter.
         granted: Granted,
         /// The channels that were granted.

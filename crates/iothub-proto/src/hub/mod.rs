@@ -98,7 +98,7 @@ impl<const CALLS: usize> HubSession<CALLS> {
                         return Err(Self::out_of_place(packet));
                     }
                 }
-                Ok(HubEvent::Subscribed { token: *token, granted, channels })
+                Ok(HubEvent::Subscribed { token: *token, filters: *filters, granted, channels })
             }
             Packet::Unsubscribe { token, filters } => {
                 let mut removed = Removed::EMPTY;

@@ -70,7 +70,7 @@ impl Pair {
                     self.carry(End::Device, Parcel::new(&HubSession::<CALLS>::acknowledge(token)));
                 }
             }
-            HubEvent::Subscribed { token, granted, channels } => {
+            HubEvent::Subscribed { token, granted, channels, .. } => {
                 self.subscribes += 1;
                 self.carry(End::Device, Parcel::SubAck { token, granted });
                 if channels.contains(Channels::COMMANDS) {

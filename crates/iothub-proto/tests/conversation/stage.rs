@@ -177,7 +177,7 @@ pub(crate) fn subscribes(
     let wire = wire(filters);
     let packet = Packet::Subscribe { token: token(1), filters: Filters::from_subscribe(&wire).unwrap() };
     let event = hub.handle_packet(NOW, &packet)?;
-    let HubEvent::Subscribed { token: answered, granted, channels } = event else {
+    let HubEvent::Subscribed { token: answered, granted, channels, .. } = event else {
         panic!("{event:?} after SUBSCRIBE")
     };
     assert_eq!(answered, token(1));

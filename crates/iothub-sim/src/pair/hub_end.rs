@@ -161,7 +161,9 @@ impl Pair {
     fn on_hub_event(&mut self, event: &HubEvent<'_>, number: u32, ledger: &mut Ledger) -> Todo {
         match *event {
             HubEvent::Received { ack, message } => self.on_message(&message, ack, number, ledger),
-            HubEvent::Subscribed { token, granted, channels } => Todo::Subscribed(token, granted, channels),
+            HubEvent::Subscribed { token, granted, channels, .. } => {
+                Todo::Subscribed(token, granted, channels)
+            }
             HubEvent::Unsubscribed { token, removed } => Todo::Unsubscribed(token, removed),
             HubEvent::Settled { token, verdict, .. } => self.on_settled(number, token, verdict, ledger),
             HubEvent::AuthStep { signature } => {
