@@ -159,14 +159,8 @@ impl Hub {
         if let Some(trace_id) = &trace_id {
             why = format!("{why} (trace id {trace_id})");
         }
-        effects.push(Effect::Log(Notice {
-            level: Level::Warn,
-            connection: Some(id),
-            who,
-            what: "CONNECT refused",
-            rule: Some(denied.rule),
-            why,
-        }));
+        let (level, peer, rule) = (Level::Warn, self.peer(id), Some(denied.rule));
+        effects.push(Effect::Log(Notice { level, peer, who, what: "CONNECT refused", rule, why }));
         let outcome = Outcome {
             status,
             reason: Some(Text::plain(&denied.why)),

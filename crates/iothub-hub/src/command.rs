@@ -128,15 +128,9 @@ impl Hub {
         why: String,
         effects: &mut Effects,
     ) {
-        let connection = self.serving_device(key).map(|(id, _)| id);
-        effects.push(Effect::Log(Notice {
-            level,
-            connection,
-            who: Some(key.to_string()),
-            what,
-            rule: Some(Rule::DroppedCommand),
-            why,
-        }));
+        let peer = self.registry.get(key).and_then(|entry| self.peer(entry.presence.connection?));
+        let (who, rule) = (Some(key.to_string()), Some(Rule::DroppedCommand));
+        effects.push(Effect::Log(Notice { level, peer, who, what, rule, why }));
     }
 
     fn next_command(&self, key: &Key) -> Option<Shipment> {

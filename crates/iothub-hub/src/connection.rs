@@ -1,3 +1,5 @@
+use core::net::SocketAddr;
+
 use iothub_proto::{Dismissal, HubSession, Instant, Now, Packet, SendError};
 use serde_json::json;
 
@@ -102,11 +104,11 @@ impl Hub {
         level: Level,
         effects: &mut Effects,
     ) {
-        let Some(connection) = self.connections.remove(&id) else { return };
+        let Some(connection) = self.connections.get_mut(&id) else { return };
         let rule = (level == Level::Warn).then_some(Rule::Transport);
-        match connection.stage {
+        match core::mem::replace(&mut connection.stage, Stage::Closing) {
             Stage::Greeting => {
-                let why = format!("{why}, from {}, before CONNECT", connection.peer.address);
+                let why = format!("{why}, before CONNECT");
                 self.log(level, id, None, "connection closed", (rule, why), effects);
             }
             Stage::Closing => {}
@@ -115,6 +117,7 @@ impl Hub {
                 self.part(now, id, *serving, effects);
             }
         }
+        self.connections.remove(&id);
     }
 
     /// Closes a connection and takes it out of service at once: what still comes is ignored. The device is told why
@@ -287,6 +290,11 @@ impl Hub {
         effects: &mut Effects,
     ) {
         let who = key.map(ToString::to_string);
-        effects.push(Effect::Log(Notice { level, connection: Some(id), who, what, rule, why }));
+        effects.push(Effect::Log(Notice { level, peer: self.peer(id), who, what, rule, why }));
+    }
+
+    /// Where that connection comes from.
+    pub(crate) fn peer(&self, id: ConnectionId) -> Option<SocketAddr> {
+        self.connections.get(&id).map(|connection| connection.peer.address)
     }
 }

@@ -104,7 +104,7 @@ mod tests {
     fn refusal(who: &str, rule: Rule, why: &str) -> Effect {
         Effect::Log(Notice {
             level: Level::Warn,
-            connection: None,
+            peer: None,
             who: Some(who.into()),
             what: "CONNECT refused",
             rule: Some(rule),
@@ -162,7 +162,7 @@ mod tests {
         let mut diary = Diary::default();
         let notice = |who: Option<&str>, rule| {
             let (who, why) = (who.map(Into::into), String::new());
-            Effect::Log(Notice { level: Level::Info, connection: None, who, what: "connected", rule, why })
+            Effect::Log(Notice { level: Level::Info, peer: None, who, what: "connected", rule, why })
         };
         diary.read(Timestamp::from_secs(1), &[notice(Some("a"), None), notice(None, Some(Rule::Transport))]);
         assert!(diary.pages.is_empty());

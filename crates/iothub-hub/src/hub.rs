@@ -224,7 +224,7 @@ impl Hub {
                 Ok(_) => self.create_with_defaults(now, key, effects),
                 Err(error) => effects.push(Effect::Log(Notice {
                     level: Level::Warn,
-                    connection: None,
+                    peer: None,
                     who: None,
                     what: "ready device not made",
                     rule: None,

@@ -1,4 +1,5 @@
-use crate::input::ConnectionId;
+use core::net::SocketAddr;
+
 use crate::rule::Rule;
 
 /// A line for the log: what a hub did that its owner may want to know the reason of. Never holds a secret.
@@ -6,8 +7,8 @@ use crate::rule::Rule;
 pub struct Notice {
     /// How much it matters.
     pub level: Level,
-    /// The connection it is about.
-    pub connection: Option<ConnectionId>,
+    /// Where the connection comes from that it is about.
+    pub peer: Option<SocketAddr>,
     /// The device, or `device/module`, it is about, as far as that is known.
     pub who: Option<String>,
     /// What happened.

@@ -1,4 +1,3 @@
-use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -56,13 +55,8 @@ enum Committer {
 
 #[derive(Default)]
 struct Routes {
-    connections: BTreeMap<ConnectionId, Route>,
+    connections: BTreeMap<ConnectionId, Arc<Outbox>>,
     exchanges: BTreeMap<ExchangeId, oneshot::Sender<Answer>>,
-}
-
-struct Route {
-    outbox: Arc<Outbox>,
-    peer: SocketAddr,
 }
 
 /// What becomes of an HTTP request.
@@ -133,8 +127,8 @@ impl Carrier {
         if queue.effects.is_empty() { queue.taken } else { queue.taken.next() }
     }
 
-    pub(crate) fn connect(&self, connection: ConnectionId, peer: SocketAddr, outbox: Arc<Outbox>) {
-        self.routes().connections.insert(connection, Route { outbox, peer });
+    pub(crate) fn connect(&self, connection: ConnectionId, outbox: Arc<Outbox>) {
+        self.routes().connections.insert(connection, outbox);
     }
 
     pub(crate) fn disconnect(&self, connection: ConnectionId) {
@@ -184,13 +178,13 @@ impl Carrier {
                 Effect::Record(_) => {}
                 Effect::Append(event) => self.events.append(event),
                 Effect::Send { connection, packet } => {
-                    if let Some(route) = routes.connections.get(&connection) {
-                        route.outbox.push(packet);
+                    if let Some(outbox) = routes.connections.get(&connection) {
+                        outbox.push(packet);
                     }
                 }
                 Effect::Close { connection } => {
-                    if let Some(route) = routes.connections.get(&connection) {
-                        route.outbox.end(Ending::Closed);
+                    if let Some(outbox) = routes.connections.get(&connection) {
+                        outbox.end(Ending::Closed);
                     }
                 }
                 Effect::Respond { exchange, response } => {
@@ -199,10 +193,7 @@ impl Carrier {
                 Effect::Stream { exchange, device } => {
                     routes.answer(exchange, Answer::Stream(self.events.stream(device)));
                 }
-                Effect::Log(notice) => {
-                    let route = notice.connection.and_then(|id| routes.connections.get(&id));
-                    log(&notice, route.map(|route| route.peer));
-                }
+                Effect::Log(notice) => log(&notice),
             }
         }
     }
@@ -315,8 +306,8 @@ impl Routes {
     }
 
     fn fail(&mut self) {
-        for route in self.connections.values() {
-            route.outbox.end(Ending::Failed);
+        for outbox in self.connections.values() {
+            outbox.end(Ending::Failed);
         }
         // Whoever waits sees that no answer will come.
         self.exchanges.clear();
@@ -334,8 +325,8 @@ impl Drop for Alarm<'_> {
     }
 }
 
-fn log(notice: &Notice, peer: Option<SocketAddr>) {
-    let Notice { level, connection: _, who, what, rule, why } = notice;
+fn log(notice: &Notice) {
+    let Notice { level, peer, who, what, rule, why } = notice;
     let (who, peer) = (who.as_deref(), peer.map(tracing::field::display));
     let rule = rule.map(Rule::name);
     match level {
@@ -420,12 +411,11 @@ mod tests {
     #[tokio::test]
     async fn effects_are_carried_out_in_order_with_and_without_a_journal() {
         const CONNECTION: ConnectionId = ConnectionId(1);
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         for journalled in [false, true] {
             let carrier = Arc::new(Carrier::new());
             let committer = journalled.then(|| carrier.commit_to(journal(&Arc::default())).unwrap());
             let outbox = Arc::new(Outbox::new(10_000, 10_000_000));
-            carrier.connect(CONNECTION, peer, Arc::clone(&outbox));
+            carrier.connect(CONNECTION, Arc::clone(&outbox));
             let mut sent = Vec::new();
             let mut token = AckToken::FIRST;
             for round in 0..500 {
@@ -457,7 +447,7 @@ mod tests {
 
         broken.store(true, Ordering::SeqCst);
         let outbox = Arc::new(Outbox::new(10, 1000));
-        carrier.connect(ConnectionId(1), SocketAddr::from(([127, 0, 0, 1], 1)), Arc::clone(&outbox));
+        carrier.connect(ConnectionId(1), Arc::clone(&outbox));
         let answer = carrier.expect(ExchangeId(2));
         hand_over(&carrier, [record(), respond(ExchangeId(2))]);
         assert!(answer.await.is_err());

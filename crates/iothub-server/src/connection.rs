@@ -166,7 +166,7 @@ impl<'a> Attached<'a> {
         let outbox = Arc::new(Outbox::new(limits.outbox_packets, limits.outbox_bytes));
         let id = driver.connection_id();
         driver.metrics().connections.inc();
-        driver.carrier().connect(id, peer.address, Arc::clone(&outbox));
+        driver.carrier().connect(id, Arc::clone(&outbox));
         match driver.enter() {
             Ok(mut hub) => hub.handle(Input::Opened { connection: id, peer }),
             Err(_) => outbox.end(Ending::Failed),

@@ -56,7 +56,7 @@ impl Hub {
                 let len = result.errors.len();
                 effects.push(Effect::Log(Notice {
                     level: Level::Warn,
-                    connection: None,
+                    peer: None,
                     who: None,
                     what: "bulk request not done in full",
                     rule: Some(Rule::Request(ErrorCode::BulkRegistryOperationFailure)),

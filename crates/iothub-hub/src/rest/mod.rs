@@ -124,7 +124,7 @@ impl Hub {
         let (number, name) = (code.number(), code.name());
         effects.push(Effect::Log(Notice {
             level: Level::Warn,
-            connection: None,
+            peer: None,
             who: about.map(ToString::to_string),
             what: "request refused",
             rule: Some(Rule::Request(code)),

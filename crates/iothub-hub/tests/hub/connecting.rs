@@ -304,9 +304,12 @@ fn a_will_is_told_unless_the_device_said_goodbye() {
     world.disconnect(line);
     let last = world.notices.last().unwrap();
     assert_eq!((last.what, last.why.as_str()), ("disconnected", "it said goodbye"), "not the hub's doing");
+    assert!(last.peer.is_some(), "from where, whenever the line is written");
     assert!(world.events.iter().all(|event| &event.body[..] != b"gone"));
     let (line, _) = world.greet(&greeting);
     world.cut(line);
+    let last = world.notices.last().unwrap();
+    assert!(last.what == "disconnected" && last.peer.is_some(), "{last:?}");
     let will = world.events.iter().find(|event| &event.body[..] == b"gone").unwrap();
     assert_eq!(will.properties["iothub-MessageType"], "Will");
     assert_eq!(will.properties["left"], "1");

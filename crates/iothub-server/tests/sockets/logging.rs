@@ -113,6 +113,7 @@ async fn what_is_refused_is_one_line_with_the_reason() {
         let upto = log.lines(end).len();
         let lines = &lines[..lines.len() - upto];
         assert_eq!(lines.len(), 1, "{what}: {lines:#?}");
+        assert!(lines[0].matches("127.0.0.1:").count() < 2, "{what}: an address twice in {}", lines[0]);
         for word in *words {
             assert!(lines[0].contains(word), "{what}: {word} in {}", lines[0]);
         }
