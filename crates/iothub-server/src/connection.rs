@@ -31,10 +31,10 @@ where
         connection.finish().await;
     }
     let Connection { mut pipe, mut attached, .. } = connection;
-    if let End::Stopping = end {
-        let why = Ack { reason_code: SERVER_SHUTTING_DOWN, ..Ack::SUCCESS };
+    if let Some(reason_code) = end.reason_code() {
+        let why = Packet::Disconnect(Ack { reason_code, ..Ack::SUCCESS });
         // Only MQTT 5 has a way to say it, and only to a device that is let in.
-        let _ = pipe.send(shared.driver.clock().now().instant, &Packet::Disconnect(why));
+        let _ = pipe.send(shared.driver.clock().now().instant, &why);
     }
     attached.why = end.to_string();
     attached.level = end.level();
@@ -216,19 +216,44 @@ impl End {
             | Self::Write(_)
             | Self::NoGreeting
             | Self::Hub(Ending::Overflow | Ending::Failed) => Level::Warn,
+            Self::Io(error) if is_its_fault(error) => Level::Warn,
             Self::Peer | Self::Io(_) | Self::Stopping | Self::Hub(Ending::Closed) => Level::Info,
+        }
+    }
+
+    /// With which MQTT 5 says it, as far as that is not said elsewhere.
+    fn reason_code(&self) -> Option<u8> {
+        match self {
+            Self::Stopping => Some(SERVER_SHUTTING_DOWN),
+            Self::Hub(Ending::Overflow) => Some(QUOTA_EXCEEDED),
+            Self::Peer
+            | Self::Io(_)
+            | Self::Wire(_)
+            | Self::Write(_)
+            | Self::NoGreeting
+            | Self::Hub(Ending::Closed | Ending::Failed) => None,
         }
     }
 
     /// Whether there is a point in saying what is left to say.
     fn has_last_words(&self) -> bool {
         match self {
-            Self::Peer | Self::Wire(_) | Self::NoGreeting | Self::Stopping | Self::Hub(Ending::Closed) => {
-                true
-            }
-            Self::Io(_) | Self::Write(_) | Self::Hub(Ending::Overflow | Ending::Failed) => false,
+            Self::Peer
+            | Self::Wire(_)
+            | Self::NoGreeting
+            | Self::Stopping
+            // It reads slowly, and that may still be soon enough to read why.
+            | Self::Hub(Ending::Closed | Ending::Overflow) => true,
+            Self::Io(_) | Self::Write(_) | Self::Hub(Ending::Failed) => false,
         }
     }
+}
+
+/// Whether it broke the rules of what is below MQTT, or does not read, rather than being gone.
+fn is_its_fault(error: &io::Error) -> bool {
+    // What the system says is about the way between.
+    error.raw_os_error().is_none()
+        && matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::TimedOut)
 }
 
 fn loss(error: &io::Error) -> String {
@@ -239,8 +264,9 @@ fn loss(error: &io::Error) -> String {
     error.to_string()
 }
 
-/// MQTT 5's reason code for it.
+/// MQTT 5's reason codes.
 const SERVER_SHUTTING_DOWN: u8 = 0x8B;
+const QUOTA_EXCEEDED: u8 = 0x97;
 /// Most packets of a device that are taken in at once: the answers wait for the device together.
 const PACKETS_MAX: usize = 64;
 /// How long the peer of a closed connection may take to read the last words.

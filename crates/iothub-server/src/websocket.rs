@@ -5,9 +5,10 @@ use std::io;
 use bytes::{Buf, Bytes};
 use futures_util::{Sink, Stream};
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -30,7 +31,9 @@ impl Handshake {
     /// Checks the request. A refusal is a status and what to say.
     pub(crate) fn check<B>(request: &Request<B>) -> Result<Self, (StatusCode, &'static str)> {
         let headers = request.headers();
-        if request.method() != Method::GET
+        // HTTP/1.0 knows no upgrade, whatever its headers say.
+        if request.version() < Version::HTTP_11
+            || request.method() != Method::GET
             || !lists(headers, header::UPGRADE, "websocket")
             || !lists(headers, header::CONNECTION, "upgrade")
         {
@@ -147,6 +150,10 @@ fn broken(error: Error) -> io::Error {
     if let Error::Io(error) = error {
         return error;
     }
+    if let Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) = error {
+        // Devices that lose power or patience do not say goodbye.
+        return io::ErrorKind::UnexpectedEof.into();
+    }
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
@@ -219,6 +226,21 @@ mod tests {
                 assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
             }
         }
+    }
+
+    #[test]
+    fn who_speaks_http_1_0_gets_no_websocket() {
+        let mut request = request(&[
+            ("upgrade", "websocket"),
+            ("connection", "Upgrade"),
+            ("sec-websocket-protocol", "mqtt"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ]);
+        assert!(Handshake::check(&request).is_ok());
+        *request.version_mut() = Version::HTTP_10;
+        let refused = Handshake::check(&request).map_err(|(status, _)| status);
+        assert_eq!(refused, Err(StatusCode::UPGRADE_REQUIRED));
     }
 
     #[test]

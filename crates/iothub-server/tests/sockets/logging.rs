@@ -3,9 +3,12 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use futures_util::{SinkExt, StreamExt};
 use iothub_server::Running;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tracing_subscriber::EnvFilter;
 
 use crate::peers::*;
@@ -65,6 +68,16 @@ async fn connect(hub: &Running, password: &str) {
     closed(&mut device.stream).await;
 }
 
+/// Says something over a WebSocket that MQTT is not, and reads until that is closed.
+async fn say_text(hub: &Running) {
+    let mut request = "wss://localhost/$iothub/websocket".into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mqtt"));
+    let stream = secure(hub, hub.https_address()).await;
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+    socket.send("hello".into()).await.unwrap();
+    while let Some(Ok(_)) = soon(socket.next()).await {}
+}
+
 #[tokio::test]
 async fn what_is_refused_is_one_line_with_the_reason() {
     let log = Log::default();
@@ -106,6 +119,8 @@ async fn what_is_refused_is_one_line_with_the_reason() {
     );
     ask_with(&hub, "GET", "/$iothub/websocket", "", "").await;
     next("no WebSocket", &["WARN", "WebSocket refused", "127.0.0.1:"]);
+    say_text(&hub).await;
+    next("text in a WebSocket", &["WARN", "a text message", "before CONNECT", "127.0.0.1:"]);
 
     let ends = cases.iter().skip(1).map(|case| case.1).chain([from]).collect::<Vec<_>>();
     for ((what, from, words), end) in cases.iter().zip(ends) {

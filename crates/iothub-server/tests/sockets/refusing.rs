@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::peers::*;
 use futures_util::StreamExt;
-use iothub_codec::{Publish, Qos};
+use iothub_codec::{Dialect, Publish, Qos};
 use iothub_hub::PacketBuf;
 use iothub_proto::{AckToken, Packet};
 use iothub_server::{Limits, Options, Running, Server, StartError};
@@ -157,6 +157,10 @@ async fn a_websocket_for_something_else_is_refused() {
         let reply = ask_with(&hub, "GET", "/$iothub/websocket", headers, "").await;
         assert_eq!(reply.status, status, "{reply:?}");
     }
+    let upgrade = b"GET /$iothub/websocket HTTP/1.0\r\nhost: localhost\r\nconnection: upgrade\r\n\
+        upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+        sec-websocket-protocol: mqtt\r\n\r\n";
+    assert_eq!(exchange(&hub, upgrade).await.status, 426, "HTTP/1.0 has no upgrade");
 }
 
 /// A device that may read its twin of some 28 KB, and a hub that may keep any number of answers for it.
@@ -214,6 +218,26 @@ async fn a_device_for_which_too_much_waits_is_closed() {
     // Written at once they are read at once, and a dozen acknowledgements are to wait.
     device.stream.write_all(&bytes).await.unwrap();
     closed(&mut device.stream).await;
+}
+
+#[tokio::test]
+async fn over_mqtt_5_a_device_for_which_too_much_waits_is_told_so() {
+    let limits = Limits { outbox_packets: 8, ..Limits::default() };
+    let hub = start(Options { limits, ..options() }).await;
+    let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
+    device.connect_signed(&hub, Dialect::Preview5).await.unwrap();
+    let mut bytes = Vec::new();
+    for id in 1..=12 {
+        let publish = Publish { qos: Qos::AtLeastOnce, ..Publish::new("$iothub/telemetry", b"1") };
+        let ack = AckToken::new(id);
+        device.mqtt.send(Default::default(), &Packet::Publish { ack, publish }).unwrap();
+        bytes.extend_from_slice(device.mqtt.poll_bytes().unwrap());
+        device.mqtt.consume(usize::MAX);
+    }
+    device.stream.write_all(&bytes).await.unwrap();
+    let farewell = device.next().await.unwrap();
+    assert!(matches!(&farewell, PacketBuf::Disconnect(why) if why.reason_code == 0x97), "{farewell:?}");
+    assert!(device.next().await.is_err());
 }
 
 #[tokio::test]
