@@ -287,6 +287,9 @@ impl<'a> SessionPlayer<'a> {
             None => Ok(Some(refused(ErrorCode::DeviceNotOnline))),
             Some(session) => match session.call(now, Duration::ZERO, call.at(0), call.bytes(), &mut room) {
                 Err(SendError::NotSubscribed) => Ok(Some(refused(ErrorCode::DeviceNotOnline))),
+                Err(SendError::TooManyOpen { .. }) => {
+                    Ok(Some(refused(ErrorCode::DeviceMaximumInflightMethodExceeded)))
+                }
                 Err(error) => Err(Trouble::new(error)),
                 Ok((_, packet)) => Ok(Some(written(&packet, self.dialect.version(), None))),
             },
