@@ -6,7 +6,7 @@ use crate::failure::Failure;
 /// What is played by whom.
 #[derive(Args, Default)]
 pub(crate) struct Arguments {
-    /// Only this player: device, session, hub or server; may be given again
+    /// Only this player: device, session, hub, server or websocket; may be given again
     #[arg(long)]
     player: Vec<String>,
     /// Only this dialect: classic, preview311 or preview5

@@ -5,7 +5,7 @@ use crate::conversation::{Actor, Conversation, Deed};
 use crate::names::Names;
 
 /// The names of all players.
-pub const NAMES: [&str; 4] = ["device", "session", "hub", "server"];
+pub const NAMES: [&str; 5] = ["device", "session", "hub", "server", "websocket"];
 
 /// Somebody who can hold one end of a conversation, or a part of it.
 pub(crate) trait Player {

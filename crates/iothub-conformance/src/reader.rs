@@ -229,7 +229,11 @@ mod tests {
         for (text, line, what) in [
             ("device CONNECT fresh\n", 1, "begins with its title"),
             ("# a\n", 0, "nothing happens"),
-            ("# a\nnot for me: x\n", 2, "no player \"me\"; there are device, session, hub, server"),
+            (
+                "# a\nnot for me: x\n",
+                2,
+                "no player \"me\"; there are device, session, hub, server, websocket",
+            ),
             ("# a\nnot for hub\n", 2, "`not for PLAYER: why`"),
             ("# a\n    b: c\n", 2, "belongs to a step"),
             ("# a\ndevice SUBSCRIBE b 0\n    c\n", 3, "`name: value`"),

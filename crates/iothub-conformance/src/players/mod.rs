@@ -7,6 +7,7 @@ mod device;
 mod hub;
 mod server;
 mod session;
+mod wire;
 
 use core::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::conversation::Conversation;
 use crate::player::{Difference, NAMES, Player, Trouble, play};
 use device::DevicePlayer;
 use hub::HubPlayer;
-use server::ServerPlayer;
+use server::{Dial, ServerPlayer};
 use session::SessionPlayer;
 
 /// Players, ready to hold one conversation after the other. Each conversation finds a hub in which nothing has
@@ -24,7 +25,7 @@ use session::SessionPlayer;
 #[derive(Debug)]
 pub struct Players {
     names: Vec<&'static str>,
-    /// There if the server is among them.
+    /// There if the server is among them, by either door.
     runtime: Option<Runtime>,
 }
 
@@ -50,6 +51,8 @@ pub enum NoPlayer {
     Threads(#[source] std::io::Error),
 }
 
+/// The player that is the server by its other door.
+const WEBSOCKET: &str = "websocket";
 /// How long the server is waited for at its end.
 const STOPPING: Duration = Duration::from_secs(5);
 
@@ -65,7 +68,8 @@ impl Players {
         }
         let wanted = |name: &&str| names.is_empty() || names.contains(name);
         let names: Vec<&'static str> = NAMES.into_iter().filter(wanted).collect();
-        let runtime = names.contains(&"server").then(Runtime::new).transpose().map_err(NoPlayer::Threads)?;
+        let on_sockets = names.iter().any(|name| ["server", WEBSOCKET].contains(name));
+        let runtime = on_sockets.then(Runtime::new).transpose().map_err(NoPlayer::Threads)?;
         Ok(Self { names, runtime })
     }
 
@@ -80,7 +84,9 @@ impl Players {
     }
 
     fn play_one(&self, name: &str, conversation: &Conversation) -> Outcome {
-        if conversation.not_for.iter().any(|(each, _)| each == name) {
+        // What is on the WebSocket is the server, too.
+        let excused = |each: &str| each == name || (each == "server" && name == WEBSOCKET);
+        if conversation.not_for.iter().any(|(each, _)| excused(each)) {
             return Outcome::NotFor;
         }
         let played = self.player(name, conversation).map_err(|Trouble(got)| {
@@ -101,7 +107,10 @@ impl Players {
         Ok(match (name, &self.runtime) {
             ("device", _) => Box::new(DevicePlayer::new(conversation)?),
             ("session", _) => Box::new(SessionPlayer::new(conversation)?),
-            ("server", Some(runtime)) => Box::new(ServerPlayer::start(runtime, conversation)?),
+            ("server", Some(runtime)) => Box::new(ServerPlayer::start(runtime, conversation, Dial::Tcp)?),
+            (WEBSOCKET, Some(runtime)) => {
+                Box::new(ServerPlayer::start(runtime, conversation, Dial::WebSocket)?)
+            }
             _ => Box::new(HubPlayer::new(conversation)?),
         })
     }

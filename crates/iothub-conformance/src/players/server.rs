@@ -7,31 +7,31 @@ use iothub_mqtt::Client;
 use iothub_proto::{AckToken, Instant, Limits, Packet};
 use iothub_server::{Options, Running, Server};
 use reqwest::Response;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::back_end::{self, Question, Request};
 use super::clock;
+pub(super) use super::wire::Dial;
+use super::wire::Wire;
 use crate::conversation::{Actor, Conversation, Deed};
 use crate::credentials::{Greeting, identity};
 use crate::packets::{Draft, written};
 use crate::player::{Part, Player, Trouble};
 
-/// Tries the server: plays the device over MQTT on TLS, and the back end over HTTPS. A server of its own for each
-/// conversation.
+/// Tries the server: plays the device over MQTT on TLS or a WebSocket, and the back end over HTTPS. A server of its own
+/// for each conversation.
 pub(super) struct ServerPlayer<'a> {
     runtime: &'a Runtime,
     dialect: Dialect,
     module: Option<&'a str>,
     hub: Option<Running>,
+    dial: Dial,
     trust: Arc<ClientConfig>,
     http: reqwest::Client,
     events: Events,
@@ -48,7 +48,7 @@ type Answer = (Question, u16, Vec<u8>);
 
 /// The device's end of a connection.
 struct Line {
-    stream: TlsStream<TcpStream>,
+    stream: Wire,
     mqtt: Client,
     awaited: Option<AckToken>,
     /// What came while something else was awaited.
@@ -65,14 +65,18 @@ struct Events {
     arrived: Vec<u8>,
 }
 
-const HOST: &str = "localhost";
+pub(super) const HOST: &str = "localhost";
 /// A token that no conversation counts up to.
 const SETTLING: AckToken = AckToken::new(u16::MAX).expect("not 0");
 /// How long anything that is to happen may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl<'a> ServerPlayer<'a> {
-    pub(super) fn start(runtime: &'a Runtime, conversation: &'a Conversation) -> Result<Self, Trouble> {
+    pub(super) fn start(
+        runtime: &'a Runtime,
+        conversation: &'a Conversation,
+        dial: Dial,
+    ) -> Result<Self, Trouble> {
         runtime.block_on(async {
             let hub = Server::start(Options::free_ports()).await.map_err(Trouble::new)?;
             let trust = trust(hub.ca_pem())?;
@@ -94,6 +98,7 @@ impl<'a> ServerPlayer<'a> {
                 dialect: conversation.dialect,
                 module,
                 hub: Some(hub),
+                dial,
                 trust,
                 http,
                 events,
@@ -109,7 +114,7 @@ impl<'a> ServerPlayer<'a> {
         let codec = Codec::new(self.dialect, identity(self.module)?);
         match deed.verb.as_str() {
             "CONNECT" => {
-                let mut line = Line::open(self.hub()?, &self.trust).await?;
+                let mut line = Line::open(self.dial.to(self.hub()?, &self.trust).await?);
                 let greeting = Greeting { codec, host: HOST, now: clock::now(), deed };
                 let sent = greeting.with(|opening| line.put(&Packet::Connect(opening)))?;
                 sent?;
@@ -194,20 +199,15 @@ impl<'a> ServerPlayer<'a> {
 }
 
 impl Line {
-    async fn open(hub: &Running, trust: &Arc<ClientConfig>) -> Result<Self, Trouble> {
-        let stream = TcpStream::connect(hub.mqtt_address()).await.map_err(Trouble::new)?;
-        stream.set_nodelay(true).map_err(Trouble::new)?;
-        let name = ServerName::try_from(HOST).map_err(Trouble::new)?;
-        let stream = TlsConnector::from(Arc::clone(trust)).connect(name, stream).await;
-        let stream = stream.map_err(Trouble::new)?;
-        Ok(Self {
+    fn open(stream: Wire) -> Self {
+        Self {
             stream,
             mqtt: Client::new(Limits::CLASSIC),
             awaited: None,
             arrived: VecDeque::new(),
             ahead: false,
             ended: false,
-        })
+        }
     }
 
     fn put(&mut self, packet: &Packet<'_>) -> Result<(), Trouble> {
