@@ -5,22 +5,24 @@ use std::sync::Arc;
 
 use iothub_codec::{
     Channels, Codec, ConnectionString, Dialect, Identity, IdentityBuf, Introduction, Proof, Publish, Qos,
-    SharedKey, Telemetry, TokenRequest,
+    SectionOf, SharedKey, Telemetry, Terms, Text, TokenRequest,
 };
 use iothub_proto::{
-    AckToken, Backoff, DeviceEvent, DeviceSession, Hello, Instant, Packet, Retry, Seed, Session, Verdict,
+    AckToken, Backoff, DeviceEvent, DeviceSession, Hello, Instant, Packet, Retry, Seed, Session, Timestamp,
+    Verdict,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::arrived::{Arrived, Section};
 use crate::clock::Clock;
 use crate::link::{Address, Link};
-use crate::translation::Arrived;
 
 /// Who connects where.
 pub(crate) struct Device {
     identity: IdentityBuf,
+    dialect: Dialect,
     key: SharedKey,
     address: Address,
     clock: Clock,
@@ -30,9 +32,16 @@ pub(crate) struct Device {
 struct Memory<'d> {
     session: DeviceSession<'d, REQUESTS>,
     /// Messages that are not acknowledged, to be sent again over the next connection. The session lets there be sixteen.
-    unacknowledged: BTreeMap<AckToken, (String, Vec<u8>)>,
+    unacknowledged: BTreeMap<AckToken, Unacknowledged>,
     /// Where the session writes topics.
     scratch: [u8; 1024],
+}
+
+/// What a message goes out with again.
+struct Unacknowledged {
+    topic: String,
+    section: Section,
+    payload: Vec<u8>,
 }
 
 /// How a connection ended, if nothing was wrong with it.
@@ -54,7 +63,14 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 impl Device {
-    pub(crate) fn new(connection_string: &str, ca_pem: &[u8]) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new(
+        connection_string: &str,
+        ca_pem: &[u8],
+        dialect: Dialect,
+    ) -> Result<Self, Box<dyn Error>> {
+        if dialect == Dialect::Preview311 {
+            return Err("rumqttc takes a text for the password, and a signature is none".into());
+        }
         let parts = ConnectionString::parse(connection_string)?;
         let identity = parts.identity().ok_or("the connection string names no device")?;
         let host = parts.host().ok_or("the connection string names no host")?;
@@ -67,12 +83,12 @@ impl Device {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let address = Address { host: host.to_owned(), port: port.parse()?, tls: Arc::new(tls) };
-        Ok(Self { identity: IdentityBuf::new(identity), key, address, clock: Clock::start() })
+        Ok(Self { identity: IdentityBuf::new(identity), dialect, key, address, clock: Clock::start() })
     }
 
     /// Connects, and again when a connection is lost, until a message from the back end has been dealt with.
     pub(crate) async fn run(&self) -> Result<(), Box<dyn Error>> {
-        let codec = Codec::new(Dialect::Classic, self.identity());
+        let codec = Codec::new(self.dialect, self.identity());
         let channels = Channels::METHODS | Channels::COMMANDS | Channels::REPLIES;
         let mut memory = Memory {
             session: DeviceSession::new(codec, channels),
@@ -159,12 +175,11 @@ impl Device {
     fn open(&self, memory: &mut Memory<'_>) -> Result<Link, Box<dyn Error>> {
         let now = self.clock.now_on_both();
         let valid_until = now.timestamp.after(TOKEN_LIFETIME);
-        let (host, identity) = (self.address.host.as_str(), Some(self.identity()));
-        let request = TokenRequest { host, identity, expiry_s: valid_until.as_secs(), policy: None };
-        let mut token = vec![0; request.len_max()];
+        let host = self.address.host.as_str();
+        let mut scratch = Vec::new();
         let hello = Hello {
             introduction: Introduction { host, client_agent: None, model_id: None },
-            proof: Proof::Token(request.sign(&self.key, &mut token)?),
+            proof: self.prove(now.timestamp, valid_until, &mut scratch)?,
             valid_until: Some(valid_until),
             session: Session::Resume,
             keep_alive_s: KEEP_ALIVE_S,
@@ -179,6 +194,25 @@ impl Device {
         Link::open(&self.address, &opening)
     }
 
+    /// A token in the classic dialect, otherwise a signature over what CONNECT says.
+    fn prove<'t>(
+        &self,
+        now: Timestamp,
+        valid_until: Timestamp,
+        scratch: &'t mut Vec<u8>,
+    ) -> Result<Proof<'t>, Box<dyn Error>> {
+        let (host, identity) = (self.address.host.as_str(), self.identity());
+        if self.dialect == Dialect::Classic {
+            let expiry_s = valid_until.as_secs();
+            let request = TokenRequest { host, identity: Some(identity), expiry_s, policy: None };
+            scratch.resize(request.len_max(), 0);
+            return Ok(Proof::Token(request.sign(&self.key, scratch)?));
+        }
+        let terms = Terms { expiry_ms: valid_until.as_millis(), at_ms: Some(now.as_millis()), policy: None };
+        scratch.resize(1024, 0);
+        Ok(Proof::Signature(terms.sign(Text::plain(host), identity, &self.key, scratch)?))
+    }
+
     fn handle_event(
         &self,
         memory: &mut Memory<'_>,
@@ -190,9 +224,10 @@ impl Device {
         println!("{event:?}");
         match event {
             DeviceEvent::Ready | DeviceEvent::SubscribeRefused { .. } => {
-                for (token, (topic, payload)) in unacknowledged.iter() {
-                    let publish =
-                        Publish { qos: Qos::AtLeastOnce, duplicate: true, ..Publish::new(topic, payload) };
+                for (token, Unacknowledged { topic, section, payload }) in unacknowledged.iter() {
+                    let properties = section.read(SectionOf::Publish).unwrap_or_default();
+                    let (qos, duplicate) = (Qos::AtLeastOnce, true);
+                    let publish = Publish { qos, duplicate, properties, ..Publish::new(topic, payload) };
                     link.send(&Packet::Publish { ack: Some(*token), publish })?;
                 }
                 let (_, packet) = session.get_twin(now, ANSWER_WITHIN, scratch)?;
@@ -208,11 +243,15 @@ impl Device {
                     Telemetry { payload: br#"{"t":21.5}"#, qos: Qos::AtLeastOnce, ..Telemetry::default() };
                 let (token, packet) = session.send_telemetry(&telemetry, scratch)?;
                 if let (Some(token), Packet::Publish { publish, .. }) = (token, &packet) {
-                    unacknowledged.insert(token, (publish.topic.to_owned(), publish.payload.to_vec()));
+                    let section = Section::of(publish.properties);
+                    let (topic, payload) = (publish.topic.to_owned(), publish.payload.to_vec());
+                    unacknowledged.insert(token, Unacknowledged { topic, section, payload });
                 }
                 link.send(&packet)?;
             }
-            DeviceEvent::Sent { token } => drop(unacknowledged.remove(token)),
+            DeviceEvent::Sent { token } | DeviceEvent::SendRefused { token, .. } => {
+                drop(unacknowledged.remove(token));
+            }
             DeviceEvent::Method(call) => {
                 let answer = format!(r#"{{"got":{}}}"#, call.payload.len());
                 link.send(&session.reply(call.request, call.name, 200, answer.as_bytes(), scratch)?)?;
@@ -229,9 +268,8 @@ impl Device {
             }
             // A request that came to nothing; a connection that lasts does not repeat it here.
             DeviceEvent::Refused { .. } | DeviceEvent::TimedOut { .. } | DeviceEvent::Lost { .. }
-            // Nothing that this device asks for, or MQTT 3.1.1 can say, leads to these.
+            // Nothing that this device asks for, or rumqttc hands on, leads to these.
             | DeviceEvent::Disconnected { .. }
-            | DeviceEvent::SendRefused { .. }
             | DeviceEvent::Renewed
             | DeviceEvent::NotRenewed
             | DeviceEvent::NotModified { .. }

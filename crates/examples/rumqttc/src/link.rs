@@ -3,25 +3,22 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use iothub_codec::Filter;
-use iothub_proto::{AckToken, Limits, Opening, Packet, Session};
-use rumqttc::{
-    AsyncClient, ConnectionError, Event, Incoming, MqttOptions, Outgoing, Publish, QoS, SubscribeFilter,
-    TlsConfiguration, Transport,
-};
+use iothub_codec::Version;
+use iothub_proto::{AckToken, Opening, Packet};
 use rustls::ClientConfig;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::translation::{Arrived, their_qos};
+use crate::arrived::{Arrived, Heard};
+use crate::{v4, v5};
 
 /// One connection by rumqttc, seen as packets of a session.
 ///
 /// There is a new one for each connection: what rumqttc would do by itself behind a broken one, which is to connect with
 /// the same token and to repeat what it has, is what the session and [`Device`](crate::device::Device) decide.
 pub(crate) struct Link {
-    client: AsyncClient,
-    events: mpsc::Receiver<Result<Event, ConnectionError>>,
+    client: Client,
+    events: mpsc::Receiver<Result<Heard, String>>,
     /// Ends when it is dropped.
     _polling: JoinSet<()>,
     /// Messages at QoS 1 that rumqttc has not given a packet id yet, in order.
@@ -29,6 +26,12 @@ pub(crate) struct Link {
     /// Those that it has, by their packet ids: they are not the session's.
     numbered: BTreeMap<u16, AckToken>,
     subscribing: Option<AckToken>,
+}
+
+/// rumqttc has a client for each version of MQTT.
+enum Client {
+    V4(rumqttc::AsyncClient),
+    V5(rumqttc::v5::AsyncClient),
 }
 
 /// Where the hub is, and whom to trust about that.
@@ -39,7 +42,7 @@ pub(crate) struct Address {
 }
 
 /// Packets that wait for the socket: the session's sixteen messages with room for everything else.
-const WAITING: usize = 64;
+pub(crate) const WAITING: usize = 64;
 
 /// How long a goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -47,32 +50,21 @@ const FAREWELL: Duration = Duration::from_secs(2);
 impl Link {
     /// Begins to connect, with what the session says in its first packet.
     pub(crate) fn open(address: &Address, opening: &Opening<'_>) -> Result<Self, Box<dyn Error>> {
-        let connect = &opening.connect;
-        let mut options = MqttOptions::new(connect.client_id, &address.host, address.port);
-        let password = core::str::from_utf8(connect.password.unwrap_or_default())?;
-        options.set_credentials(connect.username.unwrap_or_default(), password);
-        options.set_clean_session(opening.session == Session::Fresh);
-        options.set_keep_alive(Duration::from_secs(opening.keep_alive_s.into()));
-        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(Arc::clone(&address.tls))));
-        // Its own limit is 10 KiB, and a longer packet ends the connection.
-        let longest = usize::try_from(Limits::CLASSIC.maximum_packet_size)?;
-        options.set_max_packet_size(longest, longest);
-        // Whether a message from the hub is dealt with is said by the application, through the session.
-        options.set_manual_acks(true);
-
-        let (client, mut polled) = AsyncClient::new(options, WAITING);
         let (tell, events) = mpsc::channel(WAITING);
         let mut polling = JoinSet::new();
         // In a task of its own, because `poll` must not be dropped half-way whenever something else happens.
-        polling.spawn(async move {
-            loop {
-                let event = polled.poll().await;
-                let is_last = event.is_err();
-                if tell.send(event).await.is_err() || is_last {
-                    return;
-                }
+        let client = match opening.connect.version {
+            Version::V311 => {
+                let (client, mut polled) = v4::open(address, opening)?;
+                polling.spawn(async move { while tell_of(v4::heard(polled.poll().await), &tell).await {} });
+                Client::V4(client)
             }
-        });
+            Version::V5 => {
+                let (client, mut polled) = v5::open(address, opening);
+                polling.spawn(async move { while tell_of(v5::heard(polled.poll().await), &tell).await {} });
+                Client::V5(client)
+            }
+        };
         let (unnumbered, numbered) = (VecDeque::new(), BTreeMap::new());
         Ok(Self { client, events, _polling: polling, unnumbered, numbered, subscribing: None })
     }
@@ -81,24 +73,25 @@ impl Link {
     pub(crate) fn send(&mut self, packet: &Packet<'_>) -> Result<(), Box<dyn Error>> {
         match packet {
             Packet::Subscribe { token, filters } => {
-                let filter =
-                    |filter: Filter<'_>| SubscribeFilter::new(filter.topic.to_owned(), their_qos(filter.qos));
-                self.client.try_subscribe_many(filters.iter().map(filter))?;
+                match &self.client {
+                    Client::V4(client) => v4::subscribe(client, *filters)?,
+                    Client::V5(client) => v5::subscribe(client, *filters)?,
+                }
                 self.subscribing = Some(*token);
             }
             Packet::Publish { ack, publish } => {
-                let (topic, payload) = (publish.topic.to_owned(), publish.payload.to_vec());
-                self.client.try_publish(topic, their_qos(publish.qos), publish.retain, payload)?;
+                match &self.client {
+                    Client::V4(client) => v4::publish(client, publish)?,
+                    Client::V5(client) => v5::publish(client, publish)?,
+                }
                 self.unnumbered.extend(ack);
             }
-            Packet::Ack { token, .. } => {
-                // It looks at nothing else of the message that is acknowledged.
-                let mut message = Publish::new("", QoS::AtLeastOnce, []);
-                message.pkid = token.get();
-                self.client.try_ack(&message)?;
-            }
-            // The first was said when the link was opened, the last is when it is closed, and the others are not for a
-            // device to send.
+            Packet::Ack { token, .. } => match &self.client {
+                Client::V4(client) => v4::acknowledge(client, *token)?,
+                Client::V5(client) => v5::acknowledge(client, *token)?,
+            },
+            // The first was said when the link was opened, the last is when it is closed, rumqttc has no AUTH, and the
+            // others are not for a device to send.
             Packet::Connect(_)
             | Packet::Connected { .. }
             | Packet::Refused(_)
@@ -114,55 +107,47 @@ impl Link {
     /// The next packet. Dropping it loses nothing. Behind an error there is no other.
     pub(crate) async fn receive(&mut self) -> Result<Arrived, Box<dyn Error>> {
         loop {
-            let event = self.events.recv().await.ok_or("the connection has ended")?;
-            match event {
-                Ok(Event::Incoming(incoming)) => {
-                    if let Some(arrived) = self.arrived(incoming) {
-                        return Ok(arrived);
+            let heard = self.events.recv().await.ok_or("the connection has ended")?;
+            match heard? {
+                Heard::Arrived(arrived) => return Ok(arrived),
+                Heard::Granted(granted) => {
+                    if let Some(token) = self.subscribing.take() {
+                        return Ok(Arrived::Granted { token, granted });
                     }
                 }
-                // Packet id 0 is QoS 0.
-                Ok(Event::Outgoing(Outgoing::Publish(packet_id @ 1..))) => {
+                Heard::Numbered(packet_id) => {
                     if let Some(token) = self.unnumbered.pop_front() {
                         self.numbered.insert(packet_id, token);
                     }
                 }
-                Ok(Event::Outgoing(_)) => {}
-                Err(ConnectionError::ConnectionRefused(code)) => return Ok(Arrived::Refused(code)),
-                Err(error) => return Err(error.into()),
+                Heard::Acknowledged { packet_id, reason_code, section } => {
+                    if let Some(token) = self.numbered.remove(&packet_id) {
+                        return Ok(Arrived::Acknowledged { token, reason_code, section });
+                    }
+                }
             }
         }
     }
 
     /// Says goodbye behind everything that was sent, and waits until the hub has closed the connection.
     pub(crate) async fn close(mut self) {
-        if self.client.try_disconnect().is_ok() {
+        let said = match &self.client {
+            Client::V4(client) => client.try_disconnect().is_ok(),
+            Client::V5(client) => client.try_disconnect().is_ok(),
+        };
+        if said {
             let end = async { while let Some(Ok(_)) = self.events.recv().await {} };
             // Whoever does not listen notices the end all the same.
             let _ = tokio::time::timeout(FAREWELL, end).await;
         }
     }
+}
 
-    fn arrived(&mut self, incoming: Incoming) -> Option<Arrived> {
-        match incoming {
-            Incoming::ConnAck(ack) => Some(Arrived::Connected { session_present: ack.session_present }),
-            Incoming::Publish(message) => Some(Arrived::Message(message)),
-            Incoming::PubAck(ack) => self.numbered.remove(&ack.pkid).map(Arrived::Acknowledged),
-            Incoming::SubAck(ack) => {
-                let token = self.subscribing.take()?;
-                Some(Arrived::Granted { token, codes: ack.return_codes })
-            }
-            // Pings are rumqttc's business, and the others no hub's.
-            Incoming::PingReq
-            | Incoming::PingResp
-            | Incoming::Connect(_)
-            | Incoming::PubRec(_)
-            | Incoming::PubRel(_)
-            | Incoming::PubComp(_)
-            | Incoming::Subscribe(_)
-            | Incoming::Unsubscribe(_)
-            | Incoming::UnsubAck(_)
-            | Incoming::Disconnect => None,
-        }
+/// Whether there is anything left to tell.
+async fn tell_of(heard: Result<Option<Heard>, String>, tell: &mpsc::Sender<Result<Heard, String>>) -> bool {
+    let is_last = matches!(heard, Err(_) | Ok(Some(Heard::Arrived(Arrived::Refused(_)))));
+    match heard.transpose() {
+        Some(heard) => tell.send(heard).await.is_ok() && !is_last,
+        None => true,
     }
 }

@@ -2,7 +2,7 @@ mod wire_cutter;
 
 use core::time::Duration;
 
-use iothub_codec::{DeviceId, Identity};
+use iothub_codec::{DeviceId, Dialect, Identity};
 use iothub_model::MethodInvocation;
 use iothub_server::{Options, Running, Server};
 use iothub_service::{Command, Events, Service};
@@ -36,11 +36,20 @@ async fn next(events: &mut Events, kind: &str) -> Value {
     }
 }
 
+/// Those that rumqttc has what it takes for.
+const SPOKEN: [Dialect; 2] = [Dialect::Classic, Dialect::Preview5];
+
 #[tokio::test]
 async fn it_does_all_that_it_says_and_ends_with_the_message() {
+    for dialect in SPOKEN {
+        does_all_that_it_says(dialect).await;
+    }
+}
+
+async fn does_all_that_it_says(dialect: Dialect) {
     let (hub, service) = hub().await;
     let mut events = service.events().await.unwrap();
-    let device = run(hub.device_connection_string().unwrap(), hub.ca_pem().as_bytes());
+    let device = run(hub.device_connection_string().unwrap(), hub.ca_pem().as_bytes(), dialect);
     let back_end = async {
         // It reports between the twin and the telemetry.
         assert_eq!(next(&mut events, "telemetry").await["body"], json!({ "t": 21.5 }));
@@ -63,6 +72,12 @@ async fn it_does_all_that_it_says_and_ends_with_the_message() {
 
 #[tokio::test]
 async fn a_message_that_was_not_acknowledged_goes_out_again_over_the_next_connection() {
+    for dialect in SPOKEN {
+        goes_out_again(dialect).await;
+    }
+}
+
+async fn goes_out_again(dialect: Dialect) {
     // The end of the handshake, CONNECT, SUBSCRIBE, the question for the twin, the report, and the message.
     const UP_TO_THE_MESSAGE: usize = 6;
     let (hub, service) = hub().await;
@@ -70,7 +85,7 @@ async fn a_message_that_was_not_acknowledged_goes_out_again_over_the_next_connec
     let cutter = WireCutter::new(hub.mqtt_address(), UP_TO_THE_MESSAGE).await;
     let string = hub.device_connection_string().unwrap();
     let through = string.replace(&hub.mqtt_address().port().to_string(), &cutter.port.to_string());
-    let device = run(&through, hub.ca_pem().as_bytes());
+    let device = run(&through, hub.ca_pem().as_bytes(), dialect);
     let back_end = async {
         // The message, the same again, and the one of the second connection.
         for _ in 0..3 {
@@ -89,6 +104,20 @@ async fn a_hub_that_does_not_know_the_key_ends_it() {
     let theirs = hub.device_connection_string().unwrap();
     let address = |string: &str| string.split(';').next().unwrap().to_owned();
     let wrong = theirs.replace(&address(theirs), &address(other.device_connection_string().unwrap()));
-    let ended = tokio::time::timeout(SOON, run(&wrong, other.ca_pem().as_bytes())).await.expect("it ends");
-    assert_eq!(ended.unwrap_err().to_string(), "refused: not authorized");
+    for dialect in SPOKEN {
+        let device = run(&wrong, other.ca_pem().as_bytes(), dialect);
+        let ended = tokio::time::timeout(SOON, device).await.expect("it ends");
+        assert_eq!(ended.unwrap_err().to_string(), "refused: not authorized", "{dialect:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dialect_whose_password_is_no_text_is_not_begun_with() {
+    let (hub, _) = hub().await;
+    let string = hub.device_connection_string().unwrap();
+    let ended = run(string, hub.ca_pem().as_bytes(), Dialect::Preview311).await;
+    assert_eq!(
+        ended.unwrap_err().to_string(),
+        "rumqttc takes a text for the password, and a signature is none"
+    );
 }
