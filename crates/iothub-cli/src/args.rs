@@ -1,6 +1,6 @@
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, device, env, explain, method, module, monitor, sas, twin, up};
+use crate::commands::{ca, demo, device, env, explain, method, module, monitor, sas, twin, up};
 use crate::output::Format;
 
 /// Azure IoT Hub on your machine, and the commands to work with it
@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Demo(demo::Arguments),
     #[command(subcommand)]
     Device(device::Command),
+    #[command(subcommand)]
+    Ca(ca::Command),
     #[command(subcommand)]
     Module(module::Command),
     #[command(subcommand)]

@@ -1,4 +1,5 @@
 use std::io::{self, Read};
+use std::path::Path;
 
 use iothub_model::{Object, Patch};
 use serde_json::Value;
@@ -44,6 +45,15 @@ pub(crate) fn object(option: &str, argument: Option<&str>) -> Result<Patch<Objec
             Err(Failure::misused(format_args!("{option}: not a JSON object, as in '{{\"interval\":5}}'")))
         }
     }
+}
+
+/// The text of a file.
+pub(crate) fn text_file(path: &Path) -> Result<String, Failure> {
+    let limit = u64::try_from(LEN_MAX).expect("the limit is small");
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
+    read.map_err(|error| Failure::failed(format_args!("cannot read {}: {error}", path.display())))?;
+    Ok(text)
 }
 
 fn not_json(option: &str, error: &serde_json::Error) -> Failure {

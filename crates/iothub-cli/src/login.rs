@@ -147,13 +147,20 @@ impl Login {
 
     /// The connection string of a device or module with this key.
     pub(crate) fn device_connection_string(&self, who: Identity<'_>, key: &str) -> Result<String, Failure> {
+        Ok(format!("{};SharedAccessKey={key}", self.device_named(who)?))
+    }
+
+    /// The same for a device that the hub knows by a certificate.
+    pub(crate) fn device_connection_string_x509(&self, who: Identity<'_>) -> Result<String, Failure> {
+        Ok(format!("{};x509=true", self.device_named(who)?))
+    }
+
+    fn device_named(&self, who: Identity<'_>) -> Result<String, Failure> {
         let mut text = format!("HostName={};DeviceId={}", self.device_host()?, who.device.as_str());
         if let Some(module) = who.module {
             text.push_str(";ModuleId=");
             text.push_str(module.as_str());
         }
-        text.push_str(";SharedAccessKey=");
-        text.push_str(key);
         Ok(text)
     }
 

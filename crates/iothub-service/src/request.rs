@@ -68,6 +68,19 @@ impl Request {
         self
     }
 
+    /// A query parameter that is a word.
+    pub(crate) fn choice(mut self, name: &str, word: &'static str) -> Self {
+        self.query = format!("{}&{name}={word}", self.query);
+        self
+    }
+
+    /// A body of JSON documents, one a line.
+    pub(crate) fn lines(mut self, lines: String) -> Self {
+        self.body = lines.into_bytes();
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+        self
+    }
+
     pub(crate) fn on(mut self, condition: &IfMatch) -> Self {
         if let Some(value) = condition.header() {
             let value = HeaderValue::from_str(&value).expect("an etag is visible ASCII");

@@ -95,14 +95,50 @@ impl Service {
         }
     }
 
-    async fn exchange(&self, request: Request) -> Result<Vec<u8>, Error> {
-        let deadline = request.timeout.unwrap_or(self.0.deadline);
-        let mut response = self.begin(request, Some(deadline)).await?;
-        self.read(&mut response, deadline).await
+    /// Sends a request that is answered with the same document whether it is a success or has this status.
+    pub(crate) async fn send_despite<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        failed: u16,
+    ) -> Result<T, Error> {
+        let deadline = self.0.deadline;
+        let mut response = self.dispatch(request, Some(deadline)).await?;
+        let (status, headers) = (response.status(), core::mem::take(response.headers_mut()));
+        let body = self.read(&mut response, deadline).await?;
+        match serde_json::from_slice(&body) {
+            Ok(document) if status.is_success() || status == failed => Ok(document),
+            Err(error) if status.is_success() => Err(self.unreadable(error.to_string())),
+            Ok(_) | Err(_) => Err(Error::refused(status.as_u16(), refusal(&headers, &body))),
+        }
     }
 
-    /// The one place where requests leave. An answer that is no success has become an error.
+    async fn exchange(&self, request: Request) -> Result<Vec<u8>, Error> {
+        self.exchange_whole(request).await.map(|(body, _)| body)
+    }
+
+    /// Sends a request of whose answer the headers matter, too.
+    pub(crate) async fn exchange_whole(&self, request: Request) -> Result<(Vec<u8>, HeaderMap), Error> {
+        let deadline = request.timeout.unwrap_or(self.0.deadline);
+        let mut response = self.begin(request, Some(deadline)).await?;
+        let headers = core::mem::take(response.headers_mut());
+        Ok((self.read(&mut response, deadline).await?, headers))
+    }
+
+    /// An answer that is no success has become an error.
     async fn begin(&self, request: Request, deadline: Option<Duration>) -> Result<Response, Error> {
+        let waited = deadline.unwrap_or(self.0.deadline);
+        let mut response = self.dispatch(request, deadline).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status().as_u16();
+        let headers = core::mem::take(response.headers_mut());
+        let body = self.read(&mut response, waited).await?;
+        Err(Error::refused(status, refusal(&headers, &body)))
+    }
+
+    /// The one place where requests leave.
+    async fn dispatch(&self, request: Request, deadline: Option<Duration>) -> Result<Response, Error> {
         let Inner { client, endpoint, authorization, .. } = &*self.0;
         let request = request.authorized(&authorization.at(now_s()))?;
         let host = HeaderValue::from_str(&endpoint.authority).expect("an endpoint is ASCII");
@@ -115,14 +151,7 @@ impl Service {
             call = call.timeout(deadline);
         }
         let waited = deadline.unwrap_or(self.0.deadline);
-        let mut response = call.send().await.map_err(|error| self.transport(waited, error))?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let status = response.status().as_u16();
-        let headers = core::mem::take(response.headers_mut());
-        let body = self.read(&mut response, waited).await?;
-        Err(Error::refused(status, refusal(&headers, &body)))
+        call.send().await.map_err(|error| self.transport(waited, error))
     }
 
     async fn read(&self, response: &mut Response, deadline: Duration) -> Result<Vec<u8>, Error> {

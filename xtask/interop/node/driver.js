@@ -16,9 +16,10 @@ let client = null;
 let twin = null;
 
 const verbs = {
-  async connect({ connectionString, transport }) {
+  async connect({ connectionString, transport, x509 }) {
     if (!client) {
       client = Client.fromConnectionString(connectionString, transports[transport]);
+      if (x509) await client.setOptions(x509);
       client.on('connect', () => print({ event: 'connected' }));
       client.on('error', (error) => print({ event: 'error', error: String(error) }));
       await client.open();

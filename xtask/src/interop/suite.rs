@@ -20,6 +20,7 @@ pub(super) struct Suite {
 
 pub(super) const SUITES: &[Suite] = &[
     Suite { name: "service-node", script: "service.js", arguments: &[] },
+    Suite { name: "registry-node", script: "registry.js", arguments: &[] },
     Suite { name: "device-node-mqtt", script: "device.js", arguments: &["node", "mqtt"] },
     Suite { name: "device-node-ws", script: "device.js", arguments: &["node", "ws"] },
     Suite { name: "device-python-mqtt", script: "device.js", arguments: &["python", "mqtt"] },

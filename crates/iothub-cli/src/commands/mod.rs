@@ -1,3 +1,4 @@
+pub(crate) mod ca;
 pub(crate) mod demo;
 pub(crate) mod device;
 pub(crate) mod env;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Env(arguments) => env::run(&arguments, &mut output),
         Command::Demo(arguments) => several_threads()?.block_on(demo::run(&arguments, &mut output)),
         Command::Device(command) => one_thread()?.block_on(device::run(&command, &mut output)),
+        Command::Ca(command) => one_thread()?.block_on(ca::run(&command, &mut output)),
         Command::Module(command) => one_thread()?.block_on(module::run(&command, &mut output)),
         Command::Twin(command) => one_thread()?.block_on(twin::run(&command, &mut output)),
         Command::Method(command) => one_thread()?.block_on(method::run(&command, &mut output)),

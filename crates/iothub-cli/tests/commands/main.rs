@@ -25,4 +25,5 @@ mod sas;
 mod secrets;
 mod simulating;
 mod starting;
+mod transfer;
 mod twins;

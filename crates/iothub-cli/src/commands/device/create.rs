@@ -1,7 +1,7 @@
 use iothub_codec::Identity;
-use iothub_model::{Authentication, Capabilities, Device, Status, SymmetricKey};
+use iothub_model::{Capabilities, Device, Status};
 
-use super::{Keys, show};
+use super::{Keys, ProofArguments, show};
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::DeviceArgument;
@@ -16,7 +16,9 @@ use crate::output::Output;
 #[command(after_help = r#"Examples:
   iothub device create pump-7
   iothub device create -d pump-8 --status disabled --status-reason "not paid for"
-  iothub device create gateway-1 --edge-enabled --show-keys"#)]
+  iothub device create gateway-1 --edge-enabled --show-keys
+  iothub device create pump-9 --auth-method x509_thumbprint --primary-thumbprint 0123456789ABCDEF0123456789ABCDEF01234567
+  iothub device create pump-10 --auth-method x509_ca"#)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     device: DeviceArgument,
@@ -29,12 +31,8 @@ pub(crate) struct Arguments {
     /// It is an Edge device: it runs modules
     #[arg(long, visible_alias = "ee")]
     edge_enabled: bool,
-    /// Its first key, in base64
-    #[arg(long, visible_alias = "pk", value_name = "KEY", requires = "secondary_key")]
-    primary_key: Option<String>,
-    /// Its second key, in base64
-    #[arg(long, visible_alias = "sk", value_name = "KEY", requires = "primary_key")]
-    secondary_key: Option<String>,
+    #[command(flatten)]
+    proof: ProofArguments,
     /// Show its keys
     #[arg(long)]
     show_keys: bool,
@@ -44,16 +42,12 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let hub = Hub::open(&arguments.hub)?;
-    let symmetric_key = SymmetricKey {
-        primary_key: arguments.primary_key.clone(),
-        secondary_key: arguments.secondary_key.clone(),
-    };
     let id = arguments.device.id();
     let device = Device {
         device_id: id.as_str().into(),
         status: Some(arguments.status),
         status_reason: arguments.status_reason.clone(),
-        authentication: Some(Authentication { symmetric_key, ..Authentication::default() }),
+        authentication: Some(arguments.proof.authentication()?),
         capabilities: arguments.edge_enabled.then_some(Capabilities { iot_edge: true }),
         ..Device::default()
     };

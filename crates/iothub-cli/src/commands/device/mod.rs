@@ -1,14 +1,18 @@
 mod create;
 mod deed;
 mod delete;
+mod export;
+mod import;
 mod keys;
 mod list;
+mod proof;
 mod send;
 mod show;
 mod simulate;
 mod update;
 
 pub(crate) use keys::Keys;
+pub(crate) use proof::ProofArguments;
 pub(crate) use update::condition;
 
 use clap::Subcommand;
@@ -19,7 +23,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::table;
 
-/// Devices of the hub: create, list, show, change, delete, and be one
+/// Devices of the hub: create, list, show, change, delete, export, import, and be one
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Create(create::Arguments),
@@ -30,6 +34,8 @@ pub(crate) enum Command {
     Delete(delete::Arguments),
     Send(send::Arguments),
     Simulate(simulate::Arguments),
+    Export(export::Arguments),
+    Import(import::Arguments),
 }
 
 pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
@@ -41,6 +47,8 @@ pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Fa
         Command::Update(arguments) => update::run(arguments, output).await,
         Command::Delete(arguments) => delete::run(arguments, output).await,
         Command::Send(arguments) => send::run(arguments, output).await,
+        Command::Export(arguments) => export::run(arguments, output).await,
+        Command::Import(arguments) => import::run(arguments, output).await,
         Command::Simulate(arguments) => simulate::run(arguments, output).await,
     }
 }

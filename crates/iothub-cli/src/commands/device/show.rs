@@ -1,6 +1,6 @@
 use clap::ValueEnum;
 use iothub_codec::{DeviceId, Identity};
-use iothub_model::{Authentication, RefusalRecord};
+use iothub_model::{Authentication, AuthenticationType, RefusalRecord};
 use serde_json::json;
 
 use super::{Keys, show};
@@ -110,6 +110,14 @@ pub(crate) async fn connection_string(
     let hub = Hub::open(&arguments.hub)?;
     let who = arguments.identity.identity();
     let authentication = hub.authentication(who).await?;
+    let by_certificate = match authentication.kind {
+        AuthenticationType::SelfSigned | AuthenticationType::CertificateAuthority => true,
+        AuthenticationType::Sas | AuthenticationType::None => false,
+    };
+    if by_certificate {
+        let text = hub.login.device_connection_string_x509(who)?;
+        return output.text(&text, &json!({ "connectionString": text }));
+    }
     let key = match arguments.key_type {
         KeyType::Primary => authentication.symmetric_key.primary_key,
         KeyType::Secondary => authentication.symmetric_key.secondary_key,

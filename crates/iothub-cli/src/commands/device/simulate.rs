@@ -9,6 +9,7 @@ use iothub_device::{
 use serde_json::{Value, json};
 
 use super::deed::{Deed, Entry};
+use super::proof::CertificateArguments;
 use crate::clock;
 use crate::dialect::dialect;
 use crate::duration::duration;
@@ -22,7 +23,8 @@ use crate::terminal::printable;
 
 /// Be a device: answer methods, send telemetry, report what is desired
 ///
-/// Connects over MQTT as a device, or module, that exists, with its first key. Prints what it does, as JSON
+/// Connects over MQTT as a device, or module, that exists, with its first key or a
+/// certificate. Prints what it does, as JSON
 /// one object per line. Every method is answered with status 200 and the payload it came with; with --method,
 /// those named are answered as it says and others with 404. Messages to the device are printed and completed.
 /// Connects again by itself when the connection breaks. Ends with Ctrl-C, or after --count messages.
@@ -33,6 +35,7 @@ use crate::terminal::printable;
   iothub device simulate pump-7 --method 'reboot=200:{"in":"5 s"}' --method 'self-test=500:"broken"'
   iothub device simulate gateway-1 --module-id camera --no-telemetry
   iothub device simulate pump-7 --dialect preview5
+  iothub device simulate pump-10 --certificate-file-path pump-10.pem --key-file-path pump-10-key.pem
 
 Exit status: 0 after Ctrl-C or --count messages, 1 when the hub does not let it in, or no more."#)]
 pub(crate) struct Arguments {
@@ -54,6 +57,8 @@ pub(crate) struct Arguments {
     /// How to answer a method; may be repeated
     #[arg(long, value_name = "NAME=STATUS:JSON", value_parser = Answer::parse)]
     method: Vec<Answer>,
+    #[command(flatten)]
+    certificate: CertificateArguments,
     #[command(flatten)]
     hub: HubArguments,
 }
@@ -84,10 +89,17 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
 
 async fn connect(arguments: &Arguments, who: Identity<'_>) -> Result<Device, Failure> {
     let hub = Hub::open(&arguments.hub)?;
-    let key = hub.primary_key(who).await?;
-    let text = hub.login.device_connection_string(who, &key)?;
     let wrong = |error| Failure::failed(format_args!("{error}")).because(&error);
-    let mut options = Options::from_connection_string(&text).map_err(wrong)?;
+    let options = match arguments.certificate.read()? {
+        Some(certificate) => {
+            Options::with_certificate(&hub.login.device_connection_string_x509(who)?, certificate)
+        }
+        None => {
+            let key = hub.primary_key(who).await?;
+            Options::from_connection_string(&hub.login.device_connection_string(who, &key)?)
+        }
+    };
+    let mut options = options.map_err(wrong)?;
     if let Some(pem) = ca_pem(&hub.login)? {
         options = options.ca_pem(pem);
     }

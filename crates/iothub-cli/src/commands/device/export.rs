@@ -1,0 +1,88 @@
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use iothub_service::{ExportPage, ExportedKeys};
+
+use crate::failure::Failure;
+use crate::hub::Hub;
+use crate::login::HubArguments;
+use crate::output::{Output, remark};
+
+/// Write all devices and modules with their twins, one a line
+///
+/// The lines are JSON as IoT Hub's own exports have it; `iothub device import` reads them. They have the keys of all
+/// devices unless --no-keys keeps them back. Devices that change meanwhile are written as they are when their turn comes.
+#[derive(clap::Args)]
+#[command(after_help = r#"Examples:
+  iothub device export | gzip > registry.jsonl.gz
+  iothub device export --file registry.jsonl --no-keys"#)]
+pub(crate) struct Arguments {
+    /// Where to write to, else standard output. The file is there when all of it is
+    #[arg(long, short, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Keep the keys of devices back: new ones are made when it is read elsewhere
+    #[arg(long)]
+    no_keys: bool,
+    #[command(flatten)]
+    hub: HubArguments,
+}
+
+pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let hub = Hub::open(&arguments.hub)?;
+    let keys = if arguments.no_keys { ExportedKeys::Excluded } else { ExportedKeys::Included };
+    let Some(path) = &arguments.file else {
+        pages(&hub, keys, |page| page.lines.lines().try_for_each(|line| output.line(line))).await?;
+        return Ok(());
+    };
+    let unwritable = |error| Failure::failed(format_args!("cannot write {}: {error}", path.display()));
+    let partial = beside(path);
+    let mut file = create(&partial).map_err(unwritable)?;
+    let count = pages(&hub, keys, |page| file.write_all(page.lines.as_bytes()).map_err(unwritable)).await;
+    let kept = count.and_then(|count| {
+        file.sync_all().and_then(|()| std::fs::rename(&partial, path)).map_err(unwritable)?;
+        Ok(count)
+    });
+    if kept.is_err() {
+        // What is not whole is not left behind for somebody to import.
+        let _ = std::fs::remove_file(&partial);
+    }
+    let count = kept?;
+    if output.is_for_people() {
+        remark(&format!("exported {count} devices and modules to {}", path.display()));
+    }
+    Ok(())
+}
+
+async fn pages(
+    hub: &Hub,
+    keys: ExportedKeys,
+    mut write: impl FnMut(&ExportPage) -> Result<(), Failure>,
+) -> Result<usize, Failure> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = hub.service.export(keys, after.as_ref()).await;
+        let page = page.map_err(|error| hub.explain(error, None))?;
+        write(&page)?;
+        count += page.lines.lines().count();
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(count),
+        }
+    }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+/// For the eyes of its owner: it may hold every key.
+fn create(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

@@ -1,0 +1,56 @@
+use crate::hub::Hub;
+
+#[test]
+fn a_registry_goes_from_one_hub_to_another() {
+    let one = Hub::start();
+    one.line("device create pump-7 --status disabled").json();
+    one.line("module create dev1 camera").json();
+    one.line("twin update dev1 --tags {\"floor\":2}").json();
+    let exported = one.line("device export").ok();
+    assert_eq!(exported.lines().count(), 3, "{exported}");
+    let file = &one.path("registry.jsonl");
+    assert_eq!(one.run(&["device", "export", "--file", file]).ok(), "");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), exported);
+    assert!(!std::path::Path::new(&format!("{file}.part")).exists());
+
+    let other = Hub::start();
+    let report = other.run(&["device", "import", file]).json();
+    assert_eq!((&report["done"], &report["failed"]), (&3.into(), &0.into()));
+    let keys = |hub: &Hub| hub.line("device show dev1 --show-keys").json()["authentication"].clone();
+    assert_eq!(keys(&one), keys(&other));
+    assert_eq!(other.line("twin show dev1").json()["tags"]["floor"], 2);
+
+    let again = other.run(&["device", "import", "--mode", "create", file]);
+    assert_eq!(again.code, Some(1));
+    let first = format!("iothub: {file}:1: dev1: DeviceAlreadyExists: ");
+    assert!(again.err.starts_with(&first) && again.err.contains(":3: pump-7: "), "{}", again.err);
+    assert!(again.err.ends_with(&format!("3 lines of {file} were not done\n")), "{}", again.err);
+    let without = one.line("device export --no-keys").ok();
+    assert!(without.contains("\"primaryKey\":null") && !exported.contains("\"primaryKey\":null"));
+}
+
+#[test]
+fn a_device_may_be_known_by_its_certificate() {
+    let hub = Hub::start();
+    let print = "ab:cd".repeat(10).replace("dab", "d:ab");
+    let created = hub
+        .run(&["device", "create", "x1", "--auth-method", "x509_thumbprint", "--primary-thumbprint", &print])
+        .json();
+    assert_eq!(created["authentication"]["type"], "selfSigned");
+    let digits = &created["authentication"]["x509Thumbprint"]["primaryThumbprint"];
+    assert_eq!(digits, &"abcd".repeat(10));
+    assert!(hub.line("device connection-string x1").ok().ends_with(";DeviceId=x1;x509=true\n"));
+    assert_eq!(
+        hub.line("device create x2 --am x509_ca").json()["authentication"]["type"],
+        "certificateAuthority"
+    );
+    hub.line("device create x3 --am x509_thumbprint").refused(2);
+    hub.line("device create x3 --am x509_ca --ptp 00").refused(2);
+    assert_eq!(hub.line("ca list").ok(), "[]\n");
+    let not_one = hub.run(&["ca", "add", "root", "--path", hub.text("caFile")]).json();
+    assert_eq!(not_one["name"], "root", "any authority will do, also the one that vouches for the hub");
+    assert_eq!(hub.line("ca list").json()[0], not_one);
+    hub.line("ca remove root").ok();
+    let line = hub.line("ca remove root").refused(1);
+    assert!(line.contains("root"), "{line}");
+}
