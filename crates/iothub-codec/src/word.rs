@@ -61,6 +61,7 @@ fn is_plain(word: &[u8; LEN]) -> bool {
 }
 
 /// The two parts around the first such byte, which is ASCII.
+#[inline]
 pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     around(text, find(text.as_bytes(), at)?)
 }
@@ -70,6 +71,7 @@ pub(crate) fn cut_last(text: &str, at: u8) -> Option<(&str, &str)> {
     around(text, find_last(text.as_bytes(), at)?)
 }
 
+#[inline]
 fn around(text: &str, at: usize) -> Option<(&str, &str)> {
     let (before, after) = text.split_at_checked(at)?;
     Some((before, after.split_at_checked(1)?.1))

@@ -52,56 +52,56 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// The message that a hub receives. `end` is where something missing would have stood.
-    pub(crate) fn to_hub(&self, publish: &Publish<'a>, end: Place) -> Result<ToHub<'a>, DecodeError> {
-        let Publish { payload, qos, retain, .. } = *publish;
+    /// The message that a hub receives.
+    pub(crate) fn to_hub(&self, publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
+        let Publish { topic, payload, qos, retain, .. } = *publish;
         Ok(match self.path {
             Path::Telemetry => {
                 ToHub::Telemetry(Telemetry { payload, properties: self.properties, qos, retain })
             }
             Path::TwinGet(part) => ToHub::TwinGet(TwinGet {
-                request: self.must_have_request(end)?,
+                request: self.must_have_request(topic)?,
                 part,
                 known_version: self.fields.if_version,
             }),
             Path::TwinPatch => ToHub::TwinPatch(TwinPatch {
-                request: self.must_have_request(end)?,
+                request: self.must_have_request(topic)?,
                 patch: payload,
                 if_version: self.fields.if_version,
             }),
-            Path::Reply(_) => ToHub::Reply(self.reply(payload, end)?),
+            Path::Reply(_) => ToHub::Reply(self.reply(payload, topic)?),
             Path::Command | Path::Method(_) | Path::DesiredChanged => return Err(UNKNOWN),
         })
     }
 
     /// The message that a device receives.
-    pub(crate) fn to_device(&self, publish: &Publish<'a>, end: Place) -> Result<ToDevice<'a>, DecodeError> {
-        let Publish { payload, qos, .. } = *publish;
+    pub(crate) fn to_device(&self, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
+        let Publish { topic, payload, qos, .. } = *publish;
         Ok(match self.path {
             Path::Command => ToDevice::Command(Command { payload, properties: self.properties, qos }),
             Path::Method(name) => {
-                let request = self.must_have_request(end)?;
+                let request = self.must_have_request(topic)?;
                 ToDevice::Method(MethodCall { request, name, payload, content: self.fields.content })
             }
             Path::DesiredChanged => ToDevice::DesiredChanged(DesiredChanged {
-                version: self.fields.version.ok_or(missing(Field::Version, end))?,
+                version: self.fields.version.ok_or(missing(Field::Version, topic))?,
                 patch: payload,
                 qos,
             }),
-            Path::Reply(_) => ToDevice::Reply(self.reply(payload, end)?),
+            Path::Reply(_) => ToDevice::Reply(self.reply(payload, topic)?),
             Path::Telemetry | Path::TwinGet(_) | Path::TwinPatch => return Err(UNKNOWN),
         })
     }
 
-    fn must_have_request(&self, end: Place) -> Result<RequestId<'a>, DecodeError> {
-        self.fields.request.ok_or(missing(Field::RequestId, end))
+    fn must_have_request(&self, topic: &str) -> Result<RequestId<'a>, DecodeError> {
+        self.fields.request.ok_or(missing(Field::RequestId, topic))
     }
 
-    fn reply(&self, payload: &'a [u8], end: Place) -> Result<Reply<'a>, DecodeError> {
+    fn reply(&self, payload: &'a [u8], topic: &str) -> Result<Reply<'a>, DecodeError> {
         let Fields { request: _, version, if_version: _, status, code, content, reason, trace_id } =
             self.fields;
         Ok(Reply {
-            request: self.must_have_request(end)?,
+            request: self.must_have_request(topic)?,
             status: status.unwrap_or(Status::SUCCESS),
             code,
             version,
@@ -115,6 +115,7 @@ impl<'a> Envelope<'a> {
 
 const UNKNOWN: DecodeError = DecodeError { place: Place::Topic(0), kind: DecodeErrorKind::UnknownTopic };
 
-const fn missing(field: Field, end: Place) -> DecodeError {
-    DecodeError { place: end, kind: DecodeErrorKind::Missing(field) }
+/// Something missing would have stood at the end.
+const fn missing(field: Field, topic: &str) -> DecodeError {
+    DecodeError { place: Place::Topic(topic.len()), kind: DecodeErrorKind::Missing(field) }
 }

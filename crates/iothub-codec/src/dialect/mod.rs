@@ -13,8 +13,6 @@ mod preview5;
 pub(crate) mod provisioning;
 mod row;
 
-#[cfg(any(feature = "preview311", feature = "preview5"))]
-use envelope::Receiver;
 pub(crate) use name::is_method;
 pub(crate) use row::Row;
 
@@ -200,11 +198,11 @@ impl<'d> Codec<'d> {
     /// [`DecodeError`] for everything that only a hub sends, or nobody.
     pub fn decode_to_hub<'a>(self, publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
         match self.dialect {
-            Dialect::Classic => classic::open_to_hub(self.identity, publish),
+            Dialect::Classic => classic::open_to_hub(&self.identity, publish),
             #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::open(Receiver::Hub, publish)?.to_hub(publish, end(publish)),
+            Dialect::Preview311 => preview311::open_to_hub(publish),
             #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::open(Receiver::Hub, publish)?.to_hub(publish, end(publish)),
+            Dialect::Preview5 => preview5::open_to_hub(publish),
         }
     }
 
@@ -215,13 +213,11 @@ impl<'d> Codec<'d> {
     /// [`DecodeError`] for everything that only a device sends, or nobody.
     pub fn decode_to_device<'a>(self, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
         match self.dialect {
-            Dialect::Classic => classic::open_to_device(self.identity, publish),
+            Dialect::Classic => classic::open_to_device(&self.identity, publish),
             #[cfg(feature = "preview311")]
-            Dialect::Preview311 => {
-                preview311::open(Receiver::Device, publish)?.to_device(publish, end(publish))
-            }
+            Dialect::Preview311 => preview311::open_to_device(publish),
             #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::open(Receiver::Device, publish)?.to_device(publish, end(publish)),
+            Dialect::Preview5 => preview5::open_to_device(publish),
         }
     }
 
@@ -392,12 +388,6 @@ fn read_bare_ack(ack: &Ack<'_>) -> Result<Outcome<'static>, DecodeError> {
 
 const NO_AUTH: DecodeError =
     DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadValue(Field::AuthenticationMethod) };
-
-/// Where something missing would have stood.
-#[cfg(any(feature = "preview311", feature = "preview5"))]
-const fn end(publish: &Publish<'_>) -> Place {
-    Place::Topic(publish.topic.len())
-}
 
 /// Where in `whole` its part `part` begins.
 fn offset(whole: &str, part: &str) -> usize {

@@ -11,8 +11,8 @@ use crate::message::TwinPart;
 use crate::publish::Qos;
 
 /// What stands in front of the topics of messages.
-const DEVICE: &str = "devices/{device}[/modules/{module}]/";
-const MODULE: &str = "devices/{device}/modules/{module}/";
+const DEVICE: &str = "devices/{device}[/modules/{module}]";
+const MODULE: &str = "devices/{device}/modules/{module}";
 
 pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[DEVICE, EVENTS, "/{properties}"])),

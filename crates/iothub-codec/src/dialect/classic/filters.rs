@@ -1,5 +1,5 @@
-use super::own::{after_name, own, put_own};
-use super::{COMMANDS, INPUTS, METHOD, TWIN_DESIRED, TWIN_REPLY};
+use super::own::{after_name, other, own, put_own};
+use super::{COMMANDS, DEVICES, INPUTS, METHOD, TWIN_DESIRED, TWIN_REPLY};
 use crate::channel::{Channels, Subscription, Variant};
 use crate::dialect::{name, offset};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
@@ -46,7 +46,7 @@ pub(crate) fn decode_filter<'f>(
         METHOD => whole(Channels::METHODS),
         TWIN_REPLY => whole(Channels::REPLIES),
         TWIN_DESIRED => whole(Channels::DESIRED),
-        _ => match (stem.strip_prefix(METHOD), stem.strip_prefix("devices/")) {
+        _ => match (stem.strip_prefix(METHOD), stem.strip_prefix(DEVICES)) {
             (Some(name), _) => match name.strip_suffix("/") {
                 Some(name) if name::is_method(name) => Ok(Subscription {
                     channels: Channels::METHODS,
@@ -56,19 +56,16 @@ pub(crate) fn decode_filter<'f>(
                 _ => Err(unknown),
             },
             (None, None) => Err(unknown),
-            (None, Some(names)) => {
-                let rest = own(identity, names, after_name_or_plus).map_err(|at| DecodeError {
+            (None, Some(names)) => match (own(&identity, names, after_name_or_plus), identity.module) {
+                (Some(COMMANDS), _) => whole(Channels::COMMANDS),
+                (Some(INPUTS), Some(_)) => whole(Channels::INPUTS),
+                // A module may ask for all that is sent to it at once.
+                (Some("/"), Some(_)) => whole(Channels::COMMANDS | Channels::INPUTS),
+                _ => Err(other(&identity, names, after_name_or_plus).map_or(unknown, |at| DecodeError {
                     place: Place::Filter(offset(filter, at)),
                     kind: DecodeErrorKind::WrongDevice,
-                })?;
-                match (rest, identity.module) {
-                    (COMMANDS, _) => whole(Channels::COMMANDS),
-                    (INPUTS, Some(_)) => whole(Channels::INPUTS),
-                    // A module may ask for all that is sent to it at once.
-                    ("", Some(_)) => whole(Channels::COMMANDS | Channels::INPUTS),
-                    _ => Err(unknown),
-                }
-            }
+                })),
+            },
         },
     }
 }

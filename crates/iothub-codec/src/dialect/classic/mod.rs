@@ -33,12 +33,17 @@ const TWIN_REPLY: &str = "$iothub/twin/res/";
 const METHOD: &str = "$iothub/methods/POST/";
 const METHOD_REPLY: &str = "$iothub/methods/res/";
 
+/// In front of the name of a device.
+const DEVICES: &str = "devices/";
+
 /// What follows the name of a device or module.
-const EVENTS: &str = "messages/events";
-const COMMANDS: &str = "messages/devicebound/";
-const INPUTS: &str = "inputs/";
+const EVENTS: &str = "/messages/events";
+const COMMANDS: &str = "/messages/devicebound/";
+const INPUTS: &str = "/inputs/";
 
 const REQUEST_ID: &str = "$rid";
+/// Where it comes first, as clients and hubs write it.
+const REQUEST_ID_FIRST: &str = "?$rid=";
 const VERSION: &str = "$version";
 
 fn place(topic: &str, part: &str) -> Place {

@@ -1,10 +1,10 @@
 use super::number::{number, signed};
-use super::own::{after_name, own};
+use super::own::{after_name, other, own};
 use super::property::READING;
 use super::status::from_http;
 use super::{
-    COMMANDS, EVENTS, INPUTS, METHOD, METHOD_REPLY, REQUEST_ID, TWIN_DESIRED, TWIN_GET, TWIN_PATCH,
-    TWIN_REPLY, VERSION, bad, place, unknown,
+    COMMANDS, DEVICES, EVENTS, INPUTS, METHOD, METHOD_REPLY, REQUEST_ID, REQUEST_ID_FIRST, TWIN_DESIRED,
+    TWIN_GET, TWIN_PATCH, TWIN_REPLY, VERSION, bad, place, unknown,
 };
 use crate::byte_set::ByteSet;
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
@@ -18,92 +18,156 @@ use crate::publish::Publish;
 use crate::request::RequestId;
 use crate::status::Status;
 use crate::text::Text;
-use crate::word::{self, cut};
+use crate::word::cut;
 
 /// What the device sent.
 pub(crate) fn open_to_hub<'a>(
-    identity: Identity<'_>,
+    identity: &Identity<'_>,
     publish: &Publish<'a>,
 ) -> Result<ToHub<'a>, DecodeError> {
-    let Publish { topic, payload, qos, retain, properties: _, duplicate: _ } = *publish;
-    if let Some(rest) = topic.strip_prefix("devices/") {
-        let tail = behind_own(identity, topic, rest)?.strip_prefix(EVENTS).ok_or(unknown())?;
-        let list = if tail.is_empty() { tail } else { tail.strip_prefix("/").ok_or(unknown())? };
-        return Ok(ToHub::Telemetry(Telemetry { payload, properties: properties(list), qos, retain }));
+    match publish.topic.strip_prefix(DEVICES) {
+        Some(names) => message_to_hub(identity, publish, names),
+        None => call_to_hub(publish.topic, publish.payload),
     }
-    if let Some(list) = topic.strip_prefix(TWIN_GET) {
-        let Parameters { request, version: _ } = Parameters::read(topic, list)?;
-        return Ok(ToHub::TwinGet(TwinGet::new(request.ok_or(missing(Field::RequestId, topic))?)));
-    }
-    if let Some(list) = topic.strip_prefix(TWIN_PATCH) {
-        let Parameters { request, version } = Parameters::read(topic, list)?;
-        let request = request.ok_or(missing(Field::RequestId, topic))?;
-        return Ok(ToHub::TwinPatch(TwinPatch { request, patch: payload, if_version: version }));
-    }
-    // A method's number is the device's own affair.
-    reply(topic, METHOD_REPLY, payload, |_| Status::SUCCESS).map(ToHub::Reply)
 }
 
 /// What the hub sent.
 pub(crate) fn open_to_device<'a>(
-    identity: Identity<'_>,
+    identity: &Identity<'_>,
     publish: &Publish<'a>,
 ) -> Result<ToDevice<'a>, DecodeError> {
-    let Publish { topic, payload, qos, retain: _, properties: _, duplicate: _ } = *publish;
-    if let Some(rest) = topic.strip_prefix("devices/") {
-        let rest = behind_own(identity, topic, rest)?;
-        if let Some(list) = rest.strip_prefix(COMMANDS) {
-            return Ok(ToDevice::Command(Command { payload, properties: properties(list), qos }));
-        }
-        let input = rest.strip_prefix(INPUTS).filter(|_| identity.module.is_some());
-        let (name, list) = input.and_then(|input| cut(input, b'/')).ok_or(unknown())?;
-        if name.is_empty() {
-            return Err(bad(topic, name, Field::InputName));
-        }
-        let name = Text::percent_encoded(name);
-        return Ok(ToDevice::Input(Input { name, payload, properties: properties(list), qos }));
+    match publish.topic.strip_prefix(DEVICES) {
+        Some(names) => message_to_device(identity, publish, names),
+        None => call_to_device(publish),
     }
-    if let Some(rest) = topic.strip_prefix(METHOD) {
+}
+
+#[inline(never)]
+fn message_to_hub<'a>(
+    identity: &Identity<'_>,
+    publish: &Publish<'a>,
+    names: &'a str,
+) -> Result<ToHub<'a>, DecodeError> {
+    let tail = own(identity, names, after_name).and_then(|tail| tail.strip_prefix(EVENTS));
+    let list = tail.and_then(|tail| if tail.is_empty() { Some(tail) } else { tail.strip_prefix("/") });
+    let Some(list) = list else { return Err(no_message(identity, publish.topic)) };
+    let Publish { payload, qos, retain, .. } = *publish;
+    Ok(ToHub::Telemetry(Telemetry { payload, properties: properties(list), qos, retain }))
+}
+
+#[inline(never)]
+fn message_to_device<'a>(
+    identity: &Identity<'_>,
+    publish: &Publish<'a>,
+    names: &'a str,
+) -> Result<ToDevice<'a>, DecodeError> {
+    let command = own(identity, names, after_name).and_then(|tail| tail.strip_prefix(COMMANDS));
+    let Some(list) = command else { return input_to_device(identity, publish) };
+    let Publish { payload, qos, .. } = *publish;
+    Ok(ToDevice::Command(Command { payload, properties: properties(list), qos }))
+}
+
+#[inline(never)]
+fn input_to_device<'a>(identity: &Identity<'_>, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
+    let Publish { topic, payload, qos, .. } = *publish;
+    let names = topic.strip_prefix(DEVICES).filter(|_| identity.module.is_some());
+    let tail = names.and_then(|names| own(identity, names, after_name));
+    let input = tail.and_then(|tail| tail.strip_prefix(INPUTS)).and_then(|input| cut(input, b'/'));
+    let Some((name, list)) = input else { return Err(no_message(identity, topic)) };
+    if name.is_empty() {
+        return Err(bad(topic, name, Field::InputName));
+    }
+    let name = Text::percent_encoded(name);
+    Ok(ToDevice::Input(Input { name, payload, properties: properties(list), qos }))
+}
+
+/// Why a topic with the name of a device in it is not that of a message.
+#[cold]
+#[inline(never)]
+fn no_message(identity: &Identity<'_>, topic: &str) -> DecodeError {
+    let names = topic.strip_prefix(DEVICES).unwrap_or_default();
+    match other(identity, names, after_name) {
+        Some(at) => DecodeError { place: place(topic, at), kind: DecodeErrorKind::WrongDevice },
+        None => unknown(),
+    }
+}
+
+#[inline(never)]
+fn call_to_hub<'a>(topic: &'a str, payload: &'a [u8]) -> Result<ToHub<'a>, DecodeError> {
+    enum Call {
+        TwinGet,
+        TwinPatch,
+        Reply(i32),
+    }
+    let (call, list) = if let Some(list) = topic.strip_prefix(TWIN_GET) {
+        (Call::TwinGet, list)
+    } else if let Some(list) = topic.strip_prefix(TWIN_PATCH) {
+        (Call::TwinPatch, list)
+    } else {
+        let (code, list) = number_of_reply(topic, METHOD_REPLY)?;
+        (Call::Reply(code), list)
+    };
+    let Parameters { request, version } = Parameters::read(topic, list)?;
+    let request = request.ok_or(missing(Field::RequestId, topic))?;
+    Ok(match call {
+        Call::TwinGet => ToHub::TwinGet(TwinGet::new(request)),
+        Call::TwinPatch => ToHub::TwinPatch(TwinPatch { request, patch: payload, if_version: version }),
+        // A method's number is the device's own affair.
+        Call::Reply(code) => {
+            let reply = Reply::new(request, Status::SUCCESS);
+            ToHub::Reply(Reply { code: Some(code), version, payload, ..reply })
+        }
+    })
+}
+
+#[inline(never)]
+fn call_to_device<'a>(publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
+    enum Call<'a> {
+        Method(&'a str),
+        DesiredChanged,
+        Reply(i32),
+    }
+    let topic = publish.topic;
+    let (call, list) = if let Some(rest) = topic.strip_prefix(METHOD) {
         let (name, list) = cut(rest, b'/').ok_or(unknown())?;
         if name.is_empty() {
             return Err(bad(topic, name, Field::MethodName));
         }
-        let Parameters { request, version: _ } = Parameters::read(topic, list)?;
-        let request = request.ok_or(missing(Field::RequestId, topic))?;
-        return Ok(ToDevice::Method(MethodCall::new(request, name, payload)));
-    }
-    if let Some(list) = topic.strip_prefix(TWIN_DESIRED) {
-        let Parameters { request: _, version } = Parameters::read(topic, list)?;
-        let version = version.ok_or(missing(Field::Version, topic))?;
-        return Ok(ToDevice::DesiredChanged(DesiredChanged { version, patch: payload, qos }));
-    }
-    reply(topic, TWIN_REPLY, payload, from_http).map(ToDevice::Reply)
-}
-
-/// What follows the own name in a topic that begins with one.
-fn behind_own<'a>(identity: Identity<'_>, topic: &'a str, rest: &'a str) -> Result<&'a str, DecodeError> {
-    own(identity, rest, after_name)
-        .map_err(|at| DecodeError { place: place(topic, at), kind: DecodeErrorKind::WrongDevice })
+        (Call::Method(name), list)
+    } else if let Some(list) = topic.strip_prefix(TWIN_DESIRED) {
+        (Call::DesiredChanged, list)
+    } else {
+        let (code, list) = number_of_reply(topic, TWIN_REPLY)?;
+        (Call::Reply(code), list)
+    };
+    let Parameters { request, version } = Parameters::read(topic, list)?;
+    let request = request.ok_or(missing(Field::RequestId, topic));
+    let Publish { payload, qos, .. } = *publish;
+    Ok(match call {
+        Call::Method(name) => ToDevice::Method(MethodCall::new(request?, name, payload)),
+        Call::DesiredChanged => {
+            let version = version.ok_or(missing(Field::Version, topic))?;
+            ToDevice::DesiredChanged(DesiredChanged { version, patch: payload, qos })
+        }
+        Call::Reply(code) => {
+            let reply = Reply::new(request?, from_http(code));
+            ToDevice::Reply(Reply { code: Some(code), version, payload, ..reply })
+        }
+    })
 }
 
 fn properties(list: &str) -> Properties<'_> {
     // Documents show a question mark before the properties, and two clients write a slash behind them.
     let list = list.strip_prefix("?").unwrap_or(list);
-    Properties::from_tail(list.strip_suffix("/").unwrap_or(list), &READING)
+    let list = list.strip_suffix("/").unwrap_or(list);
+    Properties::from_tail(list, &READING)
 }
 
-/// A topic with the number of an answer behind `stem`.
-fn reply<'a>(
-    topic: &'a str,
-    stem: &str,
-    payload: &'a [u8],
-    status: fn(i32) -> Status,
-) -> Result<Reply<'a>, DecodeError> {
+/// The number of an answer, which stands behind `stem`, and what follows.
+#[inline]
+fn number_of_reply<'a>(topic: &'a str, stem: &str) -> Result<(i32, &'a str), DecodeError> {
     let (text, list) = topic.strip_prefix(stem).and_then(|rest| cut(rest, b'/')).ok_or(unknown())?;
-    let code = signed(text).ok_or(bad(topic, text, Field::Status))?;
-    let Parameters { request, version } = Parameters::read(topic, list)?;
-    let reply = Reply::new(request.ok_or(missing(Field::RequestId, topic))?, status(code));
-    Ok(Reply { code: Some(code), version, payload, ..reply })
+    Ok((signed(text).ok_or(bad(topic, text, Field::Status))?, list))
 }
 
 struct Parameters<'a> {
@@ -112,42 +176,54 @@ struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
+    #[inline]
     fn read(topic: &str, list: &'a str) -> Result<Self, DecodeError> {
-        let mut found = Parameters { request: None, version: None };
-        let mut rest = match list.strip_prefix("?") {
+        // What clients write, without looking at it twice: the end of a request id is the first byte that cannot be
+        // in one.
+        if let Some(value) = list.strip_prefix(REQUEST_ID_FIRST) {
+            let len = ByteSet::WORD.stranger(value.as_bytes()).unwrap_or(value.len());
+            if len == value.len() {
+                let request = RequestId::new(value.as_bytes()).ok_or(bad(topic, value, Field::RequestId))?;
+                return Ok(Self { request: Some(request), version: None });
+            }
+        }
+        Self::read_each(topic, list)
+    }
+
+    /// Whatever there is, in any order.
+    #[inline(never)]
+    fn read_each(topic: &str, list: &'a str) -> Result<Self, DecodeError> {
+        let mut found = Self { request: None, version: None };
+        let rest = match list.strip_prefix("?") {
             Some(rest) => rest,
             None if list.is_empty() => list,
             None => return Err(unknown()),
         };
-        // What clients write, without looking at it twice: the end of a request id is the first byte that cannot be
-        // in one.
-        if let Some(value) = rest.strip_prefix(REQUEST_ID).and_then(|rest| rest.strip_prefix("=")) {
-            let len = ByteSet::WORD.stranger(value.as_bytes()).unwrap_or(value.len());
-            if let Some((id, after)) = value.split_at_checked(len)
-                && matches!(after.as_bytes(), [] | [b'&', ..])
-            {
-                let request = RequestId::new(id.as_bytes());
-                found.request = Some(request.ok_or(bad(topic, value, Field::RequestId))?);
-                rest = after;
-            }
-        }
         for (name, value) in pairs(rest) {
-            if is_called(name, REQUEST_ID) {
-                // What could not be sent back is no request.
-                let request = RequestId::new(value.as_bytes()).filter(|id| id.is_word());
-                found.request = Some(request.ok_or(bad(topic, value, Field::RequestId))?);
-            } else if is_called(name, VERSION) {
-                found.version = Some(number(value).ok_or(bad(topic, value, Field::Version))?);
+            match meant(name) {
+                REQUEST_ID => {
+                    // What could not be sent back is no request.
+                    let request = RequestId::new(value.as_bytes()).filter(|id| id.is_word());
+                    found.request = Some(request.ok_or(bad(topic, value, Field::RequestId))?);
+                }
+                VERSION => found.version = Some(number(value).ok_or(bad(topic, value, Field::Version))?),
+                // Others may be added to the protocol at any time, and mean nothing here.
+                _ => {}
             }
-            // Other parameters may be added to the protocol at any time and mean nothing here.
         }
         Ok(found)
     }
 }
 
 /// Most clients escape nothing in a name.
-fn is_called(name: &str, wanted: &str) -> bool {
-    name == wanted || (word::find(name.as_bytes(), b'%').is_some() && Text::percent_encoded(name) == wanted)
+fn meant(name: &str) -> &str {
+    match name {
+        REQUEST_ID | VERSION => name,
+        _ => {
+            let is_meant = |known: &&str| Text::percent_encoded(name) == *known;
+            [REQUEST_ID, VERSION].into_iter().find(is_meant).unwrap_or(name)
+        }
+    }
 }
 
 const fn missing(field: Field, topic: &str) -> DecodeError {

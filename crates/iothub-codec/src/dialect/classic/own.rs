@@ -1,27 +1,53 @@
+use super::DEVICES;
 use crate::error::EncodeError;
 use crate::identity::{Identity, ModuleId};
 use crate::word;
 use crate::write::Writer;
 
-/// What follows the own name; otherwise the part where another name stands. `after` takes a name off.
+/// What follows the own name. `after` takes a name off.
+#[inline]
 pub(super) fn own<'t>(
-    identity: Identity<'_>,
-    rest: &'t str,
+    identity: &Identity<'_>,
+    names: &'t str,
     after: fn(&'t str, &str) -> Option<&'t str>,
-) -> Result<&'t str, &'t str> {
-    let behind = after(rest, identity.device.as_str()).ok_or(rest)?;
-    match (identity.module, behind.strip_prefix("modules/")) {
-        (None, None) => Ok(behind),
-        (Some(module), Some(name)) => after(name, module.as_str()).ok_or(name),
-        (None, Some(_)) | (Some(_), None) => Err(behind),
+) -> Option<&'t str> {
+    let behind = after(names, identity.device.as_str())?;
+    match identity.module {
+        None => Some(behind),
+        Some(module) => after(behind.strip_prefix(MODULES)?, module.as_str()),
     }
 }
 
-/// What follows a name and the slash behind it.
-pub(super) fn after_name<'t>(text: &'t str, name: &str) -> Option<&'t str> {
-    let behind = text.strip_prefix(name)?;
-    if behind.is_empty() { Some(behind) } else { behind.strip_prefix("/") }
+/// The part where another name stands than the own one; `None` if there is no other.
+#[cold]
+#[inline(never)]
+pub(super) fn other<'t>(
+    identity: &Identity<'_>,
+    names: &'t str,
+    after: fn(&'t str, &str) -> Option<&'t str>,
+) -> Option<&'t str> {
+    let behind = after(names, identity.device.as_str()).filter(|behind| ends_name(behind));
+    let Some(behind) = behind else { return Some(names) };
+    match (identity.module, behind.strip_prefix(MODULES)) {
+        (None, None) => None,
+        (Some(module), Some(name)) if after(name, module.as_str()).is_some_and(ends_name) => None,
+        (Some(_), Some(name)) => Some(name),
+        (None, Some(_)) | (Some(_), None) => Some(behind.strip_prefix("/").unwrap_or(behind)),
+    }
 }
+
+fn ends_name(behind: &str) -> bool {
+    matches!(behind.as_bytes(), [] | [b'/', ..])
+}
+
+/// What follows a name.
+#[inline]
+pub(super) fn after_name<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    text.strip_prefix(name)
+}
+
+/// Between the names of a device and a module.
+const MODULES: &str = "/modules/";
 
 /// Names may contain MQTT's wildcards, topics may not: such a device has its twin and methods, and no messages.
 pub(super) fn put_own(identity: Identity<'_>, what: &str, out: &mut Writer<'_>) {
@@ -29,13 +55,12 @@ pub(super) fn put_own(identity: Identity<'_>, what: &str, out: &mut Writer<'_>) 
     if has_wildcard(identity.device.as_str()) || has_wildcard(module) {
         out.fail(EncodeError::NotExpressible);
     }
-    out.put_str("devices/");
+    out.put_str(DEVICES);
     out.put_str(identity.device.as_str());
     if let Some(module) = identity.module {
-        out.put_str("/modules/");
+        out.put_str(MODULES);
         out.put_str(module.as_str());
     }
-    out.put_byte(b'/');
     out.put_str(what);
 }
 

@@ -19,7 +19,7 @@ use crate::byte_set::ByteSet;
 use crate::dialect::envelope::{Envelope, Fields, Path, Receiver};
 use crate::dialect::{name, offset};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
-use crate::message::{Operation, TwinPart};
+use crate::message::{Operation, ToDevice, ToHub, TwinPart};
 use crate::property::Properties;
 use crate::publish::{Publish, Qos};
 use crate::word;
@@ -41,7 +41,19 @@ const TWIN_PATCH_REPLY: &str = "$az/iot/twin/patch/response";
 const DESIRED: &str = "$az/iot/twin/events/desired-changed";
 const DESIRED_SLASH: &str = "$az/iot/twin/events/desired/changed";
 
-pub(super) fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
+/// What the device sent.
+#[inline(never)]
+pub(super) fn open_to_hub<'a>(publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
+    open(Receiver::Hub, publish)?.to_hub(publish)
+}
+
+/// What the hub sent.
+#[inline(never)]
+pub(super) fn open_to_device<'a>(publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
+    open(Receiver::Device, publish)?.to_device(publish)
+}
+
+fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
     let topic = publish.topic;
     let (stem, list) = split(topic);
     let path = match receiver {

@@ -12,7 +12,7 @@ pub(super) use ack::{decode_ack, encode_ack};
 pub(super) use catalogue::OPERATIONS;
 pub(super) use connect::{decode_auth, encode_auth, encode_connect, open_connect};
 pub(super) use filters::{decode_filter, filters};
-pub(super) use open::open;
+pub(super) use open::{open_to_device, open_to_hub};
 pub(super) use property::spelling;
 pub(super) use seal::{
     put_command, put_desired_changed, put_method, put_reply, put_telemetry, put_twin_get, put_twin_patch,

@@ -6,7 +6,7 @@ use super::{
 use crate::dialect::envelope::{Envelope, Fields, Path, Receiver};
 use crate::dialect::row::{Presence, Row, decimal};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
-use crate::message::TwinPart;
+use crate::message::{ToDevice, ToHub, TwinPart};
 use crate::property::Properties;
 use crate::publish::{Publish, Qos};
 use crate::request::RequestId;
@@ -15,7 +15,19 @@ use crate::status::Status;
 use crate::text::Text;
 use crate::word;
 
-pub(crate) fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
+/// What the device sent.
+#[inline(never)]
+pub(crate) fn open_to_hub<'a>(publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
+    open(Receiver::Hub, publish)?.to_hub(publish)
+}
+
+/// What the hub sent.
+#[inline(never)]
+pub(crate) fn open_to_device<'a>(publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
+    open(Receiver::Device, publish)?.to_device(publish)
+}
+
+fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
     let Publish { topic, properties: section, qos, .. } = *publish;
     let mut reading = Reading { path: path(receiver, topic)?, receiver, fields: Fields::default(), found: 0 };
     if matches!(reading.path, Path::TwinGet(_) | Path::TwinPatch | Path::Method(_)) && qos != Qos::AtMostOnce
