@@ -88,6 +88,14 @@ impl<'a> Properties<'a> {
         self.last(Name::System(name))
     }
 
+    /// The application's pairs, where they are pairs to send, and all others.
+    pub(crate) const fn apart(&self) -> (Self, &'a [(&'a str, &'a str)]) {
+        match self.0 {
+            Carrier::Pairs { system, application } => (Self::new(system, &[]), application),
+            Carrier::None | Carrier::Wire(..) => (*self, &[]),
+        }
+    }
+
     fn last(&self, wanted: Name<'_>) -> Option<Text<'a>> {
         let mut rest = self.0;
         if let Carrier::Wire(wire, Reading { next_back: Some(next_back), .. }) = &mut rest {

@@ -66,27 +66,41 @@ impl<'b> Writer<'b> {
 
     /// The bytes, likewise.
     pub(crate) fn put_encoded_bytes(&mut self, plain: ByteSet, bytes: &[u8]) {
-        let mut rest = bytes;
-        loop {
-            let room = self.buf.get_mut(self.len..).unwrap_or_default();
-            let mut run = 0;
-            for (byte, place) in rest.iter().zip(room) {
-                if !plain.has(*byte) {
-                    break;
-                }
-                *place = *byte;
-                run += 1;
-            }
-            self.len += run;
-            // The run ends at a byte that is to be encoded, or with the room.
-            let Some((byte, after)) = rest.get(run..).and_then(<[u8]>::split_first) else { return };
-            rest = after;
+        let run = self.put_run(plain, bytes);
+        if run < bytes.len() {
+            self.put_encoded_rest(plain, bytes.get(run..).unwrap_or_default());
+        }
+    }
+
+    /// Most texts have nothing in them that is to be encoded, and do not get here.
+    #[inline(never)]
+    fn put_encoded_rest(&mut self, plain: ByteSet, rest: &[u8]) {
+        let mut rest = rest;
+        while let Some((byte, after)) = rest.split_first() {
+            // It is to be encoded, or there is no room.
             if plain.has(*byte) {
                 self.put_byte(*byte);
             } else {
                 self.put_escape(*byte);
             }
+            rest = after.get(self.put_run(plain, after)..).unwrap_or_default();
         }
+    }
+
+    /// What stands in front of the first byte that is to be encoded, as far as there is room; gives its length.
+    #[inline]
+    fn put_run(&mut self, plain: ByteSet, bytes: &[u8]) -> usize {
+        let room = self.buf.get_mut(self.len..).unwrap_or_default();
+        let mut run = 0;
+        for (byte, place) in bytes.iter().zip(room) {
+            if !plain.has(*byte) {
+                break;
+            }
+            *place = *byte;
+            run += 1;
+        }
+        self.len += run;
+        run
     }
 
     fn put_escape(&mut self, byte: u8) {
@@ -243,15 +257,7 @@ impl<'b> Writer<'b> {
 /// inlined.
 pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
     let Some((to, _)) = to.split_at_mut_checked(from.len()) else { return };
-    match from.last_chunk::<8>() {
-        Some(last) => {
-            let words = from.as_chunks::<8>().0;
-            words.iter().zip(to.as_chunks_mut().0).for_each(|(word, place)| *place = *word);
-            // Those behind the last whole word, with some that are there already.
-            to.last_chunk_mut().into_iter().for_each(|place| *place = *last);
-        }
-        None => to.iter_mut().zip(from).for_each(|(place, byte)| *place = *byte),
-    }
+    to.iter_mut().zip(from).for_each(|(place, byte)| *place = *byte);
 }
 
 const BILLION: u32 = 1_000_000_000;

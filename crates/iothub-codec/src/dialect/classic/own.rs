@@ -1,6 +1,6 @@
 use super::DEVICES;
 use crate::error::EncodeError;
-use crate::identity::{Identity, ModuleId};
+use crate::identity::Identity;
 use crate::word;
 use crate::write::Writer;
 
@@ -51,8 +51,8 @@ const MODULES: &str = "/modules/";
 
 /// Names may contain MQTT's wildcards, topics may not: such a device has its twin and methods, and no messages.
 pub(super) fn put_own(identity: Identity<'_>, what: &str, out: &mut Writer<'_>) {
-    let module = identity.module.map_or("", ModuleId::as_str);
-    if has_wildcard(identity.device.as_str()) || has_wildcard(module) {
+    let is_in_module = identity.module.is_some_and(|module| has_wildcard(module.as_str()));
+    if has_wildcard(identity.device.as_str()) || is_in_module {
         out.fail(EncodeError::NotExpressible);
     }
     out.put_str(DEVICES);

@@ -29,24 +29,44 @@ pub(super) const NAMES: &[(SystemProperty, &str)] = &[
     (SystemProperty::Ack, "iothub-ack"),
 ];
 
-pub(super) fn put_properties(properties: &Properties<'_>, mut is_first: bool, out: &mut Writer<'_>) {
-    for Property { name, value } in properties.iter() {
-        if !is_first {
-            out.put_byte(b'&');
-        }
-        is_first = false;
-        let name = match name {
-            Name::System(name) => spelling(name).map(Text::plain),
-            // It would arrive as what it is not.
-            Name::Application(name) => Some(name).filter(|name| system_property(*name).is_none()),
-        };
+pub(super) fn put_properties(properties: &Properties<'_>, is_first: bool, out: &mut Writer<'_>) {
+    let mut is_first = is_first;
+    // Texts that are nowhere encoded are most of what is sent, and less work than those that may be.
+    let (others, application) = properties.apart();
+    for Property { name, value } in others.iter() {
+        put_separator(&mut is_first, out);
         match name {
-            Some(name) => out.put_encoded(name),
-            None => out.fail(EncodeError::NotExpressible),
+            Name::System(name) => match spelling(name) {
+                Some(spelling) => out.put_encoded(spelling),
+                None => out.fail(EncodeError::NotExpressible),
+            },
+            Name::Application(name) => put_name(name, out),
         }
         out.put_byte(b'=');
         out.put_encoded(value);
     }
+    for (name, value) in application {
+        put_separator(&mut is_first, out);
+        put_name(Text::plain(name), out);
+        out.put_byte(b'=');
+        out.put_encoded(*value);
+    }
+}
+
+#[inline]
+fn put_separator(is_first: &mut bool, out: &mut Writer<'_>) {
+    if !core::mem::replace(is_first, false) {
+        out.put_byte(b'&');
+    }
+}
+
+#[inline]
+fn put_name(name: Text<'_>, out: &mut Writer<'_>) {
+    // It would arrive as what it is not.
+    if system_property(name).is_some() {
+        out.fail(EncodeError::NotExpressible);
+    }
+    out.put_encoded(name);
 }
 
 /// A command always says whom it is for: one client cannot read a topic that ends before its properties.
@@ -83,11 +103,17 @@ fn property_name(name: Text<'_>) -> Name<'_> {
     system_property(name).map_or(Name::Application(name), Name::System)
 }
 
+#[inline]
 fn system_property(name: Text<'_>) -> Option<SystemProperty> {
-    let raw = name.raw();
-    if !matches!(raw.as_bytes(), [b'$' | b'%' | b'i', ..]) {
-        return None;
+    match name.raw().as_bytes() {
+        [b'$' | b'%' | b'i', ..] => listed(name.raw(), name.is_encoded()),
+        _ => None,
     }
+}
+
+#[inline(never)]
+fn listed(name: &str, is_encoded: bool) -> Option<SystemProperty> {
+    let name = if is_encoded { Text::percent_encoded(name) } else { Text::plain(name) };
     let mut meant = [0; NAME_MAX];
     let meant = match name.as_str() {
         Some(plain) => plain.as_bytes(),
