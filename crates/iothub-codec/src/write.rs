@@ -119,41 +119,13 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// The number in decimal.
+    /// The number in decimal: at most 20 digits, which is how often this calls itself.
     pub(crate) fn put_number(&mut self, number: u64) {
-        match u32::try_from(number) {
-            Ok(number) => self.put_digits(number, 1),
-            Err(_) => {
-                // Small machines have no division of 64 bits, and this is shorter than one.
-                let (mut high, mut low) = (0, number);
-                for shift in (0..=34).rev() {
-                    let part = u64::from(BILLION) << shift;
-                    high <<= 1;
-                    if part <= low {
-                        low -= part;
-                        high |= 1;
-                    }
-                }
-                self.put_number(high);
-                self.put_digits(low as u32, 9);
-            }
+        let (tenth, digit) = last_digit(number);
+        if tenth != 0 {
+            self.put_number(tenth);
         }
-    }
-
-    /// At least `least` digits.
-    fn put_digits(&mut self, number: u32, least: usize) {
-        let mut digits = [b'0'; 10];
-        let (mut rest, mut len) = (number, 0);
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            len += 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        let unused = digits.len() - len.max(least);
-        self.put(digits.get(unused..).unwrap_or_default());
+        self.put_byte(b'0' + digit);
     }
 
     /// As [`Identity`] prints.
@@ -260,7 +232,21 @@ pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
     to.iter_mut().zip(from).for_each(|(place, byte)| *place = *byte);
 }
 
-const BILLION: u32 = 1_000_000_000;
+/// What stands in front of the last digit, and that digit.
+fn last_digit(number: u64) -> (u64, u8) {
+    if let Ok(number) = u32::try_from(number) {
+        return (u64::from(number / 10), (number % 10) as u8);
+    }
+    // Small machines have no division of 64 bits, and this is shorter than one.
+    let mut bytes = number.to_be_bytes();
+    let mut rest = 0;
+    for byte in &mut bytes {
+        let part = rest << 8 | u16::from(*byte);
+        *byte = (part / 10) as u8;
+        rest = part % 10;
+    }
+    (u64::from_be_bytes(bytes), rest as u8)
+}
 
 fn hex(byte: u8) -> [u8; 2] {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
