@@ -1,6 +1,7 @@
 use crate::byte_set::ByteSet;
 use crate::error::{EncodeError, Field};
 use crate::identity::Identity;
+use crate::publish::{Publish, Qos};
 use crate::section::PropertySection;
 use crate::text::Text;
 
@@ -176,8 +177,14 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// A message without its payload: the topic, and the properties behind it.
-    pub(crate) fn finish_publish(self) -> Result<(&'b str, PropertySection<'b>), EncodeError> {
+    /// A message: the topic, the properties behind it, and what is no part of either.
+    #[inline(never)]
+    pub(crate) fn finish_publish(
+        self,
+        payload: &'b [u8],
+        qos: Qos,
+        retain: bool,
+    ) -> Result<Publish<'b>, EncodeError> {
         let len = self.topic_len.unwrap_or(self.len);
         if len > FIELD_MAX && self.error.is_none() {
             return Err(EncodeError::TopicTooLong { len });
@@ -186,7 +193,8 @@ impl<'b> Writer<'b> {
         let (topic, properties) = wire.split_at_checked(len).unwrap_or_default();
         // Only whole strings and ASCII were put in, so that it always is one.
         let topic = core::str::from_utf8(topic).map_err(|_| EncodeError::NotExpressible)?;
-        Ok((topic, PropertySection::written(properties)))
+        let properties = PropertySection::written(properties);
+        Ok(Publish { topic, properties, payload, qos, retain, duplicate: false })
     }
 
     pub(crate) fn finish_str(self) -> Result<&'b str, EncodeError> {

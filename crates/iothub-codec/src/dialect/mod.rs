@@ -25,7 +25,7 @@ use crate::filters::Filters;
 use crate::identity::Identity;
 use crate::message::{Operation, Outgoing, Reply, ToDevice, ToHub};
 use crate::property::SystemProperty;
-use crate::publish::Publish;
+use crate::publish::{Publish, Qos};
 use crate::section::PropertySection;
 use crate::status::Status;
 use crate::write::Writer;
@@ -169,9 +169,7 @@ impl<'d> Codec<'d> {
     ) -> Result<Publish<'a>, EncodeError> {
         let mut writer = Writer::new(out);
         message.put(self, &mut writer);
-        let (topic, properties) = writer.finish_publish()?;
-        let (payload, qos, retain) = (message.payload(), message.qos(), message.retain());
-        Ok(Publish { topic, properties, payload, qos, retain, duplicate: false })
+        writer.finish_publish(message.payload(), message.qos(), message.retain())
     }
 
     /// Writes the answer to a request of that kind.
@@ -187,8 +185,7 @@ impl<'d> Codec<'d> {
     ) -> Result<Publish<'a>, EncodeError> {
         let mut writer = Writer::new(out);
         outgoing::put_reply(self, operation, reply, &mut writer);
-        let (topic, properties) = writer.finish_publish()?;
-        Ok(Publish { properties, ..Publish::new(topic, reply.payload) })
+        writer.finish_publish(reply.payload, Qos::AtMostOnce, false)
     }
 
     /// Reads what the device sent.

@@ -162,8 +162,7 @@ fn put_request(request: RequestId<'_>, out: &mut Writer<'_>) -> Result<(), Encod
 
 /// Both ends want to know that their messages have arrived.
 fn publish<'a>(writer: Writer<'a>, payload: &'a [u8]) -> Result<Publish<'a>, EncodeError> {
-    let (topic, _) = writer.finish_publish()?;
-    Ok(Publish { qos: Qos::AtLeastOnce, ..Publish::new(topic, payload) })
+    writer.finish_publish(payload, Qos::AtLeastOnce, false)
 }
 
 pub(crate) fn encode_connect<'b>(

@@ -9,12 +9,9 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 
 /// The same, perhaps with a minus in front.
 pub(super) fn signed(text: &str) -> Option<i32> {
-    let number = |text| number(text).and_then(|number| i64::try_from(number).ok());
-    let signed = match text.strip_prefix("-") {
-        Some(digits) => number(digits).map(i64::wrapping_neg),
-        None => number(text),
-    };
-    i32::try_from(signed?).ok()
+    let digits = text.strip_prefix("-");
+    let number = u32::try_from(number(digits.unwrap_or(text))?).ok()?;
+    if digits.is_some() { 0_i32.checked_sub_unsigned(number) } else { i32::try_from(number).ok() }
 }
 
 pub(super) fn put_signed(number: i32, out: &mut Writer<'_>) {
