@@ -148,6 +148,8 @@ impl<'b> Writer<'b> {
     }
 
     /// Something cannot be written.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn fail(&mut self, error: EncodeError) {
         self.error = self.error.or(Some(error));
     }
