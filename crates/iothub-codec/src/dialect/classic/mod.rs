@@ -42,9 +42,11 @@ const COMMANDS: &str = "/messages/devicebound/";
 const INPUTS: &str = "/inputs/";
 
 const REQUEST_ID: &str = "$rid";
-/// Where it comes first, as clients and hubs write it.
-const REQUEST_ID_FIRST: &str = "?$rid=";
 const VERSION: &str = "$version";
+/// As clients and hubs write them: the request id, if there is one, and then the version.
+const REQUEST_ID_FIRST: &str = "?$rid=";
+const VERSION_FIRST: &str = "?$version=";
+const VERSION_NEXT: &str = "&$version=";
 
 fn place(topic: &str, part: &str) -> Place {
     Place::Topic(offset(topic, part))

@@ -3,8 +3,8 @@ use super::own::put_own;
 use super::property::{put_command_properties, put_properties};
 use super::status::{http, says};
 use super::{
-    COMMANDS, EVENTS, INPUTS, METHOD, METHOD_REPLY, REQUEST_ID, TWIN_DESIRED, TWIN_GET, TWIN_PATCH,
-    TWIN_REPLY, VERSION,
+    COMMANDS, EVENTS, INPUTS, METHOD, METHOD_REPLY, REQUEST_ID_FIRST, TWIN_DESIRED, TWIN_GET, TWIN_PATCH,
+    TWIN_REPLY, VERSION_FIRST, VERSION_NEXT,
 };
 use crate::dialect::name;
 use crate::error::{EncodeError, Field};
@@ -108,23 +108,15 @@ fn must_be_json(content: &Content<'_>, out: &mut Writer<'_>) {
 
 /// The request id stands first, because clients take everything behind it up to the next parameter.
 fn put_parameters(request: Option<RequestId<'_>>, version: Option<u64>, out: &mut Writer<'_>) {
-    let mut separator = b'?';
     if let Some(request) = request {
         if !request.is_word() {
             out.fail(EncodeError::BadValue(Field::RequestId));
         }
-        put_name(separator, REQUEST_ID, out);
+        out.put_str(REQUEST_ID_FIRST);
         request.put(None, out);
-        separator = b'&';
     }
     if let Some(version) = version {
-        put_name(separator, VERSION, out);
+        out.put_str(if request.is_some() { VERSION_NEXT } else { VERSION_FIRST });
         out.put_number(version);
     }
-}
-
-fn put_name(separator: u8, name: &str, out: &mut Writer<'_>) {
-    out.put_byte(separator);
-    out.put_str(name);
-    out.put_byte(b'=');
 }
