@@ -70,16 +70,21 @@ enum State {
 }
 
 impl Server {
+    /// Longest CONNECT, in bytes: with a will of the longest payload that MQTT has, and 16 KiB for all else. Who has
+    /// not been let in makes a hub keep no more than that, and 2 KiB.
+    pub const CONNECT_LEN_MAX: u32 = 80 * 1024;
+
     /// The end of a connection that has just been accepted.
     ///
-    /// `limits.maximum_packet_size` holds both ways. Up to `limits.receive_maximum` packets of that size,
+    /// `limits.maximum_packet_size` holds both ways, and [`Self::CONNECT_LEN_MAX`] for what arrives before CONNECT is
+    /// answered. Up to `limits.receive_maximum` packets of that size,
     /// and one more, may wait to be sent. What a [`Packet::Connected`] announces over MQTT 5 replaces `limits` for what
     /// arrives behind it.
     pub fn new(limits: Limits) -> Self {
         let mut aliases = Aliases::default();
         aliases.restart(limits.topic_alias_maximum);
         Self {
-            inbox: Inbox::new(limits.maximum_packet_size),
+            inbox: Inbox::new(limits.maximum_packet_size.min(Self::CONNECT_LEN_MAX)),
             aliases,
             line: Line {
                 outbox: Outbox::new(limits),
@@ -175,8 +180,8 @@ impl Server {
         line.send(packet)?;
         if let Packet::Connected { limits, .. } = packet {
             line.opened(now);
+            inbox.set_packet_len_max(line.own.maximum_packet_size);
             if line.device.version == Version::V5 {
-                inbox.set_packet_len_max(limits.maximum_packet_size);
                 aliases.set_max(limits.topic_alias_maximum);
             }
         }

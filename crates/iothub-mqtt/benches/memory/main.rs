@@ -7,7 +7,7 @@ use allocation_counter::measure;
 use bytes::BytesMut;
 use iothub_codec::{Publish, Version};
 use iothub_mqtt::{Client, Server, measuring};
-use iothub_proto::{AckToken, Instant, Limits, Packet};
+use iothub_proto::{AckToken, Instant, Limits, Packet, Session};
 use mqttbytes::{v4, v5};
 
 use pair::{KINDS, Pair, message};
@@ -82,6 +82,8 @@ fn hostile() {
         let now = Instant::from_millis(1);
         assert_eq!(server.handle_bytes(now, connect), connect.len());
         assert!(server.poll_packet().is_ok_and(|packet| packet.is_some()));
+        let let_in = Packet::Connected { session: Session::Fresh, limits: Limits::PREVIEW5 };
+        server.send(now, &let_in).expect("is CONNACK");
         let used = measure(|| {
             for piece in bytes.chunks(1400) {
                 let mut rest = piece;

@@ -146,6 +146,34 @@ fn the_longest_packet_is_read_and_a_longer_one_is_not() {
 }
 
 #[test]
+fn who_is_not_let_in_gets_no_more_room_than_a_connect_needs() {
+    // 200,000 bytes, header included.
+    const LONG: [u8; 4] = [0xbc, 0x9a, 0x0c, 0];
+    let (max, packet) = (Server::CONNECT_LEN_MAX, PacketType::Connect);
+    let mut new = Server::new(Limits::CLASSIC);
+    assert_eq!(new.handle_bytes(START, &[&[0x10], &LONG[..]].concat()), 5);
+    assert_eq!(new.poll_packet(), Err(WireError::PacketTooLong { packet, len: 200_000, max }));
+
+    let mut waiting = Server::new(Limits::CLASSIC);
+    assert_eq!(waiting.handle_bytes(START, CONNECT), CONNECT.len());
+    assert!(waiting.poll_packet().unwrap().is_some());
+    let mut message = vec![b'x'; 200_000];
+    message[0] = 0x30;
+    message[1..5].copy_from_slice(&LONG);
+    message[5..7].copy_from_slice(&[1, b'a']);
+    let kept = waiting.handle_bytes(START, &message);
+    assert!(kept <= max as usize + 2048, "{kept}");
+    waiting.send(START, &Packet::Connected { session: Session::Fresh, limits: Limits::CLASSIC }).unwrap();
+    let mut rest = &message[kept..];
+    while !rest.is_empty() {
+        assert_eq!(waiting.poll_packet(), Ok(None));
+        let taken = waiting.handle_bytes(START, rest);
+        rest = &rest[taken..];
+    }
+    assert!(matches!(waiting.poll_packet(), Ok(Some(Packet::Publish { .. }))), "let in, it may say more");
+}
+
+#[test]
 fn more_filters_than_a_device_may_have_are_refused() {
     let filters = [b"\xa2\x9b\x01\0\x01".to_vec(), b"\0\x01a".repeat(51)].concat();
     let outcomes = [b"\x90\x35\0\x01".to_vec(), vec![0; 51]].concat();
