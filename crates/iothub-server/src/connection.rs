@@ -3,7 +3,7 @@ use std::io;
 use std::sync::Arc;
 
 use iothub_codec::Ack;
-use iothub_hub::{ConnectionId, Input, Level, Peer};
+use iothub_hub::{ConnectionId, Input, Level, PacketBuf, Peer};
 use iothub_mqtt::{WireError, WriteError};
 use iothub_proto::{Instant, Packet};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,16 +13,27 @@ use crate::driver::Driver;
 use crate::outbox::{Ending, Outbox};
 use crate::pipe::{Pipe, Progress};
 use crate::shared::Shared;
+use crate::stranger::Stranger;
 
-/// Serves one device until its connection ends. Its CONNECT has to come before `greeting_due`.
-pub(crate) async fn serve<S>(stream: S, peer: Peer, greeting_due: Instant, shared: &Shared)
-where
+/// Serves one device until its connection ends. Its CONNECT has to come before `greeting_due`; a stranger it is until
+/// that is accepted.
+pub(crate) async fn serve<S>(
+    stream: S,
+    peer: Peer,
+    (stranger, greeting_due): (Stranger, Instant),
+    shared: &Shared,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let attached = Attached::new(peer, shared);
-    let greeting_due = Some(greeting_due);
-    let mut connection =
-        Connection { pipe: Pipe::new(stream), attached, greeting_due, caused: Batch::default(), shared };
+    let mut connection = Connection {
+        pipe: Pipe::new(stream),
+        attached,
+        stranger: Some(stranger),
+        greeting_due: Some(greeting_due),
+        caused: Batch::default(),
+        shared,
+    };
     let end = tokio::select! {
         end = connection.converse() => end,
         () = shared.stopping() => End::Stopping,
@@ -61,6 +72,8 @@ async fn part<S: AsyncRead + AsyncWrite + Unpin>(pipe: &mut Pipe<S>, shared: &Sh
 struct Connection<'a, S> {
     pipe: Pipe<S>,
     attached: Attached<'a>,
+    /// Until it is let in.
+    stranger: Option<Stranger>,
     /// Until CONNECT has come.
     greeting_due: Option<Instant>,
     /// With which the effects of what the hub was given last are carried out.
@@ -116,6 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         while !self.pipe.is_backlogged() {
             match self.attached.outbox.pop() {
                 Ok(Some(packet)) => match self.pipe.send(now, &packet.as_packet()) {
+                    Ok(()) if matches!(packet, PacketBuf::Connected(..)) => self.stranger = None,
                     Ok(()) => {}
                     // The device has said goodbye while this was on its way.
                     Err(WriteError::OutOfPlace { packet }) => tracing::debug!(%packet, "not sent any longer"),

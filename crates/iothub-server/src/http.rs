@@ -24,7 +24,7 @@ use crate::carrier::{Answer, Batch};
 use crate::connection;
 use crate::driver::Driver;
 use crate::events::Stream;
-use crate::listener::Secured;
+use crate::listener::{Secured, turn_away_stranger};
 use crate::probes;
 use crate::shared::{Place, Shared};
 use crate::websocket::{self, ByteStream, Handshake};
@@ -241,6 +241,13 @@ fn upgrade(
             return response;
         }
     };
+    let Some(stranger) = shared.stranger() else {
+        turn_away_stranger(peer, &shared);
+        let mut response =
+            Response::new(Either::Left(Full::from("too many connections at once; try again later")));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        return response;
+    };
     let server_name = host_name(request.headers());
     tokio::spawn(async move {
         let upgraded = tokio::select! {
@@ -249,11 +256,11 @@ fn upgrade(
         };
         match upgraded {
             Ok(upgraded) => {
-                let stream = ByteStream::new(TokioIo::new(upgraded)).await;
+                let stream = ByteStream::new(stranger.ration(TokioIo::new(upgraded))).await;
                 let transport = Transport::MqttWebSocket;
                 let peer = Peer { address: peer, transport, server_name, certificates: Vec::new() };
                 let due = shared.driver.clock().now().instant.after(shared.limits.greeting);
-                connection::serve(stream, peer, due, &shared).await;
+                connection::serve(stream, peer, (stranger, due), &shared).await;
             }
             Err(error) => tracing::info!(%peer, %error, "WebSocket not opened"),
         }

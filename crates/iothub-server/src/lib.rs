@@ -42,6 +42,7 @@ mod runtime;
 mod scratch;
 mod server;
 mod shared;
+mod stranger;
 mod tls;
 mod websocket;
 

@@ -11,6 +11,7 @@ use tokio_rustls::server::TlsStream;
 use crate::error::Port;
 use crate::patience::Patient;
 use crate::shared::{AtWork, Place, Shared};
+use crate::stranger::Stranger;
 use crate::{connection, http};
 
 /// One port, and what is served there.
@@ -35,9 +36,12 @@ impl Listener {
     async fn accept_all(&self, shared: &Arc<Shared>, at_work: &AtWork) {
         loop {
             match self.socket.accept().await {
-                Ok((stream, peer)) => match shared.place(at_work) {
-                    Some(place) => self.begin(stream, peer, place, Arc::clone(shared)),
-                    None => {
+                Ok((stream, peer)) => match (shared.place(at_work), shared.stranger()) {
+                    (Some(place), Some(stranger)) => {
+                        self.begin(stream, peer, (place, stranger), Arc::clone(shared));
+                    }
+                    (Some(_), None) => turn_away_stranger(peer, shared),
+                    (None, _) => {
                         shared.driver.metrics().turned_away.inc();
                         let limit = shared.limits.connections;
                         tracing::warn!(%peer, limit, "connection refused: as many are open as may be");
@@ -53,7 +57,13 @@ impl Listener {
         }
     }
 
-    fn begin(&self, stream: TcpStream, peer: SocketAddr, place: Place, shared: Arc<Shared>) {
+    fn begin(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        (place, stranger): (Place, Stranger),
+        shared: Arc<Shared>,
+    ) {
         let (tls, port) = (self.tls.clone(), self.port);
         tokio::spawn(async move {
             let clock = shared.driver.clock();
@@ -72,14 +82,25 @@ impl Listener {
                     let certificates = tls.peer_certificates().unwrap_or_default();
                     let certificates = certificates.iter().map(|der| der.to_vec()).collect();
                     let peer = Peer { address: peer, transport: Transport::Mqtt, server_name, certificates };
-                    connection::serve(stream, peer, due, &shared).await;
+                    connection::serve(stream, peer, (stranger, due), &shared).await;
                     drop(place);
                 }
-                (Ok(stream), Port::Https) => http::serve(stream, peer, place, shared).await,
+                (Ok(stream), Port::Https) => {
+                    // Each request shows it, and has limits of its own.
+                    drop(stranger);
+                    http::serve(stream, peer, place, shared).await;
+                }
                 (Err(error), _) => log_failure(peer, port, &error),
             }
         });
     }
+}
+
+/// Says that there is no room for one more client that has not shown who it is.
+pub(crate) fn turn_away_stranger(peer: SocketAddr, shared: &Shared) {
+    shared.driver.metrics().turned_away.inc();
+    let limit = shared.limits.strangers;
+    tracing::warn!(%peer, limit, "connection refused: as many as may be have not shown who they are");
 }
 
 async fn secure(stream: TcpStream, tls: &TlsAcceptor, shared: &Shared) -> io::Result<Secured> {

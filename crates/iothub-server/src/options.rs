@@ -82,6 +82,10 @@ impl Default for Options {
 pub struct Limits {
     /// Connections at a time, both ports together.
     pub connections: usize,
+    /// Of these, connections at a time whose client has not shown who it is: all until the end of their TLS handshake,
+    /// and those of devices until they are let in. Each may send no more than the longest CONNECT,
+    /// [`CONNECT_LEN_MAX`](iothub_mqtt::Server::CONNECT_LEN_MAX), and a little that comes with it.
+    pub strangers: usize,
     /// From accepting a connection to the end of its TLS handshake, and for a device to its CONNECT.
     pub greeting: Duration,
     /// From one HTTP request to the end of the head of the next on the same connection, and for each body.
@@ -90,7 +94,8 @@ pub struct Limits {
     pub unread: Duration,
     /// Packets that wait for one device.
     pub outbox_packets: usize,
-    /// Bytes of packets that wait for one device.
+    /// Bytes of packets that wait for one device, beside the 64 KiB and a packet that are being written. Who reads them
+    /// too slowly is closed. 16 commands of 64 KiB and 10 calls of 128 KiB may be meant for a device at once.
     pub outbox_bytes: usize,
 }
 
@@ -98,11 +103,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            strangers: 1024,
             greeting: Duration::from_secs(30),
             request: Duration::from_secs(60),
             unread: Duration::from_secs(30),
             outbox_packets: 1024,
-            outbox_bytes: 4 * 1024 * 1024,
+            outbox_bytes: 10 * 256 * 1024,
         }
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use crate::body::Room;
 use crate::driver::Driver;
 use crate::options::Limits;
+use crate::stranger::Stranger;
 
 /// What every task of a running hub has at hand.
 pub(crate) struct Shared {
@@ -13,6 +14,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) bodies: Room,
     places: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     stop: watch::Sender<bool>,
 }
 
@@ -32,6 +34,7 @@ impl Shared {
             limits,
             bodies: Room::new(),
             places: Arc::new(Semaphore::new(limits.connections)),
+            strangers: Arc::new(Semaphore::new(limits.strangers)),
             stop: watch::Sender::new(false),
         }
     }
@@ -40,6 +43,11 @@ impl Shared {
     pub(crate) fn place(&self, at_work: &AtWork) -> Option<Place> {
         let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
         Some(Place { _permit: permit, _at_work: at_work.clone() })
+    }
+
+    /// `None` when there are as many strangers as may be.
+    pub(crate) fn stranger(&self) -> Option<Stranger> {
+        Arc::clone(&self.strangers).try_acquire_owned().ok().map(Stranger::new)
     }
 
     /// Has every task end.

@@ -278,6 +278,37 @@ async fn more_connections_than_may_be_are_refused() {
 }
 
 #[tokio::test]
+async fn more_strangers_than_may_be_are_refused_and_who_is_let_in_is_none() {
+    let limits = Limits { strangers: 2, ..Limits::default() };
+    let hub = start(Options { limits, ..options() }).await;
+    let is_refused = async || secure_by(&hub, hub.mqtt_address(), rustls::ALL_VERSIONS).await.is_err();
+    let mut known = Vec::new();
+    for _ in 0..4 {
+        known.push(bystander(&hub).await);
+        // Behind its handshake a client of HTTP shows itself with each request.
+        known.push(Device::new(secure(&hub, hub.https_address()).await));
+    }
+    let first = secure(&hub, hub.mqtt_address()).await;
+    let _second = secure(&hub, hub.mqtt_address()).await;
+    assert!(is_refused().await);
+    drop(first);
+    soon(async { while is_refused().await {} }).await;
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_have_a_long_message_kept_for_it() {
+    let hub = hub().await;
+    let mut request = "wss://localhost/$iothub/websocket".into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mqtt"));
+    let stream = secure(&hub, hub.https_address()).await;
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+    // Short enough for a device that is let in; what is missing of it is waited for.
+    let head = [&[0x82, 0xff][..], &400_000_u64.to_be_bytes(), &MASK].concat();
+    socket.get_mut().write_all(&[&head[..], &[0; 128 * 1024]].concat()).await.unwrap();
+    closed(socket.get_mut()).await;
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_named_with_its_option() {
     let hub = hub().await;
     let taken = hub.https_address().port();
