@@ -14,14 +14,7 @@ pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
         at += LEN;
         rest = after;
     }
-    match bytes.last_chunk() {
-        // The first bytes of this word have been looked at, and are others.
-        Some(word) => {
-            let found = matches(*word, wanted);
-            (found != 0).then(|| bytes.len() - LEN + (found.trailing_zeros() / 8) as usize)
-        }
-        None => bytes.iter().position(|byte| *byte == wanted),
-    }
+    rest.iter().position(|byte| *byte == wanted).map(|behind| at + behind)
 }
 
 /// Where the last such byte stands.
@@ -34,13 +27,7 @@ pub(crate) fn find_last(bytes: &[u8], wanted: u8) -> Option<usize> {
         }
         rest = before;
     }
-    match bytes.first_chunk() {
-        Some(word) => {
-            let found = matches(*word, wanted);
-            (found != 0).then(|| LEN - 1 - (found.leading_zeros() / 8) as usize)
-        }
-        None => bytes.iter().rposition(|byte| *byte == wanted),
-    }
+    rest.iter().rposition(|byte| *byte == wanted)
 }
 
 /// Whether all bytes are ASCII, and none is NUL.
