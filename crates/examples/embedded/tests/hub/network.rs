@@ -19,7 +19,7 @@ use tokio_rustls::client::TlsStream;
 pub(crate) struct Tls {
     address: SocketAddr,
     connector: TlsConnector,
-    /// The first bytes of all that was written at once, by connection.
+    /// The first bytes of all packets that were written, by connection.
     pub(crate) written: Vec<Vec<u8>>,
     /// Cuts the first connection as soon as something that begins with that is written.
     pub(crate) cut_at: Option<u8>,
@@ -54,7 +54,7 @@ impl Network for Tls {
         let written = self.written.last_mut().unwrap();
         Ok((
             Reader { stream: FromTokio::new(reader), is_cut },
-            Writer { stream: FromTokio::new(writer), written, cut_at, cut },
+            Writer { stream: FromTokio::new(writer), written, cut_at, cut, begins: true },
         ))
     }
 }
@@ -83,6 +83,8 @@ pub(crate) struct Writer<'n> {
     written: &'n mut Vec<u8>,
     cut_at: Option<u8>,
     cut: watch::Sender<bool>,
+    /// Whether a packet begins, which is behind each flush: in the middle of one there may be any byte.
+    begins: bool,
 }
 
 impl ErrorType for Writer<'_> {
@@ -91,8 +93,10 @@ impl ErrorType for Writer<'_> {
 
 impl Write for Writer<'_> {
     async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.written.extend(buf.first());
-        let cuts = self.cut_at.is_some() && self.cut_at == buf.first().copied();
+        let first = buf.first().copied().filter(|_| self.begins);
+        self.begins = false;
+        self.written.extend(first);
+        let cuts = first.is_some() && self.cut_at == first;
         let len = self.stream.write(buf).await?;
         if cuts {
             self.cut.send_replace(true);
@@ -101,6 +105,7 @@ impl Write for Writer<'_> {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
+        self.begins = true;
         self.stream.flush().await
     }
 }
