@@ -1,5 +1,6 @@
 mod codec;
 mod start;
+mod storage;
 
 use clap::{Args, Subcommand};
 
@@ -17,6 +18,8 @@ enum Measurement {
     Codec(codec::Arguments),
     /// How long `iothub up` takes until it serves, and how much memory it holds when idle
     Start(start::Arguments),
+    /// Embedded engines side by side: commits, events, recovery, damaged files
+    Storage(storage::Arguments),
 }
 
 /// Measures what was asked for, and prints a table.
@@ -24,5 +27,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.measurement {
         Measurement::Codec(arguments) => codec::run(arguments),
         Measurement::Start(arguments) => start::run(arguments),
+        Measurement::Storage(arguments) => storage::run(arguments),
     }
 }
