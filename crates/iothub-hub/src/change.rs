@@ -4,11 +4,12 @@ use crate::authority::Authority;
 use crate::policy::Policy;
 use crate::queue::QueuedCommand;
 use crate::registry::{Key, Record};
+use crate::restatement::Stated;
 use crate::twin::TwinEdit;
 
 /// One step of a hub's state, as it is recorded. Applying all of them in order gives the hub back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Change {
     /// A policy was made.
     PolicySet {
@@ -80,4 +81,16 @@ pub enum Change {
         /// Its number.
         sequence: u64,
     },
+    /// From here on everything is stated anew, a part at a time, among other changes. Changes nothing.
+    RestatementBegan,
+    /// All there is of a device or module. Changes nothing in the hub that records it.
+    IdentityStated {
+        /// Which one.
+        key: Key,
+        /// All of it.
+        entry: Box<Stated>,
+    },
+    /// Everything was stated anew: what was recorded before the last [`Self::RestatementBegan`] is of no use any longer.
+    /// Changes nothing.
+    RestatementEnded,
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ pub struct Event {
     /// When the hub took it in.
     pub enqueued: Timestamp,
     /// System properties, by the names that Event Hubs gives them.
-    pub system: BTreeMap<&'static str, String>,
+    pub system: BTreeMap<Cow<'static, str>, String>,
     /// The application's properties.
     pub properties: BTreeMap<String, String>,
     /// The body.

@@ -18,6 +18,7 @@ use crate::notice::{Level, Notice};
 use crate::policy::{Policy, Rights};
 use crate::quota::{Edition, Excess, Meter, Operation};
 use crate::registry::{Key, Registry};
+use crate::restatement::Restatement;
 use crate::timers::{Due, Timers};
 use crate::twin::Told;
 
@@ -72,6 +73,8 @@ pub struct Hub {
     pub(crate) presence_changes: u64,
     pub(crate) diary: Diary,
     pub(crate) meter: Meter,
+    /// While everything is stated anew.
+    pub(crate) restatement: Option<Restatement>,
     /// Room for the topics of packets.
     pub(crate) scratch: Vec<u8>,
 }
@@ -93,6 +96,7 @@ impl Hub {
             presence_changes: 0,
             diary: Diary::default(),
             meter: Meter::default(),
+            restatement: None,
             scratch: vec![0; 512],
             config,
         }
@@ -120,6 +124,7 @@ impl Hub {
             Input::Rest { exchange, request } => self.rest(now, exchange, &request, effects),
             Input::Abandoned { exchange } => self.abandon(exchange),
             Input::Stop => self.stop_calls(now, effects),
+            Input::Restate { identities } => self.restate(identities.max(1), effects),
             Input::Tick => {
                 while let Some(due) = self.timers.pop(now.instant) {
                     self.fall_due(now, due, effects);
@@ -194,6 +199,14 @@ impl Hub {
                     entry.queue.remove(*sequence);
                 }
             }
+            Change::RestatementBegan => self.restatement = Some(Restatement::default()),
+            Change::IdentityStated { key, entry } => {
+                self.registry.restore(key.clone(), (**entry).clone());
+                if let Some(restatement) = &mut self.restatement {
+                    restatement.has_reached(key);
+                }
+            }
+            Change::RestatementEnded => self.restatement = None,
         }
         Ok(Told::default())
     }
@@ -266,10 +279,10 @@ impl Hub {
             module: key.module.clone(),
             enqueued: now.timestamp,
             system: BTreeMap::from([
-                ("content-type", "application/json".into()),
-                ("content-encoding", "utf-8".into()),
-                ("iothub-message-source", kind.source().into()),
-                ("iothub-enqueuedtime", time),
+                ("content-type".into(), "application/json".into()),
+                ("content-encoding".into(), "utf-8".into()),
+                ("iothub-message-source".into(), kind.source().into()),
+                ("iothub-enqueuedtime".into(), time),
             ]),
             properties,
             body: body.to_string().into(),

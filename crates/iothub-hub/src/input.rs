@@ -57,6 +57,13 @@ pub enum Input<'a> {
     /// The hub is about to stop: calls whose devices have not answered get no answer any more, and their callers are
     /// told.
     Stop,
+    /// The record has grown long: some identities are to be stated anew, and with the first of them everything else. Once all
+    /// are, [`Change::RestatementEnded`](crate::Change::RestatementEnded) is recorded. Only whoever keeps a record gives
+    /// this.
+    Restate {
+        /// How many at a time, at least 1.
+        identities: usize,
+    },
     /// The time of [`Hub::poll_timeout`](crate::Hub::poll_timeout) has come.
     Tick,
 }

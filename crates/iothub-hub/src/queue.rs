@@ -6,7 +6,8 @@ use iothub_proto::{AckToken, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The commands that wait for one device, in the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Queue {
     commands: VecDeque<Waiting>,
     last_sequence: u64,
@@ -29,18 +30,21 @@ pub struct QueuedCommand {
     pub payload: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Waiting {
     command: QueuedCommand,
+    /// Lasts as long as connections do.
+    #[serde(skip)]
     delivery: Delivered,
     /// How often it was sent and came to nothing. Only what devices gave back themselves is recorded.
     returned: u32,
 }
 
 /// How far a command has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Delivered {
     /// It was not sent.
+    #[default]
     Never,
     /// It is on its way over the present connection.
     InFlight(AckToken),
@@ -64,6 +68,10 @@ impl Queue {
 
     pub(crate) fn len(&self) -> usize {
         self.commands.len()
+    }
+
+    pub(crate) fn is_as_new(&self) -> bool {
+        *self == Self::default()
     }
 
     pub(crate) fn next_sequence(&self) -> u64 {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::presence::Presence;
 use crate::queue::Queue;
+use crate::restatement::Stated;
 use crate::twin::Twin;
 
 /// Names a device, or a module of one. Modules come right behind their device.
@@ -132,6 +133,17 @@ impl Registry {
                 };
                 self.entries.insert(key, entry);
             }
+        }
+    }
+
+    /// Puts everything in as it was stated.
+    pub(crate) fn restore(&mut self, key: Key, stated: Stated) {
+        let Stated { record, twin, queue } = stated;
+        // So that everything is counted that is to be counted.
+        self.set(key.clone(), record, Timestamp::default());
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.twin = twin;
+            entry.queue = queue;
         }
     }
 

@@ -26,14 +26,14 @@ impl Hub {
         // Of a name that comes twice, the last value counts.
         let mut system = BTreeMap::new();
         if let Some(content_type) = &origin.content_type {
-            system.insert(SystemProperty::ContentType.event_name(), content_type.clone());
+            system.insert(SystemProperty::ContentType.event_name().into(), content_type.clone());
         }
         let mut properties = BTreeMap::new();
         for property in telemetry.properties.iter() {
             let value = property.value.to_string();
             match property.name {
                 Name::System(name) => {
-                    system.insert(name.event_name(), as_event(origin.dialect, name, value));
+                    system.insert(name.event_name().into(), as_event(origin.dialect, name, value));
                 }
                 Name::Application(name) => {
                     properties.insert(name.to_string(), value);
@@ -66,7 +66,7 @@ impl Hub {
         for (name, value) in stamps {
             // What the hub stamps cannot be said by the device.
             system.remove(name);
-            system.extend(value.map(|value| (name, value)));
+            system.extend(value.map(|value| (name.into(), value)));
         }
         Event {
             kind: EventKind::Telemetry,

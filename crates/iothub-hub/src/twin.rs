@@ -4,7 +4,7 @@ use iothub_proto::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The part of a twin that changes: tags, desired and reported properties, and how often each did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Twin {
     tags: Tags,
     desired: Section,

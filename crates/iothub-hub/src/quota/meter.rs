@@ -86,6 +86,13 @@ impl Meter {
         Some((used.day, used.messages))
     }
 
+    /// Day and count of messages as they are now, if any were counted.
+    pub(crate) fn counted(&mut self) -> Option<(u64, u64)> {
+        let used = &mut self.used;
+        used.recorded = used.messages;
+        (used.messages > 0).then_some((used.day, used.messages))
+    }
+
     /// As it was recorded.
     pub(crate) fn set(&mut self, day: u64, messages: u64) {
         self.used = Used { day, messages, recorded: messages };

@@ -92,3 +92,83 @@ fn the_same_inputs_give_the_same_record() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn a_hub_that_is_stated_anew_needs_nothing_of_what_was_recorded_before() {
+    // Stated in parts of every size, with changes in between that concern what was stated and what was not yet.
+    for identities in [1, 2, 3, 100] {
+        let mut world = World::new();
+        for id in ["a", "b", "c", "d", "e"] {
+            world.create_device(id);
+        }
+        world.create_module("a", "m");
+        world.rest(
+            "PATCH",
+            "/twins/a",
+            json!({"tags": {"t": 1}, "properties": {"desired": {"x": {"y": 1}}}}),
+        );
+        world.rest("PATCH", "/twins/e", json!({"properties": {"desired": {"x": 1}}}));
+        let line = world.connect("a");
+        world.subscribe(line, &[("devices/a/messages/devicebound/#", 1)]);
+        for payload in ["one", "two"] {
+            world.rest_with("POST", "/$local/devices/a/commands", payload, &[]);
+        }
+        let sent = world.published(line);
+
+        let begin = world.changes.len();
+        let mut rounds = 0;
+        while world.changes.last() != Some(&Change::RestatementEnded) {
+            world.put(Input::Restate { identities });
+            if world.changes.last() == Some(&Change::RestatementEnded) {
+                break;
+            }
+            rounds += 1;
+            match rounds {
+                1 => drop(world.rest("DELETE", "/devices/b", json!(null))),
+                2 => drop(world.rest("PATCH", "/twins/e", json!({"tags": {"late": true}}))),
+                3 => {
+                    drop(world.rest("PATCH", "/twins/a", json!({"properties": {"desired": {"x": {"z": 2}}}})))
+                }
+                4 => world.create_device("aa"),
+                _ => {}
+            }
+        }
+        assert!(identities > 1 || rounds > 5, "{rounds}");
+        // It does not disturb what is on its way to devices that are connected.
+        world.acknowledge(line, sent[0].ack.unwrap());
+        world.cut(line);
+
+        let mut restored = World::empty();
+        for change in &world.changes[begin..] {
+            let text = serde_json::to_string(change).unwrap();
+            restored.hub.apply(&serde_json::from_str(&text).unwrap()).unwrap();
+        }
+        restored.put(Input::Start);
+        assert_eq!(restored.changes, [], "nothing is missing that would have to be made");
+        assert_eq!(visible(&mut restored), visible(&mut world), "{identities} at a time");
+        let line = restored.connect("a");
+        restored.subscribe(line, &[("devices/a/messages/devicebound/#", 1)]);
+        let again = restored.published(line);
+        assert_eq!(again.iter().map(|message| message.payload.as_str()).collect::<Vec<_>>(), ["two"]);
+    }
+}
+
+#[test]
+fn a_hub_that_is_restored_goes_on_stating_where_it_had_come_to() {
+    let mut world = World::new();
+    for id in ["a", "b", "c"] {
+        world.create_device(id);
+    }
+    world.put(Input::Restate { identities: 2 });
+    let mut restored = World::empty();
+    for change in &world.changes {
+        restored.hub.apply(change).unwrap();
+    }
+    restored.put(Input::Restate { identities: 100 });
+    let stated = |change: &Change| match change {
+        Change::IdentityStated { key, .. } => Some(key.to_string()),
+        _ => None,
+    };
+    assert_eq!(restored.changes.iter().filter_map(stated).collect::<Vec<_>>(), ["c", "dev1"]);
+    assert_eq!(restored.changes.last(), Some(&Change::RestatementEnded));
+}

@@ -1,0 +1,98 @@
+use core::ops::Bound;
+
+use serde::{Deserialize, Serialize};
+
+use crate::auth::Gate;
+use crate::change::Change;
+use crate::effect::{Effect, Effects};
+use crate::hub::Hub;
+use crate::queue::Queue;
+use crate::registry::{Entry, Key, Record};
+use crate::twin::Twin;
+
+/// All that is recorded of a device or module, in one piece.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stated {
+    pub(crate) record: Record,
+    pub(crate) twin: Twin,
+    #[serde(default, skip_serializing_if = "Queue::is_as_new")]
+    pub(crate) queue: Queue,
+}
+
+/// How far a hub has come that states everything anew, a part at a time.
+///
+/// The record of a hub would grow for ever, as each change is added to it. So its owner has all of it stated anew from
+/// time to time, among the changes that go on; once that is done, nothing is needed of what is older. What was stated
+/// is in the record like everything else: a hub that is restored goes on where it had come to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Restatement {
+    /// The last identity that was stated. Those behind it are still to be.
+    after: Option<Key>,
+}
+
+impl Restatement {
+    pub(crate) fn has_reached(&mut self, key: &Key) {
+        self.after = Some(key.clone());
+    }
+}
+
+impl From<&Entry> for Stated {
+    fn from(entry: &Entry) -> Self {
+        // Who is connected is not state; a new member of an entry has to be stated, or named here.
+        let Entry { record, twin, queue, presence: _ } = entry;
+        Self { record: record.clone(), twin: twin.clone(), queue: queue.clone() }
+    }
+}
+
+impl Hub {
+    /// States some identities anew, from where this had come to, or begins.
+    pub(crate) fn restate(&mut self, identities: usize, effects: &mut Effects) {
+        // A new member of a hub has to be stated below if it is changed by changes, or named here.
+        let Self {
+            registry,
+            gate: Gate { policies, authorities, clock_skew: _ },
+            meter,
+            restatement,
+            config: _,
+            source: _,
+            connections: _,
+            calls: _,
+            timers: _,
+            presence_changes: _,
+            diary: _,
+            scratch: _,
+        } = self;
+        // These are recorded and not performed: they say what is so already, but for what lasts as long as a connection.
+        let mut state = |change| effects.push(Effect::Record(change));
+        let reached = match restatement {
+            Some(reached) => reached,
+            None => {
+                state(Change::RestatementBegan);
+                for (name, policy) in policies {
+                    state(Change::PolicySet { name: name.clone(), policy: policy.clone() });
+                }
+                for (name, authority) in authorities {
+                    state(Change::AuthoritySet { name: name.clone(), authority: authority.clone() });
+                }
+                if let Some((day, messages)) = meter.counted() {
+                    state(Change::MessagesCounted { day, messages });
+                }
+                restatement.insert(Restatement::default())
+            }
+        };
+        let first = reached.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut last = None;
+        let mut count = 0;
+        for (key, entry) in registry.from(first).take(identities) {
+            state(Change::IdentityStated { key: key.clone(), entry: Box::new(entry.into()) });
+            last = Some(key);
+            count += 1;
+        }
+        if count < identities {
+            state(Change::RestatementEnded);
+            *restatement = None;
+        } else if let Some(last) = last {
+            reached.has_reached(last);
+        }
+    }
+}
