@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use iothub_hub::{Change, ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Response, Rule};
+use iothub_hub::{ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Response, Rule};
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::events::{Events, Stream};
-use crate::journal::Journal;
+use crate::clock::Clock;
+use crate::events::{EventLog, Events, Stream};
+use crate::journal::{self, Journal};
 use crate::outbox::{Ending, Outbox};
-use crate::prepared::record;
 
 /// Carries out what the hub has decided, in the order in which it has.
 ///
@@ -23,6 +23,8 @@ pub(crate) struct Carrier {
     room: Notify,
     routes: Mutex<Routes>,
     events: Arc<Events>,
+    /// The record has grown long.
+    restating: Notify,
     failure: watch::Sender<Option<String>>,
 }
 
@@ -66,13 +68,14 @@ pub(crate) enum Answer {
 }
 
 impl Carrier {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(events: Events) -> Self {
         Self {
             queue: Mutex::default(),
             queued: Condvar::new(),
             room: Notify::new(),
             routes: Mutex::default(),
-            events: Arc::new(Events::new()),
+            events: Arc::new(events),
+            restating: Notify::new(),
             failure: watch::Sender::new(None),
         }
     }
@@ -81,11 +84,22 @@ impl Carrier {
     /// closes the journal, behind [`Self::end`].
     pub(crate) fn commit_to(
         self: &Arc<Self>,
-        journal: Journal<Change>,
+        journal: Journal,
+        clock: Clock,
     ) -> std::io::Result<std::thread::JoinHandle<()>> {
         self.lock_queue().committer = Committer::Idle;
         let carrier = Arc::clone(self);
-        std::thread::Builder::new().name("journal".into()).spawn(move || carrier.commit_all(journal))
+        std::thread::Builder::new().name("journal".into()).spawn(move || carrier.commit_all(journal, clock))
+    }
+
+    /// The events that were carried out.
+    pub(crate) fn event_log(&self) -> EventLog {
+        EventLog::new(Arc::clone(&self.events))
+    }
+
+    /// Returns when the hub is to state something anew.
+    pub(crate) async fn wants_restating(&self) {
+        self.restating.notified().await;
     }
 
     /// Ends the streams of events, which would go on for ever.
@@ -198,7 +212,7 @@ impl Carrier {
         }
     }
 
-    fn commit_all(&self, mut journal: Journal<Change>) {
+    fn commit_all(&self, mut journal: Journal, clock: Clock) {
         let _alarm = Alarm(self);
         let mut batch = Effects::new();
         let mut broken = false;
@@ -208,8 +222,13 @@ impl Carrier {
                 batch.clear();
                 continue;
             }
-            match record(&mut journal, &batch) {
-                Ok(()) => self.carry_out(batch.drain(..)),
+            match journal.commit(clock.now().timestamp, &batch) {
+                Ok(()) => {
+                    self.carry_out(batch.drain(..));
+                    if journal.wants_restating() {
+                        self.restating.notify_one();
+                    }
+                }
                 Err(error) => {
                     broken = true;
                     batch.clear();
@@ -285,7 +304,7 @@ impl Ordered<'_> {
     pub(crate) fn carry(mut self) {
         let at_once = match self.queue.committer {
             Committer::None => true,
-            Committer::Idle => !self.queue.effects.iter().any(|effect| matches!(effect, Effect::Record(_))),
+            Committer::Idle => !self.queue.effects.iter().any(journal::is_kept),
             Committer::Busy | Committer::Ending => false,
         };
         if at_once {
@@ -382,9 +401,9 @@ mod tests {
         }
     }
 
-    fn journal(broken: &Arc<AtomicBool>) -> Journal<Change> {
+    fn journal(broken: &Arc<AtomicBool>) -> Journal {
         let disk = Disk { memory: InMemoryBackend::new(), broken: Arc::clone(broken) };
-        Journal::on(redb::Builder::new().create_with_backend(disk).unwrap(), "disk".into())
+        Journal::on(redb::Builder::new().create_with_backend(disk).unwrap())
     }
 
     /// Something to record, as a hub makes it.
@@ -412,8 +431,9 @@ mod tests {
     async fn effects_are_carried_out_in_order_with_and_without_a_journal() {
         const CONNECTION: ConnectionId = ConnectionId(1);
         for journalled in [false, true] {
-            let carrier = Arc::new(Carrier::new());
-            let committer = journalled.then(|| carrier.commit_to(journal(&Arc::default())).unwrap());
+            let carrier = Arc::new(Carrier::new(Events::in_memory(1)));
+            let committer =
+                journalled.then(|| carrier.commit_to(journal(&Arc::default()), Clock::start()).unwrap());
             let outbox = Arc::new(Outbox::new(10_000, 10_000_000));
             carrier.connect(CONNECTION, Arc::clone(&outbox));
             let mut sent = Vec::new();
@@ -439,8 +459,8 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_recorded_is_told_to_nobody_and_stops_the_hub() {
         let broken = Arc::<AtomicBool>::default();
-        let carrier = Arc::new(Carrier::new());
-        let committer = carrier.commit_to(journal(&broken)).unwrap();
+        let carrier = Arc::new(Carrier::new(Events::in_memory(1)));
+        let committer = carrier.commit_to(journal(&broken), Clock::start()).unwrap();
         let answer = carrier.expect(ExchangeId(1));
         hand_over(&carrier, [record(), respond(ExchangeId(1))]);
         assert!(answer.await.is_ok());

@@ -68,6 +68,11 @@ impl Driver {
                     let Ok(()) = self.enter().map(|mut entered| entered.handle(Input::Tick)) else { return };
                 }
                 () = self.earlier.notified() => {}
+                () = self.carrier.wants_restating() => {
+                    // What was stated before is written: that it is wanted was found out behind it.
+                    let input = Input::Restate { identities: STATED_AT_A_TIME };
+                    let Ok(()) = self.enter().map(|mut entered| entered.handle(input)) else { return };
+                }
             }
         }
     }
@@ -141,6 +146,9 @@ impl Drop for Entered<'_> {
     }
 }
 
+/// The hub serves nobody else meanwhile.
+const STATED_AT_A_TIME: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use iothub_hub::{Config, Seed};
@@ -149,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_hub_that_broke_a_rule_of_its_own_is_not_used_again() {
-        let carrier = Arc::new(Carrier::new());
+        let carrier = Arc::new(Carrier::new(crate::events::Events::in_memory(1)));
         let hub = Hub::new(Config::new(Seed([7; 32])));
         let driver = Driver::new(hub, Clock::start(), Arc::clone(&carrier));
         assert!(driver.enter().is_ok());

@@ -3,39 +3,110 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use iothub_hub::Event;
+use iothub_proto::Timestamp;
 use tokio::sync::watch;
 
-/// The latest events, for those who read them as they come.
+use crate::journal::{EventReader, JournalError};
+
+/// The event log: a fixed number of partitions, and in each its events in the order in which they came.
+///
+/// The latest are kept in memory for those who read them as they come. With a journal all of them are read from there,
+/// as long as they are kept; without one there are no others.
 pub(crate) struct Events {
     ring: Mutex<Ring>,
-    /// The number of the next event; `None` when there will be none.
+    disk: Option<EventReader>,
+    partitions: u8,
+    /// The number of the next event of all; `None` when there will be none.
     next: watch::Sender<Option<u64>>,
 }
 
-#[derive(Default)]
+/// An event and where it stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Its partition: always the same for a device.
+    pub partition: u8,
+    /// Its number in the partition, from 0 on, without gaps. It is its offset as well.
+    pub sequence: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// From where a partition is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// The first event that is still there.
+    Earliest,
+    /// The event with that sequence number, or the next that is still there.
+    Sequence(u64),
+    /// The first event that was enqueued then or later.
+    Enqueued(Timestamp),
+    /// What comes from now on.
+    Latest,
+}
+
+/// How much is read at a time: one event at least, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most events.
+    pub events: usize,
+    /// Most bytes of them, roughly.
+    pub bytes: usize,
+}
+
+/// Events of one partition that were read together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// In their order.
+    pub events: Vec<Logged>,
+    /// The sequence number from which to go on.
+    pub next: u64,
+    /// The sequence number of the first event that is still there: whoever wanted an earlier one has missed some.
+    pub first: u64,
+}
+
+/// What there is of a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// The sequence number of the first event that is still there; [`Self::next`] if there is none.
+    pub first: u64,
+    /// The sequence number of the next event.
+    pub next: u64,
+    /// The latest time at which one was enqueued, in milliseconds since 1970; 0 if there was none.
+    pub latest_ms: u64,
+}
+
 struct Ring {
-    events: VecDeque<Arc<Event>>,
-    /// Number of the first in the ring.
+    events: VecDeque<Arc<Logged>>,
+    /// Number of the first in the ring, of all partitions.
     first: u64,
     bytes: usize,
+    /// What of each partition is in the ring.
+    bounds: Vec<Bounds>,
 }
 
 impl Events {
-    pub(crate) fn new() -> Self {
-        Self { ring: Mutex::default(), next: watch::Sender::new(Some(0)) }
+    /// Events that are kept in memory only.
+    pub(crate) fn in_memory(partitions: u8) -> Self {
+        Self::new(vec![0; usize::from(partitions)], None)
+    }
+
+    /// Events that are on disk when they are appended here; `next` are the sequence numbers of the first.
+    pub(crate) fn on_disk(reader: EventReader, next: Vec<u64>) -> Self {
+        Self::new(next, Some(reader))
+    }
+
+    fn new(next: Vec<u64>, disk: Option<EventReader>) -> Self {
+        let partitions = u8::try_from(next.len()).unwrap_or(u8::MAX);
+        let bounds = next.into_iter().map(|next| Bounds { first: next, next, latest_ms: 0 }).collect();
+        let ring = Ring { events: VecDeque::new(), first: 0, bytes: 0, bounds };
+        Self { ring: Mutex::new(ring), disk, partitions, next: watch::Sender::new(Some(0)) }
     }
 
     /// Adds an event; the oldest make room.
     pub(crate) fn append(&self, event: Event) {
         let mut ring = self.ring();
-        ring.bytes += size(&event);
-        ring.events.push_back(Arc::new(event));
-        while ring.events.len() > EVENTS_MAX || ring.bytes > BYTES_MAX {
-            let Some(oldest) = ring.events.pop_front() else { break };
-            ring.bytes -= size(&oldest);
-            ring.first += 1;
-        }
-        let next = ring.first + ring.events.len() as u64;
+        ring.push(partition_of(&event.device, self.partitions), event);
+        let next = ring.next();
         drop(ring);
         self.next.send_modify(|number| *number = number.map(|_| next));
     }
@@ -47,16 +118,156 @@ impl Events {
 
     /// The events from now on; only those of `device` if there is one.
     pub(crate) fn stream(self: &Arc<Self>, device: Option<String>) -> Stream {
-        let ring = self.ring();
-        let number = ring.first + ring.events.len() as u64;
-        drop(ring);
+        let number = self.ring().next();
         Stream { next: self.next.subscribe(), events: Arc::clone(self), number, device }
+    }
+
+    fn bounds(&self, partition: u8) -> Result<Option<Bounds>, JournalError> {
+        match &self.disk {
+            Some(disk) => disk.bounds(partition),
+            None => Ok(self.ring().bounds.get(usize::from(partition)).copied()),
+        }
+    }
+
+    fn read(&self, partition: u8, position: Position, limits: Limits) -> Result<Option<Batch>, JournalError> {
+        let ring = self.ring();
+        let Some(bounds) = ring.bounds.get(usize::from(partition)).copied() else { return Ok(None) };
+        let is_in_ring = match position {
+            Position::Sequence(sequence) => sequence >= bounds.first,
+            Position::Latest => true,
+            Position::Earliest | Position::Enqueued(_) => false,
+        };
+        let first = match &self.disk {
+            Some(disk) if is_in_ring => {
+                // What the ring has lost may still be there.
+                let batch = ring.read(partition, bounds, position, limits);
+                drop(ring);
+                return Ok(disk.bounds(partition)?.map(|there| batch.since(there.first)));
+            }
+            Some(disk) => {
+                drop(ring);
+                return disk.read(partition, position, limits);
+            }
+            None => bounds.first,
+        };
+        Ok(Some(ring.read(partition, bounds, position, limits).since(first)))
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
         // Nothing in here can panic half-way.
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Ring {
+    fn push(&mut self, partition: u8, event: Event) {
+        let bounds = &mut self.bounds[usize::from(partition)];
+        let sequence = bounds.next;
+        bounds.next += 1;
+        bounds.latest_ms = bounds.latest_ms.max(event.enqueued.as_millis());
+        self.bytes += footprint(&event);
+        self.events.push_back(Arc::new(Logged { partition, sequence, event }));
+        while self.events.len() > EVENTS_MAX || self.bytes > BYTES_MAX {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.bytes -= footprint(&oldest.event);
+            self.first += 1;
+            self.bounds[usize::from(oldest.partition)].first = oldest.sequence + 1;
+        }
+    }
+
+    fn read(&self, partition: u8, bounds: Bounds, position: Position, limits: Limits) -> Batch {
+        let from = match position {
+            Position::Earliest | Position::Enqueued(_) => bounds.first,
+            Position::Sequence(sequence) => sequence.clamp(bounds.first, bounds.next),
+            Position::Latest => bounds.next,
+        };
+        let mut batch = Batch { events: Vec::new(), next: from, first: bounds.first };
+        let mut bytes = 0;
+        let wanted = self.events.iter().filter(|each| each.partition == partition && each.sequence >= from);
+        for each in wanted {
+            let is_early = matches!(position, Position::Enqueued(time) if each.event.enqueued < time);
+            if batch.events.is_empty() && is_early {
+                batch.next = each.sequence + 1;
+                continue;
+            }
+            bytes += footprint(&each.event);
+            if !batch.events.is_empty() && (batch.events.len() == limits.events || bytes > limits.bytes) {
+                break;
+            }
+            batch.next = each.sequence + 1;
+            batch.events.push(Logged::clone(each));
+        }
+        batch
+    }
+
+    fn next(&self) -> u64 {
+        self.first + self.events.len() as u64
+    }
+}
+
+impl Batch {
+    pub(crate) fn since(self, first: u64) -> Self {
+        Self { first, ..self }
+    }
+}
+
+/// The event log of a hub that runs, for readers in the same process. Any number may read at a time.
+#[derive(Clone)]
+pub struct EventLog(Arc<Events>);
+
+impl EventLog {
+    pub(crate) const fn new(events: Arc<Events>) -> Self {
+        Self(events)
+    }
+
+    /// How many partitions there are: they are numbered from 0 on.
+    pub fn partitions(&self) -> u8 {
+        self.0.partitions
+    }
+
+    /// What there is of a partition; `None` if there is no such partition.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] if the disk cannot be read.
+    pub fn bounds(&self, partition: u8) -> Result<Option<Bounds>, JournalError> {
+        self.0.bounds(partition)
+    }
+
+    /// Events of a partition from a position on; `None` if there is no such partition. It may read the disk, and
+    /// does not wait: where there is nothing, [`Self::changed`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] if the disk cannot be read, or holds what was not written so, or if the hub has ended.
+    pub fn read(
+        &self,
+        partition: u8,
+        position: Position,
+        limits: Limits,
+    ) -> Result<Option<Batch>, JournalError> {
+        self.0.read(partition, position, limits)
+    }
+
+    /// Gives a number that changes with every event of any partition; `None` when there will be none.
+    pub fn changed(&self) -> watch::Receiver<Option<u64>> {
+        self.0.next.subscribe()
+    }
+}
+
+impl core::fmt::Debug for EventLog {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("EventLog").field("partitions", &self.0.partitions).finish_non_exhaustive()
+    }
+}
+
+/// The partition of a device: the same for ever, in every hub with as many partitions.
+pub(crate) fn partition_of(device: &str, partitions: u8) -> u8 {
+    // FNV-1a, as it is written down; its low bits are spread well enough for so few partitions.
+    let hash = device.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    });
+    u8::try_from((hash ^ (hash >> 32)) % u64::from(partitions.max(1))).unwrap_or_default()
 }
 
 /// Events as lines, one JSON object each.
@@ -99,8 +310,9 @@ impl Stream {
             let Some(event) = at.and_then(|at| ring.events.get(at)).cloned() else { break };
             drop(ring);
             self.number += 1;
+            let event = &event.event;
             if self.device.as_ref().is_none_or(|device| *device == event.device) {
-                match serde_json::to_writer(&mut lines, &*event) {
+                match serde_json::to_writer(&mut lines, event) {
                     Ok(()) => lines.push(b'\n'),
                     Err(error) => tracing::error!(%error, "event has no JSON"),
                 }
@@ -111,7 +323,7 @@ impl Stream {
 }
 
 /// Roughly how many bytes an event keeps in memory.
-fn size(event: &Event) -> usize {
+pub(crate) fn footprint(event: &Event) -> usize {
     let texts = event.system.values().chain(event.properties.iter().flat_map(|(name, value)| [name, value]));
     size_of::<Event>() + event.body.len() + texts.map(|text| text.len() + size_of::<String>()).sum::<usize>()
 }
@@ -148,7 +360,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_begins_now_and_gives_what_it_is_asked_for() {
-        let events = Arc::new(Events::new());
+        let events = Arc::new(Events::in_memory(4));
         events.append(event("a", b"0"));
         let (mut all, mut one) = (events.stream(None), events.stream(Some("b".into())));
         events.append(event("a", b"1"));
@@ -166,7 +378,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_reader_is_told_how_many_it_missed() {
-        let events = Arc::new(Events::new());
+        let events = Arc::new(Events::in_memory(4));
         let mut stream = events.stream(None);
         for _ in 0..EVENTS_MAX + 7 {
             events.append(event("a", b"1"));
@@ -178,7 +390,7 @@ mod tests {
 
     #[test]
     fn long_events_make_room_as_well() {
-        let events = Events::new();
+        let events = Events::in_memory(4);
         for _ in 0..100 {
             events.append(event("a", &[b'x'; 256 * 1024]));
         }

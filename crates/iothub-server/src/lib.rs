@@ -37,6 +37,7 @@ mod pipe;
 mod prepared;
 mod probes;
 mod ready;
+mod retention;
 mod runtime;
 #[cfg(test)]
 mod scratch;
@@ -47,8 +48,10 @@ mod tls;
 mod websocket;
 
 pub use error::{Port, StartError};
+pub use events::{Batch, Bounds, EventLog, Limits as ReadLimits, Logged, Position};
 pub use iothub_hub::{Edition, Sku, UnitsOutOfRange};
 pub use journal::JournalError;
 pub use options::{Limits, Options};
 pub use ready::{NotFound, Ready, Urls};
+pub use retention::{BadRetention, Retention};
 pub use server::{Running, Server};

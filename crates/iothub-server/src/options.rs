@@ -2,6 +2,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
+use crate::retention::Retention;
 use iothub_hub::Edition;
 
 /// How a hub is served.
@@ -18,6 +19,8 @@ pub struct Options {
     pub host_names: Vec<String>,
     /// The folder in which everything is kept; without one it is forgotten when the hub stops.
     pub data: Option<PathBuf>,
+    /// How events are kept.
+    pub retention: Retention,
     /// A device that is there from the beginning.
     pub ready_device: Option<String>,
     /// How much the hub allows, and how fast.
@@ -70,6 +73,7 @@ impl Default for Options {
             https_port: Self::HTTPS_PORT,
             host_names: Vec::new(),
             data: None,
+            retention: Retention::default(),
             ready_device: None,
             edition: Edition::UNLIMITED,
             limits: Limits::default(),

@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use iothub_codec::DeviceId;
-use iothub_hub::{Change, Config, Effect, Effects, Hub, Input, Seed};
+use iothub_hub::{Config, Effects, Hub, Input, Seed};
 use rustls::ServerConfig;
 use time::OffsetDateTime;
 
 use crate::authority::{Authority, CA};
 use crate::clock::Clock;
 use crate::error::StartError;
+use crate::events::Events;
 use crate::folder::Folder;
-use crate::journal::{Journal, JournalError};
+use crate::journal::Journal;
 use crate::options::Options;
 use crate::ready::{Ready, Urls};
+use crate::retention::Retention;
 use crate::runtime::{self, Runtime, Settled};
 use crate::tls::{self, ClientCertificates};
 
@@ -24,7 +26,8 @@ pub(crate) struct Prepared {
     pub(crate) options: Options,
     pub(crate) hub: Hub,
     pub(crate) clock: Clock,
-    pub(crate) journal: Option<Journal<Change>>,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) events: Events,
     /// What the beginning has led to, recorded already.
     pub(crate) effects: Effects,
     pub(crate) mqtt_tls: Arc<ServerConfig>,
@@ -57,10 +60,10 @@ impl Prepared {
             |clients, alpn: &[&[u8]]| tls::config(&authority, clients, alpn).map_err(StartError::certificate);
         let mqtt_tls = tls(ClientCertificates::Asked, &[])?;
         let https_tls = tls(ClientCertificates::NotAsked, &[b"http/1.1"])?;
-        let (hub, journal, effects) = bring_up(&options, &places, clock)?;
+        let Begun { hub, journal, events, effects } = bring_up(&options, &places, clock)?;
         let ready = ready(&options, &hub, ca_file, mqtt, https, clock);
         let ca_pem = authority.ca_pem().to_owned();
-        Ok(Self { options, hub, clock, journal, effects, mqtt_tls, https_tls, ca_pem, ready, places })
+        Ok(Self { options, hub, clock, journal, events, effects, mqtt_tls, https_tls, ca_pem, ready, places })
     }
 }
 
@@ -121,45 +124,38 @@ fn authority(options: &Options, places: &Places, clock: Clock) -> Result<Authori
     }
 }
 
+/// A hub, and where what it does is kept.
+struct Begun {
+    hub: Hub,
+    journal: Option<Journal>,
+    events: Events,
+    effects: Effects,
+}
+
 /// The hub as it was, and begun. What that changes is on disk when this returns.
-fn bring_up(
-    options: &Options,
-    places: &Places,
-    clock: Clock,
-) -> Result<(Hub, Option<Journal<Change>>, Effects), StartError> {
+fn bring_up(options: &Options, places: &Places, clock: Clock) -> Result<Begun, StartError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(StartError::Chance)?;
     let mut config = Config::new(Seed(seed));
     config.ready_device.clone_from(&options.ready_device);
     config.edition = options.edition;
     let mut hub = Hub::new(config);
+    let retention = options.retention;
     let mut journal = match &places.data {
-        Some(data) => Some(Journal::open(&data.folder, |change| hub.apply(change))?),
+        Some(data) => Some(Journal::open(&data.folder, retention, |change| hub.apply(change))?),
         None => None,
+    };
+    // Before anything is appended to it.
+    let events = match &journal {
+        Some(journal) => Events::on_disk(journal.reader(), journal.next_sequences()),
+        None => Events::in_memory(retention.partitions.unwrap_or(Retention::PARTITIONS)),
     };
     let mut effects = Effects::new();
     hub.handle(clock.now(), Input::Start, &mut effects);
     if let Some(journal) = &mut journal {
-        record(journal, &effects)?;
+        journal.commit(clock.now().timestamp, &effects)?;
     }
-    Ok((hub, journal, effects))
-}
-
-/// Records the changes among some effects, in one commit. They are durable when this returns.
-pub(crate) fn record(journal: &mut Journal<Change>, effects: &[Effect]) -> Result<(), JournalError> {
-    let mut changes = effects.iter().filter_map(|effect| match effect {
-        Effect::Record(change) => Some(change),
-        Effect::Append(_)
-        | Effect::Send { .. }
-        | Effect::Respond { .. }
-        | Effect::Stream { .. }
-        | Effect::Close { .. }
-        | Effect::Log(_) => None,
-    });
-    match changes.next() {
-        Some(first) => journal.append(core::iter::once(first).chain(changes)),
-        None => Ok(()),
-    }
+    Ok(Begun { hub, journal, events, effects })
 }
 
 fn ready(

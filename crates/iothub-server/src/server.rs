@@ -14,6 +14,7 @@ use crate::carrier::Carrier;
 use crate::doorway::Doorway;
 use crate::driver::Driver;
 use crate::error::{Port, StartError};
+use crate::events::EventLog;
 use crate::listener::Listener;
 use crate::options::Options;
 use crate::prepared::{Places, Prepared};
@@ -92,6 +93,11 @@ impl Running {
         failure.ok().and_then(|why| why.clone()).unwrap_or_default()
     }
 
+    /// The events of devices, and about them.
+    pub fn events(&self) -> EventLog {
+        self.carrier.event_log()
+    }
+
     /// Everything that has to be known to use the hub.
     pub const fn ready(&self) -> &Ready {
         &self.ready
@@ -144,12 +150,23 @@ impl fmt::Debug for Running {
 }
 
 fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, StartError> {
-    let Prepared { options, hub, clock, journal, effects, mqtt_tls, https_tls, ca_pem, ready, places } =
-        prepared;
-    let carrier = Arc::new(Carrier::new());
+    let Prepared {
+        options,
+        hub,
+        clock,
+        journal,
+        events,
+        effects,
+        mqtt_tls,
+        https_tls,
+        ca_pem,
+        ready,
+        places,
+    } = prepared;
+    let carrier = Arc::new(Carrier::new(events));
     carrier.carry_out(effects.into_iter());
     let committer = match journal {
-        Some(journal) => Some(carrier.commit_to(journal).map_err(StartError::Thread)?),
+        Some(journal) => Some(carrier.commit_to(journal, clock).map_err(StartError::Thread)?),
         None => None,
     };
     let shared = Arc::new(Shared::new(Driver::new(hub, clock, Arc::clone(&carrier)), options.limits));
