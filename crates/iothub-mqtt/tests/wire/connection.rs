@@ -114,6 +114,15 @@ impl Reader {
         len
     }
 
+    /// Answers a CONNECT; `false` if that cannot be said.
+    pub(crate) fn let_in(&mut self, limits: Limits) -> bool {
+        let connected = Packet::Connected { session: Session::Fresh, limits };
+        match self {
+            Self::Client(_) => false,
+            Self::Server(server) => server.send(START, &connected).is_ok(),
+        }
+    }
+
     pub(crate) fn poll_packet(&mut self) -> Result<Option<Packet<'_>>, WireError> {
         match self {
             Self::Client(client) => client.poll_packet(),

@@ -66,6 +66,11 @@ pub(crate) fn read(mut reader: Reader, bytes: &[u8], pieces: &[usize]) -> (Vec<S
                 Ok(Some(packet)) => {
                     check(&packet);
                     packets.push(format!("{packet:?}"));
+                    let waits = matches!(packet, Packet::Connect(_));
+                    // A device may announce to take no packet as long as CONNACK.
+                    if waits && !reader.let_in(LIMITS) {
+                        return (packets, None);
+                    }
                 }
                 Ok(None) => break,
                 Err(error) => {
