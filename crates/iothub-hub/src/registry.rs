@@ -79,7 +79,8 @@ pub(crate) struct Entry {
 /// The devices and modules of a hub.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
-    entries: BTreeMap<Key, Entry>,
+    /// Boxed, as the tree keeps room for more than there is in each of its nodes.
+    entries: BTreeMap<Key, Box<Entry>>,
     /// How many of them are devices, and how many of those may not connect.
     devices: u64,
     disabled: u64,
@@ -92,11 +93,11 @@ impl Registry {
     pub(crate) const CAPACITY: usize = 1_000_000;
 
     pub(crate) fn get(&self, key: &Key) -> Option<&Entry> {
-        self.entries.get(key)
+        self.entries.get(key).map(|entry| &**entry)
     }
 
     pub(crate) fn get_mut(&mut self, key: &Key) -> Option<&mut Entry> {
-        self.entries.get_mut(key)
+        self.entries.get_mut(key).map(|entry| &mut **entry)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -131,7 +132,7 @@ impl Registry {
                     queue: Queue::default(),
                     presence: Presence::default(),
                 };
-                self.entries.insert(key, entry);
+                self.entries.insert(key, Box::new(entry));
             }
         }
     }
@@ -157,16 +158,16 @@ impl Registry {
 
     /// Devices and modules in order, from a name on.
     pub(crate) fn from(&self, first: Bound<Key>) -> impl Iterator<Item = (&Key, &Entry)> {
-        self.entries.range((first, Bound::Unbounded))
+        self.entries.range((first, Bound::Unbounded)).map(|(key, entry)| (key, &**entry))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {
-        self.entries.iter()
+        self.entries.iter().map(|(key, entry)| (key, &**entry))
     }
 
     /// The devices, without their modules, in the order of their names.
     pub(crate) fn devices(&self) -> impl Iterator<Item = (&Key, &Entry)> {
-        self.entries.iter().filter(|(key, _)| key.module.is_none())
+        self.iter().filter(|(key, _)| key.module.is_none())
     }
 
     /// The modules of a device, in the order of their names.
@@ -174,6 +175,7 @@ impl Registry {
         let after = Key { device: device.into(), module: None };
         self.entries
             .range((Bound::Excluded(after), Bound::Unbounded))
+            .map(|(key, entry)| (key, &**entry))
             .take_while(move |(key, _)| key.module.is_some() && key.device == device)
     }
 }
