@@ -3,7 +3,7 @@ use iothub_codec::Identity;
 use iothub_model::{IfMatch, Module};
 
 use crate::clock::shown;
-use crate::commands::device::Keys;
+use crate::commands::device::{Keys, ProofArguments};
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::{DeviceArgument, DeviceName, ModuleName, Positions};
@@ -66,6 +66,8 @@ pub(crate) struct CreateArguments {
     /// Who looks after it
     #[arg(long, value_name = "TEXT")]
     managed_by: Option<String>,
+    #[command(flatten)]
+    proof: ProofArguments,
     /// Show its keys
     #[arg(long)]
     show_keys: bool,
@@ -104,6 +106,7 @@ async fn create(arguments: &CreateArguments, output: &mut Output) -> Result<(), 
         device_id: device.id().as_str().into(),
         module_id: name.id().as_str().into(),
         managed_by: arguments.managed_by.clone(),
+        authentication: Some(arguments.proof.authentication()?),
         ..Module::default()
     };
     let who = Identity::module(device.id(), name.id());

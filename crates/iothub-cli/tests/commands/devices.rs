@@ -25,6 +25,28 @@ fn a_device_is_created_listed_shown_and_deleted() {
 }
 
 #[test]
+fn keys_are_exchanged_one_after_the_other() {
+    let hub = Hub::start();
+    let keys = || {
+        let device = hub.line("device show dev1 --show-keys").json();
+        let keys = &device["authentication"]["symmetricKey"];
+        (keys["primaryKey"].as_str().unwrap().to_owned(), keys["secondaryKey"].as_str().unwrap().to_owned())
+    };
+    let (first, second) = keys();
+    assert!(!hub.line("device renew-key dev1 --key-type primary").ok().contains(&keys().0), "not shown");
+    let (renewed, same) = keys();
+    assert!(renewed != first && same == second && renewed.len() == 44);
+    hub.line("device renew-key dev1 --kt swap").json();
+    assert_eq!(keys(), (second.clone(), renewed.clone()));
+    hub.line("device renew-key dev1 --kt secondary").json();
+    assert!(keys().0 == second && keys().1 != renewed);
+    hub.line("device renew-key dev1 --kt both").json();
+    assert!(keys().0 != second && keys().0 != keys().1);
+    hub.line("device create x --am x509_ca").json();
+    assert!(hub.line("device renew-key x --kt both").refused(1).contains("certificateAuthority"));
+}
+
+#[test]
 fn tables_are_for_people() {
     let hub = Hub::start();
     let list = hub.line("device list -o table").ok();

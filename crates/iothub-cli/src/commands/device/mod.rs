@@ -6,6 +6,7 @@ mod import;
 mod keys;
 mod list;
 mod proof;
+mod renew;
 mod send;
 mod show;
 mod simulate;
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Show(show::Arguments),
     ConnectionString(show::ConnectionStringArguments),
     Update(update::Arguments),
+    RenewKey(renew::Arguments),
     Delete(delete::Arguments),
     Send(send::Arguments),
     Simulate(simulate::Arguments),
@@ -45,6 +47,7 @@ pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Fa
         Command::Show(arguments) => show::run(arguments, output).await,
         Command::ConnectionString(arguments) => show::connection_string(arguments, output).await,
         Command::Update(arguments) => update::run(arguments, output).await,
+        Command::RenewKey(arguments) => renew::run(arguments, output).await,
         Command::Delete(arguments) => delete::run(arguments, output).await,
         Command::Send(arguments) => send::run(arguments, output).await,
         Command::Export(arguments) => export::run(arguments, output).await,
