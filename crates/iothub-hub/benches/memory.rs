@@ -80,7 +80,12 @@ fn register(hub: &mut Hub, token: &str, body: &str) {
     hub.handle(NOW, Input::Rest { exchange: ExchangeId(1), request }, &mut effects);
     let status = effects.iter().find_map(|effect| match effect {
         Effect::Respond { response, .. } => Some(response.status),
-        _ => None,
+        Effect::Record(_)
+        | Effect::Append(_)
+        | Effect::Send { .. }
+        | Effect::Stream { .. }
+        | Effect::Close { .. }
+        | Effect::Log(_) => None,
     });
     assert_eq!(status, Some(200));
 }
