@@ -8,11 +8,11 @@ use iothub_hub::{PacketBuf, SectionBuf};
 use iothub_proto::{RefusalReason, Session};
 use iothub_server::Running;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
+use rustls::{HandshakeKind, SignatureScheme};
 
 const REFUSED: PacketBuf = PacketBuf::Refused(RefusalReason::NotAuthorized, SectionBuf::EMPTY);
 
@@ -82,6 +82,25 @@ async fn a_device_with_the_registered_certificate_and_its_key_needs_no_password(
         assert_eq!(device.connect_as("x1", None, 60).await.unwrap(), REFUSED, "another certificate");
         let mut device = Device::new(secure_by(&hub, hub.mqtt_address(), &[version]).await.unwrap());
         assert_eq!(device.connect_as("x1", None, 60).await.unwrap(), REFUSED, "no certificate");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_resumes_its_tls_session_is_known_by_the_certificate_of_the_first() {
+    let hub = hub().await;
+    let (certificate, key) = make("x1");
+    register(&hub, "x1", &certificate).await;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let shown = Shown::new(&certificate, &key);
+        let config = showing(&hub, &[version], shown.clone());
+        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let stream = secure_with(Arc::clone(&config), hub.mqtt_address()).await.unwrap();
+            let mut device = Device::new(stream);
+            let answer = device.connect_as("x1", None, 60).await.unwrap();
+            assert!(matches!(answer, PacketBuf::Connected(..)), "{version:?} {kind:?}: {answer:?}");
+            assert_eq!(device.stream.get_ref().1.handshake_kind(), Some(kind), "{version:?}");
+        }
+        assert_eq!(shown.asked.load(Ordering::Relaxed), 1, "the second time it need not be shown");
     }
 }
 

@@ -64,11 +64,24 @@ pub(crate) async fn secure_showing(
     versions: &[&'static SupportedProtocolVersion],
     certificate: Arc<dyn ResolvesClientCert>,
 ) -> io::Result<Tls> {
-    let stream = TcpStream::connect(address).await?;
-    let name = ServerName::try_from("localhost").unwrap();
+    secure_with(showing(hub, versions, certificate), address).await
+}
+
+/// How a client sets TLS up that shows a certificate if it is asked. It remembers sessions.
+pub(crate) fn showing(
+    hub: &Running,
+    versions: &[&'static SupportedProtocolVersion],
+    certificate: Arc<dyn ResolvesClientCert>,
+) -> Arc<ClientConfig> {
     let mut config = (*trust(hub.ca_pem(), versions)).clone();
     config.client_auth_cert_resolver = certificate;
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    Arc::new(config)
+}
+
+pub(crate) async fn secure_with(config: Arc<ClientConfig>, address: SocketAddr) -> io::Result<Tls> {
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(config).connect(name, stream).await
 }
 
 pub(crate) async fn secure_by(
