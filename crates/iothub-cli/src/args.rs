@@ -1,6 +1,6 @@
 use clap::{Parser, Subcommand};
 
-use crate::commands::{ca, demo, device, env, explain, method, module, monitor, sas, twin, up};
+use crate::commands::{ca, demo, device, env, explain, feedback, method, module, monitor, sas, twin, up};
 use crate::output::Format;
 
 /// Azure IoT Hub on your machine, and the commands to work with it
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Twin(twin::Command),
     #[command(subcommand)]
     Method(method::Command),
+    Feedback(feedback::Arguments),
     Monitor(monitor::Arguments),
     Sas(sas::Arguments),
     Explain(explain::Arguments),

@@ -1,3 +1,4 @@
+use core::time::Duration;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use iothub_model::Date;
@@ -17,6 +18,12 @@ pub(crate) fn now_s() -> u64 {
 /// Now, to be shown.
 pub(crate) fn date() -> Date {
     Date::from_millis(now_ms())
+}
+
+/// So long from now.
+pub(crate) fn date_in(duration: Duration) -> Date {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Date::from_millis(now_ms().saturating_add(millis))
 }
 
 /// A time as a person reads it: to the millisecond, which is all there is, or `never`.

@@ -314,7 +314,7 @@ impl Gate {
 }
 
 /// The host of a `Host` header: `name`, `name:port`, `[::1]:port`.
-fn without_port(host: &str) -> &str {
+pub(crate) fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => name,
         _ => host,

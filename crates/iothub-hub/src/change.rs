@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
+use crate::dead_letter::DeadLetter;
+use crate::feedback::KeptFeedback;
 use crate::policy::Policy;
 use crate::queue::QueuedCommand;
 use crate::registry::{Key, Record};
@@ -73,6 +75,30 @@ pub enum Change {
         key: Key,
         /// Its number.
         sequence: u64,
+    },
+    /// A back end is to be told what became of a command.
+    FeedbackAdded {
+        /// Numbers these, from 1.
+        number: u64,
+        /// What became of it.
+        feedback: KeptFeedback,
+    },
+    /// Back ends have read that, or nobody has in time.
+    FeedbackRemoved {
+        /// Which records.
+        numbers: Vec<u64>,
+    },
+    /// A command came to nothing.
+    DeadLettered {
+        /// Numbers these, from 1.
+        number: u64,
+        /// The command, and why.
+        letter: Box<DeadLetter>,
+    },
+    /// The commands that came to nothing for one device or module are forgotten.
+    DeadLettersForgotten {
+        /// Whose.
+        key: Key,
     },
     /// A command was completed, rejected or abandoned too often, has expired, or was purged.
     CommandRemoved {

@@ -1,16 +1,20 @@
 use iothub_codec::{Command, Properties, Qos, Status};
+use iothub_model::{CommandOutcome, FeedbackRecord, FeedbackWanted};
 use iothub_proto::{AckToken, Delivery, Now, SendError};
 
 use crate::change::Change;
+use crate::dead_letter::DeadLetter;
 use crate::effect::{Effect, Effects};
+use crate::feedback::KeptFeedback;
 use crate::hub::Hub;
 use crate::key::from_base64;
 use crate::notice::{Level, Notice};
 use crate::packet::PacketBuf;
-use crate::queue::{Queue, QueuedCommand};
+use crate::queue::QueuedCommand;
 use crate::registry::Key;
 use crate::rule::Rule;
 use crate::timers::Due;
+use crate::twin::date;
 
 /// A command as it goes out.
 struct Shipment {
@@ -32,12 +36,12 @@ impl Hub {
                     }
                 }
                 // At QoS 0 there is nothing to wait for.
-                Ok(None) => self.remove_command(key, sequence, effects),
+                Ok(None) => self.finish_command(now, key, sequence, CommandOutcome::Success, effects),
                 // It would keep up all those behind it.
                 Err(error @ (SendError::TooLarge { .. } | SendError::Encode(_))) => {
                     let why = format!("command {sequence} cannot be sent: {error}");
                     self.log_command(Level::Warn, key, "command dropped", why, effects);
-                    self.remove_command(key, sequence, effects);
+                    self.finish_command(now, key, sequence, CommandOutcome::Rejected, effects);
                 }
                 Err(_) => break,
             }
@@ -46,21 +50,26 @@ impl Hub {
 
     pub(crate) fn command_completed(&mut self, now: Now, key: &Key, token: AckToken, effects: &mut Effects) {
         let Some(sequence) = self.command_in_flight(key, token) else { return };
-        self.remove_command(key, sequence, effects);
+        self.finish_command(now, key, sequence, CommandOutcome::Success, effects);
         self.deliver(now, key, effects);
     }
 
     /// The device does not want it now: it is delivered again, but not for ever.
     pub(crate) fn command_abandoned(&mut self, now: Now, key: &Key, token: AckToken, effects: &mut Effects) {
         let Some(sequence) = self.command_in_flight(key, token) else { return };
+        self.give_back_command(now, key, sequence, effects);
+        self.deliver(now, key, effects);
+    }
+
+    /// A command came back: it is for the next delivery, if there may be one.
+    pub(crate) fn give_back_command(&mut self, now: Now, key: &Key, sequence: u64, effects: &mut Effects) {
         self.record(Change::CommandAbandoned { key: key.clone(), sequence }, effects);
         let returned = self.registry.get(key).map_or(0, |entry| entry.queue.returned(sequence));
-        if returned >= Queue::DELIVERIES_MAX {
-            let why = format!("command {sequence} was delivered {returned} times, and given back");
+        if returned >= self.config.commands.deliveries_max() {
+            let why = format!("command {sequence} was delivered {returned} times, and not completed");
             self.log_command(Level::Warn, key, "command dropped", why, effects);
-            self.remove_command(key, sequence, effects);
+            self.finish_command(now, key, sequence, CommandOutcome::DeliveryCountExceeded, effects);
         }
-        self.deliver(now, key, effects);
     }
 
     /// The device never wants it.
@@ -74,16 +83,16 @@ impl Hub {
         let Some(sequence) = self.command_in_flight(key, token) else { return };
         let why = format!("command {sequence} was rejected by the device with status {status}");
         self.log_command(Level::Warn, key, "command dropped", why, effects);
-        self.remove_command(key, sequence, effects);
+        self.finish_command(now, key, sequence, CommandOutcome::Rejected, effects);
         self.deliver(now, key, effects);
     }
 
     /// Sees to it that a command is looked at again when its time is over.
     pub(crate) fn command_watch(&mut self, now: Now, key: &Key) {
-        let Some(expires) = self.registry.get(key).and_then(|entry| entry.queue.next_expiry()) else {
+        let Some(due) = self.registry.get(key).and_then(|entry| entry.queue.next_due()) else {
             return;
         };
-        let left = expires.since(now.timestamp);
+        let left = due.since(now.timestamp);
         self.timers.set(now.instant.after(left), Due::Command(key.clone()));
     }
 
@@ -101,14 +110,20 @@ impl Hub {
     }
 
     pub(crate) fn command_due(&mut self, now: Now, key: &Key, effects: &mut Effects) {
-        self.expire_commands(now, key, effects);
+        // What comes back from a lock may go to a connection.
+        self.deliver(now, key, effects);
         self.command_watch(now, key);
     }
 
-    fn expire_commands(&mut self, now: Now, key: &Key, effects: &mut Effects) {
+    /// Ends locks and commands whose time is over.
+    pub(crate) fn expire_commands(&mut self, now: Now, key: &Key, effects: &mut Effects) {
+        let Some(entry) = self.registry.get(key) else { return };
+        for sequence in entry.queue.unlocked(now.timestamp) {
+            self.give_back_command(now, key, sequence, effects);
+        }
         let Some(entry) = self.registry.get(key) else { return };
         for sequence in entry.queue.expired(now.timestamp) {
-            self.remove_command(key, sequence, effects);
+            self.finish_command(now, key, sequence, CommandOutcome::Expired, effects);
         }
     }
 
@@ -116,8 +131,54 @@ impl Hub {
         self.registry.get(key)?.queue.in_flight(token)
     }
 
-    fn remove_command(&mut self, key: &Key, sequence: u64, effects: &mut Effects) {
+    /// A command has come to its end: whoever asked is told, and what came to nothing is kept.
+    pub(crate) fn finish_command(
+        &mut self,
+        now: Now,
+        key: &Key,
+        sequence: u64,
+        outcome: CommandOutcome,
+        effects: &mut Effects,
+    ) {
+        let Some(entry) = self.registry.get(key) else { return };
+        let Some(command) = entry.queue.get(sequence).cloned() else { return };
+        let deliveries = entry.queue.returned(sequence);
+        let generation = entry.record.generation_id.clone();
         self.record(Change::CommandRemoved { key: key.clone(), sequence }, effects);
+        self.give_feedback(now, (key, generation), &command, outcome, effects);
+        match outcome {
+            CommandOutcome::Success | CommandOutcome::Purged => {}
+            CommandOutcome::Expired | CommandOutcome::DeliveryCountExceeded | CommandOutcome::Rejected => {
+                let (key, at_ms) = (key.clone(), now.timestamp.as_millis());
+                let letter = Box::new(DeadLetter { key, command, outcome, at_ms, deliveries });
+                let number = self.dead_letters.next_number();
+                self.record(Change::DeadLettered { number, letter }, effects);
+            }
+        }
+    }
+
+    fn give_feedback(
+        &mut self,
+        now: Now,
+        (key, generation): (&Key, String),
+        command: &QueuedCommand,
+        outcome: CommandOutcome,
+        effects: &mut Effects,
+    ) {
+        let wanted = command.system("iothub-ack").and_then(|wanted| wanted.parse().ok());
+        let wanted: FeedbackWanted = wanted.unwrap_or_default();
+        let Some(id) = command.system("message-id").filter(|_| wanted.includes(outcome)) else { return };
+        let record = FeedbackRecord {
+            original_message_id: id.into(),
+            enqueued_time_utc: date(now.timestamp),
+            status_code: outcome,
+            description: outcome.as_str().into(),
+            device_id: key.device.clone(),
+            device_generation_id: generation,
+        };
+        let expires_ms = now.timestamp.after(self.config.commands.feedback_ttl()).as_millis();
+        let (number, feedback) = (self.feedback.next_number(), KeptFeedback { record, expires_ms });
+        self.record(Change::FeedbackAdded { number, feedback }, effects);
     }
 
     fn log_command(

@@ -8,10 +8,13 @@ use iothub_proto::{Instant, Now, Timestamp};
 use crate::auth::Gate;
 use crate::call::Calls;
 use crate::change::Change;
+use crate::command_settings::CommandSettings;
 use crate::connection::Connection;
+use crate::dead_letter::DeadLetters;
 use crate::diary::Diary;
 use crate::effect::{Effect, Effects};
 use crate::event::{Event, EventKind};
+use crate::feedback::Feedback;
 use crate::input::{ConnectionId, Input};
 use crate::key::Source;
 use crate::notice::{Level, Notice};
@@ -33,6 +36,8 @@ pub struct Config {
     pub clock_skew: Duration,
     /// How much it allows, and how fast.
     pub edition: Edition,
+    /// How long commands are kept.
+    pub commands: CommandSettings,
 }
 
 /// 32 bytes of chance. They do not show.
@@ -50,8 +55,14 @@ impl Config {
     pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
     /// A hub that begins empty.
-    pub const fn new(seed: Seed) -> Self {
-        Self { seed, ready_device: None, clock_skew: Self::CLOCK_SKEW, edition: Edition::UNLIMITED }
+    pub fn new(seed: Seed) -> Self {
+        Self {
+            seed,
+            ready_device: None,
+            clock_skew: Self::CLOCK_SKEW,
+            edition: Edition::UNLIMITED,
+            commands: CommandSettings::default(),
+        }
     }
 }
 
@@ -75,6 +86,8 @@ pub struct Hub {
     pub(crate) meter: Meter,
     /// While everything is stated anew.
     pub(crate) restatement: Option<Restatement>,
+    pub(crate) feedback: Feedback,
+    pub(crate) dead_letters: DeadLetters,
     /// Room for the topics of packets.
     pub(crate) scratch: Vec<u8>,
 }
@@ -97,6 +110,8 @@ impl Hub {
             diary: Diary::default(),
             meter: Meter::default(),
             restatement: None,
+            feedback: Feedback::default(),
+            dead_letters: DeadLetters::default(),
             scratch: vec![0; 512],
             config,
         }
@@ -178,7 +193,10 @@ impl Hub {
             Change::IdentitySet { key, record, at_ms } => {
                 self.registry.set(key.clone(), (**record).clone(), Timestamp::from_millis(*at_ms));
             }
-            Change::IdentityRemoved { key } => self.registry.remove(key),
+            Change::IdentityRemoved { key } => {
+                self.registry.remove(key);
+                self.dead_letters.forget(key);
+            }
             Change::TwinEdited { key, edit, at_ms } => {
                 if let Some(entry) = self.registry.get_mut(key) {
                     return entry.twin.apply(edit.clone(), Timestamp::from_millis(*at_ms));
@@ -194,6 +212,10 @@ impl Hub {
                     entry.queue.give_back(*sequence);
                 }
             }
+            Change::FeedbackAdded { number, feedback } => self.feedback.add(*number, feedback.clone()),
+            Change::FeedbackRemoved { numbers } => self.feedback.remove(numbers),
+            Change::DeadLettered { number, letter } => self.dead_letters.add(*number, (**letter).clone()),
+            Change::DeadLettersForgotten { key } => self.dead_letters.forget(key),
             Change::CommandRemoved { key, sequence } => {
                 if let Some(entry) = self.registry.get_mut(key) {
                     entry.queue.remove(*sequence);

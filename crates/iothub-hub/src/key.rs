@@ -27,6 +27,11 @@ impl Source {
         format!("{:016x}", self.0.next_u64())
     }
 
+    /// Names what somebody holds for a while.
+    pub(crate) fn lock(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// The etag of an identity: as IoT Hub's, base64 of some digits.
     pub(crate) fn identity_etag(&mut self) -> String {
         to_base64(format!("{:09}", self.0.next_u32() % 1_000_000_000).as_bytes())

@@ -50,6 +50,8 @@ enum Delivered {
     InFlight(AckToken),
     /// It was sent over a connection that ended before the acknowledgement.
     Before(AckToken),
+    /// The device has fetched it, and may settle it under this number until then.
+    Locked { lock: u64, until: Timestamp },
 }
 
 /// A command to be sent now, and the token under which it went out before.
@@ -61,8 +63,6 @@ pub(crate) struct Next<'a> {
 }
 
 impl Queue {
-    /// How often a command is delivered that its device gives back.
-    pub(crate) const DELIVERIES_MAX: u32 = 10;
     /// Most commands of one device at a time.
     pub(crate) const CAPACITY: usize = 50;
 
@@ -89,7 +89,7 @@ impl Queue {
             let again = match waiting.delivery {
                 Delivered::Never => None,
                 Delivered::Before(token) => Some(token),
-                Delivered::InFlight(_) => return None,
+                Delivered::InFlight(_) | Delivered::Locked { .. } => return None,
             };
             Some(Next { command: &waiting.command, again, returned: waiting.returned })
         })
@@ -105,6 +105,28 @@ impl Queue {
     pub(crate) fn in_flight(&self, token: AckToken) -> Option<u64> {
         let flying = Delivered::InFlight(token);
         self.commands.iter().find(|waiting| waiting.delivery == flying).map(|w| w.command.sequence)
+    }
+
+    /// Gives the device the first command that it does not have yet, under a lock.
+    pub(crate) fn lock(&mut self, lock: u64, until: Timestamp) -> Option<(&QueuedCommand, u32)> {
+        let free =
+            |waiting: &&mut Waiting| matches!(waiting.delivery, Delivered::Never | Delivered::Before(_));
+        let waiting = self.commands.iter_mut().find(free)?;
+        waiting.delivery = Delivered::Locked { lock, until };
+        Some((&waiting.command, waiting.returned))
+    }
+
+    /// The command under that lock.
+    pub(crate) fn locked(&self, lock: u64) -> Option<u64> {
+        let is_it = |waiting: &&Waiting| matches!(waiting.delivery, Delivered::Locked { lock: held, .. } if held == lock);
+        self.commands.iter().find(is_it).map(|waiting| waiting.command.sequence)
+    }
+
+    /// The commands whose locks have ended.
+    pub(crate) fn unlocked(&self, now: Timestamp) -> Vec<u64> {
+        let has_ended =
+            |waiting: &&Waiting| matches!(waiting.delivery, Delivered::Locked { until, .. } if until <= now);
+        self.commands.iter().filter(has_ended).map(|waiting| waiting.command.sequence).collect()
     }
 
     /// The connection is gone: what was on its way is to be sent again.
@@ -134,7 +156,9 @@ impl Queue {
     /// A session was begun afresh: tokens of the old one mean nothing any longer.
     pub(crate) fn forget_tokens(&mut self) {
         for waiting in &mut self.commands {
-            waiting.delivery = Delivered::Never;
+            if !matches!(waiting.delivery, Delivered::Locked { .. }) {
+                waiting.delivery = Delivered::Never;
+            }
         }
     }
 
@@ -148,20 +172,35 @@ impl Queue {
         self.resting().filter(over).map(|command| command.sequence).collect()
     }
 
-    /// When the first command expires that is not on its way.
-    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
-        self.resting().map(|command| Timestamp::from_millis(command.expires_ms)).min()
+    /// When the first command expires that is not on its way, or the first lock ends.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let due = |waiting: &Waiting| match waiting.delivery {
+            Delivered::InFlight(_) => None,
+            Delivered::Locked { until, .. } => Some(until),
+            Delivered::Never | Delivered::Before(_) => {
+                Some(Timestamp::from_millis(waiting.command.expires_ms))
+            }
+        };
+        self.commands.iter().filter_map(due).min()
     }
 
     fn resting(&self) -> impl Iterator<Item = &QueuedCommand> {
         self.commands
             .iter()
-            .filter(|waiting| !matches!(waiting.delivery, Delivered::InFlight(_)))
+            .filter(|waiting| matches!(waiting.delivery, Delivered::Never | Delivered::Before(_)))
             .map(|waiting| &waiting.command)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &QueuedCommand> {
-        self.commands.iter().map(|waiting| &waiting.command)
+    /// Every command, how often it was sent before, and whether the device has it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&QueuedCommand, u32, bool)> {
+        self.commands.iter().map(|waiting| {
+            let is_out = matches!(waiting.delivery, Delivered::InFlight(_) | Delivered::Locked { .. });
+            (&waiting.command, waiting.returned, is_out)
+        })
+    }
+
+    pub(crate) fn get(&self, sequence: u64) -> Option<&QueuedCommand> {
+        self.commands.iter().map(|waiting| &waiting.command).find(|command| command.sequence == sequence)
     }
 
     fn find(&mut self, sequence: u64) -> Option<&mut Waiting> {
@@ -172,8 +211,17 @@ impl Queue {
 impl QueuedCommand {
     /// Longest command, payload and properties together, in bytes.
     pub const MAX_LEN: usize = 64 * 1024;
-    /// How long a command waits that says nothing of it.
-    pub(crate) const DEFAULT_TTL_MS: u64 = 60 * 60 * 1000;
+    /// A system property, by its name on the wire of the service side.
+    pub(crate) fn system(&self, name: &str) -> Option<&str> {
+        self.system.iter().find(|(each, _)| each == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Roughly how many bytes it keeps in memory.
+    pub(crate) fn footprint(&self) -> usize {
+        let texts = self.system.iter().chain(&self.properties);
+        let texts = texts.map(|(name, value)| name.len() + value.len() + size_of::<(String, String)>());
+        size_of::<Self>() + self.payload.len() + texts.sum::<usize>()
+    }
 
     /// The system properties that a device is told in that dialect, of a command that was sent `returned` times before.
     pub(crate) fn system_properties(
@@ -238,6 +286,28 @@ mod tests {
         queue.push(command(1, 100));
         queue.remove(1);
         assert_eq!(queue.next_sequence(), 2);
+    }
+
+    #[test]
+    fn a_command_that_was_fetched_is_nobody_elses_until_its_lock_ends() {
+        let mut queue = Queue::default();
+        queue.push(command(1, 100));
+        queue.push(command(2, 100));
+        let until = Timestamp::from_millis(60);
+        assert_eq!(queue.lock(7, until).unwrap().0.sequence, 1);
+        assert_eq!(queue.next().unwrap().command.sequence, 2, "nor a connection's");
+        assert_eq!(queue.lock(8, until).unwrap().0.sequence, 2);
+        assert!(queue.lock(9, until).is_none() && queue.next().is_none());
+        assert_eq!((queue.locked(7), queue.locked(9)), (Some(1), None));
+        queue.forget_tokens();
+        assert_eq!(queue.locked(7), Some(1), "another connection does not end it");
+        assert!(queue.expired(Timestamp::from_millis(100)).is_empty());
+        assert_eq!(queue.next_due(), Some(until));
+        assert!(queue.unlocked(Timestamp::from_millis(59)).is_empty());
+        assert_eq!(queue.unlocked(until), [1, 2]);
+        queue.give_back(1);
+        assert_eq!((queue.locked(7), queue.returned(1)), (None, 1));
+        assert_eq!(queue.next_due(), Some(until), "that of the other");
     }
 
     #[test]

@@ -52,6 +52,8 @@ impl Hub {
             registry,
             gate: Gate { policies, authorities, clock_skew: _ },
             meter,
+            feedback,
+            dead_letters,
             restatement,
             config: _,
             source: _,
@@ -76,6 +78,12 @@ impl Hub {
                 }
                 if let Some((day, messages)) = meter.counted() {
                     state(Change::MessagesCounted { day, messages });
+                }
+                for (number, kept) in feedback.iter() {
+                    state(Change::FeedbackAdded { number, feedback: kept.clone() });
+                }
+                for (number, letter) in dead_letters.iter() {
+                    state(Change::DeadLettered { number, letter: Box::new(letter.clone()) });
                 }
                 restatement.insert(Restatement::default())
             }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -19,6 +20,9 @@ pub(crate) struct Origin {
     /// What payloads are that say nothing of it.
     pub(crate) content_type: Option<String>,
 }
+
+/// System properties as events have them.
+pub(crate) type System = BTreeMap<Cow<'static, str>, String>;
 
 impl Hub {
     /// A message of a device as the back end reads it: the same from every dialect.
@@ -44,6 +48,17 @@ impl Hub {
             // A hub retains nothing; back ends are told that the device asked for it.
             properties.insert("mqtt-retain".to_owned(), "true".to_owned());
         }
+        self.event(now, key, origin, (system, properties, Bytes::copy_from_slice(telemetry.payload)))
+    }
+
+    /// The same of what a device has said, however it was said.
+    pub(crate) fn event(
+        &self,
+        now: Now,
+        key: &Key,
+        origin: &Origin,
+        (mut system, properties, body): (System, BTreeMap<String, String>, Bytes),
+    ) -> Event {
         let generation = self.registry.get(key).map(|entry| entry.record.generation_id.clone());
         let (scope, kind, issuer) = match (origin.scope, &key.module) {
             (Scope::Hub, _) => ("hub", "sas", "iothub"),
@@ -75,7 +90,7 @@ impl Hub {
             enqueued: now.timestamp,
             system,
             properties,
-            body: Bytes::copy_from_slice(telemetry.payload),
+            body,
         }
     }
 }

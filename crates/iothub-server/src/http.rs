@@ -173,9 +173,9 @@ fn whole(answer: iothub_hub::Response, driver: &Driver) -> Response<Body> {
     };
     *response.status_mut() = status;
     for (name, value) in answer.headers {
-        match HeaderValue::try_from(value) {
-            Ok(value) => drop(response.headers_mut().append(HeaderName::from_static(name), value)),
-            Err(_) => tracing::error!(name, "the hub answers with a header that cannot be written"),
+        match (HeaderName::try_from(name.as_ref()), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => drop(response.headers_mut().append(name, value)),
+            (_, _) => tracing::error!(%name, "the hub answers with a header that cannot be written"),
         }
     }
     if has_body {

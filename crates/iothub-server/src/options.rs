@@ -2,8 +2,9 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
+use iothub_hub::{CommandSettings, Edition};
+
 use crate::retention::Retention;
-use iothub_hub::Edition;
 
 /// How a hub is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Options {
     pub ready_device: Option<String>,
     /// How much the hub allows, and how fast.
     pub edition: Edition,
+    /// How long commands and feedback about them are kept.
+    pub commands: CommandSettings,
     /// What a client can make the server spend.
     pub limits: Limits,
 }
@@ -76,6 +79,7 @@ impl Default for Options {
             retention: Retention::default(),
             ready_device: None,
             edition: Edition::UNLIMITED,
+            commands: CommandSettings::default(),
             limits: Limits::default(),
         }
     }

@@ -139,6 +139,7 @@ fn bring_up(options: &Options, places: &Places, clock: Clock) -> Result<Begun, S
     let mut config = Config::new(Seed(seed));
     config.ready_device.clone_from(&options.ready_device);
     config.edition = options.edition;
+    config.commands = options.commands;
     let mut hub = Hub::new(config);
     let retention = options.retention;
     let mut journal = match &places.data {

@@ -1,5 +1,7 @@
 use iothub_codec::DeviceId;
+use iothub_model::{CommandDocument, Date, FeedbackWanted};
 use reqwest::header::{CONTENT_TYPE, HeaderName};
+use serde::Deserialize;
 
 use crate::request::{Request, device_path};
 use crate::{Error, Service};
@@ -13,6 +15,11 @@ pub struct Command {
     pub content_type: Option<String>,
     /// By which feedback about it is recognised.
     pub message_id: Option<String>,
+    /// Of which outcomes to be told by [`Service::receive_feedback`]. Takes a message id.
+    pub feedback: FeedbackWanted,
+    /// When the hub drops it if the device has not completed it; else an hour from now, unless the hub was told
+    /// otherwise.
+    pub expires: Option<Date>,
     /// The application's properties. Names travel as part of header names: lower-case letters, digits and
     /// ``! # $ % & ' * + - . ^ _ ` | ~``.
     pub properties: Vec<(String, String)>,
@@ -30,6 +37,42 @@ impl Service {
     pub async fn send_command(&self, device: DeviceId<'_>, command: &Command) -> Result<(), Error> {
         self.send_for_nothing(request(device, command)?).await
     }
+
+    /// Gives the commands that a device of a local hub has not settled yet, in their order. Takes the right
+    /// ServiceConnect.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn waiting_commands(&self, device: DeviceId<'_>) -> Result<Vec<CommandDocument>, Error> {
+        self.send(Request::get(format!("/$local{}/commands", device_path(device)?))).await
+    }
+
+    /// Gives the latest commands that came to nothing for a device of a local hub: expired, rejected, or delivered too
+    /// often. Takes the right ServiceConnect.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn dead_letters(&self, device: DeviceId<'_>) -> Result<Vec<CommandDocument>, Error> {
+        self.send(Request::get(format!("/$local{}/deadLetters", device_path(device)?))).await
+    }
+
+    /// Drops all commands that wait for a device, and says how many they were. Takes the right ServiceConnect.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn purge_commands(&self, device: DeviceId<'_>) -> Result<u64, Error> {
+        let purged: Purged = self.send(Request::delete(format!("{}/commands", device_path(device)?))).await?;
+        Ok(purged.total_messages_purged)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Purged {
+    total_messages_purged: u64,
 }
 
 fn request(device: DeviceId<'_>, command: &Command) -> Result<Request, Error> {
@@ -40,6 +83,12 @@ fn request(device: DeviceId<'_>, command: &Command) -> Result<Request, Error> {
     }
     if let Some(message_id) = &command.message_id {
         request = request.header(HeaderName::from_static("iothub-messageid"), message_id)?;
+    }
+    if command.feedback != FeedbackWanted::None {
+        request = request.header(HeaderName::from_static("iothub-ack"), command.feedback.as_str())?;
+    }
+    if let Some(expires) = command.expires {
+        request = request.header(HeaderName::from_static("iothub-expiry"), &expires.to_string())?;
     }
     for (name, value) in &command.properties {
         request = request.header(property_header(name)?, value)?;
@@ -70,6 +119,8 @@ mod tests {
             payload: vec![0, 0xff],
             content_type: Some("application/octet-stream".into()),
             message_id: Some("m-1".into()),
+            feedback: FeedbackWanted::Full,
+            expires: Some(Date::from_millis(1_893_456_000_000)),
             properties: vec![("unit".into(), "°C".into()), ("a.b_c".into(), String::new())],
         };
         let request = request(device(), &command).expect("a request");
@@ -79,6 +130,8 @@ mod tests {
         for (name, value) in [
             ("content-type", "application/octet-stream"),
             ("iothub-messageid", "m-1"),
+            ("iothub-ack", "full"),
+            ("iothub-expiry", "2030-01-01T00:00:00.0000000Z"),
             ("iothub-app-unit", "°C"),
             ("iothub-app-a.b_c", ""),
         ] {

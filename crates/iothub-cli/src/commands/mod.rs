@@ -3,6 +3,7 @@ pub(crate) mod demo;
 pub(crate) mod device;
 pub(crate) mod env;
 pub(crate) mod explain;
+pub(crate) mod feedback;
 pub(crate) mod method;
 pub(crate) mod module;
 pub(crate) mod monitor;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Module(command) => one_thread()?.block_on(module::run(&command, &mut output)),
         Command::Twin(command) => one_thread()?.block_on(twin::run(&command, &mut output)),
         Command::Method(command) => one_thread()?.block_on(method::run(&command, &mut output)),
+        Command::Feedback(arguments) => one_thread()?.block_on(feedback::run(&arguments, &mut output)),
         Command::Monitor(arguments) => one_thread()?.block_on(monitor::run(&arguments, &mut output)),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),
         Command::Sas(arguments) => one_thread()?.block_on(sas::run(&arguments, &mut output)),

@@ -1,10 +1,12 @@
 use core::net::IpAddr;
 use core::num::NonZeroU16;
+use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use iothub_server::{Edition, Options, Ready, Server, Sku};
+use iothub_server::{CommandSettings, Edition, Options, Ready, Server, Sku};
 
+use crate::duration::duration;
 use crate::failure::Failure;
 use crate::identity::DeviceName;
 use crate::logging::{self, Level, LogFormat};
@@ -55,6 +57,21 @@ pub(crate) struct Arguments {
     /// Of so many units of it
     #[arg(long, visible_alias = "unit", value_name = "COUNT", default_value = "1")]
     units: NonZeroU16,
+    /// How long a message waits for its device that does not say so itself, 1m to 2d
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
+    c2d_ttl: Duration,
+    /// How often a message is delivered that its device gives back, 1 to 100
+    #[arg(long, value_name = "COUNT", default_value = "10")]
+    c2d_max_delivery_count: u32,
+    /// How long feedback waits for somebody to read it, 1m to 2d
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
+    feedback_ttl: Duration,
+    /// How long feedback is kept from others that somebody has read and not completed, 5s to 300s
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    feedback_lock_duration: Duration,
+    /// How often feedback is handed out that nobody completes, 1 to 100
+    #[arg(long, value_name = "COUNT", default_value = "10")]
+    feedback_max_delivery_count: u32,
     /// How much to say on standard error
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: Level,
@@ -108,6 +125,13 @@ impl Arguments {
     fn options(self) -> Result<Options, Failure> {
         let edition = Edition::new(self.sku.into(), self.units)
             .map_err(|error| Failure::misused(format_args!("--units {}: {error}", self.units)))?;
+        let commands = CommandSettings::default()
+            .with_ttl(self.c2d_ttl)
+            .and_then(|set| set.with_deliveries_max(self.c2d_max_delivery_count))
+            .and_then(|set| set.with_feedback_ttl(self.feedback_ttl))
+            .and_then(|set| set.with_feedback_lock(self.feedback_lock_duration))
+            .and_then(|set| set.with_feedback_deliveries_max(self.feedback_max_delivery_count))
+            .map_err(Failure::misused)?;
         Ok(Options {
             bind: self.bind,
             mqtt_port: self.mqtt_port,
@@ -116,6 +140,7 @@ impl Arguments {
             data: self.data,
             ready_device: (!self.no_device).then(|| self.device.id().as_str().to_owned()),
             edition,
+            commands,
             ..Options::default()
         })
     }

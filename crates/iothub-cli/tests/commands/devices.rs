@@ -213,3 +213,23 @@ fn what_was_refused_to_a_device_is_told_with_what_to_do() {
     let page = hub.line("device show pump-9 --diagnose -o table").ok();
     assert!(page.contains("DeviceNotFound") && page.contains("to do"), "{page}");
 }
+
+#[test]
+fn what_becomes_of_a_message_is_told() {
+    let hub = Hub::start();
+    hub.line("device send dev1 --data one --message-id m1 --ack full").ok();
+    hub.line("device send dev1 --data two").ok();
+    hub.line("device send dev1 --data three --ack full").refused(2);
+    let waiting = hub.line("device messages dev1").ok();
+    assert_eq!(waiting.lines().count(), 2, "{waiting}");
+    let table = hub.line("device messages dev1 -o table").ok();
+    assert!(table.contains("waiting") && table.contains("two"), "{table}");
+    assert_eq!(hub.line("feedback").out, "");
+    assert_eq!(hub.line("device messages dev1 --purge").json()["purged"], 2);
+    for _ in 0..2 {
+        assert_eq!(hub.line("feedback --peek").json()["statusCode"], "Purged");
+    }
+    assert_eq!(hub.line("feedback").json()["originalMessageId"], "m1");
+    assert_eq!(hub.line("feedback").out, "");
+    assert_eq!(hub.line("device messages dev1 --dead").out, "", "a purge is nobody's fault");
+}

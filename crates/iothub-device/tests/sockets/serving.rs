@@ -142,6 +142,7 @@ async fn a_command_stays_with_the_hub_until_it_is_completed() {
             content_type: Some("text/plain".to_owned()),
             message_id: Some("c1".to_owned()),
             properties: vec![("color".to_owned(), "red".to_owned())],
+            ..Command::default()
         };
         site.service.send_command(pump().device, &command).await.unwrap();
         for attempt in ["not completed", "completed"] {

@@ -1,21 +1,22 @@
 //! Commands, sent over a local address: IoT Hub takes them over AMQP only.
 
 use iothub_codec::{Codec, Command, DeviceId, Dialect, EncodeError, Identity, ModuleId, Properties, Qos};
-use iothub_model::{Date, ErrorCode, Status};
+use iothub_model::{CommandDocument, CommandOutcome, Date, ErrorCode, FeedbackWanted, Status};
 use iothub_proto::Now;
 use serde_json::json;
 
 use crate::change::Change;
+use crate::command_settings::CommandSettings;
 use crate::effect::Effects;
 use crate::hub::Hub;
 use crate::input::RestRequest;
-use crate::key::to_base64;
+use crate::key::{from_base64, to_base64};
 use crate::queue::{Queue, QueuedCommand};
 use crate::registry::Key;
 use crate::rest::{Failure, Outcome};
 
 /// The headers that become system properties, and under which names.
-const HEADERS: [(&str, &str); 7] = [
+pub(super) const HEADERS: [(&str, &str); 7] = [
     ("iothub-messageid", "message-id"),
     ("iothub-correlationid", "correlation-id"),
     ("iothub-userid", "user-id"),
@@ -25,7 +26,9 @@ const HEADERS: [(&str, &str); 7] = [
     ("content-type", "content-type"),
 ];
 /// The headers that become properties of the application begin so.
-const APPLICATION: &str = "iothub-app-";
+pub(super) const APPLICATION: &str = "iothub-app-";
+/// Longest message of a device, properties included.
+pub(super) const MESSAGE_MAX: usize = 256 * 1024;
 
 impl Hub {
     pub(super) fn send_command_to(
@@ -45,7 +48,7 @@ impl Hub {
             return Err(Failure::new(ErrorCode::DeviceMaximumQueueDepthExceeded, message));
         }
         let sequence = entry.queue.next_sequence();
-        let command = read(now, key, sequence, request)?;
+        let command = read(now, &self.config.commands, key, sequence, request)?;
         check_expressible(key, &command)?;
         let answer =
             json!({"sequenceNumber": sequence, "expiresAtUtc": Date::from_millis(command.expires_ms)});
@@ -55,10 +58,55 @@ impl Hub {
         Ok(Outcome::json(202, &answer, None))
     }
 
-    pub(super) fn purge_commands(&mut self, key: &Key, effects: &mut Effects) -> Result<Outcome, Failure> {
-        let sequences: Vec<u64> = self.entry(key)?.queue.iter().map(|command| command.sequence).collect();
+    /// What waits for a device, and what it has and did not settle yet.
+    pub(super) fn list_commands(&self, key: &Key) -> Result<Outcome, Failure> {
+        let queue = self.entry(key)?.queue.iter();
+        let commands: Vec<CommandDocument> = queue
+            .map(|(command, deliveries, delivered)| CommandDocument {
+                delivered,
+                ..document(command, deliveries)
+            })
+            .collect();
+        Ok(Outcome::json(200, &commands, None))
+    }
+
+    /// What came to nothing lately.
+    pub(super) fn list_dead_letters(&self, key: &Key) -> Result<Outcome, Failure> {
+        self.entry(key)?;
+        let letters: Vec<CommandDocument> = self
+            .dead_letters
+            .of(key)
+            .map(|letter| CommandDocument {
+                outcome: Some(letter.outcome),
+                dead_lettered_time_utc: Some(Date::from_millis(letter.at_ms)),
+                ..document(&letter.command, letter.deliveries)
+            })
+            .collect();
+        Ok(Outcome::json(200, &letters, None))
+    }
+
+    pub(super) fn forget_dead_letters(
+        &mut self,
+        key: &Key,
+        effects: &mut Effects,
+    ) -> Result<Outcome, Failure> {
+        self.entry(key)?;
+        if self.dead_letters.of(key).next().is_some() {
+            self.record(Change::DeadLettersForgotten { key: key.clone() }, effects);
+        }
+        Ok(Outcome::empty(204))
+    }
+
+    pub(super) fn purge_commands(
+        &mut self,
+        now: Now,
+        key: &Key,
+        effects: &mut Effects,
+    ) -> Result<Outcome, Failure> {
+        let queue = &self.entry(key)?.queue;
+        let sequences: Vec<u64> = queue.iter().map(|(command, ..)| command.sequence).collect();
         for &sequence in &sequences {
-            self.record(Change::CommandRemoved { key: key.clone(), sequence }, effects);
+            self.finish_command(now, key, sequence, CommandOutcome::Purged, effects);
         }
         let answer = json!({
             "totalMessagesPurged": sequences.len(),
@@ -69,7 +117,35 @@ impl Hub {
     }
 }
 
-fn read(now: Now, key: &Key, sequence: u64, request: &RestRequest<'_>) -> Result<QueuedCommand, Failure> {
+/// A command as back ends see it.
+fn document(command: &QueuedCommand, deliveries: u32) -> CommandDocument {
+    let body = from_base64(&command.payload).unwrap_or_default();
+    let (body, body_base64) = match String::from_utf8(body) {
+        Ok(text) => (Some(text), None),
+        Err(_) => (None, Some(command.payload.clone())),
+    };
+    CommandDocument {
+        sequence_number: command.sequence,
+        enqueued_time_utc: Date::from_millis(command.enqueued_ms),
+        expires_at_utc: Date::from_millis(command.expires_ms),
+        delivery_count: deliveries,
+        delivered: false,
+        outcome: None,
+        dead_lettered_time_utc: None,
+        system_properties: command.system.iter().cloned().collect(),
+        properties: command.properties.iter().cloned().collect(),
+        body,
+        body_base64,
+    }
+}
+
+fn read(
+    now: Now,
+    settings: &CommandSettings,
+    key: &Key,
+    sequence: u64,
+    request: &RestRequest<'_>,
+) -> Result<QueuedCommand, Failure> {
     let mut system = Vec::new();
     for (header, name) in HEADERS {
         let value = request.header(header).filter(|value| !value.is_empty());
@@ -82,7 +158,8 @@ fn read(now: Now, key: &Key, sequence: u64, request: &RestRequest<'_>) -> Result
         Some(module) => format!("/devices/{}/modules/{module}/messages/devicebound", key.device),
     };
     system.push(("to".to_owned(), to));
-    let expires_ms = expiry(now, request)?;
+    check_acknowledgement(&system)?;
+    let expires_ms = expiry(now, settings, request)?;
     if request.header("iothub-expiry").is_some() {
         system.push(("absolute-expiry-time".to_owned(), Date::from_millis(expires_ms).to_string()));
     }
@@ -118,7 +195,7 @@ fn check_expressible(key: &Key, command: &QueuedCommand) -> Result<(), Failure> 
     let application: Vec<(&str, &str)> =
         command.properties.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     for dialect in Dialect::ALL {
-        let system = command.system_properties(*dialect, Queue::DELIVERIES_MAX);
+        let system = command.system_properties(*dialect, u32::MAX);
         let system: Vec<_> = system.iter().map(|(property, value)| (*property, value.as_ref())).collect();
         let properties = Properties::new(&system, &application);
         let message = Command { payload: b"", properties, qos: Qos::AtLeastOnce };
@@ -143,10 +220,23 @@ fn check_expressible(key: &Key, command: &QueuedCommand) -> Result<(), Failure> 
     Ok(())
 }
 
-fn expiry(now: Now, request: &RestRequest<'_>) -> Result<u64, Failure> {
+/// Feedback names the command by its message id.
+fn check_acknowledgement(system: &[(String, String)]) -> Result<(), Failure> {
+    let value = |name: &str| system.iter().find(|(each, _)| each == name).map(|(_, value)| value.as_str());
+    let Some(wanted) = value("iothub-ack") else { return Ok(()) };
+    let bad = |message: String| Failure::new(ErrorCode::ArgumentInvalid, message);
+    let wanted: FeedbackWanted =
+        wanted.parse().map_err(|error| bad(format!("iothub-ack: {error}, not {wanted:.64?}")))?;
+    if wanted != FeedbackWanted::None && value("message-id").is_none() {
+        return Err(bad("iothub-ack needs an iothub-messageid, by which feedback names the command".into()));
+    }
+    Ok(())
+}
+
+fn expiry(now: Now, settings: &CommandSettings, request: &RestRequest<'_>) -> Result<u64, Failure> {
     let now_ms = now.timestamp.as_millis();
     let Some(text) = request.header("iothub-expiry") else {
-        return Ok(now_ms + QueuedCommand::DEFAULT_TTL_MS);
+        return Ok(now.timestamp.after(settings.ttl()).as_millis());
     };
     let date: Date = text
         .parse()

@@ -3,7 +3,9 @@
 mod authorities;
 mod bulk;
 mod commands;
+mod device_messages;
 mod entry;
+mod feedback;
 mod identities;
 mod path;
 mod refusals;
@@ -25,6 +27,7 @@ use crate::policy::Rights;
 use crate::quota::Operation;
 use crate::registry::Key;
 use crate::response::Response;
+use crate::rest::device_messages::Settlement;
 use crate::rest::path::{Path, Resource};
 use crate::rest::twins::Edit;
 use crate::rule::Rule;
@@ -63,14 +66,14 @@ pub(crate) enum Outcome {
 impl Outcome {
     fn json(status: u16, body: &impl Serialize, etag: Option<&Etag>) -> Self {
         let mut response = written(status, body);
-        response.headers.extend(etag.map(|etag| ("etag", etag.quoted())));
+        response.headers.extend(etag.map(|etag| ("etag".into(), etag.quoted())));
         Self::Done(response)
     }
 
     /// An error whose body is not the usual one.
     fn failed(code: ErrorCode, body: &impl Serialize) -> Self {
         let mut response = written(code.http_status(), body);
-        response.headers.push(("iothub-errorcode", code.name().to_owned()));
+        response.headers.push(("iothub-errorcode".into(), code.name().to_owned()));
         Self::Done(response)
     }
 
@@ -134,8 +137,8 @@ impl Hub {
         let response = Response {
             status: code.http_status(),
             headers: vec![
-                ("iothub-errorcode", code.name().to_owned()),
-                ("x-ms-request-id", problem.tracking_id.clone()),
+                ("iothub-errorcode".into(), code.name().to_owned()),
+                ("x-ms-request-id".into(), problem.tracking_id.clone()),
             ],
             body: problem.body(form).into_bytes(),
         };
@@ -161,8 +164,13 @@ impl Hub {
         effects: &mut Effects,
     ) -> Result<Outcome, Failure> {
         let path = Path::read(request)?;
-        let rights = path.rights();
-        self.let_in(now, request, rights)?;
+        let device = match path.resource.of_device() {
+            Some(device) => Some(self.let_device_in(now, &device.device, request)?),
+            None => {
+                self.let_in(now, request, path.rights())?;
+                None
+            }
+        };
         path.must_have_version()?;
         if let Some((operation, len)) = charged(&path, request) {
             self.spend(now, operation, len)
@@ -175,7 +183,29 @@ impl Hub {
             ("PUT", Resource::Identity(key)) => self.put_identity(now, key, request, effects),
             ("DELETE", Resource::Identity(key)) => self.delete_identity(now, key, request, effects),
             ("GET", Resource::Modules(device)) => self.list_modules(device),
-            ("DELETE", Resource::Commands(key)) => self.purge_commands(key, effects),
+            ("DELETE", Resource::Commands(key)) => self.purge_commands(now, key, effects),
+            ("GET", Resource::Commands(key)) => self.list_commands(key),
+            ("GET", Resource::DeadLetters(key)) => self.list_dead_letters(key),
+            ("DELETE", Resource::DeadLetters(key)) => self.forget_dead_letters(key, effects),
+            ("GET", Resource::Feedback) => Ok(self.receive_feedback(now, effects)),
+            ("DELETE", Resource::FeedbackLock(lock)) => self.complete_feedback(now, lock, effects),
+            ("POST", Resource::FeedbackReturn(lock)) => self.abandon_feedback(now, lock, effects),
+            ("GET", Resource::DeviceBound(key)) => Ok(self.receive_command(now, key, effects)),
+            ("DELETE", Resource::DeviceBoundLock(key, lock)) => {
+                let settlement = match path.parameter("reject") {
+                    Some(_) => Settlement::Reject,
+                    None => Settlement::Complete,
+                };
+                self.settle_command(now, key, (lock, settlement), effects)
+            }
+            ("POST", Resource::DeviceBoundReturn(key, lock)) => {
+                self.settle_command(now, key, (lock, Settlement::Abandon), effects)
+            }
+            ("POST", Resource::DeviceEvents(key)) => {
+                let origin =
+                    device.ok_or_else(|| Failure::new(ErrorCode::GenericUnauthorized, "no device"))?;
+                self.receive_telemetry(now, key, &origin, request, effects)
+            }
             ("GET", Resource::DeviceStatistics) => self.device_statistics(),
             ("GET", Resource::ServiceStatistics) => self.service_statistics(),
             ("GET", Resource::Twin(key)) => self.get_twin(key),
@@ -226,6 +256,14 @@ fn charged(path: &Path, request: &RestRequest<'_>) -> Option<(Operation, Option<
         (Resource::Commands(_), "POST") => Some((Operation::Command, Some(len))),
         (
             Resource::Commands(_)
+            | Resource::DeadLetters(_)
+            | Resource::Feedback
+            | Resource::FeedbackLock(_)
+            | Resource::FeedbackReturn(_)
+            | Resource::DeviceBound(_)
+            | Resource::DeviceBoundLock(..)
+            | Resource::DeviceBoundReturn(..)
+            | Resource::DeviceEvents(_)
             | Resource::ServiceStatistics
             | Resource::Events
             | Resource::Refusals(_)

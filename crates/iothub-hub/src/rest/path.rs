@@ -34,6 +34,22 @@ pub(crate) enum Resource {
     DeviceStatistics,
     /// `/statistics/service`
     ServiceStatistics,
+    /// `/$local/devices/{d}/deadLetters`, and of a module
+    DeadLetters(Key),
+    /// `/messages/serviceBound/feedback`, also behind `/$local`
+    Feedback,
+    /// `/messages/serviceBound/feedback/{lock}`
+    FeedbackLock(String),
+    /// `/messages/serviceBound/feedback/{lock}/abandon`
+    FeedbackReturn(String),
+    /// `/devices/{d}/messages/deviceBound`
+    DeviceBound(Key),
+    /// `/devices/{d}/messages/deviceBound/{lock}`
+    DeviceBoundLock(Key, String),
+    /// `/devices/{d}/messages/deviceBound/{lock}/abandon`
+    DeviceBoundReturn(Key, String),
+    /// `/devices/{d}/messages/events`
+    DeviceEvents(Key),
     /// `/$local/events`
     Events,
     /// `/$local/devices/{d}/refusals`
@@ -92,22 +108,35 @@ impl Path {
             Resource::Registry => Rights::REGISTRY_WRITE,
             Resource::ServiceStatistics
             | Resource::Commands(_)
+            | Resource::DeadLetters(_)
+            | Resource::Feedback
+            | Resource::FeedbackLock(_)
+            | Resource::FeedbackReturn(_)
             | Resource::Twin(_)
             | Resource::Methods(_)
             | Resource::Events => Rights::SERVICE_CONNECT,
+            Resource::DeviceBound(_)
+            | Resource::DeviceBoundLock(..)
+            | Resource::DeviceBoundReturn(..)
+            | Resource::DeviceEvents(_) => Rights::DEVICE_CONNECT,
         }
     }
 
     /// Every request of the service API says its version; which one does not matter. Local ones need not.
     pub(crate) fn must_have_version(&self) -> Result<(), Failure> {
-        let local = matches!(
-            self.resource,
-            Resource::Events
-                | Resource::Refusals(_)
-                | Resource::Registry
-                | Resource::Authorities
-                | Resource::Authority(_)
-        ) || matches!((&self.resource, self.method.as_str()), (Resource::Commands(_), "POST"));
+        let local =
+            matches!(
+                self.resource,
+                Resource::Events
+                    | Resource::Refusals(_)
+                    | Resource::DeadLetters(_)
+                    | Resource::Feedback
+                    | Resource::FeedbackLock(_)
+                    | Resource::FeedbackReturn(_)
+                    | Resource::Registry
+                    | Resource::Authorities
+                    | Resource::Authority(_)
+            ) || matches!((&self.resource, self.method.as_str()), (Resource::Commands(_), "POST" | "GET"));
         let given = self.parameter("api-version").is_some_and(|version| !version.is_empty());
         if local || given {
             return Ok(());
@@ -120,14 +149,52 @@ impl Path {
 }
 
 impl Resource {
+    /// The device that asks for it, if it is nothing for a back end.
+    pub(crate) fn of_device(&self) -> Option<&Key> {
+        match self {
+            Self::DeviceBound(key)
+            | Self::DeviceBoundLock(key, _)
+            | Self::DeviceBoundReturn(key, _)
+            | Self::DeviceEvents(key) => Some(key),
+            Self::Devices
+            | Self::Identity(_)
+            | Self::Modules(_)
+            | Self::Commands(_)
+            | Self::DeadLetters(_)
+            | Self::Twin(_)
+            | Self::Methods(_)
+            | Self::DeviceStatistics
+            | Self::ServiceStatistics
+            | Self::Feedback
+            | Self::FeedbackLock(_)
+            | Self::FeedbackReturn(_)
+            | Self::Events
+            | Self::Refusals(_)
+            | Self::Registry
+            | Self::Authorities
+            | Self::Authority(_) => None,
+        }
+    }
+
     /// The device or module it is about, if it is about one.
     pub(crate) fn into_key(self) -> Option<Key> {
         match self {
-            Self::Identity(key) | Self::Commands(key) | Self::Twin(key) | Self::Methods(key) => Some(key),
+            Self::Identity(key)
+            | Self::Commands(key)
+            | Self::DeadLetters(key)
+            | Self::Twin(key)
+            | Self::Methods(key)
+            | Self::DeviceBound(key)
+            | Self::DeviceBoundLock(key, _)
+            | Self::DeviceBoundReturn(key, _)
+            | Self::DeviceEvents(key) => Some(key),
             Self::Modules(device) | Self::Refusals(device) => Some(Key { device, module: None }),
             Self::Devices
             | Self::DeviceStatistics
             | Self::ServiceStatistics
+            | Self::Feedback
+            | Self::FeedbackLock(_)
+            | Self::FeedbackReturn(_)
             | Self::Events
             | Self::Registry
             | Self::Authorities
@@ -139,6 +206,9 @@ impl Resource {
     fn read(segments: &[String]) -> Result<Option<Self>, Failure> {
         let words: Vec<&str> = segments.iter().map(String::as_str).collect();
         let is = |word: &str, fixed: &str| word.eq_ignore_ascii_case(fixed);
+        if let Some(messages) = Self::read_messages(&words)? {
+            return Ok(Some(messages));
+        }
         Ok(Some(match words[..] {
             [a] if is(a, "devices") => Self::Devices,
             [a, d] if is(a, "devices") => Self::Identity(device(d)?),
@@ -160,6 +230,14 @@ impl Resource {
             [a, b] if is(a, "$local") && is(b, "registry") => Self::Registry,
             [a, b] if is(a, "$local") && is(b, "authorities") => Self::Authorities,
             [a, b, n] if is(a, "$local") && is(b, "authorities") => Self::Authority(authorities::name(n)?),
+            [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "deadLetters") => {
+                Self::DeadLetters(device(d)?)
+            }
+            [a, b, d, e, m, c]
+                if is(a, "$local") && is(b, "devices") && is(e, "modules") && is(c, "deadLetters") =>
+            {
+                Self::DeadLetters(module(d, m)?)
+            }
             [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "commands") => {
                 Self::Commands(device(d)?)
             }
@@ -167,6 +245,47 @@ impl Resource {
                 if is(a, "$local") && is(b, "devices") && is(e, "modules") && is(c, "commands") =>
             {
                 Self::Commands(module(d, m)?)
+            }
+            _ => return Ok(None),
+        }))
+    }
+}
+
+impl Resource {
+    /// What is fetched, settled or sent message by message.
+    fn read_messages(words: &[&str]) -> Result<Option<Self>, Failure> {
+        let is = |word: &str, fixed: &str| word.eq_ignore_ascii_case(fixed);
+        let words = match words {
+            [first, rest @ ..]
+                if is(first, "$local") && rest.first().is_some_and(|word| is(word, "messages")) =>
+            {
+                rest
+            }
+            all => all,
+        };
+        Ok(Some(match *words {
+            [a, b, c] if is(a, "messages") && is(b, "serviceBound") && is(c, "feedback") => Self::Feedback,
+            [a, b, c, lock] if is(a, "messages") && is(b, "serviceBound") && is(c, "feedback") => {
+                Self::FeedbackLock(lock.into())
+            }
+            [a, b, c, lock, d]
+                if is(a, "messages") && is(b, "serviceBound") && is(c, "feedback") && is(d, "abandon") =>
+            {
+                Self::FeedbackReturn(lock.into())
+            }
+            [a, id, b, c] if is(a, "devices") && is(b, "messages") && is(c, "deviceBound") => {
+                Self::DeviceBound(device(id)?)
+            }
+            [a, id, b, c, lock] if is(a, "devices") && is(b, "messages") && is(c, "deviceBound") => {
+                Self::DeviceBoundLock(device(id)?, lock.into())
+            }
+            [a, id, b, c, lock, d]
+                if is(a, "devices") && is(b, "messages") && is(c, "deviceBound") && is(d, "abandon") =>
+            {
+                Self::DeviceBoundReturn(device(id)?, lock.into())
+            }
+            [a, id, b, c] if is(a, "devices") && is(b, "messages") && is(c, "events") => {
+                Self::DeviceEvents(device(id)?)
             }
             _ => return Ok(None),
         }))

@@ -55,9 +55,9 @@ impl Hub {
                 break;
             }
         }
-        let mut headers = vec![("content-type", "application/x-ndjson".to_owned())];
+        let mut headers = vec![("content-type".into(), "application/x-ndjson".to_owned())];
         if let (Some(last), true) = (last, entries.peek().is_some()) {
-            headers.push(("x-ms-continuation", last.to_string()));
+            headers.push(("x-ms-continuation".into(), last.to_string()));
         }
         Ok(Outcome::Done(Response { status: 200, headers, body }))
     }

@@ -189,11 +189,14 @@ fn a_hundred_entries_are_taken_and_no_more() {
     assert_eq!(bulk(&mut world, entries(100)).0, 200);
     let response = world.rest_with("POST", "/devices", &entries(101).to_string(), &[]);
     assert_eq!(response.status, 413);
-    assert!(response.headers.contains(&("iothub-errorcode", "TooManyDevices".into())));
+    assert!(response.headers.contains(&("iothub-errorcode".into(), "TooManyDevices".into())));
     assert_eq!(bulk(&mut world, json!([])).0, 200);
     for body in ["{}", "", "[", "null", "[{}"] {
         let response = world.rest_with("POST", "/devices", body, &[]);
-        assert!(response.headers.contains(&("iothub-errorcode", "IotHubFormatError".into())), "{body}");
+        assert!(
+            response.headers.contains(&("iothub-errorcode".into(), "IotHubFormatError".into())),
+            "{body}"
+        );
     }
 }
 

@@ -323,7 +323,7 @@ fn authorities_are_registered_and_read_and_removed() {
         (&"x".repeat(65), json!({"certificate": root.pem}), "ArgumentInvalid"),
     ] {
         let response = world.rest_with("PUT", &format!("/$local/authorities/{name}"), &body.to_string(), &[]);
-        assert!(response.headers.contains(&("iothub-errorcode", code.into())), "{body}");
+        assert!(response.headers.contains(&("iothub-errorcode".into(), code.into())), "{body}");
     }
     assert_eq!(world.rest("DELETE", "/$local/authorities/none", json!(null)).0, 404);
     assert_eq!(world.rest("GET", "/$local/authorities/none", json!(null)).0, 404);

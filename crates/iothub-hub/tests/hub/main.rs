@@ -8,6 +8,8 @@ mod certificates;
 mod commands;
 mod connecting;
 mod dialects;
+mod feedback;
+mod fetching;
 mod methods;
 mod preview311;
 mod preview5;

@@ -26,7 +26,7 @@ fn a_device_is_created_with_keys_and_reads_back_the_same() {
     }
     let response = world.rest_with("GET", "/devices/dev-1", "", &[]);
     let etag = format!("\"{}\"", created["etag"].as_str().unwrap());
-    assert!(response.headers.contains(&("etag", etag)));
+    assert!(response.headers.contains(&("etag".into(), etag)));
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn twins_of_back_ends_are_changed_on_condition() {
         assert_eq!(world.rest_if("PATCH", "/twins/dev1", body.clone(), if_match).0, expected, "{if_match:?}");
     }
     let response = world.rest_with("GET", "/twins/dev1", "", &[]);
-    assert!(response.headers.contains(&("etag", "\"AAAAAAAAAAY=\"".into())), "{:?}", response.headers);
+    assert!(response.headers.contains(&("etag".into(), "\"AAAAAAAAAAY=\"".into())), "{:?}", response.headers);
 }
 
 #[test]

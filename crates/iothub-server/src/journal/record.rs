@@ -177,6 +177,10 @@ impl Record {
                 | Change::TwinEdited { .. }
                 | Change::CommandQueued { .. }
                 | Change::CommandAbandoned { .. }
+                | Change::FeedbackAdded { .. }
+                | Change::FeedbackRemoved { .. }
+                | Change::DeadLettered { .. }
+                | Change::DeadLettersForgotten { .. }
                 | Change::CommandRemoved { .. },
                 Some(pass),
             ) => pass.changed += len,

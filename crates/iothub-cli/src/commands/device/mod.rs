@@ -5,6 +5,7 @@ mod export;
 mod import;
 mod keys;
 mod list;
+mod messages;
 mod proof;
 mod renew;
 mod send;
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     RenewKey(renew::Arguments),
     Delete(delete::Arguments),
     Send(send::Arguments),
+    Messages(messages::Arguments),
     Simulate(simulate::Arguments),
     Export(export::Arguments),
     Import(import::Arguments),
@@ -49,6 +51,7 @@ pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Fa
         Command::Update(arguments) => update::run(arguments, output).await,
         Command::RenewKey(arguments) => renew::run(arguments, output).await,
         Command::Delete(arguments) => delete::run(arguments, output).await,
+        Command::Messages(arguments) => messages::run(arguments, output).await,
         Command::Send(arguments) => send::run(arguments, output).await,
         Command::Export(arguments) => export::run(arguments, output).await,
         Command::Import(arguments) => import::run(arguments, output).await,

@@ -1,7 +1,11 @@
+use core::time::Duration;
+
 use iothub_codec::Identity;
 use iothub_service::Command;
 
+use crate::clock::date_in;
 use crate::content::content;
+use crate::duration::duration;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::DeviceArgument;
@@ -16,6 +20,7 @@ use crate::output::{Output, remark};
 #[command(after_help = r#"Examples:
   iothub device send pump-7 --data '{"open":true}' --content-type application/json
   iothub device send pump-7 --data @firmware.json --property kind=update --message-id m-1
+  iothub device send pump-7 --data x --message-id m-2 --ack full --expire-in 10m
   date | iothub device send pump-7 --data -"#)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -29,6 +34,12 @@ pub(crate) struct Arguments {
     /// By which the message is recognised
     #[arg(long, visible_alias = "mid", value_name = "ID")]
     message_id: Option<String>,
+    /// Of which outcomes `iothub feedback` is to tell; needs --message-id
+    #[arg(long, value_name = "WHICH", default_value = "none", value_parser = ["none", "positive", "negative", "full"], requires_ifs = [("positive", "message_id"), ("negative", "message_id"), ("full", "message_id")])]
+    ack: String,
+    /// Drop it if the device has not completed it after so long, in seconds or as in 90m; else the hub decides
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    expire_in: Option<Duration>,
     /// What the message is, such as application/json
     #[arg(long, visible_alias = "ct", value_name = "TYPE")]
     content_type: Option<String>,
@@ -42,6 +53,8 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
         payload: content("--data", &arguments.data)?,
         content_type: arguments.content_type.clone(),
         message_id: arguments.message_id.clone(),
+        feedback: arguments.ack.parse().unwrap_or_default(),
+        expires: arguments.expire_in.map(date_in),
         properties: arguments.property.clone(),
     };
     let id = arguments.device.id();
