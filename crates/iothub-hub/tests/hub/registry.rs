@@ -286,6 +286,35 @@ fn preconditions_are_told_by_if_match_alone() {
 }
 
 #[test]
+fn documents_of_hostile_depth_and_width_are_refused_or_ignored() {
+    let mut world = World::new();
+    let deep = |len: usize| format!("{}1{}", "[".repeat(len), "]".repeat(len));
+    let wide: String = (0..50_000).map(|n| format!("\"x{n}\":{n},")).collect();
+    for (method, path, body, status) in [
+        ("PUT", "/devices/d", format!("{{\"deviceId\":\"d\",\"x\":{}}}", deep(400_000)), 200),
+        ("PUT", "/devices/w", format!("{{{wide}\"deviceId\":\"w\"}}"), 200),
+        (
+            "PUT",
+            "/devices/e",
+            format!("{{\"deviceId\":\"e\",\"statusReason\":{:?}}}", "x".repeat(900_000)),
+            400,
+        ),
+        ("PATCH", "/twins/dev1", format!("{{\"tags\":{{\"x\":{}}}}}", deep(400_000)), 400),
+        ("PATCH", "/twins/dev1", format!("{{\"tags\":{{\"x\":{}}}}}", deep(100)), 400),
+        ("PATCH", "/twins/dev1", format!("{{\"tags\":{{{wide}\"x\":1}}}}"), 400),
+        ("POST", "/devices", deep(400_000), 400),
+        ("POST", "/devices", format!("[{{{wide}\"id\":\"f\"}}]"), 200),
+        ("POST", "/$local/registry", format!("{{\"id\":\"g\",\"tags\":{}}}", deep(400_000)), 200),
+        ("PUT", "/$local/authorities/a", format!("{{\"certificate\":{}}}", deep(400_000)), 400),
+        ("POST", "/twins/dev1/methods", format!("{{\"methodName\":{}}}", deep(400_000)), 400),
+    ] {
+        let response = world.rest_with(method, path, &body, &[]);
+        assert_eq!(response.status, status, "{method} {path} {body:.40}");
+    }
+    assert_eq!(world.rest("GET", "/devices/g", json!(null)).0, 404, "its line was reported, not done");
+}
+
+#[test]
 fn any_version_of_the_api_is_served_and_none_is_not() {
     let mut world = World::new();
     for (query, status) in [
