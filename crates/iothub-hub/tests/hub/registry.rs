@@ -167,6 +167,7 @@ fn each_path_takes_one_right_and_a_policy_without_it_is_refused() {
     const READ: &str = "RegistryRead";
     const WRITE: &str = "RegistryWrite";
     const SERVICE: &str = "ServiceConnect";
+    const DEVICE: &str = "DeviceConnect";
     let routes = [
         ("GET", "/devices", READ),
         ("POST", "/devices", WRITE),
@@ -177,7 +178,17 @@ fn each_path_takes_one_right_and_a_policy_without_it_is_refused() {
         ("GET", "/devices/dev1/modules/m", READ),
         ("PUT", "/devices/dev1/modules/m", WRITE),
         ("DELETE", "/devices/dev1/modules/m", WRITE),
+        ("GET", "/devices/dev1/commands", SERVICE),
         ("DELETE", "/devices/dev1/commands", SERVICE),
+        ("GET", "/messages/serviceBound/feedback", SERVICE),
+        ("DELETE", "/messages/serviceBound/feedback/none", SERVICE),
+        ("POST", "/messages/serviceBound/feedback/none/abandon", SERVICE),
+        ("GET", "/devices/dev1/messages/deviceBound", DEVICE),
+        ("DELETE", "/devices/dev1/messages/deviceBound/none", DEVICE),
+        ("POST", "/devices/dev1/messages/deviceBound/none/abandon", DEVICE),
+        ("POST", "/devices/dev1/messages/events", DEVICE),
+        ("GET", "/$local/devices/dev1/deadLetters", SERVICE),
+        ("DELETE", "/$local/devices/dev1/deadLetters", SERVICE),
         ("GET", "/statistics/devices", READ),
         ("GET", "/statistics/service", SERVICE),
         ("GET", "/twins/dev1", SERVICE),
@@ -200,11 +211,11 @@ fn each_path_takes_one_right_and_a_policy_without_it_is_refused() {
         ("POST", "/$local/registry", WRITE),
     ];
     let policies: [(&str, &[&str]); 5] = [
-        ("iothubowner", &[READ, WRITE, SERVICE]),
+        ("iothubowner", &[READ, WRITE, SERVICE, DEVICE]),
         ("service", &[SERVICE]),
         ("registryRead", &[READ]),
         ("registryReadWrite", &[READ, WRITE]),
-        ("device", &[]),
+        ("device", &[DEVICE]),
     ];
     let mut world = World::new();
     for (policy, rights) in policies {
