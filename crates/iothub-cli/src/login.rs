@@ -3,7 +3,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use iothub_codec::{ConnectionString, Identity};
-use iothub_server::Ready;
+use iothub_server::{NotFound, Ready};
 
 use crate::failure::Failure;
 
@@ -22,6 +22,9 @@ pub(crate) struct HubArguments {
     /// The hub that was started with this --data folder
     #[arg(long, value_name = "DIR", conflicts_with = "login")]
     hub_data: Option<PathBuf>,
+    /// The hub that runs here by this name, of several in one process
+    #[arg(long, short = 'n', value_name = "NAME", conflicts_with_all = ["login", "hub_data"])]
+    hub_name: Option<String>,
 }
 
 /// What is needed to reach a hub and be let in. Holds a secret.
@@ -71,17 +74,17 @@ impl HubArguments {
     fn choose(
         &self,
         variables: Variables,
-        running: impl Fn(Option<&Path>) -> Result<Ready, Failure>,
+        running: impl Fn(Which<'_>) -> Result<Ready, Failure>,
     ) -> Result<Login, Failure> {
         let Variables { connection_string, device_connection_string, ca_file } = variables;
-        if self.hub_data.is_some() {
-            return Ok(Login::of_running(running(self.hub_data.as_deref())?, self.ca.clone()));
+        if let Some(which) = Which::new(self.hub_data.as_deref(), self.hub_name.as_deref()) {
+            return Ok(Login::of_running(running(which)?, self.ca.clone()));
         }
         let (text, origin) = match (&self.login, connection_string) {
             (Some(text), _) => (text.clone(), Origin::Option),
             (None, Some(text)) => (text, Origin::Variable),
             (None, None) => {
-                let ready = running(None).map_err(|failure| {
+                let ready = running(Which::Last).map_err(|failure| {
                     Failure::failed(
                         "no hub is named by --login or IOTHUB_CONNECTION_STRING, and none runs here (start one \
                          with `iothub up`)",
@@ -92,7 +95,7 @@ impl HubArguments {
             }
         };
         // A hub that was named by its connection string, and runs here: more is known about it.
-        let ready = running(None).ok().filter(|ready| ready.service_connection_string == text);
+        let ready = running(Which::Reached(&text)).ok();
         let local = ready.as_ref().map(Local::new);
         let ca = self.ca.clone().or(ready.map(|ready| ready.ca_file)).or(ca_file);
         let login =
@@ -212,13 +215,42 @@ impl Variables {
     }
 }
 
-/// The hub that runs on this machine, or the one of them that keeps its data in `data`.
-pub(crate) fn running(data: Option<&Path>) -> Result<Ready, Failure> {
-    Ready::find(data).map_err(|error| {
-        let line = match (&error, data) {
-            (iothub_server::NotFound::NoHub, Some(data)) => {
+/// Which of the hubs that run on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which<'a> {
+    /// The one that was started last.
+    Last,
+    /// The one that keeps its data there.
+    Data(&'a Path),
+    /// The one of that name.
+    Named(&'a str),
+    /// The one that has this connection string.
+    Reached(&'a str),
+}
+
+impl<'a> Which<'a> {
+    /// What two options say; `None` if neither is given.
+    pub(crate) fn new(data: Option<&'a Path>, name: Option<&'a str>) -> Option<Self> {
+        data.map(Self::Data).or(name.map(Self::Named))
+    }
+}
+
+/// A hub that runs on this machine.
+pub(crate) fn running(which: Which<'_>) -> Result<Ready, Failure> {
+    let found = match which {
+        Which::Last => Ready::find(None),
+        Which::Data(data) => Ready::find(Some(data)),
+        Which::Named(name) => Ready::find_where(|ready| ready.host_name.eq_ignore_ascii_case(name)),
+        Which::Reached(text) => Ready::find_where(|ready| ready.service_connection_string == text),
+    };
+    found.map_err(|error| {
+        let line = match (&error, which) {
+            (NotFound::NoHub, Which::Data(data)) => {
                 let data = data.display();
                 format!("no hub runs with its data in {data} (start it with `iothub up --data {data}`)")
+            }
+            (NotFound::NoHub, Which::Named(name)) => {
+                format!("no hub named {name} runs here (start one with `iothub up --hostname {name}`)")
             }
             (error, _) => error.to_string(),
         };

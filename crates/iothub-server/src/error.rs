@@ -58,6 +58,14 @@ pub enum StartError {
         /// Why.
         why: String,
     },
+    /// A further hub cannot have that name.
+    #[error("cannot have a hub {name:?}: {why}")]
+    FurtherHub {
+        /// The name.
+        name: String,
+        /// Why.
+        why: &'static str,
+    },
     /// The operating system has no chance to give.
     #[error("cannot get random bytes: {0}")]
     Chance(getrandom::Error),

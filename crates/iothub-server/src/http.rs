@@ -21,19 +21,22 @@ use iothub_proto::Timestamp;
 
 use crate::body;
 use crate::carrier::{Answer, Batch};
+use crate::common::Place;
 use crate::connection;
 use crate::driver::Driver;
 use crate::events::Stream;
 use crate::listener::{Secured, turn_away_stranger};
 use crate::probes;
-use crate::shared::{Place, Shared};
+use crate::shared::Shared;
+use crate::sites::Sites;
 use crate::websocket::{self, ByteStream, Handshake};
 
 /// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket.
-pub(crate) async fn serve(stream: Secured, peer: SocketAddr, place: Place, shared: Arc<Shared>) {
+pub(crate) async fn serve(stream: Secured, peer: SocketAddr, place: Place, sites: Arc<Sites>) {
+    let shared = sites.main();
     let place = Arc::new(place);
     let service = service_fn(|request| {
-        let (place, shared) = (Arc::clone(&place), Arc::clone(&shared));
+        let (place, shared) = (Arc::clone(&place), addressed(&request, &sites));
         async move { Ok::<_, Infallible>(answer(request, peer, place, shared).await) }
     });
     let mut builder = http1::Builder::new();
@@ -69,6 +72,11 @@ fn is_stalled(source: &(dyn core::error::Error + 'static)) -> bool {
     source.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
+/// The hub that a request is for, by the name that it was sent to.
+fn addressed(request: &Request<Incoming>, sites: &Sites) -> Arc<Shared> {
+    Arc::clone(sites.pick(host_name(request.headers()).as_deref()))
+}
+
 type Body = Either<Full<Bytes>, StreamBody<Lines>>;
 type Head = hyper::http::request::Parts;
 type Lines = Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
@@ -86,7 +94,7 @@ async fn answer(
         return response.map(|text| Either::Left(Full::from(text)));
     }
     let (head, mut body) = request.into_parts();
-    match shared.bodies.read(&mut body, shared.limits.request).await {
+    match shared.bodies().read(&mut body, shared.limits.request).await {
         Ok(body) => {
             let begin = shared.driver.clock().now().instant;
             let response = ask(&head, &body.bytes, peer, &shared).await;
@@ -241,7 +249,7 @@ fn upgrade(
             return response;
         }
     };
-    let Some(stranger) = shared.stranger() else {
+    let Some(stranger) = shared.common().stranger() else {
         turn_away_stranger(peer, &shared);
         let mut response =
             Response::new(Either::Left(Full::from("too many connections at once; try again later")));

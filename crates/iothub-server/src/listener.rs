@@ -8,9 +8,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::common::{AtWork, Place};
 use crate::error::Port;
 use crate::patience::Patient;
-use crate::shared::{AtWork, Place, Shared};
+use crate::shared::Shared;
+use crate::sites::Sites;
 use crate::stranger::Stranger;
 use crate::{connection, http};
 
@@ -26,19 +28,21 @@ pub(crate) type Secured = Patient<TlsStream<TcpStream>>;
 
 impl Listener {
     /// Accepts connections until everything stops.
-    pub(crate) async fn serve(self, shared: Arc<Shared>, at_work: AtWork) {
+    pub(crate) async fn serve(self, sites: Arc<Sites>, at_work: AtWork) {
         tokio::select! {
-            () = self.accept_all(&shared, &at_work) => {}
-            () = shared.stopping() => {}
+            () = self.accept_all(&sites, &at_work) => {}
+            () = sites.main().stopping() => {}
         }
     }
 
-    async fn accept_all(&self, shared: &Arc<Shared>, at_work: &AtWork) {
+    async fn accept_all(&self, sites: &Arc<Sites>, at_work: &AtWork) {
+        // Whose client it will be is not known yet.
+        let (shared, common) = (sites.main(), sites.common());
         loop {
             match self.socket.accept().await {
-                Ok((stream, peer)) => match (shared.place(at_work), shared.stranger()) {
+                Ok((stream, peer)) => match (common.place(at_work), common.stranger()) {
                     (Some(place), Some(stranger)) => {
-                        self.begin(stream, peer, (place, stranger), Arc::clone(shared));
+                        self.begin(stream, peer, (place, stranger), Arc::clone(sites));
                     }
                     (Some(_), None) => turn_away_stranger(peer, shared),
                     (None, _) => {
@@ -62,14 +66,15 @@ impl Listener {
         stream: TcpStream,
         peer: SocketAddr,
         (place, stranger): (Place, Stranger),
-        shared: Arc<Shared>,
+        sites: Arc<Sites>,
     ) {
         let (tls, port) = (self.tls.clone(), self.port);
         tokio::spawn(async move {
+            let shared = sites.main();
             let clock = shared.driver.clock();
             let due = clock.now().instant.after(shared.limits.greeting);
             let secured = tokio::select! {
-                secured = secure(stream, &tls, &shared) => secured,
+                secured = secure(stream, &tls, shared) => secured,
                 () = clock.reaches(Some(due)) => {
                     Err(io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake in time"))
                 }
@@ -81,14 +86,15 @@ impl Listener {
                     let server_name = tls.server_name().map(str::to_owned);
                     let certificates = tls.peer_certificates().unwrap_or_default();
                     let certificates = certificates.iter().map(|der| der.to_vec()).collect();
+                    let shared = sites.pick(server_name.as_deref());
                     let peer = Peer { address: peer, transport: Transport::Mqtt, server_name, certificates };
-                    connection::serve(stream, peer, (stranger, due), &shared).await;
+                    connection::serve(stream, peer, (stranger, due), shared).await;
                     drop(place);
                 }
                 (Ok(stream), Port::Https) => {
                     // Each request shows it, and has limits of its own.
                     drop(stranger);
-                    http::serve(stream, peer, place, shared).await;
+                    http::serve(stream, peer, place, sites).await;
                 }
                 (Err(error), _) => log_failure(peer, port, &error),
             }

@@ -22,7 +22,11 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// How events are kept.
     pub retention: Retention,
-    /// A device that is there from the beginning.
+    /// Further hubs for whoever connects by these names, isolated from each other and from the first: each has a
+    /// registry, policies and keys of its own, and keeps its data in a folder of that name in `hubs` inside `data`. What
+    /// clients can make the server spend, they share.
+    pub further_hubs: Vec<String>,
+    /// A device that is there from the beginning, in every hub.
     pub ready_device: Option<String>,
     /// How much the hub allows, and how fast.
     pub edition: Edition,
@@ -47,7 +51,7 @@ impl Options {
     pub(crate) fn certificate_names(&self) -> Vec<String> {
         let own = ["localhost", "127.0.0.1", "::1"].map(String::from);
         let mut names: Vec<String> = Vec::new();
-        for name in self.host_names.iter().cloned().chain(own) {
+        for name in self.host_names.iter().chain(&self.further_hubs).cloned().chain(own) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -77,6 +81,7 @@ impl Default for Options {
             host_names: Vec::new(),
             data: None,
             retention: Retention::default(),
+            further_hubs: Vec::new(),
             ready_device: None,
             edition: Edition::UNLIMITED,
             commands: CommandSettings::default(),

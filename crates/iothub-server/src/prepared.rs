@@ -21,18 +21,25 @@ use crate::retention::Retention;
 use crate::runtime::{self, Runtime, Settled};
 use crate::tls::{self, ClientCertificates};
 
-/// Everything that a hub needs to serve, but sockets and tasks.
+/// Everything that hubs need to serve, but sockets and tasks.
 pub(crate) struct Prepared {
     pub(crate) options: Options,
-    pub(crate) hub: Hub,
     pub(crate) clock: Clock,
+    pub(crate) mqtt_tls: Arc<ServerConfig>,
+    pub(crate) https_tls: Arc<ServerConfig>,
+    pub(crate) ca_pem: String,
+    pub(crate) main: PreparedHub,
+    /// By the names that clients know them by.
+    pub(crate) others: Vec<PreparedHub>,
+}
+
+/// One hub, and what is its own.
+pub(crate) struct PreparedHub {
+    pub(crate) hub: Hub,
     pub(crate) journal: Option<Journal>,
     pub(crate) events: Events,
     /// What the beginning has led to, recorded already.
     pub(crate) effects: Effects,
-    pub(crate) mqtt_tls: Arc<ServerConfig>,
-    pub(crate) https_tls: Arc<ServerConfig>,
-    pub(crate) ca_pem: String,
     pub(crate) ready: Ready,
     pub(crate) places: Places,
 }
@@ -52,6 +59,7 @@ impl Prepared {
     /// Reads and makes files: not for a thread that has others to serve.
     pub(crate) fn new(options: Options, mqtt: SocketAddr, https: SocketAddr) -> Result<Self, StartError> {
         check_ready_device(options.ready_device.as_deref())?;
+        check_further_hubs(&options)?;
         let clock = Clock::start();
         let places = Places::take(options.data.as_deref())?;
         let authority = authority(&options, &places, clock)?;
@@ -60,10 +68,32 @@ impl Prepared {
             |clients, alpn: &[&[u8]]| tls::config(&authority, clients, alpn).map_err(StartError::certificate);
         let mqtt_tls = tls(ClientCertificates::Asked, &[])?;
         let https_tls = tls(ClientCertificates::NotAsked, &[b"http/1.1"])?;
-        let Begun { hub, journal, events, effects } = bring_up(&options, &places, clock)?;
-        let ready = ready(&options, &hub, ca_file, mqtt, https, clock);
         let ca_pem = authority.ca_pem().to_owned();
-        Ok(Self { options, hub, clock, journal, events, effects, mqtt_tls, https_tls, ca_pem, ready, places })
+        let site = Site { options: &options, ca_file: &ca_file, mqtt, https, clock };
+        let mut others = Vec::new();
+        for name in &options.further_hubs {
+            let data = options.data.as_ref().map(|data| data.join(FURTHER_HUBS).join(name));
+            others.push(site.prepare(name, Places::take(data.as_deref())?)?);
+        }
+        let main = site.prepare(options.host_name(), places)?;
+        Ok(Self { clock, mqtt_tls, https_tls, ca_pem, main, others, options })
+    }
+}
+
+/// What is the same for all hubs of the process.
+struct Site<'a> {
+    options: &'a Options,
+    ca_file: &'a Path,
+    mqtt: SocketAddr,
+    https: SocketAddr,
+    clock: Clock,
+}
+
+impl Site<'_> {
+    fn prepare(&self, name: &str, places: Places) -> Result<PreparedHub, StartError> {
+        let Begun { hub, journal, events, effects } = bring_up(self.options, &places, self.clock)?;
+        let ready = self.ready(name, &hub);
+        Ok(PreparedHub { hub, journal, events, effects, ready, places })
     }
 }
 
@@ -103,6 +133,25 @@ impl Data {
             .ok_or_else(|| StartError::DataInUse { path: path.into() })?;
         Ok(Self { folder, _lock: lock })
     }
+}
+
+/// Names that differ from each other and from those of the first hub, as they are what tells hubs apart.
+fn check_further_hubs(options: &Options) -> Result<(), StartError> {
+    let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+    let mut taken: Vec<&str> = vec!["localhost"];
+    taken.extend(options.host_names.iter().map(String::as_str));
+    for name in &options.further_hubs {
+        // It also names a folder.
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(is_name) {
+            return Err(StartError::FurtherHub { name: name.clone(), why: "it is not the name of a host" });
+        }
+        if taken.iter().any(|other| same(name, other)) {
+            return Err(StartError::FurtherHub { name: name.clone(), why: "another hub has that name" });
+        }
+        taken.push(name);
+    }
+    Ok(())
 }
 
 fn check_ready_device(name: Option<&str>) -> Result<(), StartError> {
@@ -159,54 +208,49 @@ fn bring_up(options: &Options, places: &Places, clock: Clock) -> Result<Begun, S
     Ok(Begun { hub, journal, events, effects })
 }
 
-fn ready(
-    options: &Options,
-    hub: &Hub,
-    ca_file: PathBuf,
-    mqtt: SocketAddr,
-    https: SocketAddr,
-    clock: Clock,
-) -> Ready {
-    let host = options.host_name();
-    let (mqtt_port, https_port) = (mqtt.port(), https.port());
-    let service = with_port(host, https_port, Options::HTTPS_PORT);
-    let key = hub.policy_key(OWNER).unwrap_or_default();
-    let service_connection_string =
-        format!("HostName={service};SharedAccessKeyName={OWNER};SharedAccessKey={key}");
-    let device_connection_string = options.ready_device.as_deref().and_then(|device| {
-        let key = hub.device_key(device)?;
-        let host = with_port(host, mqtt_port, Options::MQTT_PORT);
-        Some(format!("HostName={host};DeviceId={device};SharedAccessKey={key}"))
-    });
-    let ca = ca_file.display().to_string();
-    let environment = [
-        ("IOTHUB_CONNECTION_STRING", Some(&service_connection_string)),
-        ("IOTHUB_DEVICE_CONNECTION_STRING", device_connection_string.as_ref()),
-        ("IOTHUB_CA_FILE", Some(&ca)),
-        ("NODE_EXTRA_CA_CERTS", Some(&ca)),
-        ("SSL_CERT_FILE", Some(&ca)),
-        ("REQUESTS_CA_BUNDLE", Some(&ca)),
-    ];
-    let environment: BTreeMap<String, String> =
-        environment.into_iter().filter_map(|(name, value)| Some((name.into(), value?.clone()))).collect();
-    Ready {
-        host_name: host.into(),
-        mqtt_port,
-        https_port,
-        mqtt_address: reachable(mqtt),
-        https_address: reachable(https),
-        urls: Urls {
-            mqtt: format!("mqtts://{host}:{mqtt_port}"),
-            websocket: format!("wss://{host}:{https_port}/$iothub/websocket"),
-            https: format!("https://{host}:{https_port}"),
-        },
-        service_connection_string,
-        device_id: options.ready_device.clone(),
-        device_connection_string,
-        ca_file,
-        environment,
-        pid: std::process::id(),
-        started_ms: clock.now().timestamp.as_millis(),
+impl Site<'_> {
+    fn ready(&self, host: &str, hub: &Hub) -> Ready {
+        let (mqtt, https) = (self.mqtt, self.https);
+        let (mqtt_port, https_port) = (mqtt.port(), https.port());
+        let service = with_port(host, https_port, Options::HTTPS_PORT);
+        let key = hub.policy_key(OWNER).unwrap_or_default();
+        let service_connection_string =
+            format!("HostName={service};SharedAccessKeyName={OWNER};SharedAccessKey={key}");
+        let device_connection_string = self.options.ready_device.as_deref().and_then(|device| {
+            let key = hub.device_key(device)?;
+            let host = with_port(host, mqtt_port, Options::MQTT_PORT);
+            Some(format!("HostName={host};DeviceId={device};SharedAccessKey={key}"))
+        });
+        let ca = self.ca_file.display().to_string();
+        let environment = [
+            ("IOTHUB_CONNECTION_STRING", Some(&service_connection_string)),
+            ("IOTHUB_DEVICE_CONNECTION_STRING", device_connection_string.as_ref()),
+            ("IOTHUB_CA_FILE", Some(&ca)),
+            ("NODE_EXTRA_CA_CERTS", Some(&ca)),
+            ("SSL_CERT_FILE", Some(&ca)),
+            ("REQUESTS_CA_BUNDLE", Some(&ca)),
+        ];
+        let environment: BTreeMap<String, String> =
+            environment.into_iter().filter_map(|(name, value)| Some((name.into(), value?.clone()))).collect();
+        Ready {
+            host_name: host.into(),
+            mqtt_port,
+            https_port,
+            mqtt_address: reachable(mqtt),
+            https_address: reachable(https),
+            urls: Urls {
+                mqtt: format!("mqtts://{host}:{mqtt_port}"),
+                websocket: format!("wss://{host}:{https_port}/$iothub/websocket"),
+                https: format!("https://{host}:{https_port}"),
+            },
+            service_connection_string,
+            device_id: self.options.ready_device.clone(),
+            device_connection_string,
+            ca_file: self.ca_file.to_owned(),
+            environment,
+            pid: std::process::id(),
+            started_ms: self.clock.now().timestamp.as_millis(),
+        }
     }
 }
 
@@ -224,5 +268,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
+/// The folder for the data of further hubs, inside that of the first.
+const FURTHER_HUBS: &str = "hubs";
 /// The policy that may do everything.
 const OWNER: &str = "iothubowner";

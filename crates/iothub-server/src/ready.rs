@@ -68,16 +68,28 @@ impl Ready {
     pub fn find(data: Option<&Path>) -> Result<Self, NotFound> {
         match data {
             Some(path) => Self::in_data_folder(path),
-            None => {
-                let unreadable = |source| NotFound::Unreadable { path: Runtime::path(), source };
-                let mut found = Vec::new();
-                for folder in Runtime::open().and_then(|runtime| runtime.running()).map_err(unreadable)? {
-                    // A hub that has its folder and no file in it yet is not ready.
-                    found.extend(Self::read(&folder)?);
-                }
-                found.into_iter().max_by_key(|ready| ready.started_ms).ok_or(NotFound::NoHub)
-            }
+            None => Self::all()?.into_iter().max_by_key(|ready| ready.started_ms).ok_or(NotFound::NoHub),
         }
+    }
+
+    /// Finds a hub of this user's for which `is_it` holds; of several, the one that was started last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find`].
+    pub fn find_where(is_it: impl Fn(&Self) -> bool) -> Result<Self, NotFound> {
+        let found = Self::all()?.into_iter().filter(is_it).max_by_key(|ready| ready.started_ms);
+        found.ok_or(NotFound::NoHub)
+    }
+
+    fn all() -> Result<Vec<Self>, NotFound> {
+        let unreadable = |source| NotFound::Unreadable { path: Runtime::path(), source };
+        let mut found = Vec::new();
+        for folder in Runtime::open().and_then(|runtime| runtime.running()).map_err(unreadable)? {
+            // A hub that has its folder and no file in it yet is not ready.
+            found.extend(Self::read(&folder)?);
+        }
+        Ok(found)
     }
 
     fn in_data_folder(path: &Path) -> Result<Self, NotFound> {

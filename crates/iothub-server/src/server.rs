@@ -11,15 +11,18 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
 use crate::carrier::Carrier;
+use crate::clock::Clock;
+use crate::common::Common;
 use crate::doorway::Doorway;
 use crate::driver::Driver;
 use crate::error::{Port, StartError};
 use crate::events::EventLog;
 use crate::listener::Listener;
 use crate::options::Options;
-use crate::prepared::{Places, Prepared};
+use crate::prepared::{Places, Prepared, PreparedHub};
 use crate::ready::{Posted, Ready};
 use crate::shared::Shared;
+use crate::sites::Sites;
 
 /// Starts hubs.
 #[derive(Clone, Copy, Debug)]
@@ -47,15 +50,22 @@ impl Server {
     }
 }
 
-/// A hub that serves. Dropping it stops it at once; [`Self::stop`] does so in order.
+/// A hub that serves, and further ones in the same process if there are. Dropping it stops them at once;
+/// [`Self::stop`] does so in order.
 pub struct Running {
-    shared: Arc<Shared>,
-    carrier: Arc<Carrier>,
-    committer: Option<JoinHandle<()>>,
+    sites: Arc<Sites>,
+    main: Kept,
+    others: Vec<Kept>,
     /// Ends when all tasks have.
     at_work: mpsc::Receiver<Infallible>,
-    ready: Ready,
     ca_pem: String,
+}
+
+/// What there is of a hub besides its tasks.
+struct Kept {
+    carrier: Arc<Carrier>,
+    committer: Option<JoinHandle<()>>,
+    ready: Ready,
     // Dropped in this order: nobody finds a hub whose files are gone.
     posted: Option<Posted>,
     places: Places,
@@ -66,51 +76,68 @@ impl Running {
     /// says that the hub runs. What was received is answered first, and method calls without an answer fail with
     /// `ServiceUnavailable`.
     pub async fn stop(mut self) {
-        if let Ok(mut hub) = self.shared.driver.enter() {
-            hub.handle(Input::Stop);
+        for shared in self.sites.iter() {
+            if let Ok(mut hub) = shared.driver.enter() {
+                hub.handle(Input::Stop);
+            }
         }
-        self.shared.stop();
-        self.carrier.end_streams();
-        // Nobody is to find it any longer.
-        self.posted = None;
+        self.sites.common().stop();
+        for kept in core::iter::once(&mut self.main).chain(&mut self.others) {
+            kept.carrier.end_streams();
+            // Nobody is to find it any longer.
+            kept.posted = None;
+        }
         if tokio::time::timeout(STOPPING, self.at_work.recv()).await.is_err() {
             tracing::warn!("connections are left that do not close");
         }
-        self.carrier.end();
-        if let Some(committer) = self.committer.take() {
-            let joined = tokio::task::spawn_blocking(move || committer.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!("the thread of the journal has not ended in order");
+        for kept in core::iter::once(&mut self.main).chain(&mut self.others) {
+            kept.carrier.end();
+            if let Some(committer) = kept.committer.take() {
+                let joined = tokio::task::spawn_blocking(move || committer.join()).await;
+                if !matches!(joined, Ok(Ok(()))) {
+                    tracing::error!("the thread of the journal has not ended in order");
+                }
             }
         }
     }
 
-    /// Returns when the hub cannot go on, and why: then all connections are closed, and it should be
+    /// Returns when one of the hubs cannot go on, and why: then its connections are closed, and all should be
     /// stopped.
     pub async fn failed(&self) -> String {
-        let mut failure = self.carrier.failure();
-        let failure = failure.wait_for(Option::is_some).await;
-        failure.ok().and_then(|why| why.clone()).unwrap_or_default()
+        let kept = core::iter::once(&self.main).chain(&self.others);
+        let failures = kept.map(|kept| {
+            Box::pin(async {
+                let mut failure = kept.carrier.failure();
+                let failure = failure.wait_for(Option::is_some).await;
+                failure.ok().and_then(|why| why.clone()).unwrap_or_default()
+            })
+        });
+        futures_util::future::select_all(failures).await.0
+    }
+
+    /// What has to be known to use the further hubs, in the order of [`Options::further_hubs`].
+    pub fn further_hubs(&self) -> impl Iterator<Item = &Ready> {
+        self.others.iter().map(|kept| &kept.ready)
     }
 
     /// The events of devices, and about them.
     pub fn events(&self) -> EventLog {
-        self.carrier.event_log()
+        self.main.carrier.event_log()
     }
 
     /// Everything that has to be known to use the hub.
     pub const fn ready(&self) -> &Ready {
-        &self.ready
+        &self.main.ready
     }
 
     /// Where to connect to for MQTT.
     pub const fn mqtt_address(&self) -> SocketAddr {
-        self.ready.mqtt_address
+        self.main.ready.mqtt_address
     }
 
     /// Where to connect to for HTTPS and MQTT over WebSocket.
     pub const fn https_address(&self) -> SocketAddr {
-        self.ready.https_address
+        self.main.ready.https_address
     }
 
     /// The certificate of the authority that clients have to trust, as PEM.
@@ -120,90 +147,108 @@ impl Running {
 
     /// The file with [`Self::ca_pem`].
     pub fn ca_file(&self) -> &Path {
-        &self.ready.ca_file
+        &self.main.ready.ca_file
     }
 
     /// The connection string of the policy that may do everything.
     pub fn service_connection_string(&self) -> &str {
-        &self.ready.service_connection_string
+        &self.main.ready.service_connection_string
     }
 
     /// The connection string of the device that is there from the beginning, if there is one and it has a
     /// key.
     pub fn device_connection_string(&self) -> Option<&str> {
-        self.ready.device_connection_string.as_deref()
+        self.main.ready.device_connection_string.as_deref()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.shared.stop();
-        self.carrier.end_streams();
-        self.carrier.end();
+        self.sites.common().stop();
+        for kept in core::iter::once(&self.main).chain(&self.others) {
+            kept.carrier.end_streams();
+            kept.carrier.end();
+        }
     }
 }
 
 impl fmt::Debug for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("ready", &self.ready).finish_non_exhaustive()
+        f.debug_struct("Running").field("ready", &self.main.ready).finish_non_exhaustive()
     }
 }
 
 fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, StartError> {
-    let Prepared {
-        options,
-        hub,
-        clock,
-        journal,
-        events,
-        effects,
-        mqtt_tls,
-        https_tls,
-        ca_pem,
-        ready,
-        places,
-    } = prepared;
-    let carrier = Arc::new(Carrier::new(events));
-    carrier.carry_out(effects.into_iter());
-    let committer = match journal {
-        Some(journal) => Some(carrier.commit_to(journal, clock).map_err(StartError::Thread)?),
-        None => None,
-    };
-    let shared = Arc::new(Shared::new(Driver::new(hub, clock, Arc::clone(&carrier)), options.limits));
+    let Prepared { options, clock, mqtt_tls, https_tls, ca_pem, main, others } = prepared;
+    let common = Arc::new(Common::new(options.limits));
+    let mut kept = Vec::new();
+    let mut shared = Vec::new();
+    for prepared in others {
+        let name = prepared.ready.host_name.clone();
+        let (its, hub) = Kept::new(prepared, clock, &common)?;
+        kept.push(its);
+        shared.push((name, hub));
+    }
+    let (main, main_shared) = Kept::new(main, clock, &common)?;
+    let sites = Arc::new(Sites::new(main_shared, shared));
     let (sign, at_work) = mpsc::channel(1);
-    let running = Running {
-        posted: None,
-        shared: Arc::clone(&shared),
-        carrier,
-        committer,
-        at_work,
-        ready,
-        ca_pem,
-        places,
-    };
+    let running = Running { sites: Arc::clone(&sites), main, others: kept, at_work, ca_pem };
     for (doorway, tls, port) in [(mqtt, mqtt_tls, Port::Mqtt), (https, https_tls, Port::Https)] {
         let tls = TlsAcceptor::from(tls);
         for socket in doorway.sockets {
             let listener = Listener { socket, tls: tls.clone(), port };
-            tokio::spawn(listener.serve(Arc::clone(&shared), sign.clone()));
+            tokio::spawn(listener.serve(Arc::clone(&sites), sign.clone()));
         }
     }
-    tokio::spawn(async move {
-        let _sign = sign;
-        tokio::select! {
-            () = shared.driver.tick() => {}
-            () = shared.stopping() => {}
-        }
-    });
+    for shared in sites.iter().map(Arc::clone) {
+        let sign = sign.clone();
+        tokio::spawn(async move {
+            let _sign = sign;
+            tokio::select! {
+                () = shared.driver.tick() => {}
+                () = shared.stopping() => {}
+            }
+        });
+    }
     running.post()
 }
 
-impl Running {
-    fn post(mut self) -> Result<Self, StartError> {
+impl Kept {
+    /// Has a hub's changes recorded from now on.
+    fn new(
+        prepared: PreparedHub,
+        clock: Clock,
+        common: &Arc<Common>,
+    ) -> Result<(Self, Arc<Shared>), StartError> {
+        let PreparedHub { hub, journal, events, effects, ready, places } = prepared;
+        let carrier = Arc::new(Carrier::new(events));
+        carrier.carry_out(effects.into_iter());
+        let committer = match journal {
+            Some(journal) => Some(carrier.commit_to(journal, clock).map_err(StartError::Thread)?),
+            None => None,
+        };
+        let driver = Driver::new(hub, clock, Arc::clone(&carrier));
+        let shared = Arc::new(Shared::new(driver, Arc::clone(common)));
+        Ok((Self { carrier, committer, ready, posted: None, places }, shared))
+    }
+
+    fn post(&mut self) -> Result<(), StartError> {
         let folders = self.places.folders();
         let path = folders.first().map(|folder| folder.path().to_owned()).unwrap_or_default();
         let posted = Posted::post(&self.ready, folders);
         self.posted = Some(posted.map_err(|source| StartError::Data { path, source })?);
+        Ok(())
+    }
+}
+
+impl Running {
+    /// The first hub last: it is the one that is found when nobody says which.
+    fn post(mut self) -> Result<Self, StartError> {
+        for kept in &mut self.others {
+            kept.post()?;
+        }
+        self.main.ready.started_ms += u64::from(!self.others.is_empty());
+        self.main.post()?;
         Ok(self)
     }
 }

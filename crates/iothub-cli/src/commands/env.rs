@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use crate::failure::Failure;
-use crate::login;
+use crate::login::{self, Which};
 use crate::output::{Output, remark};
 use crate::shell::Shell;
 use crate::terminal;
@@ -26,10 +26,14 @@ pub(crate) struct Arguments {
     /// The hub that was started with this --data folder, else the one that was started last
     #[arg(long, alias = "hub-data", value_name = "DIR")]
     data: Option<PathBuf>,
+    /// The hub that runs here by this name, of several in one process
+    #[arg(long, short = 'n', value_name = "NAME", conflicts_with = "data")]
+    hub_name: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
-    let ready = login::running(arguments.data.as_deref())?;
+    let which = Which::new(arguments.data.as_deref(), arguments.hub_name.as_deref());
+    let ready = login::running(which.unwrap_or(Which::Last))?;
     let shell = arguments.shell.unwrap_or_else(Shell::guess);
     let exports = ready.environment.iter().map(|(name, value)| shell.export(name, value));
     let exports = exports.collect::<Result<Vec<_>, _>>()?;

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use iothub_server::{CommandSettings, Edition, Options, Ready, Server, Sku};
+use iothub_server::{CommandSettings, Edition, Options, Ready, Running, Server, Sku};
 
 use crate::duration::duration;
 use crate::failure::Failure;
@@ -26,6 +26,7 @@ use crate::signals::Interrupt;
   iothub up --data ~/my-hub                        registry, keys and certificates outlive a restart
   iothub up --bind 0.0.0.0 --hostname hub.test     for other machines that know it as hub.test
   iothub up --mqtt-port 0 --https-port 0 -o json   free ports, for a test
+  iothub up --further-hub b.test                   a second hub in the same process, for b.test
   iothub up --sku S1 --units 2                     the quotas and throttles of two units of S1
 
 Exit status: 0 after SIGINT or SIGTERM, 1 when it cannot start or go on."#)]
@@ -42,6 +43,9 @@ pub(crate) struct Arguments {
     /// A name that the certificate is for; the first one stands in connection strings
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     hostname: Vec<String>,
+    /// Serve a further hub to whoever connects by this name, with a registry and keys of its own; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    further_hub: Vec<String>,
     /// Keep everything in this folder; without it everything is forgotten
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -104,7 +108,7 @@ pub(crate) async fn run(arguments: Arguments, output: &mut Output) -> Result<(),
     let mut interrupt = Interrupt::listen()?;
     let hub = Server::start(arguments.options()?).await;
     let hub = hub.map_err(|error| Failure::failed(&error).because(&error))?;
-    let said = output.show(hub.ready(), || introduction(hub.ready()));
+    let said = show(&hub, output);
     // Nobody reads what has been printed: it serves nevertheless, as `env` finds it.
     if let Err(failure) = said.or_else(Failure::unless_unheard) {
         hub.stop().await;
@@ -119,6 +123,12 @@ pub(crate) async fn run(arguments: Arguments, output: &mut Output) -> Result<(),
     }
     hub.stop().await;
     end
+}
+
+/// Of several hubs, one after the other; the first is first.
+fn show(hub: &Running, output: &mut Output) -> Result<(), Failure> {
+    output.show(hub.ready(), || introduction(hub.ready()))?;
+    hub.further_hubs().try_for_each(|ready| output.show(ready, || further(ready)))
 }
 
 impl Arguments {
@@ -137,6 +147,7 @@ impl Arguments {
             mqtt_port: self.mqtt_port,
             https_port: self.https_port,
             host_names: self.hostname,
+            further_hubs: self.further_hub,
             data: self.data,
             ready_device: (!self.no_device).then(|| self.device.id().as_str().to_owned()),
             edition,
@@ -156,6 +167,17 @@ impl From<SkuName> for Sku {
             SkuName::S3 => Self::S3,
         }
     }
+}
+
+/// What is different about a further hub.
+fn further(ready: &Ready) -> String {
+    let name = &ready.host_name;
+    format!(
+        "\nA further hub serves whoever connects by the name {name}; `iothub env --hub-name {name}` points at it.\n\n\
+         service    {}\ndevice     {}",
+        ready.service_connection_string,
+        ready.device_connection_string.as_deref().unwrap_or("none"),
+    )
 }
 
 /// Where everything is, and what to type next.

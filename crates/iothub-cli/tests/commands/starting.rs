@@ -229,3 +229,28 @@ fn a_hub_of_an_edition_keeps_to_its_limits() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_further_hub_is_found_by_its_name_and_has_nothing_of_the_first() {
+    let hub = Hub::start_in(Place::new(), &["--further-hub", "b.test"]);
+    hub.line("device create only-b --hub-name b.test").json();
+    let ids = |line: &str| -> Vec<String> {
+        let list = hub.line(line).json();
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|device| device["deviceId"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids("device list -n b.test"), ["dev1", "only-b"]);
+    assert_eq!(ids("device list"), ["dev1"]);
+    let variables = hub.line("env --hub-name b.test -o json").json();
+    assert!(
+        variables["IOTHUB_CONNECTION_STRING"].as_str().unwrap().starts_with("HostName=b.test:"),
+        "{variables}"
+    );
+    let line = hub.line("device list --hub-name c.test").refused(1);
+    assert!(line.contains("no hub named c.test runs here"), "{line}");
+    let line = Place::new().run(&["up", "--further-hub", "localhost"]).refused(1);
+    assert!(line.contains("another hub has that name"), "{line}");
+}

@@ -1,7 +1,7 @@
 //! What stands in the log: one line for everything that is refused, and no secret.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use futures_util::{SinkExt, StreamExt};
 use iothub_server::Running;
@@ -19,6 +19,13 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        /// Whether a line is wanted at all is remembered for all threads. While tests come and go that listen on their
+        /// own, a line could be taken for unwanted, unless somebody listens all the time.
+        static SOMEBODY: Once = Once::new();
+        SOMEBODY.call_once(|| {
+            let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new("trace"));
+            tracing::subscriber::set_global_default(subscriber.with_writer(io::sink).finish()).unwrap();
+        });
         let log = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new("trace"))

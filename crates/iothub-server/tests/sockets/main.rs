@@ -6,6 +6,7 @@ mod certificates;
 mod dialects;
 mod keeping;
 mod logging;
+mod neighbours;
 mod peers;
 mod refusing;
 mod serving;

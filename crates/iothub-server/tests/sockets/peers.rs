@@ -118,8 +118,8 @@ pub(crate) fn token(connection_string: &str) -> String {
     let string = ConnectionString::parse(connection_string).unwrap();
     let key = SharedKey::from_base64(string.key().unwrap()).unwrap();
     let identity = string.device().map(|device| Identity::device(DeviceId::new(device.as_str()).unwrap()));
-    let request =
-        TokenRequest { host: "localhost", identity, expiry_s: 4_102_444_800, policy: string.key_name() };
+    let host = string.host().unwrap().split(':').next().unwrap();
+    let request = TokenRequest { host, identity, expiry_s: 4_102_444_800, policy: string.key_name() };
     request.sign(&key, &mut [0; 512]).unwrap().to_owned()
 }
 
@@ -151,7 +151,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Device<S> {
         password: Option<&str>,
         keep_alive_s: u16,
     ) -> io::Result<PacketBuf> {
-        let username = format!("localhost/{device}/?api-version=2021-04-12");
+        self.connect_to("localhost", device, password, keep_alive_s).await
+    }
+
+    /// The same to a hub of that name.
+    pub(crate) async fn connect_to(
+        &mut self,
+        host: &str,
+        device: &str,
+        password: Option<&str>,
+        keep_alive_s: u16,
+    ) -> io::Result<PacketBuf> {
+        let username = format!("{host}/{device}/?api-version=2021-04-12");
         let connect = Connect {
             version: Version::V311,
             client_id: device,

@@ -1,0 +1,65 @@
+use core::convert::Infallible;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use crate::body::Room;
+use crate::options::Limits;
+use crate::stranger::Stranger;
+
+/// What the hubs of one process have in common: what clients can make it spend, and its end.
+pub(crate) struct Common {
+    pub(crate) limits: Limits,
+    pub(crate) bodies: Room,
+    places: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+    stop: watch::Sender<bool>,
+}
+
+/// One of the connections that may be open at a time; and the sign that its task is at work.
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _at_work: AtWork,
+}
+
+/// Held by every task until it is done.
+pub(crate) type AtWork = mpsc::Sender<Infallible>;
+
+impl Common {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            bodies: Room::new(),
+            places: Arc::new(Semaphore::new(limits.connections)),
+            strangers: Arc::new(Semaphore::new(limits.strangers)),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// `None` when all places are taken.
+    pub(crate) fn place(&self, at_work: &AtWork) -> Option<Place> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        Some(Place { _permit: permit, _at_work: at_work.clone() })
+    }
+
+    /// `None` when there are as many strangers as may be.
+    pub(crate) fn stranger(&self) -> Option<Stranger> {
+        Arc::clone(&self.strangers).try_acquire_owned().ok().map(Stranger::new)
+    }
+
+    /// Has every task end.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Returns when everything is to end.
+    pub(crate) async fn stopping(&self) {
+        let mut stop = self.stop.subscribe();
+        // There is a sender for as long as this is borrowed.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}

@@ -1,0 +1,38 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::common::Common;
+use crate::shared::Shared;
+
+/// The hubs of one process, by the names that clients know them by. They share nothing but what [`Common`] has.
+pub(crate) struct Sites {
+    /// For whoever names none of the others.
+    main: Arc<Shared>,
+    others: BTreeMap<String, Arc<Shared>>,
+}
+
+impl Sites {
+    /// `others` with their names; no name has a case.
+    pub(crate) fn new(main: Arc<Shared>, others: impl IntoIterator<Item = (String, Arc<Shared>)>) -> Self {
+        let others = others.into_iter().map(|(name, shared)| (name.to_ascii_lowercase(), shared));
+        Self { main, others: others.collect() }
+    }
+
+    pub(crate) fn main(&self) -> &Arc<Shared> {
+        &self.main
+    }
+
+    pub(crate) fn common(&self) -> &Common {
+        self.main.common()
+    }
+
+    /// The hub of that name.
+    pub(crate) fn pick(&self, name: Option<&str>) -> &Arc<Shared> {
+        let named = name.and_then(|name| self.others.get(&name.to_ascii_lowercase()));
+        named.unwrap_or(&self.main)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Shared>> {
+        core::iter::once(&self.main).chain(self.others.values())
+    }
+}
