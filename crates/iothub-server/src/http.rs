@@ -21,11 +21,11 @@ use iothub_proto::Timestamp;
 
 use crate::body;
 use crate::carrier::{Answer, Batch};
-use crate::common::Place;
 use crate::connection;
 use crate::driver::Driver;
 use crate::events::Stream;
 use crate::listener::{Secured, turn_away_stranger};
+use crate::premises::Place;
 use crate::probes;
 use crate::shared::Shared;
 use crate::sites::Sites;
@@ -249,7 +249,7 @@ fn upgrade(
             return response;
         }
     };
-    let Some(stranger) = shared.common().stranger() else {
+    let Some(stranger) = shared.premises().stranger() else {
         turn_away_stranger(peer, &shared);
         let mut response =
             Response::new(Either::Left(Full::from("too many connections at once; try again later")));

@@ -8,9 +8,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::common::{AtWork, Place};
 use crate::error::Port;
 use crate::patience::Patient;
+use crate::premises::{AtWork, Place};
 use crate::shared::Shared;
 use crate::sites::Sites;
 use crate::stranger::Stranger;
@@ -37,10 +37,10 @@ impl Listener {
 
     async fn accept_all(&self, sites: &Arc<Sites>, at_work: &AtWork) {
         // Whose client it will be is not known yet.
-        let (shared, common) = (sites.main(), sites.common());
+        let (shared, premises) = (sites.main(), sites.premises());
         loop {
             match self.socket.accept().await {
-                Ok((stream, peer)) => match (common.place(at_work), common.stranger()) {
+                Ok((stream, peer)) => match (premises.place(at_work), premises.stranger()) {
                     (Some(place), Some(stranger)) => {
                         self.begin(stream, peer, (place, stranger), Arc::clone(sites));
                     }

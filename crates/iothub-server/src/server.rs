@@ -12,13 +12,13 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::carrier::Carrier;
 use crate::clock::Clock;
-use crate::common::Common;
 use crate::doorway::Doorway;
 use crate::driver::Driver;
 use crate::error::{Port, StartError};
 use crate::events::EventLog;
 use crate::listener::Listener;
 use crate::options::Options;
+use crate::premises::Premises;
 use crate::prepared::{Places, Prepared, PreparedHub};
 use crate::ready::{Posted, Ready};
 use crate::shared::Shared;
@@ -81,7 +81,7 @@ impl Running {
                 hub.handle(Input::Stop);
             }
         }
-        self.sites.common().stop();
+        self.sites.premises().stop();
         for kept in core::iter::once(&mut self.main).chain(&mut self.others) {
             kept.carrier.end_streams();
             // Nobody is to find it any longer.
@@ -164,7 +164,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.sites.common().stop();
+        self.sites.premises().stop();
         for kept in core::iter::once(&self.main).chain(&self.others) {
             kept.carrier.end_streams();
             kept.carrier.end();
@@ -180,16 +180,16 @@ impl fmt::Debug for Running {
 
 fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, StartError> {
     let Prepared { options, clock, mqtt_tls, https_tls, ca_pem, main, others } = prepared;
-    let common = Arc::new(Common::new(options.limits));
+    let premises = Arc::new(Premises::new(options.limits));
     let mut kept = Vec::new();
     let mut shared = Vec::new();
     for prepared in others {
         let name = prepared.ready.host_name.clone();
-        let (its, hub) = Kept::new(prepared, clock, &common)?;
+        let (its, hub) = Kept::new(prepared, clock, &premises)?;
         kept.push(its);
         shared.push((name, hub));
     }
-    let (main, main_shared) = Kept::new(main, clock, &common)?;
+    let (main, main_shared) = Kept::new(main, clock, &premises)?;
     let sites = Arc::new(Sites::new(main_shared, shared));
     let (sign, at_work) = mpsc::channel(1);
     let running = Running { sites: Arc::clone(&sites), main, others: kept, at_work, ca_pem };
@@ -218,7 +218,7 @@ impl Kept {
     fn new(
         prepared: PreparedHub,
         clock: Clock,
-        common: &Arc<Common>,
+        premises: &Arc<Premises>,
     ) -> Result<(Self, Arc<Shared>), StartError> {
         let PreparedHub { hub, journal, events, effects, ready, places } = prepared;
         let carrier = Arc::new(Carrier::new(events));
@@ -228,7 +228,7 @@ impl Kept {
             None => None,
         };
         let driver = Driver::new(hub, clock, Arc::clone(&carrier));
-        let shared = Arc::new(Shared::new(driver, Arc::clone(common)));
+        let shared = Arc::new(Shared::new(driver, Arc::clone(premises)));
         Ok((Self { carrier, committer, ready, posted: None, places }, shared))
     }
 

@@ -1,29 +1,29 @@
 use std::sync::Arc;
 
 use crate::body::Room;
-use crate::common::Common;
 use crate::driver::Driver;
 use crate::options::Limits;
+use crate::premises::Premises;
 
 /// What every task of a running hub has at hand.
 pub(crate) struct Shared {
     pub(crate) driver: Driver,
     pub(crate) limits: Limits,
-    common: Arc<Common>,
+    premises: Arc<Premises>,
 }
 
 impl Shared {
-    pub(crate) fn new(driver: Driver, common: Arc<Common>) -> Self {
-        Self { driver, limits: common.limits, common }
+    pub(crate) fn new(driver: Driver, premises: Arc<Premises>) -> Self {
+        Self { driver, limits: premises.limits, premises }
     }
 
     /// What this hub has in common with others in this process.
-    pub(crate) fn common(&self) -> &Common {
-        &self.common
+    pub(crate) fn premises(&self) -> &Premises {
+        &self.premises
     }
 
     pub(crate) fn bodies(&self) -> &Room {
-        &self.common.bodies
+        &self.premises.bodies
     }
 
     pub(crate) fn has_failed(&self) -> bool {
@@ -32,14 +32,14 @@ impl Shared {
 
     /// Whether everything is to end: the hub was told to stop, or cannot go on.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.common.is_stopping() || self.has_failed()
+        self.premises.is_stopping() || self.has_failed()
     }
 
     /// Returns when everything is to end: the hub was told to stop, or cannot go on.
     pub(crate) async fn stopping(&self) {
         let mut failure = self.driver.carrier().failure();
         tokio::select! {
-            () = self.common.stopping() => {}
+            () = self.premises.stopping() => {}
             _ = failure.wait_for(Option::is_some) => {}
         }
     }

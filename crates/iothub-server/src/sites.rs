@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::Common;
+use crate::premises::Premises;
 use crate::shared::Shared;
 
-/// The hubs of one process, by the names that clients know them by. They share nothing but what [`Common`] has.
+/// The hubs of one process, by the names that clients know them by. They share nothing but what [`Premises`] has.
 pub(crate) struct Sites {
     /// For whoever names none of the others.
     main: Arc<Shared>,
@@ -22,8 +22,8 @@ impl Sites {
         &self.main
     }
 
-    pub(crate) fn common(&self) -> &Common {
-        self.main.common()
+    pub(crate) fn premises(&self) -> &Premises {
+        self.main.premises()
     }
 
     /// The hub of that name.

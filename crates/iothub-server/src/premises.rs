@@ -8,7 +8,7 @@ use crate::options::Limits;
 use crate::stranger::Stranger;
 
 /// What the hubs of one process have in common: what clients can make it spend, and its end.
-pub(crate) struct Common {
+pub(crate) struct Premises {
     pub(crate) limits: Limits,
     pub(crate) bodies: Room,
     places: Arc<Semaphore>,
@@ -25,7 +25,7 @@ pub(crate) struct Place {
 /// Held by every task until it is done.
 pub(crate) type AtWork = mpsc::Sender<Infallible>;
 
-impl Common {
+impl Premises {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
