@@ -1,6 +1,8 @@
 use clap::{Parser, Subcommand};
 
-use crate::commands::{ca, demo, device, env, explain, feedback, method, module, monitor, sas, twin, up};
+use crate::commands::{
+    ca, demo, device, env, explain, feedback, keep, method, module, monitor, sas, twin, up,
+};
 use crate::output::Format;
 
 /// Azure IoT Hub on your machine, and the commands to work with it
@@ -39,6 +41,9 @@ pub(crate) enum Command {
     Feedback(feedback::Arguments),
     Monitor(monitor::Arguments),
     Sas(sas::Arguments),
+    Backup(keep::Backup),
+    Restore(keep::Restore),
+    Reset(keep::Reset),
     Explain(explain::Arguments),
 }
 

@@ -242,7 +242,10 @@ pub(crate) const CA: &str = "ca.pem";
 const CA_KEY: &str = "ca-key.pem";
 const SERVER: &str = "server.pem";
 const SERVER_KEY: &str = "server-key.pem";
-const RECORD: &str = "certificates.json";
+pub(crate) const RECORD: &str = "certificates.json";
+/// All of them, in the order in which they are written elsewhere: what says that the others belong together comes last,
+/// and must not be there before.
+pub(crate) const FILES: [&str; 5] = [CA_KEY, CA, SERVER_KEY, SERVER, RECORD];
 
 /// Ten years.
 const ROOT_LASTS: Duration = Duration::days(3650);

@@ -17,6 +17,7 @@
 //! ```
 
 mod authority;
+mod backup;
 mod body;
 mod carrier;
 mod clock;
@@ -49,6 +50,7 @@ mod stranger;
 mod tls;
 mod websocket;
 
+pub use backup::{BackupError, back_up, reset, restore};
 pub use error::{Port, StartError};
 pub use events::{Batch, Bounds, EventLog, Limits as ReadLimits, Logged, Position};
 pub use iothub_hub::{CommandSettings, Edition, SettingOutOfRange, Sku, UnitsOutOfRange};

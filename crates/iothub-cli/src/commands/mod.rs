@@ -4,6 +4,7 @@ pub(crate) mod device;
 pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod feedback;
+pub(crate) mod keep;
 pub(crate) mod method;
 pub(crate) mod module;
 pub(crate) mod monitor;
@@ -31,6 +32,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Method(command) => one_thread()?.block_on(method::run(&command, &mut output)),
         Command::Feedback(arguments) => one_thread()?.block_on(feedback::run(&arguments, &mut output)),
         Command::Monitor(arguments) => one_thread()?.block_on(monitor::run(&arguments, &mut output)),
+        Command::Backup(arguments) => keep::back_up(&arguments, &mut output),
+        Command::Restore(arguments) => keep::restore(&arguments, &mut output),
+        Command::Reset(arguments) => keep::reset(&arguments, &mut output),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),
         Command::Sas(arguments) => one_thread()?.block_on(sas::run(&arguments, &mut output)),
     }

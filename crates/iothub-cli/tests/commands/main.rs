@@ -15,6 +15,7 @@ mod demo;
 mod devices;
 mod env;
 mod explaining;
+mod keeping;
 mod methods;
 mod misuse;
 mod modules;

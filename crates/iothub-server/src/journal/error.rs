@@ -69,6 +69,22 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// The same about the file of which that one is a copy.
+    pub(crate) fn at(self, other: &Path) -> Self {
+        let other = other.to_owned();
+        match self {
+            Self::InUse { .. } => Self::InUse { path: other },
+            Self::Damaged { why, .. } => Self::Damaged { path: other, why },
+            Self::Format { found, .. } => Self::Format { path: other, found },
+            Self::Partitions { there, wanted, .. } => Self::Partitions { path: other, there, wanted },
+            Self::Ended { .. } => Self::Ended { path: other },
+            Self::Full { path, source } => Self::Full { path, source },
+            Self::Io { path, source } => Self::Io { path, source },
+        }
+    }
+}
+
 /// A [`JournalError`] before it is known of which journal.
 #[derive(Debug)]
 pub(super) enum Failure {

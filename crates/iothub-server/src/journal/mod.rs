@@ -1,6 +1,7 @@
 //! What a hub keeps on disk: the record of its changes and the log of its events, in one database, so that one commit
 //! makes both durable.
 
+mod copy;
 mod error;
 mod event;
 mod partition;
@@ -20,8 +21,9 @@ use std::sync::Arc;
 use iothub_hub::{Change, Effect, Effects};
 use iothub_proto::Timestamp;
 use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase};
+use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase};
 
+pub(crate) use copy::{Access, copy};
 pub use error::JournalError;
 pub(crate) use reader::EventReader;
 
@@ -158,7 +160,8 @@ pub(crate) const fn is_kept(effect: &Effect) -> bool {
 fn checked(file: File) -> Result<Database, Failure> {
     let repaired = Arc::new(core::sync::atomic::AtomicBool::new(false));
     let mut builder = Builder::new();
-    builder.set_cache_size(CACHE_LEN);
+    // Others may read along, for a copy.
+    builder.set_cache_size(CACHE_LEN).set_concurrency_mode(ConcurrencyMode::SingleWriter);
     let flag = Arc::clone(&repaired);
     // After a crash the engine has looked at everything by itself.
     builder.set_repair_callback(move |_| flag.store(true, core::sync::atomic::Ordering::Relaxed));

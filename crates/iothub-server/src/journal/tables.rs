@@ -11,6 +11,9 @@ pub(super) const EVENTS: TableDefinition<'_, (u8, u64), &[u8]> = TableDefinition
 /// Where the record begins and ends ([`OF_RECORD`]), and each partition ([`of_partition`]).
 pub(super) const BOUNDS: TableDefinition<'_, u8, Bounds> = TableDefinition::new("bounds");
 
+/// In a copy: files that lay beside the journal, by their names.
+pub(super) const FILES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("files");
+
 /// The first row or event, the one behind the last, the bytes of the rows; and of the record the first row that is
 /// still of use, of a partition the latest time of an event.
 pub(super) type Bounds = (u64, u64, u64, u64);
