@@ -5,6 +5,7 @@ mod bench;
 mod cargo;
 mod clock;
 mod conformance;
+mod crash;
 mod failure;
 mod fuzz;
 mod interop;
@@ -56,6 +57,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Bugs that the simulation must find, planted one by one in a copy of the workspace
     Mutants(mutants::Arguments),
+    /// A hub that is killed under load, compared with what it had acknowledged
+    Crash(crash::Arguments),
     /// Measurements of the optimised build
     Bench(bench::Arguments),
     /// The official Node and Python clients against a hub on this machine
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Sanitize(arguments) => sanitize::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Mutants(arguments) => mutants::run(&arguments),
+        Command::Crash(arguments) => crash::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
     };

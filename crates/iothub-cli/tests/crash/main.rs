@@ -1,0 +1,67 @@
+//! A hub that is killed again and again under load, and compared with what it had acknowledged.
+//!
+//! `cargo xtask crash --kills 200` has it done often; among the tests it is done a few times. One number decides when
+//! the hub is killed and what is done to copies of its file, but not what the load has come to by then.
+
+#![cfg_attr(unix, allow(clippy::unwrap_used, reason = "this is a test"))]
+
+#[cfg(unix)]
+mod chance;
+#[cfg(unix)]
+mod copies;
+#[cfg(unix)]
+mod hub;
+#[cfg(unix)]
+mod load;
+#[cfg(unix)]
+mod truth;
+
+#[cfg(not(unix))]
+fn main() {}
+
+#[cfg(unix)]
+fn main() {
+    let option = |name: &str, default: u64| {
+        let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);
+        arguments
+            .next()
+            .map_or(default, |value| value.parse().unwrap_or_else(|error| panic!("{name}: {error}")))
+    };
+    let (kills, seed) = (option("--kills", 3), option("--seed", 1));
+    tokio::runtime::Runtime::new().unwrap().block_on(crash(kills, seed));
+}
+
+#[cfg(unix)]
+async fn crash(kills: u64, seed: u64) {
+    use std::sync::{Arc, Mutex};
+
+    let mut chance = chance::Chance::new(seed);
+    let place = hub::Place::new();
+    let truth = Arc::new(Mutex::new(truth::Truth::default()));
+    let mut checker = truth::Checker::default();
+    let mut copies = copies::Outcomes::default();
+    for kill in 0..kills {
+        let mut hub = hub::Killable::start(&place.data());
+        let load = load::start(&hub, &truth).await;
+        tokio::time::sleep(core::time::Duration::from_millis(50 + chance.below(800))).await;
+        hub.kill();
+        load.end().await;
+        if kill % 5 == 0 {
+            copies.try_some(&place, &mut chance, &truth).await;
+        }
+        let again = hub::restart(&place.data()).await.unwrap_or_else(|error| panic!("kill {kill}: {error}"));
+        checker.check(&again, &truth, &format!("seed {seed}, kill {kill}")).await;
+        again.stop().await;
+    }
+    // What waits for devices is theirs in the end.
+    let mut hub = hub::Killable::start(&place.data());
+    load::drain(&hub, &truth).await;
+    hub.kill();
+    let truth = truth.lock().unwrap();
+    truth.check_commands();
+    println!("seed {seed}: {kills} kills");
+    println!("{} operations acknowledged: {}", truth.acknowledged(), truth.summary());
+    println!("{} checks made, all hold", checker.checks);
+    println!("damaged copies: {copies}");
+    assert!(truth.acknowledged() > kills * 5, "the load has come to nothing");
+}
