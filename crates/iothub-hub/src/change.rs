@@ -116,6 +116,11 @@ pub enum Change {
         /// All of it.
         entry: Box<Stated>,
     },
+    /// Events about connections may have numbers below this; after a restart they go on from there.
+    PresenceNumbered {
+        /// None has reached it.
+        below: u64,
+    },
     /// Everything was stated anew: what was recorded before the last [`Self::RestatementBegan`] is of no use any longer.
     /// Changes nothing.
     RestatementEnded,

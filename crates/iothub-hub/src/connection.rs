@@ -4,6 +4,7 @@ use iothub_proto::{Dismissal, HubSession, Instant, Now, Packet, SendError};
 use serde_json::json;
 
 use crate::call::{OpenCall, compose};
+use crate::change::Change;
 use crate::credential::Credential;
 use crate::effect::{Effect, Effects};
 use crate::event::{Event, EventKind};
@@ -274,8 +275,10 @@ impl Hub {
     }
 
     pub(crate) fn announce_presence(&mut self, now: Now, key: &Key, operation: &str, effects: &mut Effects) {
-        self.presence_changes += 1;
-        let body = json!({"sequenceNumber": format!("{:064X}", self.presence_changes)});
+        if let Some(below) = self.presence_numbers.runs_out() {
+            self.record(Change::PresenceNumbered { below }, effects);
+        }
+        let body = json!({"sequenceNumber": format!("{:064X}", self.presence_numbers.next())});
         let about = (key, operation, "deviceConnectionStateNotification");
         self.announce(now, EventKind::ConnectionState, about, &body, effects);
     }

@@ -19,6 +19,7 @@ use crate::input::{ConnectionId, Input};
 use crate::key::Source;
 use crate::notice::{Level, Notice};
 use crate::policy::{Policy, Rights};
+use crate::presence::PresenceNumbers;
 use crate::quota::{Edition, Excess, Meter, Operation};
 use crate::registry::{Key, Registry};
 use crate::restatement::Restatement;
@@ -28,6 +29,8 @@ use crate::twin::Told;
 /// What a hub is made with.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The name of the hub, as events tell it: the first part of its host name.
+    pub name: String,
     /// Where keys, etags and tracking ids come from. It must be unguessable, and another for every start.
     pub seed: Seed,
     /// A device that is there from the start, so that there is one to connect as.
@@ -57,6 +60,7 @@ impl Config {
     /// A hub that begins empty.
     pub fn new(seed: Seed) -> Self {
         Self {
+            name: "localhost".into(),
             seed,
             ready_device: None,
             clock_skew: Self::CLOCK_SKEW,
@@ -80,8 +84,7 @@ pub struct Hub {
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     pub(crate) calls: Calls,
     pub(crate) timers: Timers,
-    /// Counts connections and disconnections, for their events.
-    pub(crate) presence_changes: u64,
+    pub(crate) presence_numbers: PresenceNumbers,
     pub(crate) diary: Diary,
     pub(crate) meter: Meter,
     /// While everything is stated anew.
@@ -106,7 +109,7 @@ impl Hub {
             connections: BTreeMap::new(),
             calls: Calls::default(),
             timers: Timers::default(),
-            presence_changes: 0,
+            presence_numbers: PresenceNumbers::default(),
             diary: Diary::default(),
             meter: Meter::default(),
             restatement: None,
@@ -229,6 +232,7 @@ impl Hub {
                 }
             }
             Change::RestatementEnded => self.restatement = None,
+            Change::PresenceNumbered { below } => self.presence_numbers.reserve(*below),
         }
         Ok(Told::default())
     }
@@ -267,6 +271,7 @@ impl Hub {
                 })),
             }
         }
+        self.presence_numbers.resume();
         self.watch_commands(now);
     }
 
@@ -282,7 +287,7 @@ impl Hub {
 
     /// An event about a device, rather than of one.
     pub(crate) fn announce(
-        &self,
+        &mut self,
         now: Now,
         kind: EventKind,
         (key, operation, schema): (&Key, &str, &str),
@@ -290,24 +295,40 @@ impl Hub {
         effects: &mut Effects,
     ) {
         let time = crate::twin::date(now.timestamp).to_string();
-        let properties = [("opType", operation), ("operationTimestamp", &time), ("deviceId", &key.device)];
-        let mut properties: BTreeMap<String, String> =
-            properties.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        properties.extend(key.module.iter().map(|module| ("moduleId".into(), module.clone())));
-        properties.insert("iothub-message-schema".into(), schema.into());
+        let name = &self.config.name;
+        let properties = [
+            ("hubName", Some(name)),
+            ("deviceId", Some(&key.device)),
+            ("moduleId", key.module.as_ref()),
+            ("opType", Some(&operation.to_owned())),
+            ("operationTimestamp", Some(&time)),
+            ("iothub-message-schema", Some(&schema.to_owned())),
+        ];
+        let system = [
+            ("user-id", Some(name)),
+            ("correlation-id", Some(&self.source.correlation_id())),
+            ("content-type", Some(&"application/json".to_owned())),
+            ("content-encoding", Some(&"utf-8".to_owned())),
+            ("iothub-connection-device-id", Some(&key.device)),
+            ("iothub-connection-module-id", key.module.as_ref()),
+            ("iothub-message-source", Some(&kind.source().to_owned())),
+            ("iothub-enqueuedtime", Some(&time)),
+        ];
         effects.push(Effect::Append(Event {
             kind,
             device: key.device.clone(),
             module: key.module.clone(),
             enqueued: now.timestamp,
-            system: BTreeMap::from([
-                ("content-type".into(), "application/json".into()),
-                ("content-encoding".into(), "utf-8".into()),
-                ("iothub-message-source".into(), kind.source().into()),
-                ("iothub-enqueuedtime".into(), time),
-            ]),
-            properties,
+            system: given(system),
+            properties: given(properties),
             body: body.to_string().into(),
         }));
     }
+}
+
+/// Properties that there are.
+fn given<K: Ord + From<&'static str>, const COUNT: usize>(
+    all: [(&'static str, Option<&String>); COUNT],
+) -> BTreeMap<K, String> {
+    all.into_iter().filter_map(|(name, value)| Some((name.into(), value?.clone()))).collect()
 }

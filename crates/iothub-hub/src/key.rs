@@ -27,6 +27,11 @@ impl Source {
         format!("{:016x}", self.0.next_u64())
     }
 
+    /// Hex digits by which an event of the hub itself is told from others.
+    pub(crate) fn correlation_id(&mut self) -> String {
+        format!("{:016x}{:016x}", self.0.next_u64(), self.0.next_u64())
+    }
+
     /// Names what somebody holds for a while.
     pub(crate) fn lock(&mut self) -> u64 {
         self.0.next_u64()

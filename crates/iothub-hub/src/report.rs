@@ -3,7 +3,6 @@ use iothub_codec::{
 };
 use iothub_model::{ErrorCode, Object, Problem, Update};
 use iothub_proto::{Now, SendError};
-use serde_json::json;
 
 use crate::change::Change;
 use crate::effect::{Effect, Effects};
@@ -166,14 +165,10 @@ impl Hub {
         effects: &mut Effects,
     ) {
         let Some(entry) = self.registry.get(key) else { return };
-        let mut properties = Object::new();
-        if let Some(desired) = &told.desired {
-            properties.insert("desired".into(), desired.clone().into());
-        }
-        if let Some(reported) = &told.reported {
-            properties.insert("reported".into(), reported.clone().into());
-        }
-        let body = json!({"version": entry.twin.version(), "properties": properties});
+        let body = match operation {
+            "replaceTwin" => entry.twin.whole(),
+            _ => entry.twin.changed(&told),
+        };
         let version = entry.twin.desired().version();
         self.announce(now, EventKind::TwinChange, (key, operation, "twinChangeNotification"), &body, effects);
         if let Some(desired) = told.desired {

@@ -60,7 +60,7 @@ impl Hub {
             connections: _,
             calls: _,
             timers: _,
-            presence_changes: _,
+            presence_numbers,
             diary: _,
             scratch: _,
         } = self;
@@ -78,6 +78,9 @@ impl Hub {
                 }
                 if let Some((day, messages)) = meter.counted() {
                     state(Change::MessagesCounted { day, messages });
+                }
+                if let Some(below) = presence_numbers.reserved() {
+                    state(Change::PresenceNumbered { below });
                 }
                 for (number, kept) in feedback.iter() {
                     state(Change::FeedbackAdded { number, feedback: kept.clone() });

@@ -69,7 +69,11 @@ impl Hub {
         };
         // IoT Hub does not stamp it on what comes over MQTT 5.
         let stamped = origin.dialect != Dialect::Preview5;
-        let method = stamped.then(|| format!(r#"{{"scope":"{scope}","type":"{kind}","issuer":"{issuer}"}}"#));
+        let method = stamped.then(|| {
+            format!(
+                r#"{{"scope":"{scope}","type":"{kind}","issuer":"{issuer}","acceptingIpFilterRule":null}}"#
+            )
+        });
         let stamps = [
             ("iothub-connection-device-id", Some(key.device.clone())),
             ("iothub-connection-module-id", key.module.clone()),

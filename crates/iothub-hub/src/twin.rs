@@ -2,6 +2,7 @@ use iothub_codec::TwinPart;
 use iothub_model::{Date, Etag, Object, Section, Tags, Update, Violation};
 use iothub_proto::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The part of a twin that changes: tags, desired and reported properties, and how often each did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,8 @@ pub struct TwinEdit {
 pub(crate) struct Told {
     /// The desired properties that changed, with `$version`, if any did.
     pub(crate) desired: Option<Object>,
+    /// The tags that changed, if any did.
+    pub(crate) tags: Option<Object>,
     /// The reported properties that changed, with `$version`, if any did.
     pub(crate) reported: Option<Object>,
 }
@@ -61,7 +64,12 @@ impl Twin {
         let mut tags = None;
         if let Some(update) = edit.tags {
             let mut next = self.tags.clone();
+            let patch = match &update {
+                Update::Merge(patch) => Some(patch.clone()),
+                Update::Replace(_) | Update::Clear => None,
+            };
             next.apply(update).map_err(|violation| within("tags", violation))?;
+            told.tags = Some(patch.unwrap_or_else(|| next.as_object().clone()));
             tags = Some(next);
         }
         let mut desired = None;
@@ -120,6 +128,34 @@ impl Twin {
         serde_json::Value::Object(view).to_string().into_bytes()
     }
 
+    /// What back ends are told of a change: of each part what changed, of sections with `$metadata` and `$version`.
+    pub(crate) fn changed(&self, told: &Told) -> Value {
+        let section = |section: &Section, told: &Object| Value::Object(section.change_view(told));
+        let desired = told.desired.as_ref().map(|told| section(&self.desired, told));
+        let reported = told.reported.as_ref().map(|told| section(&self.reported, told));
+        self.notification(told.tags.clone(), desired, reported)
+    }
+
+    /// What back ends are told of a replacement: all there is.
+    pub(crate) fn whole(&self) -> Value {
+        let section = |section: &Section| Some(Value::Object(section.service_view()));
+        let tags = Some(self.tags.as_object().clone());
+        self.notification(tags, section(&self.desired), section(&self.reported))
+    }
+
+    fn notification(&self, tags: Option<Object>, desired: Option<Value>, reported: Option<Value>) -> Value {
+        let mut body = Object::new();
+        body.insert("version".into(), self.version.into());
+        body.extend(tags.map(|tags| ("tags".into(), tags.into())));
+        let sections = [("desired", desired), ("reported", reported)];
+        let sections = sections.into_iter().filter_map(|(name, section)| Some((name.to_owned(), section?)));
+        let properties: Object = sections.collect();
+        if !properties.is_empty() {
+            body.insert("properties".into(), properties.into());
+        }
+        Value::Object(body)
+    }
+
     /// The version of a section; the whole has none that devices know of.
     pub(crate) const fn device_version(&self, part: TwinPart) -> Option<u64> {
         match part {
@@ -144,7 +180,7 @@ fn within(part: &str, violation: Violation) -> Violation {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

@@ -98,6 +98,15 @@ impl Section {
         self.versioned(view)
     }
 
+    /// What a back end is told of the latest change: what [`Self::apply`] gave for it, and the `$metadata` of that.
+    pub fn change_view(&self, told: &Object) -> Object {
+        let mut view = told.clone();
+        view.remove("$version");
+        let metadata = self.metadata.view(&view);
+        view.insert("$metadata".into(), metadata);
+        self.versioned(view)
+    }
+
     fn versioned(&self, mut members: Object) -> Object {
         members.insert("$version".into(), self.version.into());
         members

@@ -91,7 +91,7 @@ struct Site<'a> {
 
 impl Site<'_> {
     fn prepare(&self, name: &str, places: Places) -> Result<PreparedHub, StartError> {
-        let Begun { hub, journal, events, effects } = bring_up(self.options, &places, self.clock)?;
+        let Begun { hub, journal, events, effects } = bring_up(self.options, name, &places, self.clock)?;
         let ready = self.ready(name, &hub);
         Ok(PreparedHub { hub, journal, events, effects, ready, places })
     }
@@ -182,12 +182,13 @@ struct Begun {
 }
 
 /// The hub as it was, and begun. What that changes is on disk when this returns.
-fn bring_up(options: &Options, places: &Places, clock: Clock) -> Result<Begun, StartError> {
+fn bring_up(options: &Options, host: &str, places: &Places, clock: Clock) -> Result<Begun, StartError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(StartError::Chance)?;
     let mut config = Config::new(Seed(seed));
     config.ready_device.clone_from(&options.ready_device);
     config.edition = options.edition;
+    config.name = hub_name(host);
     config.commands = options.commands;
     let mut hub = Hub::new(config);
     let retention = options.retention;
@@ -206,6 +207,12 @@ fn bring_up(options: &Options, places: &Places, clock: Clock) -> Result<Begun, S
         journal.commit(clock.now().timestamp, &effects)?;
     }
     Ok(Begun { hub, journal, events, effects })
+}
+
+/// The name of a hub from that of its host: an address is one as a whole.
+fn hub_name(host: &str) -> String {
+    let first = host.split('.').next().unwrap_or_default();
+    if host.parse::<IpAddr>().is_ok() { host.into() } else { first.into() }
 }
 
 impl Site<'_> {

@@ -236,7 +236,7 @@ impl Hub {
     }
 
     fn announce_lifecycle(
-        &self,
+        &mut self,
         now: Now,
         key: &Key,
         of_device: &str,

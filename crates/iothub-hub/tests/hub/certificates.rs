@@ -278,8 +278,8 @@ fn messages_say_that_a_certificate_let_their_device_in() {
     let mut world = World::new();
     trust(&mut world, "root", &root);
     for (id, method) in [
-        ("d", r#"{"scope":"device","type":"x509","issuer":"external"}"#),
-        ("d/m", r#"{"scope":"module","type":"x509","issuer":"external"}"#),
+        ("d", r#"{"scope":"device","type":"x509","issuer":"external","acceptingIpFilterRule":null}"#),
+        ("d/m", r#"{"scope":"module","type":"x509","issuer":"external","acceptingIpFilterRule":null}"#),
     ] {
         register(&mut world, id, json!({"type": "certificateAuthority"}));
         let certificate = leaf(id, Some(&root));

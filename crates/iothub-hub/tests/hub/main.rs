@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a look for one kind of packet passes over all others")]
 
+mod announcing;
 mod bulk;
 mod certificates;
 mod commands;

@@ -25,7 +25,7 @@ fn a_message_becomes_an_event_and_then_is_acknowledged() {
                 "content-type": "application/json",
                 "content-encoding": "utf-8",
                 "iothub-connection-device-id": "dev1",
-                "iothub-connection-auth-method": r#"{"scope":"device","type":"sas","issuer":"iothub"}"#,
+                "iothub-connection-auth-method": r#"{"scope":"device","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}"#,
                 "iothub-connection-auth-generation-id": generation,
                 "iothub-enqueuedtime": "2030-01-01T00:00:00.0000000Z",
                 "iothub-message-source": "Telemetry",

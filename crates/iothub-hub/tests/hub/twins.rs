@@ -187,17 +187,6 @@ fn a_twin_that_was_read_can_be_sent_back() {
 }
 
 #[test]
-fn changes_of_twins_are_events() {
-    let mut world = World::new();
-    let line = listening(&mut world);
-    world.publish(line, "$iothub/twin/PATCH/properties/reported/?$rid=1", br#"{"t":1}"#, None);
-    let event = world.events.last().unwrap();
-    assert_eq!(event.properties["opType"], "updateTwin");
-    let body: Value = serde_json::from_slice(&event.body).unwrap();
-    assert_eq!(body, json!({"version": 3, "properties": {"reported": {"t": 1, "$version": 2}}}));
-}
-
-#[test]
 fn modules_have_twins_of_their_own() {
     let mut world = World::new();
     world.create_module("dev1", "mod-a");

@@ -79,7 +79,7 @@ fn take_name(pieces: &mut Pieces<'_>) -> Option<Cow<'static, str>> {
 }
 
 /// System properties that come often. Others may be added behind these.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "iothub-connection-device-id",
     "iothub-connection-module-id",
     "iothub-connection-auth-method",
@@ -92,6 +92,7 @@ const NAMES: [&str; 12] = [
     "correlation-id",
     "iothub-creation-time-utc",
     "dt-dataschema",
+    "user-id",
 ];
 
 #[cfg(test)]

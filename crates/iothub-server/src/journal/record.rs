@@ -181,6 +181,7 @@ impl Record {
                 | Change::FeedbackRemoved { .. }
                 | Change::DeadLettered { .. }
                 | Change::DeadLettersForgotten { .. }
+                | Change::PresenceNumbered { .. }
                 | Change::CommandRemoved { .. },
                 Some(pass),
             ) => pass.changed += len,
