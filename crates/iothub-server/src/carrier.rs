@@ -414,6 +414,19 @@ mod tests {
         effects.into_iter().find(|effect| matches!(effect, Effect::Record(_))).unwrap()
     }
 
+    /// An event, as a hub makes it.
+    fn append() -> Effect {
+        Effect::Append(iothub_hub::Event {
+            kind: iothub_hub::EventKind::Telemetry,
+            device: "dev1".into(),
+            module: None,
+            enqueued: iothub_proto::Timestamp::default(),
+            system: BTreeMap::new(),
+            properties: BTreeMap::new(),
+            body: Vec::new().into(),
+        })
+    }
+
     fn hand_over(carrier: &Carrier, effects: impl IntoIterator<Item = Effect>) {
         let mut queue = carrier.queue();
         queue.take_over(&mut effects.into_iter().collect());
@@ -458,29 +471,31 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_recorded_is_told_to_nobody_and_stops_the_hub() {
-        let broken = Arc::<AtomicBool>::default();
-        let carrier = Arc::new(Carrier::new(Events::in_memory(1)));
-        let committer = carrier.commit_to(journal(&broken), Clock::start()).unwrap();
-        let answer = carrier.expect(ExchangeId(1));
-        hand_over(&carrier, [record(), respond(ExchangeId(1))]);
-        assert!(answer.await.is_ok());
+        for kept in [record, append] {
+            let broken = Arc::<AtomicBool>::default();
+            let carrier = Arc::new(Carrier::new(Events::in_memory(1)));
+            let committer = carrier.commit_to(journal(&broken), Clock::start()).unwrap();
+            let answer = carrier.expect(ExchangeId(1));
+            hand_over(&carrier, [kept(), respond(ExchangeId(1))]);
+            assert!(answer.await.is_ok());
 
-        broken.store(true, Ordering::SeqCst);
-        let outbox = Arc::new(Outbox::new(10, 1000));
-        carrier.connect(ConnectionId(1), Arc::clone(&outbox));
-        let answer = carrier.expect(ExchangeId(2));
-        hand_over(&carrier, [record(), respond(ExchangeId(2))]);
-        assert!(answer.await.is_err());
-        assert!(carrier.has_failed());
-        assert_eq!(outbox.pop(), Err(Ending::Failed));
+            broken.store(true, Ordering::SeqCst);
+            let outbox = Arc::new(Outbox::new(10, 1000));
+            carrier.connect(ConnectionId(1), Arc::clone(&outbox));
+            let answer = carrier.expect(ExchangeId(2));
+            hand_over(&carrier, [kept(), respond(ExchangeId(2))]);
+            assert!(answer.await.is_err());
+            assert!(carrier.has_failed());
+            assert_eq!(outbox.pop(), Err(Ending::Failed));
 
-        // A disk that works again does not help: a change is missing in between.
-        broken.store(false, Ordering::SeqCst);
-        let answer = carrier.expect(ExchangeId(3));
-        hand_over(&carrier, [record(), respond(ExchangeId(3))]);
-        carrier.end();
-        committer.join().unwrap();
-        carrier.expect_no_longer(ExchangeId(3));
-        assert!(answer.await.is_err());
+            // A disk that works again does not help: a change is missing in between.
+            broken.store(false, Ordering::SeqCst);
+            let answer = carrier.expect(ExchangeId(3));
+            hand_over(&carrier, [kept(), respond(ExchangeId(3))]);
+            carrier.end();
+            committer.join().unwrap();
+            carrier.expect_no_longer(ExchangeId(3));
+            assert!(answer.await.is_err());
+        }
     }
 }
