@@ -1,4 +1,5 @@
 mod codec;
+mod hub;
 mod start;
 mod storage;
 
@@ -16,6 +17,8 @@ pub(crate) struct Arguments {
 enum Measurement {
     /// How many instructions the codec takes for each operation
     Codec(codec::Arguments),
+    /// A hub at work, beside mosquitto: processor time, rates, memory
+    Hub(hub::Arguments),
     /// How long `iothub up` takes until it serves, and how much memory it holds when idle
     Start(start::Arguments),
     /// Embedded engines side by side: commits, events, recovery, damaged files
@@ -26,6 +29,7 @@ enum Measurement {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.measurement {
         Measurement::Codec(arguments) => codec::run(arguments),
+        Measurement::Hub(arguments) => hub::run(arguments),
         Measurement::Start(arguments) => start::run(arguments),
         Measurement::Storage(arguments) => storage::run(arguments),
     }

@@ -1,0 +1,88 @@
+/// What was measured of one thing.
+pub(super) struct Figure {
+    pub(super) name: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) ours: f64,
+    /// The broker's, where it does as much.
+    pub(super) broker: Option<f64>,
+    pub(super) target: Target,
+}
+
+/// What is to be reached.
+#[derive(Clone, Copy)]
+pub(super) enum Target {
+    None,
+    /// At most so many times the broker's.
+    Ratio(f64),
+    /// At most, in the unit.
+    Most(f64),
+    /// At least, in the unit.
+    Least(f64),
+}
+
+pub(super) fn head() {
+    println!("{:<46}{:>12}{:>12}{:>8}   {:<14}{:<6}", "", "iothub", "mosquitto", "ratio", "target", "");
+}
+
+impl Figure {
+    pub(super) fn print(&self) {
+        let (broker, ratio) = match self.broker {
+            Some(broker) => (shown(broker), format!("{:.2}", self.ours / broker)),
+            None => ("-".to_owned(), "-".to_owned()),
+        };
+        let target = match self.target {
+            Target::None => String::new(),
+            Target::Ratio(most) => format!("<= {most:.1} x"),
+            Target::Most(most) => format!("<= {}", shown(most)),
+            Target::Least(least) => format!(">= {}", shown(least)),
+        };
+        let reached = match self.is_reached() {
+            Some(true) => "yes",
+            Some(false) => "MISSED",
+            None => "",
+        };
+        let name = format!("{}, {}", self.name, self.unit);
+        println!("{name:<46}{:>12}{broker:>12}{ratio:>8}   {target:<14}{reached:<6}", shown(self.ours));
+    }
+
+    /// `None` where nothing is to be reached, or there is nothing to compare with.
+    fn is_reached(&self) -> Option<bool> {
+        match self.target {
+            Target::None => None,
+            Target::Ratio(most) => self.broker.map(|broker| self.ours <= broker * most),
+            Target::Most(most) => Some(self.ours <= most),
+            Target::Least(least) => Some(self.ours >= least),
+        }
+    }
+}
+
+/// Three figures that count.
+fn shown(value: f64) -> String {
+    match value {
+        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_reached_at_its_limit_and_missed_behind_it() {
+        let figure = |ours, broker, target| Figure { name: "", unit: "", ours, broker, target }.is_reached();
+        for (ours, broker, target, reached) in [
+            (1.5, Some(1.0), Target::Ratio(1.5), Some(true)),
+            (1.6, Some(1.0), Target::Ratio(1.5), Some(false)),
+            (1.6, None, Target::Ratio(1.5), None),
+            (10.0, None, Target::Most(10.0), Some(true)),
+            (10.1, None, Target::Most(10.0), Some(false)),
+            (9.9, None, Target::Least(10.0), Some(false)),
+            (10.0, None, Target::Least(10.0), Some(true)),
+            (10.0, None, Target::None, None),
+        ] {
+            assert_eq!(figure(ours, broker, target), reached, "{ours} {broker:?}");
+        }
+    }
+}
