@@ -22,7 +22,7 @@ pub(super) struct Desired {
     /// Whether all that is done at all.
     pub(super) follows: bool,
     phase: Phase,
-    /// The newest version that was seen on this connection.
+    /// The newest version that was seen on this connection, also by an application that asked.
     newest: u64,
     /// How often the twin was asked for in vain.
     failures: u8,
@@ -91,9 +91,9 @@ impl Desired {
 
     /// The application was told of the desired properties at that version, because it asked.
     pub(super) fn told(&mut self, version: u64) {
+        self.newest = self.newest.max(version);
         if let Phase::Current { version: known } = &mut self.phase {
             *known = version.max(*known);
-            self.newest = self.newest.max(version);
         }
     }
 

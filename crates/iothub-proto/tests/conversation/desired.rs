@@ -137,6 +137,22 @@ fn a_twin_that_lacks_what_was_seen_is_not_told_and_asked_for_again() {
 }
 
 #[test]
+fn what_is_older_than_the_application_has_seen_by_itself_is_not_told() {
+    for dialect in Dialect::ALL.iter().copied() {
+        let mut device = following(dialect);
+        let question = asks(&mut device, dialect);
+        let number = ask(&mut device, dialect);
+        // The hub answers them in disorder.
+        device.handle_packet(NOW, &twin(dialect, number, 6).packet()).unwrap();
+        assert_eq!(told(&mut device, &twin(dialect, question, 5)), Told::Nothing);
+        let (at, _) = device.poll_timeout().unwrap();
+        assert_eq!(device.handle_timeout(at), None);
+        let question = asks(&mut device, dialect);
+        assert_eq!(told(&mut device, &twin(dialect, question, 6)), Told::Current(6));
+    }
+}
+
+#[test]
 fn a_hub_that_does_not_give_the_twin_is_asked_ever_more_seldom() {
     const HOUR: Instant = Instant::from_millis(3_600_000);
     for dialect in Dialect::ALL.iter().copied() {
