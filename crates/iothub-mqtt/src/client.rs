@@ -150,7 +150,9 @@ impl Client {
         if let Some(error) = line.failed {
             return Err(error);
         }
-        if let Some(token) = line.inflight.take_refused() {
+        if line.state == State::Open
+            && let Some(token) = line.inflight.take_refused()
+        {
             let ack = Ack { reason_code: PACKET_TOO_LARGE, ..Ack::SUCCESS };
             return Ok(Some(Packet::Ack { token, ack }));
         }

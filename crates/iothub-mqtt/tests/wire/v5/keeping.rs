@@ -182,6 +182,22 @@ fn what_has_become_too_long_for_the_hub_ends_all_the_same() {
 }
 
 #[test]
+fn what_nobody_has_heard_of_when_the_connection_breaks_ends_on_the_next() {
+    const CONNACK: &[u8] = b"\x20\x08\x01\0\x05\x27\0\0\0\x20";
+    let mut client = client(LIMITS);
+    client.send(START, &message(1, &[b'x'; 50])).unwrap();
+    assert_eq!(reconnect(&mut client, CONNACK), b"");
+    client.reset(Session::Resume);
+    assert_eq!(client.poll_packet(), Ok(None), "nothing comes without a connection");
+    client.send(START, &Packet::Connect(opening())).unwrap();
+    assert_eq!(client.poll_packet(), Ok(None), "nor before CONNACK");
+    assert_eq!(client.handle_bytes(START, CONNACK), CONNACK.len());
+    assert!(matches!(client.poll_packet(), Ok(Some(Packet::Connected { .. }))));
+    let ack = Ack { reason_code: 0x95, ..Ack::SUCCESS };
+    assert_eq!(client.poll_packet(), Ok(Some(Packet::Ack { token: token(1), ack })));
+}
+
+#[test]
 fn messages_of_one_version_are_not_repeated_over_the_other() {
     let mut client = client(LIMITS);
     client.send(START, &message(1, b"x")).unwrap();
