@@ -102,7 +102,8 @@ impl Hub {
         self.take_over(now, &key, effects);
         let Some(entry) = self.registry.get_mut(&key) else { return };
         let kept = entry.presence.kept.take().map(|kept| *kept);
-        let (mut accepted, answer) = HubSession::accept(dialect, claim.identity, opening, kept);
+        let (mut accepted, answer) =
+            HubSession::accept(dialect, claim.identity, opening, kept, self.source.number());
         let Packet::Connected { session, limits } = answer else { return };
         if session == Session::Fresh {
             entry.queue.forget_tokens();

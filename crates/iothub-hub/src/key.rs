@@ -37,6 +37,11 @@ impl Source {
         self.0.next_u64()
     }
 
+    /// Where something that is counted begins.
+    pub(crate) fn number(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
     /// The etag of an identity: as IoT Hub's, base64 of some digits.
     pub(crate) fn identity_etag(&mut self) -> String {
         to_base64(format!("{:09}", self.0.next_u32() % 1_000_000_000).as_bytes())

@@ -35,7 +35,12 @@ struct Open<T> {
 
 impl<T: Copy, const N: usize> Requests<T, N> {
     pub(crate) const fn new() -> Self {
-        Self { open: [const { None }; N], next: 1, apart: 0 }
+        Self::numbered_from(1)
+    }
+
+    /// With that number for the first request.
+    pub(crate) const fn numbered_from(first: u32) -> Self {
+        Self { open: [const { None }; N], next: first, apart: 0 }
     }
 
     /// `None` when all `N` places are taken.

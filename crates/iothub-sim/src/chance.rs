@@ -17,6 +17,11 @@ impl Chance {
         z ^ (z >> 31)
     }
 
+    /// A number of 32 bits.
+    pub(crate) const fn short(&mut self) -> u32 {
+        (self.number() >> 32) as u32
+    }
+
     /// A number below `end`, which is not zero.
     pub(crate) const fn below(&mut self, end: u64) -> u64 {
         self.number() % end

@@ -38,6 +38,8 @@ pub(super) struct SessionPlayer<'a> {
     /// Calls of a back end that are not made yet, and those that are made.
     calls: VecDeque<Deed>,
     open: Vec<Ticket>,
+    /// The number of the first call of the next connection.
+    next_call: u32,
     last_token: u16,
 }
 
@@ -47,6 +49,8 @@ const BEGIN: Timestamp = Timestamp::from_secs(1_893_456_000);
 const ROOM: usize = 8192;
 /// How long a call waits for its answer unless it says so.
 const ANSWER_WITHIN_S: u64 = 30;
+/// Most calls that a conversation makes over one connection.
+const CALLS_MAX: u32 = 1000;
 
 impl<'a> SessionPlayer<'a> {
     pub(super) fn new(conversation: &'a Conversation) -> Result<Self, Trouble> {
@@ -64,6 +68,7 @@ impl<'a> SessionPlayer<'a> {
             owed: Vec::new(),
             calls: VecDeque::new(),
             open: Vec::new(),
+            next_call: 1,
             last_token: 0x4000,
         })
     }
@@ -100,7 +105,8 @@ impl<'a> SessionPlayer<'a> {
     fn greet(&mut self, opening: &Opening<'_>) {
         let Ok((dialect, claim)) = open_connect(&opening.connect) else { return };
         let kept = self.kept;
-        let (session, answer) = HubSession::accept(dialect, claim.identity, opening, kept);
+        let (session, answer) = HubSession::accept(dialect, claim.identity, opening, kept, self.next_call);
+        self.next_call += CALLS_MAX;
         let answer = written(&answer, self.dialect.version(), None);
         self.greeted = Some((session, answer));
     }

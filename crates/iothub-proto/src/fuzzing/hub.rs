@@ -38,7 +38,7 @@ impl<'d> Hub<'d> {
             session_expiry_s: Some(u32::MAX),
             ..Opening::new(connect.expect("there is room"))
         };
-        let (session, _) = HubSession::accept(dialect, identity, &opening, None);
+        let (session, _) = HubSession::accept(dialect, identity, &opening, None, 1);
         Self {
             session,
             codec,

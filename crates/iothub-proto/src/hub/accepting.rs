@@ -19,11 +19,15 @@ impl<const CALLS: usize> HubSession<CALLS> {
     ///
     /// `kept` is what [`Self::kept`] gave when the last connection ended; it goes on if the device asks for that, in
     /// the same dialect.
+    ///
+    /// Method calls are numbered from `first_call`, which is to be chance, or to go on from connection to connection:
+    /// there are devices that answer a call of one connection over the next, where no other call may have its number.
     pub fn accept(
         dialect: Dialect,
         identity: Identity<'_>,
         opening: &Opening<'_>,
         kept: Option<Subscriptions>,
+        first_call: u32,
     ) -> (Self, Packet<'static>) {
         let wanted = kept.filter(|kept| kept.dialect() == dialect && opening.session == Session::Resume);
         let session = if wanted.is_some() { Session::Resume } else { Session::Fresh };
@@ -47,7 +51,7 @@ impl<const CALLS: usize> HubSession<CALLS> {
             expires: None,
             renewing: false,
             unacknowledged: Window::new(),
-            calls: Requests::new(),
+            calls: Requests::numbered_from(first_call),
         };
         (accepted, Packet::Connected { session, limits })
     }

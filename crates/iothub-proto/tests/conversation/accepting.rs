@@ -8,7 +8,7 @@ use crate::stage::{Hub, NOW, hub_in, listening, opening, token};
 
 /// What a device keeps that was subscribed to everything and asked for its session to last.
 fn kept(dialect: Dialect) -> Subscriptions {
-    let (mut hub, _) = Hub::accept(dialect, identity(), &lasting(dialect), None);
+    let (mut hub, _) = Hub::accept(dialect, identity(), &lasting(dialect), None, 1);
     crate::stage::listen(&mut hub, dialect);
     hub.kept().expect("the device asked for it")
 }
@@ -29,7 +29,7 @@ fn a_session_goes_on_in_its_dialect_for_who_asks_for_it() {
             ] {
                 let opening = Opening { session: asked, ..lasting(dialect) };
                 let kept = had.then(|| kept(before));
-                let (hub, answer) = Hub::accept(dialect, identity(), &opening, kept);
+                let (hub, answer) = Hub::accept(dialect, identity(), &opening, kept, 1);
                 let Packet::Connected { session, .. } = answer else { panic!("{answer:?}") };
                 assert_eq!(session == Session::Resume, expected, "{dialect:?} {before:?} {asked:?}");
                 let listens = hub.subscriptions().granted(Channels::COMMANDS).is_some();
@@ -54,7 +54,7 @@ fn a_session_lasts_as_long_as_the_device_asked() {
         (Dialect::Preview5, Session::Fresh, Some(u32::MAX), true),
     ] {
         let opening = Opening { session, session_expiry_s, ..opening(dialect) };
-        let (hub, _) = Hub::accept(dialect, identity(), &opening, None);
+        let (hub, _) = Hub::accept(dialect, identity(), &opening, None, 1);
         assert_eq!(hub.kept().is_some(), lasts, "{dialect:?} {session:?} {session_expiry_s:?}");
     }
 }
@@ -63,7 +63,7 @@ fn a_session_lasts_as_long_as_the_device_asked() {
 fn a_device_may_end_its_session_with_its_goodbye() {
     for (section, lasts) in [(&b""[..], true), (b"\x11\0\0\0\x05", true), (b"\x11\0\0\0\0", false)] {
         let opening = lasting(Dialect::Preview5);
-        let (mut hub, _) = Hub::accept(Dialect::Preview5, identity(), &opening, None);
+        let (mut hub, _) = Hub::accept(Dialect::Preview5, identity(), &opening, None, 1);
         let properties = PropertySection::from_wire(section, SectionOf::Disconnect).unwrap();
         let event = hub.handle_packet(NOW, &Packet::Disconnect(Ack { properties, ..Ack::SUCCESS }));
         assert_eq!(event, Ok(HubEvent::Goodbye));
@@ -86,7 +86,7 @@ fn a_hub_announces_its_limits() {
         (Dialect::Preview5, 300, Some(u32::MAX), preview5),
     ] {
         let opening = Opening { keep_alive_s, session_expiry_s, ..opening(dialect) };
-        let (_, answer) = Hub::accept(dialect, identity(), &opening, None);
+        let (_, answer) = Hub::accept(dialect, identity(), &opening, None, 1);
         let Packet::Connected { limits, .. } = answer else { panic!("{answer:?}") };
         assert_eq!(limits, expected, "{dialect:?} {keep_alive_s} {session_expiry_s:?}");
     }

@@ -33,7 +33,7 @@ fn a_hub_reads_what_a_device_says_when_it_connects() {
             let expected = if dialect == Dialect::Preview5 { mqtt5 } else { (None, None, None) };
             assert_eq!(said, expected, "{dialect:?}");
 
-            let (hub, answer) = Hub::accept(read, claim.identity, &opening, None);
+            let (hub, answer) = Hub::accept(read, claim.identity, &opening, None, 1);
             assert_eq!(hub.identity(), who);
             assert_eq!(device.handle_packet(NOW, &answer), Ok(None), "it subscribes next");
         }

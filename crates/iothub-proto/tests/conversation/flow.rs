@@ -40,7 +40,7 @@ fn nothing_goes_out_that_the_hub_does_not_take() {
 fn nothing_goes_out_that_the_device_does_not_take() {
     let opening =
         Opening { maximum_packet_size: Some(150), receive_maximum: Some(2), ..opening(Dialect::Preview5) };
-    let (mut hub, _) = Hub::accept(Dialect::Preview5, identity(), &opening, None);
+    let (mut hub, _) = Hub::accept(Dialect::Preview5, identity(), &opening, None, 1);
     listen(&mut hub, Dialect::Preview5);
     let mut out = [0; 512];
     let big = [b'1'; 150];
@@ -68,7 +68,7 @@ fn an_explanation_is_as_long_as_the_device_takes() {
     let outcome = Outcome { reason: Some(Text::plain("because")), ..Outcome::REJECTED };
     for (most, status, reason) in [(12, false, false), (27, true, false), (60, true, true)] {
         let opening = Opening { maximum_packet_size: Some(most), ..opening(Dialect::Preview5) };
-        let (hub, _) = Hub::accept(Dialect::Preview5, identity(), &opening, None);
+        let (hub, _) = Hub::accept(Dialect::Preview5, identity(), &opening, None, 1);
         let mut out = [0; 128];
         let Packet::Ack { ack, .. } = hub.refuse(token(1), &outcome, &mut out).unwrap() else { panic!() };
         let says = |name| ack.properties.user().any(|user| user.name == name);

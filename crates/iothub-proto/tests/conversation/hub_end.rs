@@ -28,7 +28,8 @@ impl Pair {
             let (dialect, claim) = open_connect(&opening.connect).unwrap();
             assert_eq!(dialect, self.dialect);
             self.connections += 1;
-            let (mut hub, answer) = HubSession::accept(dialect, claim.identity, &opening, self.kept.take());
+            let (kept, first_call) = (self.kept.take(), self.connections * 1000);
+            let (mut hub, answer) = HubSession::accept(dialect, claim.identity, &opening, kept, first_call);
             if let Some(valid_until) = self.valid_until {
                 hub.expire_at(self.now.after(valid_until.since(self.timestamp())));
             }

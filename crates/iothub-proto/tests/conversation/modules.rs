@@ -26,7 +26,7 @@ fn ends(dialect: Dialect) -> (Device, Hub) {
     connect(&mut device, Session::Resume, None);
     device.handle_packet(NOW, &connected(Session::Fresh)).unwrap();
     assert_eq!(grant(&mut device), Some(DeviceEvent::Ready));
-    let (mut hub, _) = Hub::accept(dialect, module(), &opening(dialect), None);
+    let (mut hub, _) = Hub::accept(dialect, module(), &opening(dialect), None, 1);
     let mut out = [0; 512];
     let filters = codec.filters(channels(dialect), &mut out).unwrap();
     let event = hub.handle_packet(NOW, &Packet::Subscribe { token: token(1), filters }).unwrap();

@@ -73,7 +73,7 @@ fn a_device_that_asks_for_no_explanations_gets_none() {
         let mut opening = opening(Dialect::Preview5);
         opening.connect.properties =
             PropertySection::from_wire(section, iothub_codec::SectionOf::Connect).unwrap();
-        let (hub, _) = Hub::accept(Dialect::Preview5, identity(), &opening, None);
+        let (hub, _) = Hub::accept(Dialect::Preview5, identity(), &opening, None, 1);
         let mut out = [0; 128];
         let refused = hub.refuse(token(1), &Outcome::new(Status::THROTTLED), &mut out).unwrap();
         let Packet::Ack { ack, .. } = refused else { panic!("{refused:?}") };

@@ -211,7 +211,7 @@ fn connected_for(lifetime: Duration) -> (Device, Hub) {
     let mut out = [0; 512];
     let parcel = Parcel::new(&device.connect(now(NOW), &hello, &mut out).unwrap());
     let Packet::Connect(opening) = parcel.packet() else { panic!("{parcel:?}") };
-    let (mut hub, answer) = Hub::accept(Dialect::Preview5, identity(), &opening, None);
+    let (mut hub, answer) = Hub::accept(Dialect::Preview5, identity(), &opening, None, 1);
     hub.expire_at(NOW.after(lifetime));
     device.handle_packet(NOW, &answer).unwrap();
     assert_eq!(grant(&mut device), Some(DeviceEvent::Ready));

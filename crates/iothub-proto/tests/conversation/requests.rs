@@ -2,13 +2,14 @@
 
 use core::time::Duration;
 
-use iothub_codec::{Channels, Dialect, Publish, Qos, Status};
-use iothub_proto::{DeviceEvent, Packet, SendError, Session};
+use iothub_codec::{Channels, Dialect, Operation, Publish, Qos, Reply, Status, ToDevice};
+use iothub_proto::{DeviceEvent, HubEvent, Packet, Received, SendError, Session};
 
 use crate::chance::Chance;
 use crate::link::Weather;
-use crate::pair::{Ending, Pair, ms};
-use crate::stage::{NOW, TIMEOUT, connect, connected, hub, offline, ready, subscribes};
+use crate::pair::{Ending, Pair, codec, identity, ms};
+use crate::parcel::Parcel;
+use crate::stage::{Hub, NOW, TIMEOUT, connect, connected, hub, listen, offline, opening, ready, subscribes};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -19,6 +20,37 @@ fn ask_everything(pair: &mut Pair) {
             None | Some(SendError::NotReady | SendError::NotSubscribed | SendError::TooManyOpen { .. }) => {}
             Some(error) => panic!("{error}\n{}", pair.log()),
         }
+    }
+}
+
+#[test]
+fn an_answer_over_the_next_connection_is_to_none_of_its_calls() {
+    for dialect in Dialect::ALL.iter().copied() {
+        let mut out = [0; 256];
+        let called = |first_call, out: &mut [u8]| {
+            let mut hub = Hub::accept(dialect, identity(), &opening(dialect), None, first_call).0;
+            listen(&mut hub, dialect);
+            let (ticket, packet) = hub.call(NOW, TIMEOUT, "reboot", b"", out).unwrap();
+            (hub, ticket, Parcel::new(&packet))
+        };
+        let (_, _, old) = called(7, &mut out);
+        let (mut hub, ticket, new) = called(77_000, &mut out);
+        let mut answer = |call: &Parcel| {
+            let mut out = [0; 256];
+            let Packet::Publish { publish, .. } = call.packet() else { panic!("{call:?}") };
+            let Ok(ToDevice::Method(call)) = codec(dialect).decode_to_device(&publish) else {
+                panic!("a call")
+            };
+            let reply = Reply { code: Some(200), ..Reply::new(call.request, Status::SUCCESS) };
+            let publish = codec(dialect).encode_reply(Operation::Method("reboot"), &reply, &mut out).unwrap();
+            match hub.handle_packet(NOW, &Packet::Publish { ack: None, publish }) {
+                Ok(HubEvent::Received { message: Received::Answer { ticket, .. }, .. }) => Some(ticket),
+                Ok(HubEvent::Received { message: Received::LateAnswer, .. }) => None,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(answer(&old), None, "{dialect:?}");
+        assert_eq!(answer(&new), Some(ticket), "{dialect:?}");
     }
 }
 

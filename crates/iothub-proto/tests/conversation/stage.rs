@@ -127,7 +127,7 @@ pub(crate) fn hub() -> Hub {
 }
 
 pub(crate) fn hub_in(dialect: Dialect) -> Hub {
-    Hub::accept(dialect, identity(), &opening(dialect), None).0
+    Hub::accept(dialect, identity(), &opening(dialect), None, 1).0
 }
 
 /// A hub's session whose device listens to everything.

@@ -52,7 +52,7 @@ fn changes_go_to_the_spelling_that_was_subscribed_to() {
             ..crate::stage::opening(Dialect::Preview311)
         };
         let kept = Some(*hub.subscriptions());
-        let (mut next, _) = Hub::accept(Dialect::Preview311, hub.identity(), &opening, kept);
+        let (mut next, _) = Hub::accept(Dialect::Preview311, hub.identity(), &opening, kept, 1);
         let written = next.desired_changed(&change, &mut out).map(|packet| topic(&packet));
         assert_eq!(written, expected.map(str::to_owned), "{filters:?}");
     }

@@ -19,7 +19,7 @@ pub(super) struct App {
     pub(super) unacknowledged: Vec<(AckToken, u32)>,
     /// The QoS 1 message that was sent last.
     pub(super) last_sent: Option<u32>,
-    /// What it does later, over this connection.
+    /// What it does later.
     pub(super) due: Vec<(Instant, Action)>,
     /// The desired properties, and their version while they are known to be those of the hub.
     document: Document,
@@ -133,9 +133,10 @@ impl App {
         Reaction::Nothing
     }
 
-    /// The connection is gone, and with it what was to be done over it.
+    /// The connection is gone, and with it what was to be settled over it. A call may be answered over the next: many
+    /// an application knows of no connections.
     pub(super) fn disconnected(&mut self) {
-        self.due.clear();
+        self.due.retain(|(_, action)| matches!(action, Action::Answer { .. }));
         self.known = None;
     }
 

@@ -147,7 +147,8 @@ impl Pair {
             self.hub_dismisses(at, &Dismissal::TakenOver, ledger);
         }
         let kept = self.hub.kept.take();
-        let (mut session, answer) = HubSession::accept(dialect, claim.identity, opening, kept);
+        let (mut session, answer) =
+            HubSession::accept(dialect, claim.identity, opening, kept, self.chance.short());
         if matches!(answer, Packet::Connected { session: iothub_proto::Session::Fresh, .. }) {
             self.truth.commands.iter_mut().for_each(|command| command.sent = None);
         }

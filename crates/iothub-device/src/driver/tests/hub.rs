@@ -154,7 +154,7 @@ impl Connection {
                 let (proof, wants) = (Shown::from(claim.proof), opening.session);
                 let will = opening.will.map(|will| will.payload.to_vec());
                 let version = opening.connect.version;
-                let (session, accepted) = HubSession::accept(dialect, claim.identity, &opening, None);
+                let (session, accepted) = HubSession::accept(dialect, claim.identity, &opening, None, 1);
                 let Packet::Connected { limits, .. } = accepted else { panic!("{accepted:?}") };
                 return Self { stream, mqtt, session, clock, version, dialect, limits, proof, wants, will };
             }
