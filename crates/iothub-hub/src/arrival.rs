@@ -108,7 +108,8 @@ impl Hub {
                 acknowledge(effects);
                 self.twin_answer(id, &reply, effects);
             }
-            Received::Answer { ticket, code, payload } => {
+            // Whatever it is said to be, it is JSON or cannot be told.
+            Received::Answer { ticket, code, payload, content: _ } => {
                 acknowledge(effects);
                 self.answered(now, id, ticket, (code, payload), effects);
             }

@@ -157,7 +157,7 @@ impl<'a> SessionPlayer<'a> {
             Received::TwinPatch(patch) => {
                 self.asked.push_back((patch.request.to_buf(), Operation::TwinPatch));
             }
-            Received::Answer { ticket, code, payload } => {
+            Received::Answer { ticket, code, payload, .. } => {
                 self.open.retain(|open| *open != ticket);
                 // To a back end nothing is null.
                 let payload: &[u8] = if payload.is_empty() { b"null" } else { payload };

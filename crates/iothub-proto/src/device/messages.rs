@@ -1,4 +1,4 @@
-use iothub_codec::{Ack, Operation, Publish, Qos, Reply, RequestId, Status, Telemetry, ToDevice};
+use iothub_codec::{Ack, Content, Operation, Publish, Qos, Reply, RequestId, Status, Telemetry, ToDevice};
 
 use super::event::DeviceEvent;
 use super::{DeviceSession, OWED, UNSETTLED, WINDOW};
@@ -50,7 +50,26 @@ impl<const REQUESTS: usize> DeviceSession<'_, REQUESTS> {
         payload: &'b [u8],
         out: &'b mut [u8],
     ) -> Result<Packet<'b>, SendError> {
-        let reply = Reply { code: Some(code), payload, ..Reply::new(request, Status::SUCCESS) };
+        self.reply_with_content(request, name, code, payload, Content::JSON, out)
+    }
+
+    /// Answers a direct method, and says what the payload is: something else than JSON, or JSON in so many words.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::reply`]; and [`SendError::Encode`] with
+    /// [`NotExpressible`](iothub_codec::EncodeError::NotExpressible) for an encoding outside the `$az/iot` dialect, and
+    /// for anything in the classic one.
+    pub fn reply_with_content<'b>(
+        &mut self,
+        request: RequestId<'b>,
+        name: &'b str,
+        code: i32,
+        payload: &'b [u8],
+        content: Content<'b>,
+        out: &'b mut [u8],
+    ) -> Result<Packet<'b>, SendError> {
+        let reply = Reply { code: Some(code), payload, content, ..Reply::new(request, Status::SUCCESS) };
         self.answer(name, &reply, out)
     }
 

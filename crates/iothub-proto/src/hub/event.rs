@@ -1,4 +1,6 @@
-use iothub_codec::{Channels, DecodeError, Filters, Signature, Status, Telemetry, TwinGet, TwinPatch};
+use iothub_codec::{
+    Channels, Content, DecodeError, Filters, Signature, Status, Telemetry, TwinGet, TwinPatch,
+};
 
 use crate::outcomes::{Granted, Removed};
 use crate::packet::AckToken;
@@ -102,8 +104,10 @@ pub enum Received<'a> {
         ticket: Ticket,
         /// The device's own number.
         code: i32,
-        /// JSON, or nothing.
+        /// JSON, or nothing, unless `content` says something else.
         payload: &'a [u8],
+        /// What the device says of the payload: the previews can.
+        content: Content<'a>,
     },
     /// The device does not run the method of a call: the previews can say it.
     Declined {

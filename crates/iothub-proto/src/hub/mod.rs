@@ -170,7 +170,7 @@ impl<const CALLS: usize> HubSession<CALLS> {
         let Some((ticket, ())) = self.calls.close(reply.request) else { return Received::LateAnswer };
         // The codec reads no answer that has neither a number nor a refusal.
         match reply.code.filter(|_| reply.status.is_success()) {
-            Some(code) => Received::Answer { ticket, code, payload: reply.payload },
+            Some(code) => Received::Answer { ticket, code, payload: reply.payload, content: reply.content },
             None => Received::Declined { ticket, status: reply.status },
         }
     }

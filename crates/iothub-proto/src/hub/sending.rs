@@ -1,6 +1,8 @@
 use core::time::Duration;
 
-use iothub_codec::{Channels, Command, DesiredChanged, Filters, MethodCall, Operation, Qos, Reply, Variant};
+use iothub_codec::{
+    Channels, Command, Content, DesiredChanged, Filters, MethodCall, Operation, Qos, Reply, Variant,
+};
 
 use super::HubSession;
 use crate::error::SendError;
@@ -37,13 +39,32 @@ impl<const CALLS: usize> HubSession<CALLS> {
         payload: &'b [u8],
         out: &'b mut [u8],
     ) -> Result<(Ticket, Packet<'b>), SendError> {
+        self.call_with_content(now, timeout, name, payload, Content::JSON, out)
+    }
+
+    /// Calls a direct method, and says what the payload is: something else than JSON, or JSON in so many words.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::call`]; and [`SendError::Encode`] with
+    /// [`NotExpressible`](iothub_codec::EncodeError::NotExpressible) for an encoding outside the `$az/iot` dialect, and
+    /// for anything in the classic one.
+    pub fn call_with_content<'b>(
+        &mut self,
+        now: Instant,
+        timeout: Duration,
+        name: &'b str,
+        payload: &'b [u8],
+        content: Content<'b>,
+        out: &'b mut [u8],
+    ) -> Result<(Ticket, Packet<'b>), SendError> {
         // Calls go out at QoS 0 whatever was granted: a repeated call would be a second call.
         if self.subscriptions.granted_method(name).is_none() {
             return Err(SendError::NotSubscribed);
         }
         let full = SendError::TooManyOpen { limit: CALLS };
         let ticket = self.calls.open((), now.after(timeout)).ok_or(full)?;
-        let call = MethodCall::new(ticket.request(), name, payload);
+        let call = MethodCall { content, ..MethodCall::new(ticket.request(), name, payload) };
         let written = self.codec().encode(&call, out).map_err(SendError::from);
         match written.and_then(|publish| self.flow.admit(&publish).map(|()| publish)) {
             Ok(publish) => Ok((ticket, Packet::Publish { ack: None, publish })),

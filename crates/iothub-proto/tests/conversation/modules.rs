@@ -1,8 +1,8 @@
 //! A module holds the same conversation as a device, under its own name, and in the classic dialect has inputs.
 
 use iothub_codec::{
-    Channels, Codec, Command, Dialect, EncodeError, Identity, Input, ModuleId, Operation, Qos, Reply, Status,
-    Telemetry, Text,
+    Channels, Codec, Command, Content, Dialect, EncodeError, Identity, Input, ModuleId, Operation, Qos,
+    Reply, Status, Telemetry, Text,
 };
 use iothub_proto::{Delivery, DeviceEvent, HubEvent, Packet, Received, SendError, Session, Verdict};
 
@@ -63,7 +63,7 @@ fn a_module_sends_asks_and_answers() {
         let Some(DeviceEvent::Method(call)) = event else { panic!("{event:?}") };
         let mut out = [0; 256];
         let answer = Parcel::new(&device.reply(call.request, call.name, 200, b"1", &mut out).unwrap());
-        let message = Received::Answer { ticket, code: 200, payload: b"1" };
+        let message = Received::Answer { ticket, code: 200, payload: b"1", content: Content::JSON };
         assert_eq!(hub.handle_packet(NOW, &answer.packet()), Ok(HubEvent::Received { ack: None, message }));
 
         let command = Command { properties: command_properties(dialect), ..Command::default() };

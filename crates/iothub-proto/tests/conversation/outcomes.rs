@@ -1,8 +1,8 @@
 //! What becomes of a connection, a message, a command or a call, as far as the dialect can say it.
 
 use iothub_codec::{
-    Ack, Command, DecodeErrorKind, Dialect, EncodeError, MethodCall, Operation, Outcome, PropertySection,
-    Publish, Qos, Reply, RequestId, Status, Text,
+    Ack, Command, Content, DecodeErrorKind, Dialect, EncodeError, MethodCall, Operation, Outcome,
+    PropertySection, Publish, Qos, Reply, RequestId, Status, Text,
 };
 use iothub_proto::{
     AckToken, Delivery, DeviceEvent, Dismissal, HubEvent, Packet, PacketKind, PeerError, Received, SendError,
@@ -122,6 +122,52 @@ fn a_verdict_without_room_is_still_to_be_said() {
 }
 
 #[test]
+fn what_the_payloads_of_a_method_are_is_told_where_it_can_be_said() {
+    let cbor = Content { media_type: Some(Text::plain("application/cbor")), encoding: None };
+    let packed = Content { encoding: Some(Text::plain("gzip")), ..cbor };
+    for (dialect, content, expressible) in [
+        (Dialect::Classic, cbor, false),
+        (Dialect::Preview311, cbor, true),
+        (Dialect::Preview311, packed, true),
+        (Dialect::Preview5, cbor, true),
+        (Dialect::Preview5, packed, false),
+    ] {
+        let (mut device, mut hub) = (ready_in(dialect), listening(dialect));
+        let mut out = [0; 256];
+        let called = hub.call_with_content(NOW, TIMEOUT, "reboot", b"\x01", content, &mut out);
+        if !expressible {
+            assert_eq!(called, Err(NOT_EXPRESSIBLE), "{dialect:?}");
+            assert_eq!(hub.poll_timeout(), None, "nothing was begun");
+            let request = RequestId::from_u32(1);
+            let answer = device.reply_with_content(request, "reboot", 200, b"\x02", content, &mut out);
+            assert_eq!(answer, Err(NOT_EXPRESSIBLE), "{dialect:?}");
+            continue;
+        }
+        let (ticket, packet) = called.unwrap();
+        let parcel = Parcel::new(&packet);
+        let packet = parcel.packet();
+        let event = device.handle_packet(NOW, &packet).unwrap();
+        let Some(DeviceEvent::Method(call)) = event else { panic!("{event:?}") };
+        assert_eq!(said(call.content), said(content), "{dialect:?}");
+        let mut out = [0; 256];
+        let answer = device.reply_with_content(call.request, "reboot", 200, b"\x02", content, &mut out);
+        let parcel = Parcel::new(&answer.unwrap());
+        let packet = parcel.packet();
+        let event = hub.handle_packet(NOW, &packet).unwrap();
+        let HubEvent::Received { message: Received::Answer { payload: b"\x02", content: told, .. }, .. } =
+            event
+        else {
+            panic!("{event:?} to {ticket:?}")
+        };
+        assert_eq!(said(told), said(content), "{dialect:?}");
+    }
+}
+
+fn said(content: Content<'_>) -> [Option<String>; 2] {
+    [content.media_type, content.encoding].map(|text| text.map(|text| text.to_string()))
+}
+
+#[test]
 fn a_method_is_answered_or_declined_where_that_can_be_said() {
     for dialect in Dialect::ALL.iter().copied() {
         for (status, expected) in
@@ -149,7 +195,7 @@ fn a_method_is_answered_or_declined_where_that_can_be_said() {
             }
             let parcel = Parcel::new(&answer.unwrap());
             let message = match expected {
-                None => Received::Answer { ticket, code: 207, payload: b"[2]" },
+                None => Received::Answer { ticket, code: 207, payload: b"[2]", content: Content::JSON },
                 Some(status) => Received::Declined { ticket, status },
             };
             let received = |message| Ok(HubEvent::Received { ack: None, message });

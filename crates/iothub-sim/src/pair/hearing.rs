@@ -19,7 +19,7 @@ impl Pair {
     ) -> Todo {
         match *message {
             Received::Telemetry(telemetry) => self.on_telemetry(telemetry.payload, ack, ledger),
-            Received::Answer { ticket, code, payload } => {
+            Received::Answer { ticket, code, payload, .. } => {
                 let told = Numbers(payload).next();
                 let call = self.call_ended(connection, ticket, ledger);
                 if call.is_some() && (code != 200 || told != call) {
