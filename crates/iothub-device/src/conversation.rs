@@ -2,7 +2,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use iothub_codec::{
-    Ack, Channels, Codec, Detail, EncodeError, Operation, Outcome, Reply, Signature, TwinGet,
+    Ack, Channels, Codec, Detail, EncodeError, Operation, Outcome, Reply, RequestIdBuf, Signature, Status,
+    TwinGet,
 };
 use iothub_mqtt::{Client, WriteError};
 use iothub_proto::{DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
@@ -11,6 +12,7 @@ use crate::desk::{Asker, Declined, Desk};
 use crate::error::{AnswerError, ConnectError, NeverSent, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::{Answer, AnswerKind, Ask, Outgoing, Section};
+use crate::methods::MethodResponse;
 use crate::not_expressible::NotExpressible;
 use crate::outcome::Done;
 
@@ -352,8 +354,8 @@ impl<'d> Conversation<'d> {
     ) -> Result<Result<(), AnswerError>, ConnectError> {
         let sent = self.write(|session, mqtt, out| {
             let packet = match what {
-                AnswerKind::Method { request, name, code, payload } => {
-                    session.reply(request.as_id(), name, *code, payload, out)?
+                AnswerKind::Method { request, name, response } => {
+                    reply(session, (request, name), response, out)?
                 }
                 AnswerKind::Decline { request, name, status } => {
                     session.decline(request.as_id(), name, *status, out)?
@@ -396,16 +398,21 @@ impl<'d> Conversation<'d> {
                     codec.encode_reply(Operation::Method(name), &reply, &mut []).map(drop)
                 })
             }
-            AnswerKind::Method { .. } | AnswerKind::Settle { verdict: Verdict::Complete, .. } => {
-                return error.into();
+            AnswerKind::Method { request, name, response } => {
+                let (code, content) = (Some(response.code), response.content());
+                let reply = Reply { code, content, ..Reply::new(request.as_id(), Status::SUCCESS) };
+                NotExpressible::new("such an answer to a method", self.codec, |codec| {
+                    codec.encode_reply(Operation::Method(name), &reply, &mut []).map(drop)
+                })
             }
+            AnswerKind::Settle { verdict: Verdict::Complete, .. } => return error.into(),
         })
     }
 
     fn decline(&mut self, now: Instant, declined: &Declined) -> Result<(), ConnectError> {
         let Declined { request, name, response } = declined;
         self.write(|session, mqtt, out| {
-            let packet = session.reply(request.as_id(), name, response.code, &response.payload, out)?;
+            let packet = reply(session, (request, name), response, out)?;
             mqtt.send(now, &packet)?;
             Ok(())
         })
@@ -436,6 +443,17 @@ fn bounded(packet: Packet<'_>) -> Packet<'_> {
     let maximum_packet_size = limits.maximum_packet_size.min(OWN.maximum_packet_size);
     let receive_maximum = limits.receive_maximum.min(OWN.receive_maximum);
     Packet::Connected { session, limits: Limits { maximum_packet_size, receive_maximum, ..limits } }
+}
+
+/// The answer to the method of that name, with all that it says of its payload.
+fn reply<'b>(
+    session: &mut DeviceSession<'_, REQUESTS>,
+    (request, name): (&'b RequestIdBuf, &'b str),
+    response: &'b MethodResponse,
+    out: &'b mut [u8],
+) -> Result<Packet<'b>, iothub_proto::SendError> {
+    let MethodResponse { code, payload, .. } = response;
+    session.reply_with_content(request.as_id(), name, *code, payload, response.content(), out)
 }
 
 /// Why something cannot be sent over this connection, however long it waits. `None` if it can be later.

@@ -186,8 +186,14 @@ impl Desk {
             // A subscription of an earlier run that the hub still has.
             return Some(Declined { request, name, response: MethodResponse::NOT_SERVED });
         }
-        let payload = Bytes::copy_from_slice(call.payload);
-        let arrived = ArrivedCall { connection: self.connection, request, name, payload };
+        let arrived = ArrivedCall {
+            connection: self.connection,
+            request,
+            name,
+            payload: Bytes::copy_from_slice(call.payload),
+            content_type: call.content.media_type.map(|text| text.to_string()),
+            content_encoding: call.content.encoding.map(|text| text.to_string()),
+        };
         let ArrivedCall { name, .. } = self.inboxes.calls.push(arrived).err()?;
         debug!(method = name, "too many calls are waiting");
         Some(Declined { request, name, response: MethodResponse::BUSY })

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::error::{AnswerError, SendError, SubscribeError, TwinError};
 use crate::message::Message;
+use crate::methods::MethodResponse;
 use crate::outcome::Done;
 use crate::twin::RawSection;
 
@@ -134,7 +135,7 @@ pub(crate) struct Answer {
 
 #[derive(Debug)]
 pub(crate) enum AnswerKind {
-    Method { request: RequestIdBuf, name: String, code: i32, payload: Bytes },
+    Method { request: RequestIdBuf, name: String, response: MethodResponse },
     Decline { request: RequestIdBuf, name: String, status: Status },
     Settle { token: AckToken, verdict: Verdict },
 }

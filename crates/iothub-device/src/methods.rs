@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use iothub_codec::{RequestIdBuf, Status};
+use iothub_codec::{Content, RequestIdBuf, Status, Text};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -32,9 +32,10 @@ impl Methods {
     /// as many calls wait as [`Options::waiting_calls`](crate::Options::waiting_calls) allows, further
     /// ones are answered with [`MethodResponse::BUSY`].
     pub async fn next(&mut self) -> Option<MethodCall> {
-        let ArrivedCall { connection, request, name, payload } = self.inboxes.calls.next().await?;
+        let ArrivedCall { connection, request, name, payload, content_type, content_encoding } =
+            self.inboxes.calls.next().await?;
         let answer = Some(Owed { answering: self.answering.clone(), connection, request });
-        Some(MethodCall { name, payload, answer })
+        Some(MethodCall { name, payload, content_type, content_encoding, answer })
     }
 
     /// Answers calls with `handler` until the device is closed, at most [`AT_ONCE`] at a time.
@@ -72,6 +73,8 @@ pub(crate) struct ArrivedCall {
     pub(crate) request: RequestIdBuf,
     pub(crate) name: String,
     pub(crate) payload: Bytes,
+    pub(crate) content_type: Option<String>,
+    pub(crate) content_encoding: Option<String>,
 }
 
 /// A direct method that the back end waits for.
@@ -82,8 +85,12 @@ pub(crate) struct ArrivedCall {
 pub struct MethodCall {
     /// Which method.
     pub name: String,
-    /// The argument: JSON, or nothing.
+    /// The argument: JSON, or nothing, unless it is said to be something else.
     pub payload: Bytes,
+    /// What it is, where the hub says so: in the previews it can.
+    pub content_type: Option<String>,
+    /// How text in it is encoded, or how it is packed, likewise: only in the `$az/iot` dialect.
+    pub content_encoding: Option<String>,
     answer: Option<Owed>,
 }
 
@@ -109,14 +116,14 @@ impl MethodCall {
     ///
     /// # Errors
     ///
-    /// [`AnswerError`]; then the caller gets no answer from this device.
+    /// [`AnswerError`]; then the caller gets no answer from this device. [`AnswerError::NotExpressible`] for what the
+    /// dialect cannot say of a payload, and for a negative code in the previews.
     pub async fn reply(mut self, response: MethodResponse) -> Result<(), AnswerError> {
         let Some(Owed { answering, connection, request }) = self.answer.take() else {
             return Ok(());
         };
         let name = core::mem::take(&mut self.name);
-        let MethodResponse { code, payload } = response;
-        answering.answer(connection, AnswerKind::Method { request, name, code, payload }).await
+        answering.answer(connection, AnswerKind::Method { request, name, response }).await
     }
 
     /// Tells the caller that the method is not run, with a status that says why, such as
@@ -140,9 +147,8 @@ impl MethodCall {
 impl Drop for MethodCall {
     fn drop(&mut self) {
         if let Some(Owed { answering, connection, request }) = self.answer.take() {
-            let MethodResponse { code, payload } = MethodResponse::FAILED;
-            let name = core::mem::take(&mut self.name);
-            answering.answer_soon(connection, AnswerKind::Method { request, name, code, payload });
+            let (name, response) = (core::mem::take(&mut self.name), MethodResponse::FAILED);
+            answering.answer_soon(connection, AnswerKind::Method { request, name, response });
         }
     }
 }
@@ -152,29 +158,42 @@ impl Drop for MethodCall {
 pub struct MethodResponse {
     /// The device's own number, by custom one of HTTP's: 200 for success.
     pub code: i32,
-    /// JSON, or nothing.
+    /// JSON, or nothing, unless it is said to be something else.
     pub payload: Bytes,
+    /// What the payload is, if that is to be said: the previews can.
+    pub content_type: Option<String>,
+    /// How text in it is encoded, or how it is packed, likewise: only the `$az/iot` dialect can.
+    pub content_encoding: Option<String>,
 }
 
 impl MethodResponse {
     /// The answer for calls that the application dropped.
-    pub const FAILED: Self =
-        Self { code: 500, payload: Bytes::from_static(br#"{"message":"the call was given up"}"#) };
+    pub const FAILED: Self = Self::fixed(500, br#"{"message":"the call was given up"}"#);
     /// The answer while the device does not listen to methods.
-    pub const NOT_SERVED: Self =
-        Self { code: 501, payload: Bytes::from_static(br#"{"message":"no methods here"}"#) };
+    pub const NOT_SERVED: Self = Self::fixed(501, br#"{"message":"no methods here"}"#);
     /// The answer while too many calls wait for the application.
-    pub const BUSY: Self =
-        Self { code: 503, payload: Bytes::from_static(br#"{"message":"too many calls are waiting"}"#) };
+    pub const BUSY: Self = Self::fixed(503, br#"{"message":"too many calls are waiting"}"#);
 
     /// An answer with a JSON value.
     pub fn new(code: i32, body: Value) -> Self {
         // Written by the value's own formatter, which cannot be refused.
-        Self { code, payload: Bytes::from(body.to_string()) }
+        Self::raw(code, body.to_string())
     }
 
     /// An answer with text that is JSON already, or with nothing.
     pub fn raw(code: i32, payload: impl Into<Bytes>) -> Self {
-        Self { code, payload: payload.into() }
+        Self { code, payload: payload.into(), content_type: None, content_encoding: None }
+    }
+
+    /// What is said of the payload.
+    pub(crate) fn content(&self) -> Content<'_> {
+        Content {
+            media_type: self.content_type.as_deref().map(Text::plain),
+            encoding: self.content_encoding.as_deref().map(Text::plain),
+        }
+    }
+
+    const fn fixed(code: i32, json: &'static [u8]) -> Self {
+        Self { code, payload: Bytes::from_static(json), content_type: None, content_encoding: None }
     }
 }

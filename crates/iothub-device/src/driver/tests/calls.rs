@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use iothub_codec::{Channels, Command, Dialect, Properties, Qos, Status, SystemProperty};
+use iothub_codec::{Channels, Command, Content, Dialect, Properties, Qos, Status, SystemProperty, Text};
 use iothub_proto::{AckToken, Delivery, Instant, Session};
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn said_of_commands(dialect: Dialect) -> &'static [(SystemProperty, &'static str
 }
 
 fn answered(code: i32, payload: &[u8]) -> Did {
-    Did::Answered { code, payload: payload.to_vec() }
+    Did::Answered { code, payload: payload.to_vec(), content_type: None }
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,6 +60,38 @@ async fn a_call_is_answered_by_the_application() {
         let code = if dialect == Dialect::Classic { -7 } else { 207 };
         call.reply(MethodResponse::new(code, json!({ "in": "5 s" }))).await.unwrap();
         assert_eq!(connection.next().await, answered(code, br#"{"in":"5 s"}"#));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_payloads_are_is_told_both_ways_where_that_can_be_said() {
+    let cbor =
+        MethodResponse { content_type: Some("application/cbor".into()), ..MethodResponse::raw(200, "x") };
+    for dialect in dialects() {
+        let options = options(dialect).subscribe(Channels::METHODS);
+        let (_hub, device, mut connection) = Hub::with_device(options).await;
+        let mut methods = device.methods().await.unwrap();
+        if dialect == Dialect::Classic {
+            call(&mut connection, "reboot").await;
+            let call = methods.next().await.unwrap();
+            assert_eq!((&call.content_type, &call.content_encoding), (&None, &None));
+            let Err(AnswerError::NotExpressible(why)) = call.reply(cbor.clone()).await else {
+                panic!("it is")
+            };
+            assert_eq!(why.elsewhere, [Dialect::Preview311, Dialect::Preview5]);
+            continue;
+        }
+        let said = Content { media_type: Some(Text::plain("text/csv")), encoding: None };
+        let now = Instant::default();
+        connection
+            .say(|session, out| session.call_with_content(now, SOON, "plot", b"1,2", said, out).unwrap())
+            .await;
+        let call = methods.next().await.unwrap();
+        assert_eq!((call.content_type.as_deref(), &call.content_encoding), (Some("text/csv"), &None));
+        call.reply(cbor.clone()).await.unwrap();
+        let content_type = cbor.content_type.clone();
+        let answer = Did::Answered { code: 200, payload: b"x".to_vec(), content_type };
+        assert_eq!(connection.next().await, answer, "{dialect:?}");
     }
 }
 

@@ -105,6 +105,7 @@ pub(super) enum Did {
     Answered {
         code: i32,
         payload: Vec<u8>,
+        content_type: Option<String>,
     },
     Declined(Status),
     Completed(AckToken),
@@ -277,7 +278,11 @@ impl Connection {
                     patch: patch.patch.to_vec(),
                     if_version: patch.if_version,
                 },
-                Received::Answer { code, payload, .. } => Did::Answered { code, payload: payload.to_vec() },
+                Received::Answer { code, payload, content, .. } => Did::Answered {
+                    code,
+                    payload: payload.to_vec(),
+                    content_type: content.media_type.map(|text| text.to_string()),
+                },
                 Received::Declined { status, .. } => Did::Declined(status),
                 Received::LateAnswer => panic!("an answer to nothing"),
             });
