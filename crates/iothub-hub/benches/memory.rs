@@ -83,7 +83,7 @@ fn register(hub: &mut Hub, token: &str, body: &str) {
         Effect::Record(_)
         | Effect::Append(_)
         | Effect::Send { .. }
-        | Effect::Stream { .. }
+        | Effect::Read { .. }
         | Effect::Close { .. }
         | Effect::Log(_) => None,
     });

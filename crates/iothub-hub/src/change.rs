@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
+use crate::consumer_group::{Checkpoint, ConsumerGroup};
 use crate::dead_letter::DeadLetter;
 use crate::feedback::KeptFeedback;
 use crate::policy::Policy;
@@ -115,6 +116,27 @@ pub enum Change {
         key: Key,
         /// All of it.
         entry: Box<Stated>,
+    },
+    /// A consumer group was made.
+    ConsumerGroupSet {
+        /// Its name.
+        name: String,
+        /// Its checkpoints.
+        group: ConsumerGroup,
+    },
+    /// A consumer group was deleted, with its checkpoints.
+    ConsumerGroupRemoved {
+        /// Its name.
+        name: String,
+    },
+    /// A consumer group has read a partition up to there, or is to have no checkpoint any longer.
+    CheckpointSet {
+        /// The name of the group.
+        group: String,
+        /// The number of the partition.
+        partition: u8,
+        /// The checkpoint.
+        checkpoint: Option<Checkpoint>,
     },
     /// Events about connections may have numbers below this; after a restart they go on from there.
     PresenceNumbered {

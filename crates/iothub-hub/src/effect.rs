@@ -3,6 +3,7 @@ use crate::event::Event;
 use crate::input::{ConnectionId, ExchangeId};
 use crate::notice::Notice;
 use crate::packet::PacketBuf;
+use crate::reading::Reading;
 use crate::response::Response;
 
 /// One thing to be done about what happened. Effects are carried out in order.
@@ -26,12 +27,12 @@ pub enum Effect {
         /// The response.
         response: Response,
     },
-    /// The response to an HTTP request is the stream of events from now on, one JSON object a line.
-    Stream {
+    /// The response to an HTTP request is what this gives of the event log.
+    Read {
         /// Which request.
         exchange: ExchangeId,
-        /// Only the events of this device.
-        device: Option<String>,
+        /// What is to be read.
+        reading: Reading,
     },
     /// Close a connection, after what was sent on it before.
     Close {

@@ -10,6 +10,7 @@ use crate::call::Calls;
 use crate::change::Change;
 use crate::command_settings::CommandSettings;
 use crate::connection::Connection;
+use crate::consumer_group::ConsumerGroups;
 use crate::dead_letter::DeadLetters;
 use crate::diary::Diary;
 use crate::effect::{Effect, Effects};
@@ -91,11 +92,17 @@ pub struct Hub {
     pub(crate) restatement: Option<Restatement>,
     pub(crate) feedback: Feedback,
     pub(crate) dead_letters: DeadLetters,
+    pub(crate) groups: ConsumerGroups,
+    /// How many partitions the event log has.
+    pub(crate) partitions: u8,
     /// Room for the topics of packets.
     pub(crate) scratch: Vec<u8>,
 }
 
 impl Hub {
+    /// How many partitions an event log has if nothing else is said.
+    pub const PARTITIONS: u8 = 4;
+
     /// A hub in which nothing is, not even a policy: that comes from [`Self::apply`] or [`Input::Start`].
     pub fn new(config: Config) -> Self {
         Self {
@@ -115,9 +122,16 @@ impl Hub {
             restatement: None,
             feedback: Feedback::default(),
             dead_letters: DeadLetters::default(),
+            groups: ConsumerGroups::default(),
+            partitions: Self::PARTITIONS,
             scratch: vec![0; 512],
             config,
         }
+    }
+
+    /// Says how many partitions the event log has that takes its events. For the time before [`Input::Start`].
+    pub const fn appends_to(&mut self, partitions: u8) {
+        self.partitions = partitions;
     }
 
     /// Repeats a recorded step. For the time before [`Input::Start`].
@@ -232,6 +246,11 @@ impl Hub {
                 }
             }
             Change::RestatementEnded => self.restatement = None,
+            Change::ConsumerGroupSet { name, group } => self.groups.set(name.clone(), group.clone()),
+            Change::ConsumerGroupRemoved { name } => self.groups.remove(name),
+            Change::CheckpointSet { group, partition, checkpoint } => {
+                self.groups.put(group, *partition, *checkpoint);
+            }
             Change::PresenceNumbered { below } => self.presence_numbers.reserve(*below),
         }
         Ok(Told::default())

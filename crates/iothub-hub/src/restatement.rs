@@ -54,8 +54,10 @@ impl Hub {
             meter,
             feedback,
             dead_letters,
+            groups,
             restatement,
             config: _,
+            partitions: _,
             source: _,
             connections: _,
             calls: _,
@@ -78,6 +80,9 @@ impl Hub {
                 }
                 if let Some((day, messages)) = meter.counted() {
                     state(Change::MessagesCounted { day, messages });
+                }
+                for (name, group) in groups.iter() {
+                    state(Change::ConsumerGroupSet { name: name.clone(), group: group.clone() });
                 }
                 if let Some(below) = presence_numbers.reserved() {
                     state(Change::PresenceNumbered { below });

@@ -29,6 +29,7 @@ mod date;
 mod device;
 mod error_code;
 mod etag;
+mod event_log;
 mod export_import_device;
 mod feedback;
 mod import_report;
@@ -59,6 +60,9 @@ pub use date::{BadDate, Date};
 pub use device::{Capabilities, ConnectionState, Device, Status};
 pub use error_code::ErrorCode;
 pub use etag::{BadEtag, Etag, IfMatch};
+pub use event_log::{
+    Checkpoint, ConsumerGroup, EventBatch, EventLogProperties, NewCheckpoint, PartitionProperties,
+};
 pub use export_import_device::{ExportImportDevice, ImportMode, ImportedProperties};
 pub use feedback::{CommandOutcome, FeedbackRecord, FeedbackWanted};
 pub use import_report::{ImportReport, LineError};

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use iothub_hub::{ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Response, Rule};
+use iothub_hub::{ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Reading, Response, Rule};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::clock::Clock;
-use crate::events::{EventLog, Events, Stream};
+use crate::events::{EventLog, Events};
 use crate::journal::{self, Journal};
 use crate::outbox::{Ending, Outbox};
 
@@ -64,7 +64,7 @@ struct Routes {
 /// What becomes of an HTTP request.
 pub(crate) enum Answer {
     Response(Response),
-    Stream(Stream),
+    Reading(Reading),
 }
 
 impl Carrier {
@@ -95,6 +95,10 @@ impl Carrier {
     /// The events that were carried out.
     pub(crate) fn event_log(&self) -> EventLog {
         EventLog::new(Arc::clone(&self.events))
+    }
+
+    pub(crate) const fn events(&self) -> &Arc<Events> {
+        &self.events
     }
 
     /// Returns when the hub is to state something anew.
@@ -204,9 +208,7 @@ impl Carrier {
                 Effect::Respond { exchange, response } => {
                     routes.answer(exchange, Answer::Response(response));
                 }
-                Effect::Stream { exchange, device } => {
-                    routes.answer(exchange, Answer::Stream(self.events.stream(device)));
-                }
+                Effect::Read { exchange, reading } => routes.answer(exchange, Answer::Reading(reading)),
                 Effect::Log(notice) => log(&notice),
             }
         }

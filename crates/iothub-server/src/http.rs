@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use iothub_hub::{ExchangeId, Input, Peer, RestRequest, Transport};
+use iothub_hub::{ExchangeId, Input, Peer, Reading, RestRequest, Transport};
 use iothub_model::{Date, ErrorCode, Form, Problem};
 use iothub_proto::Timestamp;
 
@@ -23,10 +23,11 @@ use crate::body;
 use crate::carrier::{Answer, Batch};
 use crate::connection;
 use crate::driver::Driver;
-use crate::events::Stream;
+use crate::events::Follower;
 use crate::listener::{Secured, turn_away_stranger};
 use crate::premises::Place;
 use crate::probes;
+use crate::reading::{self, Unread};
 use crate::shared::Shared;
 use crate::sites::Sites;
 use crate::websocket::{self, ByteStream, Handshake};
@@ -79,7 +80,7 @@ fn addressed(request: &Request<Incoming>, sites: &Sites) -> Arc<Shared> {
 
 type Body = Either<Full<Bytes>, StreamBody<Lines>>;
 type Head = hyper::http::request::Parts;
-type Lines = Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
+type Lines = Pin<Box<dyn futures_util::Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
 
 async fn answer(
     request: Request<Incoming>,
@@ -144,7 +145,7 @@ async fn ask(head: &Head, body: &[u8], peer: SocketAddr, shared: &Shared) -> Res
     exchange.open = false;
     match answer {
         Ok(Answer::Response(response)) => whole(response, driver),
-        Ok(Answer::Stream(events)) => stream(events),
+        Ok(Answer::Reading(wanted)) => read(wanted, driver).await,
         Err(_) => refusal(
             ErrorCode::ServerError,
             "the hub cannot go on; see its log",
@@ -192,13 +193,41 @@ fn whole(answer: iothub_hub::Response, driver: &Driver) -> Response<Body> {
     response
 }
 
-fn stream(events: Stream) -> Response<Body> {
+/// Reads of the event log what the hub has allowed.
+async fn read(wanted: Reading, driver: &Driver) -> Response<Body> {
+    let now = driver.clock().now().timestamp;
+    match reading::read(driver.carrier().events(), wanted).await {
+        Ok(reading::Answer::Document(body)) => {
+            whole(iothub_hub::Response { status: 200, headers: Vec::new(), body }, driver)
+        }
+        Ok(reading::Answer::Lines(events)) => stream(events),
+        Err(error @ Unread::BeyondEnd { .. }) => {
+            tracing::warn!(%error, "events not read");
+            refusal(ErrorCode::ArgumentInvalid, &error.to_string(), now)
+        }
+        Err(error @ (Unread::Journal(_) | Unread::Json(_))) => {
+            tracing::error!(%error, "events not read");
+            refusal(ErrorCode::ServerError, "the event log cannot be read; the hub's log says why", now)
+        }
+    }
+}
+
+fn stream(events: Follower) -> Response<Body> {
+    let positions = events.positions();
     let lines = stream::unfold(events, async |mut events| {
-        let lines = events.lines().await?;
-        Some((Ok(Frame::data(lines)), events))
+        let lines = events.lines().await?.map(Frame::data).map_err(|error| {
+            // The client is to see that it was no proper end.
+            tracing::error!(%error, "events not read");
+            io::Error::other(error)
+        });
+        Some((lines, events))
     });
     let mut response = Response::new(Either::Right(StreamBody::new(Box::pin(lines) as Lines)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    match HeaderValue::try_from(positions) {
+        Ok(positions) => drop(response.headers_mut().insert("iothub-positions", positions)),
+        Err(_) => tracing::error!("positions that cannot be written"),
+    }
     response
 }
 

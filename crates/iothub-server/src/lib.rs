@@ -38,6 +38,7 @@ mod pipe;
 mod premises;
 mod prepared;
 mod probes;
+mod reading;
 mod ready;
 mod retention;
 mod runtime;

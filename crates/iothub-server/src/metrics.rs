@@ -97,7 +97,7 @@ impl Metrics {
                         self.refusals.get_or_create(&label(rule.name())).inc();
                     }
                 }
-                Effect::Respond { .. } | Effect::Stream { .. } | Effect::Close { .. } => {}
+                Effect::Respond { .. } | Effect::Read { .. } | Effect::Close { .. } => {}
             }
         }
     }

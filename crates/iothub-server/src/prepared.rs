@@ -198,9 +198,10 @@ fn bring_up(options: &Options, host: &str, places: &Places, clock: Clock) -> Res
     };
     // Before anything is appended to it.
     let events = match &journal {
-        Some(journal) => Events::on_disk(journal.reader(), journal.next_sequences()),
+        Some(journal) => Events::on_disk(journal.reader(), journal.next_sequences(), retention),
         None => Events::in_memory(retention.partitions.unwrap_or(Retention::PARTITIONS)),
     };
+    hub.appends_to(events.partitions());
     let mut effects = Effects::new();
     hub.handle(clock.now(), Input::Start, &mut effects);
     if let Some(journal) = &mut journal {

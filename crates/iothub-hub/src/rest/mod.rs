@@ -5,6 +5,7 @@ mod bulk;
 mod commands;
 mod device_messages;
 mod entry;
+mod events;
 mod feedback;
 mod identities;
 mod path;
@@ -25,6 +26,7 @@ use crate::input::{ExchangeId, RestRequest};
 use crate::notice::{Level, Notice};
 use crate::policy::Rights;
 use crate::quota::Operation;
+use crate::reading::Reading;
 use crate::registry::Key;
 use crate::response::Response;
 use crate::rest::device_messages::Settlement;
@@ -59,8 +61,8 @@ pub(crate) enum Outcome {
     Done(Response),
     /// A response when there is one.
     Later,
-    /// The stream of events, of all devices or of one.
-    Stream(Option<String>),
+    /// What this gives of the event log.
+    Read(Reading),
 }
 
 impl Outcome {
@@ -93,7 +95,7 @@ impl Hub {
         match self.route(now, exchange, request, effects) {
             Ok(Outcome::Done(response)) => effects.push(Effect::Respond { exchange, response }),
             Ok(Outcome::Later) => {}
-            Ok(Outcome::Stream(device)) => effects.push(Effect::Stream { exchange, device }),
+            Ok(Outcome::Read(reading)) => effects.push(Effect::Read { exchange, reading }),
             Err(failure) => {
                 let asked = format!("{:.16} {:.256}", request.method, request.path);
                 let about = Path::read(request).ok().and_then(|path| path.resource.into_key());
@@ -213,7 +215,20 @@ impl Hub {
             ("PUT", Resource::Twin(key)) => self.edit_twin(now, key, request, Edit::Replace, effects),
             ("POST", Resource::Methods(key)) => self.invoke_method(now, exchange, key, request, effects),
             ("GET", Resource::Refusals(device)) => Ok(self.refusals(device)),
-            ("GET", Resource::Events) => Ok(Outcome::Stream(path.parameter("device"))),
+            ("GET", Resource::Events) => self.stream_events(&path),
+            ("GET", Resource::Partitions) => Ok(Outcome::Read(Reading::Partitions)),
+            ("GET", Resource::Partition(partition)) => self.read_partition(&path, partition),
+            ("GET", Resource::ConsumerGroups) => self.list_groups(),
+            ("GET", Resource::ConsumerGroup(name)) => self.get_group(name),
+            ("PUT", Resource::ConsumerGroup(name)) => self.put_group(name, effects),
+            ("DELETE", Resource::ConsumerGroup(name)) => self.delete_group(name, effects),
+            ("GET", Resource::Checkpoints(group)) => self.list_checkpoints(group),
+            ("PUT", Resource::Checkpoint(group, partition)) => {
+                self.put_checkpoint(now, (group, partition), request, effects)
+            }
+            ("DELETE", Resource::Checkpoint(group, partition)) => {
+                self.delete_checkpoint((group, partition), effects)
+            }
             ("GET", Resource::Registry) => self.export(&path, request),
             ("POST", Resource::Registry) => self.import(now, &path, request, effects),
             ("GET", Resource::Authorities) => self.list_authorities(),
@@ -266,6 +281,12 @@ fn charged(path: &Path, request: &RestRequest<'_>) -> Option<(Operation, Option<
             | Resource::DeviceEvents(_)
             | Resource::ServiceStatistics
             | Resource::Events
+            | Resource::Partitions
+            | Resource::Partition(_)
+            | Resource::ConsumerGroups
+            | Resource::ConsumerGroup(_)
+            | Resource::Checkpoints(_)
+            | Resource::Checkpoint(..)
             | Resource::Refusals(_)
             | Resource::Authorities
             | Resource::Authority(_),

@@ -52,6 +52,18 @@ pub(crate) enum Resource {
     DeviceEvents(Key),
     /// `/$local/events`
     Events,
+    /// `/$local/events/partitions`
+    Partitions,
+    /// `/$local/events/partitions/{p}`
+    Partition(String),
+    /// `/$local/events/consumerGroups`
+    ConsumerGroups,
+    /// `/$local/events/consumerGroups/{g}`
+    ConsumerGroup(String),
+    /// `/$local/events/consumerGroups/{g}/checkpoints`
+    Checkpoints(String),
+    /// `/$local/events/consumerGroups/{g}/checkpoints/{p}`
+    Checkpoint(String, String),
     /// `/$local/devices/{d}/refusals`
     Refusals(String),
     /// `/$local/registry`
@@ -92,6 +104,11 @@ impl Path {
         self.query.iter().find(|(each, _)| each == name).map(|(_, value)| value.clone())
     }
 
+    /// The names of all query parameters, in lower case.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.query.iter().map(|(name, _)| name.as_str())
+    }
+
     /// What a back end must be allowed for this.
     pub(crate) fn rights(&self) -> Rights {
         match &self.resource {
@@ -114,7 +131,13 @@ impl Path {
             | Resource::FeedbackReturn(_)
             | Resource::Twin(_)
             | Resource::Methods(_)
-            | Resource::Events => Rights::SERVICE_CONNECT,
+            | Resource::Events
+            | Resource::Partitions
+            | Resource::Partition(_)
+            | Resource::ConsumerGroups
+            | Resource::ConsumerGroup(_)
+            | Resource::Checkpoints(_)
+            | Resource::Checkpoint(..) => Rights::SERVICE_CONNECT,
             Resource::DeviceBound(_)
             | Resource::DeviceBoundLock(..)
             | Resource::DeviceBoundReturn(..)
@@ -128,6 +151,12 @@ impl Path {
             matches!(
                 self.resource,
                 Resource::Events
+                    | Resource::Partitions
+                    | Resource::Partition(_)
+                    | Resource::ConsumerGroups
+                    | Resource::ConsumerGroup(_)
+                    | Resource::Checkpoints(_)
+                    | Resource::Checkpoint(..)
                     | Resource::Refusals(_)
                     | Resource::DeadLetters(_)
                     | Resource::Feedback
@@ -169,6 +198,12 @@ impl Resource {
             | Self::FeedbackLock(_)
             | Self::FeedbackReturn(_)
             | Self::Events
+            | Self::Partitions
+            | Self::Partition(_)
+            | Self::ConsumerGroups
+            | Self::ConsumerGroup(_)
+            | Self::Checkpoints(_)
+            | Self::Checkpoint(..)
             | Self::Refusals(_)
             | Self::Registry
             | Self::Authorities
@@ -196,6 +231,12 @@ impl Resource {
             | Self::FeedbackLock(_)
             | Self::FeedbackReturn(_)
             | Self::Events
+            | Self::Partitions
+            | Self::Partition(_)
+            | Self::ConsumerGroups
+            | Self::ConsumerGroup(_)
+            | Self::Checkpoints(_)
+            | Self::Checkpoint(..)
             | Self::Registry
             | Self::Authorities
             | Self::Authority(_) => None,
@@ -223,7 +264,9 @@ impl Resource {
             }
             [a, b] if is(a, "statistics") && is(b, "devices") => Self::DeviceStatistics,
             [a, b] if is(a, "statistics") && is(b, "service") => Self::ServiceStatistics,
-            [a, b] if is(a, "$local") && is(b, "events") => Self::Events,
+            [a, b, ref rest @ ..] if is(a, "$local") && is(b, "events") => {
+                return Ok(Self::read_events(rest));
+            }
             [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "refusals") => {
                 Self::Refusals(device(d)?.device)
             }
@@ -252,6 +295,25 @@ impl Resource {
 }
 
 impl Resource {
+    /// What is behind `/$local/events`.
+    fn read_events(words: &[&str]) -> Option<Self> {
+        let is = |word: &str, fixed: &str| word.eq_ignore_ascii_case(fixed);
+        Some(match *words {
+            [] => Self::Events,
+            [a] if is(a, "partitions") => Self::Partitions,
+            [a, p] if is(a, "partitions") => Self::Partition(p.into()),
+            [a] if is(a, "consumerGroups") => Self::ConsumerGroups,
+            [a, group] if is(a, "consumerGroups") => Self::ConsumerGroup(group.into()),
+            [a, group, b] if is(a, "consumerGroups") && is(b, "checkpoints") => {
+                Self::Checkpoints(group.into())
+            }
+            [a, group, b, p] if is(a, "consumerGroups") && is(b, "checkpoints") => {
+                Self::Checkpoint(group.into(), p.into())
+            }
+            _ => return None,
+        })
+    }
+
     /// What is fetched, settled or sent message by message.
     fn read_messages(words: &[&str]) -> Result<Option<Self>, Failure> {
         let is = |word: &str, fixed: &str| word.eq_ignore_ascii_case(fixed);

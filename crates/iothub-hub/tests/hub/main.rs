@@ -15,6 +15,7 @@ mod methods;
 mod preview311;
 mod preview5;
 mod quotas;
+mod reading;
 mod recording;
 mod refusals;
 mod registry;

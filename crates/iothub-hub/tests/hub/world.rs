@@ -6,7 +6,7 @@ use iothub_codec::{
 };
 use iothub_hub::{
     Change, Config, ConnectionId, Edition, Effect, Event, ExchangeId, Hub, Input, Level, Notice, PacketBuf,
-    Peer, Response, RestRequest, Seed, Transport,
+    Peer, Reading, Response, RestRequest, Seed, Transport,
 };
 use iothub_proto::{AckToken, Instant, Now, Opening, Packet, RefusalReason, Session, Timestamp};
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ pub(crate) struct World {
     pub(crate) notices: Vec<Notice>,
     sent: Vec<(ConnectionId, PacketBuf)>,
     responses: Vec<(ExchangeId, Response)>,
+    pub(crate) readings: Vec<Reading>,
     closing: Vec<ConnectionId>,
     gone: Vec<ConnectionId>,
     last_id: u64,
@@ -72,6 +73,7 @@ impl World {
             notices: Vec::new(),
             sent: Vec::new(),
             responses: Vec::new(),
+            readings: Vec::new(),
             closing: Vec::new(),
             gone: Vec::new(),
             last_id: 0,
@@ -87,9 +89,10 @@ impl World {
                 Effect::Append(event) => self.events.push(event),
                 Effect::Send { connection, packet } => self.sent.push((connection, packet)),
                 Effect::Respond { exchange, response } => self.responses.push((exchange, response)),
-                Effect::Stream { exchange, .. } => {
-                    let response = Response { status: 200, headers: Vec::new(), body: b"stream".to_vec() };
+                Effect::Read { exchange, reading } => {
+                    let response = Response { status: 200, headers: Vec::new(), body: b"read".to_vec() };
                     self.responses.push((exchange, response));
+                    self.readings.push(reading);
                 }
                 Effect::Close { connection } => self.closing.push(connection),
                 Effect::Log(notice) => self.notices.push(notice),

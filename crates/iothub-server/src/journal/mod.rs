@@ -121,7 +121,7 @@ impl Journal {
                 }
                 Effect::Send { .. }
                 | Effect::Respond { .. }
-                | Effect::Stream { .. }
+                | Effect::Read { .. }
                 | Effect::Close { .. }
                 | Effect::Log(_) => {}
             }
@@ -150,7 +150,7 @@ pub(crate) const fn is_kept(effect: &Effect) -> bool {
         Effect::Record(_) | Effect::Append(_) => true,
         Effect::Send { .. }
         | Effect::Respond { .. }
-        | Effect::Stream { .. }
+        | Effect::Read { .. }
         | Effect::Close { .. }
         | Effect::Log(_) => false,
     }

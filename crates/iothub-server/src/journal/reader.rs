@@ -66,6 +66,11 @@ impl EventReader {
         })
     }
 
+    /// That the hub has ended.
+    pub(crate) fn ended(&self) -> JournalError {
+        JournalError::Ended { path: self.path.clone() }
+    }
+
     fn within<T>(
         &self,
         partition: u8,
@@ -74,9 +79,7 @@ impl EventReader {
         if partition >= self.partitions {
             return Ok(None);
         }
-        let Some(database) = self.database.upgrade() else {
-            return Err(JournalError::Ended { path: self.path.clone() });
-        };
+        let database = self.database.upgrade().ok_or_else(|| self.ended())?;
         quiet::catch(|| work(&database)).map(Some).map_err(|failure| failure.of(&self.path))
     }
 }

@@ -182,6 +182,9 @@ impl Record {
                 | Change::DeadLettered { .. }
                 | Change::DeadLettersForgotten { .. }
                 | Change::PresenceNumbered { .. }
+                | Change::ConsumerGroupSet { .. }
+                | Change::ConsumerGroupRemoved { .. }
+                | Change::CheckpointSet { .. }
                 | Change::CommandRemoved { .. },
                 Some(pass),
             ) => pass.changed += len,

@@ -60,7 +60,7 @@ fn make(path: &Path) -> Vec<Change> {
             Effect::Append(_)
             | Effect::Send { .. }
             | Effect::Respond { .. }
-            | Effect::Stream { .. }
+            | Effect::Read { .. }
             | Effect::Close { .. }
             | Effect::Log(_) => None,
         }));

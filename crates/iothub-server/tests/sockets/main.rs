@@ -8,6 +8,7 @@ mod keeping;
 mod logging;
 mod neighbours;
 mod peers;
+mod reading;
 mod refusing;
 mod serving;
 mod watching;

@@ -1,12 +1,20 @@
-use std::collections::VecDeque;
+//! The event log of a hub: what is in memory of it, and the way to what is on disk.
+
+mod following;
+
+use core::ops::Range;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use iothub_hub::Event;
 use iothub_proto::Timestamp;
-use tokio::sync::watch;
+use serde::{Serialize, Serializer};
+use tokio::sync::{Semaphore, watch};
 
 use crate::journal::{EventReader, JournalError};
+use crate::retention::Retention;
+
+pub(crate) use following::Follower;
 
 /// The event log: a fixed number of partitions, and in each its events in the order in which they came.
 ///
@@ -15,6 +23,9 @@ use crate::journal::{EventReader, JournalError};
 pub(crate) struct Events {
     ring: Mutex<Ring>,
     disk: Option<EventReader>,
+    /// How long it keeps events.
+    retention: Option<Retention>,
+    reads: Semaphore,
     partitions: u8,
     /// The number of the next event of all; `None` when there will be none.
     next: watch::Sender<Option<u64>>,
@@ -29,6 +40,24 @@ pub struct Logged {
     pub sequence: u64,
     /// The event.
     pub event: Event,
+}
+
+/// One JSON object: the event's, with `partition`, `sequenceNumber`, and `offset`, which is a text as in Event Hubs.
+impl Serialize for Logged {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Line<'a> {
+            #[serde(flatten)]
+            event: &'a Event,
+            partition: u8,
+            sequence_number: u64,
+            offset: String,
+        }
+        let Self { partition, sequence, event } = self;
+        let offset = sequence.to_string();
+        Line { event, partition: *partition, sequence_number: *sequence, offset }.serialize(serializer)
+    }
 }
 
 /// From where a partition is read.
@@ -54,7 +83,7 @@ pub struct Limits {
 }
 
 /// Events of one partition that were read together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// In their order.
     pub events: Vec<Logged>,
@@ -87,19 +116,20 @@ struct Ring {
 impl Events {
     /// Events that are kept in memory only.
     pub(crate) fn in_memory(partitions: u8) -> Self {
-        Self::new(vec![0; usize::from(partitions)], None)
+        Self::new(vec![0; usize::from(partitions)], None, None)
     }
 
     /// Events that are on disk when they are appended here; `next` are the sequence numbers of the first.
-    pub(crate) fn on_disk(reader: EventReader, next: Vec<u64>) -> Self {
-        Self::new(next, Some(reader))
+    pub(crate) fn on_disk(reader: EventReader, next: Vec<u64>, retention: Retention) -> Self {
+        Self::new(next, Some(reader), Some(retention))
     }
 
-    fn new(next: Vec<u64>, disk: Option<EventReader>) -> Self {
+    fn new(next: Vec<u64>, disk: Option<EventReader>, retention: Option<Retention>) -> Self {
         let partitions = u8::try_from(next.len()).unwrap_or(u8::MAX);
         let bounds = next.into_iter().map(|next| Bounds { first: next, next, latest_ms: 0 }).collect();
         let ring = Ring { events: VecDeque::new(), first: 0, bytes: 0, bounds };
-        Self { ring: Mutex::new(ring), disk, partitions, next: watch::Sender::new(Some(0)) }
+        let (reads, next) = (Semaphore::new(READS_MAX), watch::Sender::new(Some(0)));
+        Self { ring: Mutex::new(ring), disk, retention, reads, partitions, next }
     }
 
     /// Adds an event; the oldest make room.
@@ -116,10 +146,83 @@ impl Events {
         self.next.send_replace(None);
     }
 
-    /// The events from now on; only those of `device` if there is one.
-    pub(crate) fn stream(self: &Arc<Self>, device: Option<String>) -> Stream {
-        let number = self.ring().next();
-        Stream { next: self.next.subscribe(), events: Arc::clone(self), number, device }
+    pub(crate) const fn partitions(&self) -> u8 {
+        self.partitions
+    }
+
+    /// How long events are kept; nothing where only the latest are, in memory.
+    pub(crate) const fn retention(&self) -> Option<Retention> {
+        self.retention
+    }
+
+    /// The events from these sequence numbers on, by partition; only those of `device` if there is one.
+    pub(crate) fn follow(self: &Arc<Self>, next: BTreeMap<u8, u64>, device: Option<String>) -> Follower {
+        Follower::new(self, next, device)
+    }
+
+    /// The sequence numbers of what comes next.
+    pub(crate) fn ends(&self, partitions: Range<u8>) -> BTreeMap<u8, u64> {
+        let ring = self.ring();
+        partitions.map(|partition| (partition, ring.bounds[usize::from(partition)].next)).collect()
+    }
+
+    /// Returns when there is an event of a partition with that sequence number or a later one, or when there will be no
+    /// others at all.
+    pub(crate) async fn reaches(&self, partition: u8, sequence: u64) {
+        let mut changed = self.next.subscribe();
+        loop {
+            let ended = changed.borrow_and_update().is_none();
+            if ended || self.ring().bounds[usize::from(partition)].next > sequence {
+                return;
+            }
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// [`Self::read`], for a task: it may wait for the disk without holding others up.
+    pub(crate) async fn read_aside(
+        self: &Arc<Self>,
+        partition: u8,
+        position: Position,
+        limits: Limits,
+    ) -> Result<Option<Batch>, JournalError> {
+        self.aside(move |events| events.read(partition, position, limits)).await
+    }
+
+    pub(crate) async fn bounds_aside(
+        self: &Arc<Self>,
+        partition: u8,
+    ) -> Result<Option<Bounds>, JournalError> {
+        self.aside(move |events| events.bounds(partition)).await
+    }
+
+    /// Where each partition begins and ends.
+    pub(crate) async fn all_bounds(self: &Arc<Self>) -> Result<Vec<(u8, Bounds)>, JournalError> {
+        self.aside(|events| {
+            let bounds = |partition| Ok((partition, events.bounds(partition)?.unwrap_or_default()));
+            (0..events.partitions).map(bounds).collect()
+        })
+        .await
+    }
+
+    /// Has something done where it may wait for the disk, if there is one.
+    async fn aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let Some(disk) = &self.disk else { return work(self) };
+        // Nobody closes it, and without a permit it is only less fair.
+        let _permit = self.reads.acquire().await;
+        let events = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || work(&events)).await {
+            Ok(outcome) => outcome,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(disk.ended()),
+            },
+        }
     }
 
     fn bounds(&self, partition: u8) -> Result<Option<Bounds>, JournalError> {
@@ -206,6 +309,11 @@ impl Ring {
 }
 
 impl Batch {
+    /// The sequence number of the first event that was read, or will be.
+    pub(crate) fn begin(&self) -> u64 {
+        self.events.first().map_or(self.next, |first| first.sequence)
+    }
+
     pub(crate) fn since(self, first: u64) -> Self {
         Self { first, ..self }
     }
@@ -270,58 +378,6 @@ pub(crate) fn partition_of(device: &str, partitions: u8) -> u8 {
     u8::try_from((hash ^ (hash >> 32)) % u64::from(partitions.max(1))).unwrap_or_default()
 }
 
-/// Events as lines, one JSON object each.
-pub(crate) struct Stream {
-    events: Arc<Events>,
-    next: watch::Receiver<Option<u64>>,
-    /// Of the first event that was not given yet.
-    number: u64,
-    device: Option<String>,
-}
-
-impl Stream {
-    /// The next lines; `None` when there will be none.
-    ///
-    /// A reader that is so slow that events have made room for later ones gets a line that says how many:
-    /// `{"kind":"skipped","count":17}`. It counts events of all devices.
-    pub(crate) async fn lines(&mut self) -> Option<Bytes> {
-        loop {
-            let ended = self.next.borrow_and_update().is_none();
-            let lines = self.take();
-            if !lines.is_empty() {
-                return Some(lines.into());
-            }
-            if ended || self.next.changed().await.is_err() {
-                return None;
-            }
-        }
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        let mut lines = Vec::new();
-        while lines.len() < CHUNK_LEN {
-            let ring = self.events.ring();
-            if self.number < ring.first {
-                let count = ring.first - self.number;
-                self.number = ring.first;
-                lines.extend_from_slice(format!("{{\"kind\":\"skipped\",\"count\":{count}}}\n").as_bytes());
-            }
-            let at = usize::try_from(self.number - ring.first).ok();
-            let Some(event) = at.and_then(|at| ring.events.get(at)).cloned() else { break };
-            drop(ring);
-            self.number += 1;
-            let event = &event.event;
-            if self.device.as_ref().is_none_or(|device| *device == event.device) {
-                match serde_json::to_writer(&mut lines, event) {
-                    Ok(()) => lines.push(b'\n'),
-                    Err(error) => tracing::error!(%error, "event has no JSON"),
-                }
-            }
-        }
-        lines
-    }
-}
-
 /// Roughly how many bytes an event keeps in memory.
 pub(crate) fn footprint(event: &Event) -> usize {
     let texts = event.system.values().chain(event.properties.iter().flat_map(|(name, value)| [name, value]));
@@ -332,13 +388,15 @@ pub(crate) fn footprint(event: &Event) -> usize {
 const EVENTS_MAX: usize = 10_000;
 /// Most bytes of them.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Lines are given together up to this many bytes, and one.
-const CHUNK_LEN: usize = 32 * 1024;
+/// Most reads at a time that may wait for the disk.
+const READS_MAX: usize = 4;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bytes::Bytes;
     use iothub_hub::EventKind;
+
+    use super::*;
 
     fn event(device: &str, body: &[u8]) -> Event {
         Event {
@@ -350,42 +408,6 @@ mod tests {
             properties: Default::default(),
             body: Bytes::copy_from_slice(body),
         }
-    }
-
-    async fn bodies(stream: &mut Stream) -> Vec<serde_json::Value> {
-        let lines = stream.lines().await.unwrap();
-        let lines = lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
-    }
-
-    #[tokio::test]
-    async fn a_stream_begins_now_and_gives_what_it_is_asked_for() {
-        let events = Arc::new(Events::in_memory(4));
-        events.append(event("a", b"0"));
-        let (mut all, mut one) = (events.stream(None), events.stream(Some("b".into())));
-        events.append(event("a", b"1"));
-        events.append(event("b", b"2"));
-        let bodies_of = async |stream: &mut Stream| -> Vec<u64> {
-            bodies(stream).await.iter().map(|line| line["body"].as_u64().unwrap()).collect()
-        };
-        assert_eq!(bodies_of(&mut all).await, [1, 2]);
-        assert_eq!(bodies_of(&mut one).await, [2]);
-        events.append(event("b", b"3"));
-        events.end();
-        assert_eq!(bodies_of(&mut all).await, [3]);
-        assert_eq!(all.lines().await, None);
-    }
-
-    #[tokio::test]
-    async fn a_slow_reader_is_told_how_many_it_missed() {
-        let events = Arc::new(Events::in_memory(4));
-        let mut stream = events.stream(None);
-        for _ in 0..EVENTS_MAX + 7 {
-            events.append(event("a", b"1"));
-        }
-        let lines = bodies(&mut stream).await;
-        assert_eq!(lines[0], serde_json::json!({"kind": "skipped", "count": 7}));
-        assert_eq!(lines[1]["kind"], "telemetry");
     }
 
     #[test]
