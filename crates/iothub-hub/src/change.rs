@@ -1,11 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
+use crate::commands::{DeadLetter, KeptFeedback, QueuedCommand};
 use crate::consumer_group::{Checkpoint, ConsumerGroup};
-use crate::dead_letter::DeadLetter;
-use crate::feedback::KeptFeedback;
 use crate::policy::Policy;
-use crate::queue::QueuedCommand;
 use crate::registry::{Key, Record};
 use crate::restatement::Stated;
 use crate::twin::TwinEdit;

@@ -7,8 +7,8 @@ use iothub_model::{Authentication, Capabilities, Etag, Status};
 use iothub_proto::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::commands::Queue;
 use crate::presence::Presence;
-use crate::queue::Queue;
 use crate::restatement::Stated;
 use crate::twin::Twin;
 

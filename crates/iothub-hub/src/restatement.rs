@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::Gate;
 use crate::change::Change;
+use crate::commands::Queue;
 use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
-use crate::queue::Queue;
 use crate::registry::{Entry, Key, Record};
 use crate::twin::Twin;
 

@@ -6,12 +6,11 @@ use iothub_proto::Now;
 use serde_json::json;
 
 use crate::change::Change;
-use crate::command_settings::CommandSettings;
+use crate::commands::{CommandSettings, Queue, QueuedCommand};
 use crate::effect::Effects;
 use crate::hub::Hub;
 use crate::input::RestRequest;
 use crate::key::{from_base64, to_base64};
-use crate::queue::{Queue, QueuedCommand};
 use crate::registry::Key;
 use crate::rest::{Failure, Outcome};
 

@@ -8,7 +8,7 @@ use iothub_model::{Date, ErrorCode};
 use iothub_proto::Now;
 
 use crate::auth::Bid;
-use crate::command_settings::CommandSettings;
+use crate::commands::CommandSettings;
 use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
 use crate::input::RestRequest;

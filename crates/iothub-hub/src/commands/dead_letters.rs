@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use iothub_model::CommandOutcome;
 use serde::{Deserialize, Serialize};
 
-use crate::queue::QueuedCommand;
+use crate::commands::QueuedCommand;
 use crate::registry::Key;
 
 /// A command that came to nothing.

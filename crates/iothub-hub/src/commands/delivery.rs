@@ -3,14 +3,12 @@ use iothub_model::{CommandOutcome, FeedbackRecord, FeedbackWanted};
 use iothub_proto::{AckToken, Delivery, Now, SendError};
 
 use crate::change::Change;
-use crate::dead_letter::DeadLetter;
+use crate::commands::{DeadLetter, KeptFeedback, QueuedCommand};
 use crate::effect::{Effect, Effects};
-use crate::feedback::KeptFeedback;
 use crate::hub::Hub;
 use crate::key::from_base64;
 use crate::notice::{Level, Notice};
 use crate::packet::PacketBuf;
-use crate::queue::QueuedCommand;
 use crate::registry::Key;
 use crate::rule::Rule;
 use crate::timers::Due;
