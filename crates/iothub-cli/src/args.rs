@@ -1,7 +1,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ca, demo, device, env, explain, feedback, keep, method, module, monitor, sas, twin, up,
+    ca, consumer_group, demo, device, env, explain, feedback, keep, method, module, monitor, sas, twin, up,
 };
 use crate::output::Format;
 
@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Method(method::Command),
     Feedback(feedback::Arguments),
     Monitor(monitor::Arguments),
+    #[command(subcommand)]
+    ConsumerGroup(consumer_group::Command),
     Sas(sas::Arguments),
     Backup(keep::Backup),
     Restore(keep::Restore),
@@ -167,6 +169,13 @@ mod tests {
             ("method invoke pump-7 reboot {} --connect-timeout 301", false),
             ("module create pump-7 camera", true),
             ("monitor --device pump-7 --count 0", false),
+            ("monitor --from earliest --partition 3 --cg billing --checkpoint --reconnect", true),
+            ("monitor --et 1893456000000 --props sys app --to 5 --mc 2 -c $Default", true),
+            ("monitor --from yesterday", false),
+            ("monitor --from earliest --enqueued-time 1", false),
+            ("monitor --device pump-7 --checkpoint", false),
+            ("monitor --partition 256", false),
+            ("consumer-group create", false),
             ("sas --device pump-7 --policy service", false),
             ("sas --duration 1h", true),
             ("sas --duration 0", false),

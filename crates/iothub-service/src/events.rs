@@ -1,31 +1,114 @@
+use std::collections::BTreeMap;
+
+use iothub_model::Date;
 use reqwest::Response;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::lines::Lines;
 use crate::request::Request;
 use crate::{Error, Service};
+
+/// From where events are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EventPosition {
+    /// From the first that is still there.
+    Earliest,
+    /// From now on.
+    #[default]
+    Latest,
+    /// From the first that was enqueued then or later.
+    Enqueued(Date),
+    /// From these sequence numbers on, by partition; of partitions without one, from the first that is still there.
+    Sequences(BTreeMap<u8, u64>),
+    /// From where that consumer group has come to; of partitions without a checkpoint, from the first that is still
+    /// there.
+    Checkpoint(String),
+}
+
+impl EventPosition {
+    /// From one sequence number of one partition on.
+    pub fn sequence(partition: u8, sequence: u64) -> Self {
+        Self::Sequences(BTreeMap::from([(partition, sequence)]))
+    }
+
+    pub(crate) fn of(&self, request: Request) -> Request {
+        match self {
+            Self::Earliest => request.choice("from", "earliest"),
+            Self::Latest => request.choice("from", "latest"),
+            Self::Enqueued(time) => request.text("from", &time.to_string()),
+            Self::Sequences(sequences) => {
+                let pairs: Vec<_> =
+                    sequences.iter().map(|(partition, sequence)| format!("{partition}:{sequence}")).collect();
+                match pairs.is_empty() {
+                    true => request.choice("from", "earliest"),
+                    false => request.text("from", &pairs.join(",")),
+                }
+            }
+            Self::Checkpoint(group) => request.choice("from", "checkpoint").text("group", group),
+        }
+    }
+}
+
+/// Which events are followed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventsWanted {
+    /// From where.
+    pub from: EventPosition,
+    /// Of one partition only.
+    pub partition: Option<u8>,
+    /// Of one device and its modules only.
+    pub device: Option<String>,
+}
 
 /// # Extras of a local hub
 ///
 /// Azure serves these by AMQP only.
 impl Service {
-    /// Begins to follow what happens in a local hub: telemetry, connections, changes. Takes the right
+    /// Begins to follow what happens in a local hub from now on: telemetry, connections, changes. Takes the right
     /// ServiceConnect.
     ///
     /// # Errors
     ///
     /// [`Error::Refused`] by a hub that is not a local one; see [`Error`] for others.
     pub async fn events(&self) -> Result<Events, Error> {
-        let response = self.open(Request::get("/$local/events".into())).await?;
-        Ok(Events { service: self.clone(), response, lines: Lines::default() })
+        self.follow_events(EventsWanted::default()).await
+    }
+
+    /// The same of some events, or from another position on: first those that are there, then others as they come.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] by a hub that is not a local one, and for a position beyond the end of a partition; see
+    /// [`Error`] for others.
+    pub async fn follow_events(&self, wanted: EventsWanted) -> Result<Events, Error> {
+        let response = self.open(wanted.request(&wanted.from)).await?;
+        let positions = positions(&response).unwrap_or_default();
+        Ok(Events { service: self.clone(), wanted, response, lines: Lines::default(), positions })
     }
 }
 
-/// What happens in a hub, as it happens. Comes from [`Service::events`]; dropping it ends the connection.
+impl EventsWanted {
+    fn request(&self, from: &EventPosition) -> Request {
+        let mut request = from.of(Request::get("/$local/events".into()));
+        if let Some(partition) = self.partition {
+            request = request.query("partition", u32::from(partition));
+        }
+        if let Some(device) = &self.device {
+            request = request.text("device", device);
+        }
+        request
+    }
+}
+
+/// What happens in a hub, as it happens. Comes from [`Service::follow_events`]; dropping it ends the connection.
 #[derive(Debug)]
 pub struct Events {
     service: Service,
+    wanted: EventsWanted,
     response: Response,
     lines: Lines,
+    positions: BTreeMap<u8, u64>,
 }
 
 impl Events {
@@ -35,15 +118,21 @@ impl Events {
     /// Waits for the next event: one JSON object. `None` when the hub has ended the stream, as it does when
     /// it stops. May be dropped while it waits, without losing an event.
     ///
+    /// Where events are not kept any longer that were wanted, there is an object of the kind `skipped` with their
+    /// `partition` and `count`.
+    ///
     /// # Errors
     ///
     /// [`Error::Unreachable`] when the connection broke, and [`Error::Unreadable`] for what is no event. There
-    /// is no use in going on after either.
+    /// is no use in going on after either, but with [`Self::reconnect`].
     pub async fn next(&mut self) -> Result<Option<Box<RawValue>>, Error> {
         loop {
             if let Some(line) = self.lines.next() {
-                let event = serde_json::from_slice(&line);
-                return event.map(Some).map_err(|error| self.service.unreadable(error.to_string()));
+                let unreadable = |error: serde_json::Error| self.service.unreadable(error.to_string());
+                let event: Box<RawValue> = serde_json::from_slice(&line).map_err(unreadable)?;
+                let place: Place = serde_json::from_str(event.get()).map_err(unreadable)?;
+                place.pass(&mut self.positions);
+                return Ok(Some(event));
             }
             if self.lines.unfinished() > Self::EVENT_MAX {
                 let reason = format!("an event of more than {} bytes", Self::EVENT_MAX);
@@ -57,44 +146,54 @@ impl Events {
             }
         }
     }
-}
 
-/// Bytes that arrive in any pieces and leave as lines.
-#[derive(Debug, Default)]
-struct Lines {
-    arrived: Vec<u8>,
-    /// Where in `arrived` the next line begins, and up to where no end of it has been found.
-    begin: usize,
-    searched: usize,
-}
-
-impl Lines {
-    fn push(&mut self, bytes: &[u8]) {
-        self.arrived.drain(..self.begin);
-        self.searched -= self.begin;
-        self.begin = 0;
-        self.arrived.extend_from_slice(bytes);
+    /// Of each partition that is followed, the sequence number of the event behind the last that [`Self::next`] gave.
+    pub const fn positions(&self) -> &BTreeMap<u8, u64> {
+        &self.positions
     }
 
-    /// The next whole line that is not blank; blank ones keep a quiet connection alive.
-    fn next(&mut self) -> Option<Vec<u8>> {
-        while let Some(at) = self.arrived[self.searched..].iter().position(|&b| b == b'\n') {
-            let end = self.searched + at;
-            let line = self.arrived[self.begin..end].trim_ascii().to_vec();
-            self.begin = end + 1;
-            self.searched = self.begin;
-            if !line.is_empty() {
-                return Some(line);
-            }
+    /// Follows again, after an end or an error, what [`Self::next`] has not given yet: nothing is lost that the hub
+    /// keeps, and nothing comes twice.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Service::follow_events`]. It may be tried again.
+    pub async fn reconnect(&mut self) -> Result<(), Error> {
+        let from = EventPosition::Sequences(self.positions.clone());
+        self.response = self.service.open(self.wanted.request(&from)).await?;
+        self.lines = Lines::default();
+        Ok(())
+    }
+}
+
+/// Where an event stands, or what is missing.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Place {
+    partition: Option<u8>,
+    sequence_number: Option<u64>,
+    count: Option<u64>,
+}
+
+impl Place {
+    fn pass(&self, positions: &mut BTreeMap<u8, u64>) {
+        let Some(next) = self.partition.and_then(|partition| positions.get_mut(&partition)) else { return };
+        match (self.sequence_number, self.count) {
+            (Some(sequence), _) => *next = sequence + 1,
+            (None, Some(count)) => *next += count,
+            (None, None) => {}
         }
-        self.searched = self.arrived.len();
-        None
     }
+}
 
-    /// How long the line is whose end has not come yet.
-    fn unfinished(&self) -> usize {
-        self.arrived.len() - self.begin
-    }
+/// Where a stream begins, as its head says: `0:17,1:4`.
+fn positions(response: &Response) -> Option<BTreeMap<u8, u64>> {
+    let text = response.headers().get("iothub-positions")?.to_str().ok()?;
+    let pair = |pair: &str| {
+        let (partition, sequence) = pair.split_once(':')?;
+        Some((partition.parse().ok()?, sequence.parse().ok()?))
+    };
+    text.split(',').map(pair).collect()
 }
 
 #[cfg(test)]
@@ -102,30 +201,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_the_same_in_whatever_pieces_they_arrive() {
-        let stream = b"{\"a\":1}\n\n \r\n{\"b\":2}\r\n{\"c\":3}\n{\"d\"";
-        for size in 1..=stream.len() {
-            let mut lines = Lines::default();
-            let mut read = Vec::new();
-            for piece in stream.chunks(size) {
-                lines.push(piece);
-                while let Some(line) = lines.next() {
-                    read.push(String::from_utf8(line).expect("the stream is text"));
-                }
-            }
-            assert_eq!(read, [r#"{"a":1}"#, r#"{"b":2}"#, r#"{"c":3}"#], "in pieces of {size}");
-            assert_eq!(lines.unfinished(), 4, "in pieces of {size}");
+    fn a_position_is_a_parameter() {
+        let sequences = |pairs: &[(u8, u64)]| EventPosition::Sequences(pairs.iter().copied().collect());
+        for (from, query) in [
+            (EventPosition::Earliest, "from=earliest"),
+            (EventPosition::Latest, "from=latest"),
+            (
+                EventPosition::Enqueued(Date::from_millis(1_893_456_000_000)),
+                "from=2030-01-01T00%3A00%3A00.0000000Z",
+            ),
+            (sequences(&[(0, 17), (3, 4)]), "from=0%3A17%2C3%3A4"),
+            (sequences(&[]), "from=earliest"),
+            (EventPosition::Checkpoint("$Default".into()), "from=checkpoint&group=%24Default"),
+        ] {
+            let url = from.of(Request::get("/e".into())).url("h");
+            assert_eq!(url, format!("https://h/e?api-version=2021-04-12&{query}"));
         }
     }
 
     #[test]
-    fn what_has_left_is_forgotten() {
-        let mut lines = Lines::default();
-        for _ in 0..1000 {
-            lines.push(b"0123456789\n");
-            assert!(lines.next().is_some());
+    fn what_came_and_what_is_missing_both_move_the_position() {
+        let mut positions = BTreeMap::from([(0, 3), (1, 5)]);
+        for (line, expected) in [
+            (r#"{"kind":"telemetry","partition":0,"sequenceNumber":3}"#, (4, 5)),
+            (r#"{"kind":"skipped","partition":1,"count":7}"#, (4, 12)),
+            (r#"{"kind":"telemetry","partition":9,"sequenceNumber":3}"#, (4, 12)),
+            (r#"{"kind":"other"}"#, (4, 12)),
+        ] {
+            let place: Place = serde_json::from_str(line).expect("a line of a hub");
+            place.pass(&mut positions);
+            assert_eq!((positions[&0], positions[&1]), expected, "{line}");
         }
-        assert_eq!(lines.unfinished(), 0);
-        assert!(lines.arrived.len() <= 11, "{}", lines.arrived.len());
     }
 }

@@ -74,6 +74,12 @@ impl Request {
         self
     }
 
+    /// A query parameter that is a text.
+    pub(crate) fn text(mut self, name: &str, text: &str) -> Self {
+        self.query = format!("{}&{name}={}", self.query, percent(text));
+        self
+    }
+
     /// A body of JSON documents, one a line.
     pub(crate) fn lines(mut self, lines: String) -> Self {
         self.body = lines.into_bytes();
@@ -147,8 +153,12 @@ pub(crate) fn escaped(segment: &str) -> Result<String, Error> {
             reason: "in a URL it leads to another resource",
         });
     }
-    let mut escaped = String::with_capacity(segment.len());
-    for b in segment.bytes() {
+    Ok(percent(segment))
+}
+
+fn percent(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for b in text.bytes() {
         match b {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 escaped.push(char::from(b))
@@ -156,7 +166,7 @@ pub(crate) fn escaped(segment: &str) -> Result<String, Error> {
             _ => escaped.push_str(&format!("%{b:02X}")),
         }
     }
-    Ok(escaped)
+    escaped
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 pub(crate) mod ca;
+pub(crate) mod consumer_group;
 pub(crate) mod demo;
 pub(crate) mod device;
 pub(crate) mod env;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Restore(arguments) => keep::restore(&arguments, &mut output),
         Command::Reset(arguments) => keep::reset(&arguments, &mut output),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),
+        Command::ConsumerGroup(command) => one_thread()?.block_on(consumer_group::run(&command, &mut output)),
         Command::Sas(arguments) => one_thread()?.block_on(sas::run(&arguments, &mut output)),
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use iothub_server::{CommandSettings, Edition, Options, Ready, Running, Server, Sku};
+use iothub_server::{CommandSettings, Edition, Options, Ready, Retention, Running, Server, Sku};
 
 use crate::duration::duration;
 use crate::failure::Failure;
@@ -49,6 +49,12 @@ pub(crate) struct Arguments {
     /// Keep everything in this folder; without it everything is forgotten
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Divide events into so many partitions, 1 to 32; the folder for the data is made with them, else 4
+    #[arg(long, visible_alias = "partition-count", value_name = "COUNT")]
+    partitions: Option<u8>,
+    /// Keep events in the folder for so long, up to 7d
+    #[arg(long, visible_alias = "rd", value_name = "DURATION", value_parser = duration, default_value = "1d")]
+    retention: Duration,
     /// The device that is there from the start
     #[arg(long, value_name = "DEVICE", value_parser = DeviceName::parse, default_value = "dev1")]
     device: DeviceName,
@@ -135,6 +141,8 @@ impl Arguments {
     fn options(self) -> Result<Options, Failure> {
         let edition = Edition::new(self.sku.into(), self.units)
             .map_err(|error| Failure::misused(format_args!("--units {}: {error}", self.units)))?;
+        let retention =
+            Retention::new(self.partitions, self.retention, Retention::BYTES).map_err(Failure::misused)?;
         let commands = CommandSettings::default()
             .with_ttl(self.c2d_ttl)
             .and_then(|set| set.with_deliveries_max(self.c2d_max_delivery_count))
@@ -149,6 +157,7 @@ impl Arguments {
             host_names: self.hostname,
             further_hubs: self.further_hub,
             data: self.data,
+            retention,
             ready_device: (!self.no_device).then(|| self.device.id().as_str().to_owned()),
             edition,
             commands,

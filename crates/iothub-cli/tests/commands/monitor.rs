@@ -1,6 +1,7 @@
 use rustix::process::Signal;
 
 use crate::hub::Hub;
+use crate::place::Place;
 use crate::program::Program;
 
 #[test]
@@ -103,6 +104,87 @@ fn a_reader_that_goes_is_no_error() {
     let out = end.ok();
     assert_eq!(out.lines().count(), 2, "{out}");
     assert!(out.ends_with("iothub: watching localhost; Ctrl-C ends it\n"), "{out}");
+}
+
+#[test]
+fn what_came_before_is_shown_from_any_position_on() {
+    let hub = Hub::start();
+    hub.line("device create pump-7").json();
+    let first = |arguments: &str| {
+        let mut monitor = watching(&hub, &arguments.split(' ').chain(["--count", "1"]).collect::<Vec<_>>());
+        let event = monitor.json();
+        assert_eq!(monitor.end().ok(), "");
+        event
+    };
+    let created = first("--from earliest --device pump-7");
+    assert_eq!(created["properties"]["opType"], "createDeviceIdentity");
+    let (partition, sequence) = (&created["partition"], &created["sequenceNumber"]);
+    let time = created["enqueuedTime"].as_str().unwrap();
+    for arguments in [
+        format!("--partition {partition} --from {sequence}"),
+        format!("--from {time} --device pump-7"),
+        "--enqueued-time 0 --device pump-7".to_owned(),
+    ] {
+        assert_eq!(first(&arguments), created, "{arguments}");
+    }
+    for (line, code, reason) in [
+        ("monitor --partition 0 --from 1000", 1, "read from earliest"),
+        ("monitor --partition 4", 1, "numbered from 0 to 3"),
+        ("monitor --from 17", 2, "add --partition"),
+        ("monitor --from yesterday", 2, "write earliest, latest"),
+        ("monitor --from checkpoint --consumer-group none", 1, "no consumer group none"),
+    ] {
+        let refused = hub.line(line).refused(code);
+        assert!(refused.contains(reason), "{line}: {refused}");
+    }
+}
+
+#[test]
+fn a_group_goes_on_where_it_has_stopped_and_others_are_not_concerned() {
+    let hub = Hub::start();
+    assert_eq!(hub.line("consumer-group create billing").json()["name"], "billing");
+    for device in ["a", "b", "c", "d"] {
+        hub.line(&format!("device create {device}")).json();
+    }
+    let read = |group: &str, count: &str| {
+        let mut monitor = watching(&hub, &["--consumer-group", group, "--checkpoint", "--count", count]);
+        let events: Vec<_> = (0..count.parse().unwrap()).map(|_: u32| monitor.json()).collect();
+        assert_eq!(monitor.end().ok(), "");
+        events.iter().map(|event| event["deviceId"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let mut all = read("billing", "3");
+    all.extend(read("billing", "1"));
+    all.sort();
+    assert_eq!(all, ["a", "b", "c", "d"]);
+    assert_eq!(read("$Default", "4").len(), 4);
+    let shown = hub.line("consumer-group show billing").json();
+    let waiting = |each: &serde_json::Value| each["waiting"].as_u64().unwrap();
+    assert_eq!(shown.as_array().unwrap().iter().map(waiting).sum::<u64>(), 0, "{shown}");
+    assert_eq!(hub.line("consumer-group list").json().as_array().unwrap().len(), 2);
+    assert_eq!(hub.line("consumer-group delete billing").ok(), "");
+    let refused = hub.line("consumer-group show billing").refused(1);
+    assert!(refused.contains("no consumer group billing"), "{refused}");
+}
+
+#[test]
+fn a_monitor_that_waits_for_its_hub_shows_each_event_once() {
+    let hub = Hub::start_in(Place::new(), &["--data", "data", "--partitions", "8", "--retention", "2d"]);
+    let mut monitor = watching(&hub, &["--reconnect", "--from", "earliest"]);
+    hub.line("device create before").json();
+    assert_eq!(monitor.json()["deviceId"], "before");
+    let address = hub.text("serviceConnectionString").split(';').next().unwrap().to_owned();
+    let port = address.rsplit(':').next().unwrap();
+    let (_, place) = hub.stop(Signal::TERM);
+    let waiting = monitor.remark();
+    assert!(waiting.contains("waiting for it"), "{waiting}");
+    let mut up =
+        place.start(&["up", "--mqtt-port", "0", "--https-port", port, "--data", "data", "-o", "json"]);
+    up.json();
+    assert_eq!(monitor.remark(), "iothub: watching again");
+    place.line("device create after").json();
+    assert_eq!(monitor.json()["deviceId"], "after");
+    monitor.signal(Signal::INT);
+    assert_eq!(monitor.end().ok(), "");
 }
 
 /// Starts it, and waits until it watches.
