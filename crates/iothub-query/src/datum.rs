@@ -116,6 +116,18 @@ impl<'a> From<&'a Value> for Datum<'a> {
     }
 }
 
+impl From<Value> for Datum<'_> {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(truth) => Self::Bool(truth),
+            Value::Number(number) => Self::Number(number),
+            Value::String(text) => Self::Text(Cow::Owned(text)),
+            Value::Array(_) | Value::Object(_) => Self::Composite(Cow::Owned(value)),
+        }
+    }
+}
+
 impl<'a> From<&'a str> for Datum<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(Cow::Borrowed(text))

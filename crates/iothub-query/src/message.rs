@@ -2,7 +2,7 @@ use serde_json::Value;
 
 use crate::datum::Datum;
 use crate::parse::BODY;
-use crate::path::{Path, Root, Step, below};
+use crate::path::{Path, Root, Step};
 use crate::source::Source;
 
 /// A message from a device, as routes see it. Names of properties are the same in any case.
@@ -48,7 +48,7 @@ impl<'a> Message<'a> {
 impl<'a> Source for Message<'a> {
     fn resolve(&self, path: &Path) -> Datum<'_> {
         let in_document = |document: Option<&'a Value>| {
-            let found = document.and_then(|document| below(path.steps(), document));
+            let found = document.and_then(|document| Path::descend(path.steps(), document));
             found.map_or(Datum::Undefined, Datum::from)
         };
         let found = match path.root() {

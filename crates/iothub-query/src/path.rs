@@ -59,9 +59,12 @@ impl Path {
         }
     }
 
-    /// What stands at the end of its steps, below `value`: none if one of them leads nowhere.
-    pub fn below<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        below(&self.steps, value)
+    /// What stands at the end of these steps down from `value`: none if one of them leads nowhere.
+    pub fn descend<'v>(steps: &[Step], value: &'v Value) -> Option<&'v Value> {
+        steps.iter().try_fold(value, |value, step| match step {
+            Step::Name(name) => value.as_object()?.get(name.as_str()),
+            Step::Index(at) => value.as_array()?.get(usize::try_from(*at).ok()?),
+        })
     }
 }
 
@@ -69,11 +72,4 @@ impl From<Name> for Path {
     fn from(root: Name) -> Self {
         Self::new(Root::Name(root))
     }
-}
-
-pub(crate) fn below<'v>(steps: &[Step], value: &'v Value) -> Option<&'v Value> {
-    steps.iter().try_fold(value, |value, step| match step {
-        Step::Name(name) => value.as_object()?.get(name.as_str()),
-        Step::Index(at) => value.as_array()?.get(usize::try_from(*at).ok()?),
-    })
 }

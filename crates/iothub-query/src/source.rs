@@ -50,7 +50,7 @@ pub trait Document: Source {
 impl Source for Value {
     fn resolve(&self, path: &Path) -> Datum<'_> {
         let found = match path.root() {
-            Root::Name(name) => self.get(name.as_str()).and_then(|value| path.below(value)),
+            Root::Name(name) => self.get(name.as_str()).and_then(|value| Path::descend(path.steps(), value)),
             Root::System(_) => None,
         };
         found.map_or(Datum::Undefined, Datum::from)

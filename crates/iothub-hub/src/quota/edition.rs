@@ -49,6 +49,8 @@ pub(crate) enum Operation {
     TwinRead,
     /// Twins that are changed, by either end.
     TwinUpdate,
+    /// Pages of queries.
+    Query,
 }
 
 impl Edition {
@@ -98,7 +100,7 @@ impl Edition {
 
     /// Operations a minute; `None` for as many as come.
     pub(crate) fn a_minute(self, operation: Operation) -> Option<u64> {
-        use Operation::{Command, Connection, Method, Registry, Telemetry, TwinRead, TwinUpdate};
+        use Operation::{Command, Connection, Method, Query, Registry, Telemetry, TwinRead, TwinUpdate};
 
         let units = self.units;
         // At least so many a hub, and so many a unit.
@@ -119,6 +121,8 @@ impl Edition {
             (Sku::F1 | Sku::S1, TwinUpdate) => (3_000, 0),
             (Sku::S2, TwinUpdate) => (3_000, 300),
             (Sku::S3, TwinUpdate) => (0, 15_000),
+            (Sku::F1 | Sku::S1 | Sku::S2, Query) => (0, 20),
+            (Sku::S3, Query) => (0, 1_000),
         };
         Some((unit * units).max(hub))
     }
@@ -156,6 +160,7 @@ impl fmt::Display for Operation {
             Self::Method => "blocks of method calls",
             Self::TwinRead => "twin reads",
             Self::TwinUpdate => "twin updates",
+            Self::Query => "queries",
         })
     }
 }
@@ -170,7 +175,7 @@ mod tests {
 
     #[test]
     fn rates_and_quotas_are_the_published_ones() {
-        use Operation::{Command, Connection, Method, Registry, Telemetry, TwinRead, TwinUpdate};
+        use Operation::{Command, Connection, Method, Query, Registry, Telemetry, TwinRead, TwinUpdate};
         // Operations a second, as they are published.
         for (sku, units, operation, a_second) in [
             (Sku::F1, 1, Registry, 100.0 / 60.0),
@@ -186,6 +191,8 @@ mod tests {
             (Sku::S2, 11, TwinRead, 110.0),
             (Sku::S2, 1, TwinUpdate, 50.0),
             (Sku::S3, 2, TwinUpdate, 500.0),
+            (Sku::S1, 3, Query, 1.0),
+            (Sku::S3, 3, Query, 50.0),
         ] {
             let a_minute = edition(sku, units).a_minute(operation).unwrap();
             assert_eq!(a_minute as f64 / 60.0, a_second, "{units} {sku} {operation}");

@@ -128,7 +128,7 @@ pub(super) fn twin(key: &Key, entry: &Entry) -> iothub_model::Twin {
     }
 }
 
-fn connection_state(entry: &Entry) -> ConnectionState {
+pub(super) fn connection_state(entry: &Entry) -> ConnectionState {
     match entry.presence.connection {
         Some(_) => ConnectionState::Connected,
         None => ConnectionState::Disconnected,

@@ -9,8 +9,10 @@ mod events;
 mod feedback;
 mod identities;
 mod path;
+mod query;
 mod refusals;
 mod registration;
+mod row;
 mod statistics;
 mod transfer;
 mod twins;
@@ -181,6 +183,7 @@ impl Hub {
         match (path.method.as_str(), &path.resource) {
             ("GET", Resource::Devices) => self.list_devices(&path),
             ("POST", Resource::Devices) => self.bulk(now, request, effects),
+            ("POST", Resource::Query) => self.query(request),
             ("GET", Resource::Identity(key)) => self.identity(key, 200),
             ("PUT", Resource::Identity(key)) => self.put_identity(now, key, request, effects),
             ("DELETE", Resource::Identity(key)) => self.delete_identity(now, key, request, effects),
@@ -265,6 +268,7 @@ fn charged(path: &Path, request: &RestRequest<'_>) -> Option<(Operation, Option<
             | Resource::DeviceStatistics,
             _,
         ) => Some((Operation::Registry, None)),
+        (Resource::Query, _) => Some((Operation::Query, None)),
         (Resource::Twin(_), "GET") => Some((Operation::TwinRead, Some(0))),
         (Resource::Twin(_), _) => Some((Operation::TwinUpdate, Some(len))),
         (Resource::Methods(_), _) => Some((Operation::Method, Some(len))),

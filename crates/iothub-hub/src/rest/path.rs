@@ -20,6 +20,8 @@ pub(crate) struct Path {
 pub(crate) enum Resource {
     /// `/devices`
     Devices,
+    /// `/devices/query`, as long as that is posted to: a device may be called so, too
+    Query,
     /// `/devices/{d}`, `/devices/{d}/modules/{m}`
     Identity(Key),
     /// `/devices/{d}/modules`
@@ -84,7 +86,7 @@ impl Path {
             .filter(|segment| !segment.is_empty())
             .map(|segment| decoded(segment, request.path))
             .collect::<Result<Vec<_>, _>>()?;
-        let resource = Resource::read(&segments)?.ok_or_else(|| {
+        let resource = Resource::read(&method, &segments)?.ok_or_else(|| {
             Failure::new(ErrorCode::GenericNotFound, format!("nothing is served at {:.256}", request.path))
         })?;
         let query = request.query.unwrap_or_default();
@@ -137,7 +139,8 @@ impl Path {
             | Resource::ConsumerGroups
             | Resource::ConsumerGroup(_)
             | Resource::Checkpoints(_)
-            | Resource::Checkpoint(..) => Rights::SERVICE_CONNECT,
+            | Resource::Checkpoint(..)
+            | Resource::Query => Rights::SERVICE_CONNECT,
             Resource::DeviceBound(_)
             | Resource::DeviceBoundLock(..)
             | Resource::DeviceBoundReturn(..)
@@ -186,6 +189,7 @@ impl Resource {
             | Self::DeviceBoundReturn(key, _)
             | Self::DeviceEvents(key) => Some(key),
             Self::Devices
+            | Self::Query
             | Self::Identity(_)
             | Self::Modules(_)
             | Self::Commands(_)
@@ -225,6 +229,7 @@ impl Resource {
             | Self::DeviceEvents(key) => Some(key),
             Self::Modules(device) | Self::Refusals(device) => Some(Key { device, module: None }),
             Self::Devices
+            | Self::Query
             | Self::DeviceStatistics
             | Self::ServiceStatistics
             | Self::Feedback
@@ -244,7 +249,7 @@ impl Resource {
     }
 
     /// `None` for an address at which nothing is.
-    fn read(segments: &[String]) -> Result<Option<Self>, Failure> {
+    fn read(method: &str, segments: &[String]) -> Result<Option<Self>, Failure> {
         let words: Vec<&str> = segments.iter().map(String::as_str).collect();
         let is = |word: &str, fixed: &str| word.eq_ignore_ascii_case(fixed);
         if let Some(messages) = Self::read_messages(&words)? {
@@ -252,6 +257,7 @@ impl Resource {
         }
         Ok(Some(match words[..] {
             [a] if is(a, "devices") => Self::Devices,
+            [a, q] if method == "POST" && is(a, "devices") && is(q, "query") => Self::Query,
             [a, d] if is(a, "devices") => Self::Identity(device(d)?),
             [a, d, b] if is(a, "devices") && is(b, "modules") => Self::Modules(device(d)?.device),
             [a, d, b] if is(a, "devices") && is(b, "commands") => Self::Commands(device(d)?),

@@ -14,6 +14,7 @@ mod fetching;
 mod methods;
 mod preview311;
 mod preview5;
+mod querying;
 mod quotas;
 mod reading;
 mod recording;

@@ -1,0 +1,71 @@
+use std::borrow::Cow;
+
+use iothub_model::{Object, Section};
+use iothub_query::{Datum, Document, Path, Root, Source, Step};
+use serde_json::Value;
+
+use crate::registry::{Entry, Key};
+use crate::rest::identities::{connection_state, twin};
+
+/// A twin as queries see it, answered from where the registry has it.
+pub(super) struct Row<'r> {
+    pub(super) key: &'r Key,
+    pub(super) entry: &'r Entry,
+}
+
+impl Source for Row<'_> {
+    fn resolve(&self, path: &Path) -> Datum<'_> {
+        let Root::Name(root) = path.root() else { return Datum::Undefined };
+        let twin = &self.entry.twin;
+        match (root.as_str(), path.steps()) {
+            ("deviceId", []) => Datum::from(self.key.device.as_str()),
+            ("moduleId", []) => self.key.module.as_deref().map_or(Datum::Undefined, Datum::from),
+            ("status", []) => Datum::Text(Cow::Owned(self.entry.record.status.to_string())),
+            ("connectionState", []) => Datum::Text(Cow::Owned(connection_state(self.entry).to_string())),
+            ("modelId", []) => Datum::from(self.entry.presence.model_id.as_str()),
+            ("version", []) => Datum::Number(twin.version().into()),
+            ("tags", [step, steps @ ..]) => member(twin.tags().as_object(), step, steps),
+            ("properties", [Step::Name(name), step, steps @ ..]) => match name.as_str() {
+                "desired" => self.property(twin.desired(), path, (step, steps)),
+                "reported" => self.property(twin.reported(), path, (step, steps)),
+                _ => Datum::Undefined,
+            },
+            _ => self.written(path),
+        }
+    }
+}
+
+impl Document for Row<'_> {
+    fn document(&self) -> Value {
+        serde_json::to_value(twin(self.key, self.entry)).expect("twins have text for keys, all that can fail")
+    }
+}
+
+impl Row<'_> {
+    fn property<'s>(
+        &'s self,
+        section: &'s Section,
+        path: &Path,
+        (step, steps): (&Step, &[Step]),
+    ) -> Datum<'s> {
+        match (step, steps) {
+            (Step::Name(name), []) if name.as_str() == "$version" => Datum::Number(section.version().into()),
+            (Step::Name(name), _) if name.as_str() == "$metadata" => self.written(path),
+            _ => member(section.properties(), step, steps),
+        }
+    }
+
+    /// What is asked for rarely is looked up in the whole document.
+    fn written(&self, path: &Path) -> Datum<'_> {
+        match self.document().resolve(path).into_value() {
+            Some(value) => Datum::from(value),
+            None => Datum::Undefined,
+        }
+    }
+}
+
+fn member<'s>(members: &'s Object, step: &Step, steps: &[Step]) -> Datum<'s> {
+    let Step::Name(name) = step else { return Datum::Undefined };
+    let found = members.get(name.as_str()).and_then(|value| Path::descend(steps, value));
+    found.map_or(Datum::Undefined, Datum::from)
+}
