@@ -3,7 +3,7 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::time::Duration;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -30,15 +30,21 @@ use crate::probes;
 use crate::reading::{self, Unread};
 use crate::shared::Shared;
 use crate::sites::Sites;
+use crate::stranger::Stranger;
 use crate::websocket::{self, ByteStream, Handshake};
 
 /// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket.
-pub(crate) async fn serve(stream: Secured, peer: SocketAddr, place: Place, sites: Arc<Sites>) {
+pub(crate) async fn serve(
+    stream: Secured,
+    peer: SocketAddr,
+    (place, stranger): (Place, Stranger),
+    sites: Arc<Sites>,
+) {
     let shared = sites.main();
-    let place = Arc::new(place);
+    let guest = Arc::new(Guest { _place: place, stranger: Mutex::new(Some(stranger)) });
     let service = service_fn(|request| {
-        let (place, shared) = (Arc::clone(&place), addressed(&request, &sites));
-        async move { Ok::<_, Infallible>(answer(request, peer, place, shared).await) }
+        let (guest, shared) = (Arc::clone(&guest), addressed(&request, &sites));
+        async move { Ok::<_, Infallible>(answer(request, peer, guest, shared).await) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(shared.limits.request).max_buf_size(HEAD_LEN_MAX);
@@ -73,6 +79,19 @@ fn is_stalled(source: &(dyn core::error::Error + 'static)) -> bool {
     source.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
+/// The client of a connection. It is a stranger until a request has shown that it may ask.
+struct Guest {
+    _place: Place,
+    stranger: Mutex<Option<Stranger>>,
+}
+
+impl Guest {
+    /// Its place among the strangers, if it still has one. It has none afterwards.
+    fn stranger(&self) -> Option<Stranger> {
+        self.stranger.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// The hub that a request is for, by the name that it was sent to.
 fn addressed(request: &Request<Incoming>, sites: &Sites) -> Arc<Shared> {
     Arc::clone(sites.pick(host_name(request.headers()).as_deref()))
@@ -85,11 +104,11 @@ type Lines = Pin<Box<dyn futures_util::Stream<Item = io::Result<Frame<Bytes>>> +
 async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,
-    place: Arc<Place>,
+    guest: Arc<Guest>,
     shared: Arc<Shared>,
 ) -> Response<Body> {
     if websocket::is_at(request.uri().path()) {
-        return upgrade(request, peer, place, shared);
+        return upgrade(request, peer, guest, shared);
     }
     if let Some(response) = probes::answer(&request, peer, &shared) {
         return response.map(|text| Either::Left(Full::from(text)));
@@ -99,6 +118,9 @@ async fn answer(
         Ok(body) => {
             let begin = shared.driver.clock().now().instant;
             let response = ask(&head, &body.bytes, peer, &shared).await;
+            if response.status() != StatusCode::UNAUTHORIZED {
+                drop(guest.stranger());
+            }
             let took = shared.driver.clock().now().instant.since(begin);
             shared.driver.metrics().responded(head.method.as_str(), response.status().as_u16(), took);
             response
@@ -266,7 +288,7 @@ fn refusal(code: ErrorCode, message: &str, now: Timestamp) -> Response<Body> {
 fn upgrade(
     request: Request<Incoming>,
     peer: SocketAddr,
-    place: Arc<Place>,
+    guest: Arc<Guest>,
     shared: Arc<Shared>,
 ) -> Response<Body> {
     let handshake = match Handshake::check(&request) {
@@ -278,7 +300,8 @@ fn upgrade(
             return response;
         }
     };
-    let Some(stranger) = shared.premises().stranger() else {
+    // A device is a stranger whatever was asked before on the connection.
+    let Some(stranger) = guest.stranger().or_else(|| shared.premises().stranger()) else {
         turn_away_stranger(peer, &shared);
         let mut response =
             Response::new(Either::Left(Full::from("too many connections at once; try again later")));
@@ -301,7 +324,7 @@ fn upgrade(
             }
             Err(error) => tracing::info!(%peer, %error, "WebSocket not opened"),
         }
-        drop(place);
+        drop(guest);
     });
     let mut response = Response::new(Either::Left(Full::default()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -92,9 +92,7 @@ impl Listener {
                     drop(place);
                 }
                 (Ok(stream), Port::Https) => {
-                    // Each request shows it, and has limits of its own.
-                    drop(stranger);
-                    http::serve(stream, peer, place, sites).await;
+                    http::serve(stream, peer, (place, stranger), sites).await;
                 }
                 (Err(error), _) => log_failure(peer, port, &error),
             }

@@ -95,9 +95,10 @@ impl Default for Options {
 pub struct Limits {
     /// Connections at a time, both ports together.
     pub connections: usize,
-    /// Of these, connections at a time whose client has not shown who it is: all until the end of their TLS handshake,
-    /// and those of devices until they are let in. Each may send no more than the longest CONNECT,
-    /// [`CONNECT_LEN_MAX`](iothub_mqtt::Server::CONNECT_LEN_MAX), and a little that comes with it.
+    /// Of these, connections at a time whose client has not shown who it is: those of devices until they are let in,
+    /// and those for HTTP until one request was not refused for want of a token. A device may send no more until then
+    /// than the longest CONNECT, [`CONNECT_LEN_MAX`](iothub_mqtt::Server::CONNECT_LEN_MAX), and a little that comes
+    /// with it.
     pub strangers: usize,
     /// From accepting a connection to the end of its TLS handshake, and for a device to its CONNECT.
     pub greeting: Duration,

@@ -285,14 +285,27 @@ async fn more_strangers_than_may_be_are_refused_and_who_is_let_in_is_none() {
     let mut known = Vec::new();
     for _ in 0..4 {
         known.push(bystander(&hub).await);
-        // Behind its handshake a client of HTTP shows itself with each request.
-        known.push(Device::new(secure(&hub, hub.https_address()).await));
+        let mut client = secure(&hub, hub.https_address()).await;
+        assert!(asks(&mut client, &owner_token(&hub)).await.starts_with("HTTP/1.1 200 "));
+        known.push(Device::new(client));
     }
     let first = secure(&hub, hub.mqtt_address()).await;
-    let _second = secure(&hub, hub.mqtt_address()).await;
+    let mut second = secure(&hub, hub.https_address()).await;
+    assert!(asks(&mut second, "nonsense").await.starts_with("HTTP/1.1 401 "));
     assert!(is_refused().await);
     drop(first);
     soon(async { while is_refused().await {} }).await;
+}
+
+/// Asks on a connection that stays open, and gives the beginning of the answer.
+async fn asks(client: &mut Tls, token: &str) -> String {
+    let request = format!(
+        "GET /devices/dev1?api-version=x HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n\r\n"
+    );
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 4096];
+    let len = soon(client.read(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer[..len]).into_owned()
 }
 
 #[tokio::test]
