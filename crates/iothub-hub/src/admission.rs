@@ -1,5 +1,7 @@
 //! How a device is let in, or is not.
 
+use std::sync::Arc;
+
 use iothub_codec::{
     Claim, Codec, DecodeError, DecodeErrorKind, Dialect, Field, Outcome, Place, Proof, Status, Text, ToHub,
     Version, open_connect,
@@ -27,7 +29,7 @@ struct Admitted<'a> {
     host: String,
     key: Key,
     admission: Admission,
-    origin: Origin,
+    origin: Arc<Origin>,
     will: Option<Event>,
 }
 
@@ -74,7 +76,9 @@ impl Hub {
             })
         })?;
         let content_type = claim.content_type.map(|content_type| content_type.to_string());
-        let origin = Origin { dialect, scope: admission.credential.scope(), content_type };
+        let generation = self.registry.get(&key).map(|entry| entry.record.generation_id.as_str());
+        let scope = admission.credential.scope();
+        let origin = Arc::new(Origin::new(dialect, (&key, generation), scope, content_type));
         let will = match &opening.will {
             None => None,
             Some(publish) => match Codec::new(dialect, claim.identity).decode_to_hub(publish) {
@@ -121,7 +125,7 @@ impl Hub {
         connection.peer.certificates = Vec::new();
         connection.stage = Stage::Serving(Box::new(Serving {
             session: accepted,
-            key: key.clone(),
+            key: Arc::new(key.clone()),
             calls: Vec::new(),
             credential: admission.credential,
             origin,

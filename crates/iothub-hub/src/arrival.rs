@@ -1,5 +1,7 @@
 //! What a device that is let in did, and what the hub does about it.
 
+use std::sync::Arc;
+
 use iothub_codec::{
     DecodeError, Dialect, Filters, IdentityBuf, Name, Outcome, Proof, Signature, Status, Telemetry, Terms,
     Text,
@@ -91,7 +93,9 @@ impl Hub {
         };
         match message {
             Received::Telemetry(telemetry) => {
-                let Some(origin) = self.serving(id).map(|serving| serving.origin.clone()) else { return };
+                let Some(origin) = self.serving(id).map(|serving| Arc::clone(&serving.origin)) else {
+                    return;
+                };
                 if let Err(excess) = self.spend_telemetry(now, &telemetry) {
                     return self.refuse_telemetry(now, id, key, (ack, &excess), effects);
                 }

@@ -1,6 +1,7 @@
 use core::ops::Bound;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use iothub_codec::{Channels, EncodeError, MethodCall, Status};
 use iothub_model::{ErrorCode, MethodInvocation, MethodResult};
@@ -203,7 +204,7 @@ impl Hub {
             let key = match self.calls.places.get(&exchange) {
                 Some(Place::Waiting(key)) => key.clone(),
                 Some(Place::Open(id, _)) => match self.serving(*id) {
-                    Some(serving) => serving.key.clone(),
+                    Some(serving) => (*serving.key).clone(),
                     None => continue,
                 },
                 None => continue,
@@ -276,10 +277,10 @@ impl Hub {
         Ok(())
     }
 
-    fn take_call(&mut self, id: ConnectionId, ticket: Ticket) -> Option<(Key, OpenCall)> {
+    fn take_call(&mut self, id: ConnectionId, ticket: Ticket) -> Option<(Arc<Key>, OpenCall)> {
         let serving = self.serving(id)?;
         let at = serving.calls.iter().position(|call| call.ticket == ticket)?;
-        let (key, call) = (serving.key.clone(), serving.calls.swap_remove(at));
+        let (key, call) = (Arc::clone(&serving.key), serving.calls.swap_remove(at));
         self.timers.cancel(call.deadline, Due::Answer(id, ticket));
         self.calls.places.remove(&call.exchange);
         Some((key, call))

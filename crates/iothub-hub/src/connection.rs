@@ -1,4 +1,5 @@
 use core::net::SocketAddr;
+use std::sync::Arc;
 
 use iothub_proto::{Dismissal, HubSession, Instant, Now, Packet, SendError};
 use serde_json::json;
@@ -40,13 +41,13 @@ pub(crate) enum Stage {
 /// A device that is let in.
 #[derive(Debug)]
 pub(crate) struct Serving {
-    pub(crate) key: Key,
+    pub(crate) key: Arc<Key>,
     pub(crate) session: HubSession<CALLS>,
     pub(crate) calls: Vec<OpenCall>,
     /// What let it in.
     pub(crate) credential: Credential,
     /// Where its messages come from, as events tell it.
-    pub(crate) origin: Origin,
+    pub(crate) origin: Arc<Origin>,
     /// The name of the hub that its credentials are for.
     pub(crate) host: String,
     /// The policy that its signature at CONNECT named.
@@ -86,7 +87,7 @@ impl Hub {
         };
         match serving.session.handle_packet(now.instant, packet) {
             Ok(event) => {
-                let key = serving.key.clone();
+                let key = Arc::clone(&serving.key);
                 if let Some(entry) = self.registry.get_mut(&key) {
                     entry.presence.active = Some(now.timestamp);
                 }
@@ -155,14 +156,14 @@ impl Hub {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let stage = core::mem::replace(&mut connection.stage, Stage::Closing);
         let key = match &stage {
-            Stage::Serving(serving) => Some(serving.key.clone()),
+            Stage::Serving(serving) => Some(Arc::clone(&serving.key)),
             Stage::Greeting => None,
             Stage::Closing => return,
         };
         self.log(
             Level::Warn,
             id,
-            key.as_ref(),
+            key.as_deref(),
             "connection closed by the hub",
             (Some(rule), why.into()),
             effects,
@@ -242,7 +243,7 @@ impl Hub {
     pub(crate) fn session_due(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
         while let Some(serving) = self.serving(id) {
             let Some(event) = serving.session.handle_timeout(now.instant) else { return };
-            let key = serving.key.clone();
+            let key = Arc::clone(&serving.key);
             self.happened(now, id, &key, event, effects);
         }
     }

@@ -1,10 +1,11 @@
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use iothub_model::Date;
 use iothub_proto::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::system_properties::SystemProperties;
 
 /// What a back end reads: telemetry, and what happened to devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub struct Event {
     pub module: Option<String>,
     /// When the hub took it in.
     pub enqueued: Timestamp,
-    /// System properties, by the names that Event Hubs gives them.
-    pub system: BTreeMap<Cow<'static, str>, String>,
+    /// What the hub knows about it.
+    pub system: SystemProperties,
     /// The application's properties.
     pub properties: BTreeMap<String, String>,
     /// The body.

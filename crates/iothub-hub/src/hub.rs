@@ -22,6 +22,7 @@ use crate::presence::PresenceNumbers;
 use crate::quota::{Edition, Excess, Meter, Operation};
 use crate::registry::{Key, Registry};
 use crate::restatement::Restatement;
+use crate::telemetry::LatestTime;
 use crate::timers::{Due, Timers};
 use crate::twin::Told;
 
@@ -93,6 +94,7 @@ pub struct Hub {
     pub(crate) groups: ConsumerGroups,
     /// How many partitions the event log has.
     pub(crate) partitions: u8,
+    pub(crate) latest_time: LatestTime,
     /// Room for the topics of packets.
     pub(crate) scratch: Vec<u8>,
 }
@@ -122,6 +124,7 @@ impl Hub {
             dead_letters: DeadLetters::default(),
             groups: ConsumerGroups::default(),
             partitions: Self::PARTITIONS,
+            latest_time: LatestTime::default(),
             scratch: vec![0; 512],
             config,
         }
@@ -336,16 +339,16 @@ impl Hub {
             device: key.device.clone(),
             module: key.module.clone(),
             enqueued: now.timestamp,
-            system: given(system),
-            properties: given(properties),
+            system: given(system).collect(),
+            properties: given(properties).map(|(name, value)| (name.to_owned(), value)).collect(),
             body: body.to_string().into(),
         }));
     }
 }
 
 /// Properties that there are.
-fn given<K: Ord + From<&'static str>, const COUNT: usize>(
+fn given<const COUNT: usize>(
     all: [(&'static str, Option<&String>); COUNT],
-) -> BTreeMap<K, String> {
-    all.into_iter().filter_map(|(name, value)| Some((name.into(), value?.clone()))).collect()
+) -> impl Iterator<Item = (&'static str, String)> {
+    all.into_iter().filter_map(|(name, value)| Some((name, value?.clone())))
 }

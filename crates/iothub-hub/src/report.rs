@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use iothub_codec::{
     DesiredChanged, Dialect, Operation, Qos, Reply, RequestId, Status, Text, TwinGet, TwinPatch,
 };
@@ -129,7 +131,7 @@ impl Hub {
         match written {
             Some(Ok(packet)) => effects.push(Effect::Send { connection: id, packet }),
             Some(Err(error)) => {
-                let key = self.serving(id).map(|serving| serving.key.clone());
+                let key = self.serving(id).map(|serving| Arc::clone(&serving.key));
                 let trace_id = self.source.tracking_id();
                 let why = format!(
                     "the answer to its twin request cannot be sent: {error} (tracking id {trace_id})"
@@ -137,7 +139,7 @@ impl Hub {
                 self.log(
                     Level::Warn,
                     id,
-                    key.as_ref(),
+                    key.as_deref(),
                     "twin request unanswered",
                     (Some(Rule::UnansweredTwinRequest), why),
                     effects,

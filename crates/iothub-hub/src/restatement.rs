@@ -64,6 +64,7 @@ impl Hub {
             timers: _,
             presence_numbers,
             diary: _,
+            latest_time: _,
             scratch: _,
         } = self;
         // These are recorded and not performed: they say what is so already, but for what lasts as long as a connection.

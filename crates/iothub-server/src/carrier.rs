@@ -423,7 +423,7 @@ mod tests {
             device: "dev1".into(),
             module: None,
             enqueued: iothub_proto::Timestamp::default(),
-            system: BTreeMap::new(),
+            system: Default::default(),
             properties: BTreeMap::new(),
             body: Vec::new().into(),
         })

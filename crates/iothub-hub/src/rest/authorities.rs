@@ -1,6 +1,8 @@
 //! The certificate authorities that devices' certificates may go back to. Azure keeps them outside of the hub; this is
 //! local.
 
+use std::sync::Arc;
+
 use iothub_model::{CertificateAuthority, Date, ErrorCode};
 use iothub_proto::Now;
 use rustls_pki_types::CertificateDer;
@@ -77,7 +79,7 @@ impl Hub {
         let issued =
             |(_, connection): (&ConnectionId, &crate::connection::Connection)| match &connection.stage {
                 Stage::Serving(serving) => match &serving.credential {
-                    Credential::Issued { authority } if authority == name => Some(serving.key.clone()),
+                    Credential::Issued { authority } if authority == name => Some(Arc::clone(&serving.key)),
                     Credential::Issued { .. }
                     | Credential::Policy
                     | Credential::Key(_)
@@ -85,7 +87,7 @@ impl Hub {
                 },
                 Stage::Greeting | Stage::Closing => None,
             };
-        let keys: Vec<Key> = self.connections.iter().filter_map(issued).collect();
+        let keys: Vec<Arc<Key>> = self.connections.iter().filter_map(issued).collect();
         for key in keys {
             self.expel(now, &key, "the authority of its certificate was removed", effects);
         }

@@ -18,7 +18,8 @@ use crate::registry::Key;
 use crate::rest::commands::{APPLICATION, HEADERS, MESSAGE_MAX};
 use crate::rest::feedback::{lock_lost, read_lock};
 use crate::rest::{Failure, Outcome};
-use crate::telemetry::{Origin, System};
+use crate::system_properties::SystemProperties;
+use crate::telemetry::Origin;
 
 /// How a command is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +48,12 @@ impl Hub {
             Bid { identity: Identity::device(id), host: name, proof: Proof::Token(token), certificates: &[] };
         let admission =
             self.gate.admit(&self.registry, &bid, now.timestamp).map_err(|denied| refused(denied.why))?;
-        if let Some(entry) = self.registry.get_mut(&Key { device: device.into(), module: None }) {
+        let key = Key { device: device.into(), module: None };
+        let generation = self.registry.get_mut(&key).map(|entry| {
             entry.presence.active = Some(now.timestamp);
-        }
-        Ok(Origin { dialect: Dialect::Classic, scope: admission.credential.scope(), content_type: None })
+            entry.record.generation_id.as_str()
+        });
+        Ok(Origin::new(Dialect::Classic, (&key, generation), admission.credential.scope(), None))
     }
 
     /// Hands out the next command. Its etag is the lock under which it is settled.
@@ -112,18 +115,22 @@ impl Hub {
         request: &RestRequest<'_>,
         effects: &mut Effects,
     ) -> Result<Outcome, Failure> {
-        let mut system = System::new();
+        let mut system = SystemProperties::new();
         let mut properties = BTreeMap::new();
         for (name, value) in request.headers {
             if let Some(name) = name.strip_prefix(APPLICATION) {
                 properties.insert(name.to_owned(), (*value).to_owned());
             } else if let Some((_, name)) = HEADERS.iter().find(|(header, _)| header == name) {
                 // The first of two spellings of the same counts.
-                system.entry((*name).into()).or_insert_with(|| (*value).to_owned());
+                if system.get(name).is_none() {
+                    system.insert(*name, *value);
+                }
             }
         }
         let texts = properties.iter().map(|(name, value)| name.len() + value.len());
-        let len = request.body.len() + texts.sum::<usize>() + system.values().map(String::len).sum::<usize>();
+        let len = request.body.len()
+            + texts.sum::<usize>()
+            + system.iter().map(|(_, value)| value.len()).sum::<usize>();
         if len > MESSAGE_MAX {
             let message = format!(
                 "the message has {len} bytes with its properties, and at most {MESSAGE_MAX} are allowed"

@@ -380,8 +380,10 @@ pub(crate) fn partition_of(device: &str, partitions: u8) -> u8 {
 
 /// Roughly how many bytes an event keeps in memory.
 pub(crate) fn footprint(event: &Event) -> usize {
-    let texts = event.system.values().chain(event.properties.iter().flat_map(|(name, value)| [name, value]));
-    size_of::<Event>() + event.body.len() + texts.map(|text| text.len() + size_of::<String>()).sum::<usize>()
+    let texts = event.properties.iter().flat_map(|(name, value)| [name, value]);
+    let texts = texts.map(|text| text.len() + size_of::<String>()).sum::<usize>();
+    let system = event.system.iter().map(|(_, value)| value.len() + 2 * size_of::<String>()).sum::<usize>();
+    size_of::<Event>() + event.body.len() + texts + system
 }
 
 /// Most events that are kept for readers who are slower than they come.

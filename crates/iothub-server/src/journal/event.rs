@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use iothub_hub::{Event, EventKind};
+use iothub_hub::{Event, EventKind, SystemProperties};
 use iothub_proto::Timestamp;
 
 use super::row::{Pieces, put_number, put_piece};
@@ -22,7 +22,7 @@ pub(super) fn put(out: &mut Vec<u8>, event: &Event) {
     // There is no module without a name.
     put_piece(out, module.as_deref().unwrap_or_default().as_bytes());
     put_number(out, system.len() as u64);
-    for (name, value) in system {
+    for (name, value) in system.iter() {
         put_name(out, name);
         put_piece(out, value.as_bytes());
     }
@@ -46,10 +46,10 @@ pub(super) fn take(pieces: &mut Pieces<'_>) -> Option<Event> {
     let enqueued = Timestamp::from_millis(pieces.number()?);
     let device = pieces.text()?.to_owned();
     let module = Some(pieces.text()?.to_owned()).filter(|module| !module.is_empty());
-    let mut system = BTreeMap::new();
+    let mut system = SystemProperties::new();
     for _ in 0..pieces.number()? {
         let name = take_name(pieces)?;
-        system.insert(name, pieces.text()?.to_owned());
+        system.insert(name, pieces.text()?);
     }
     let mut properties = BTreeMap::new();
     for _ in 0..pieces.number()? {
@@ -109,10 +109,7 @@ mod tests {
             device: "pump-7".into(),
             module: None,
             enqueued: Timestamp::from_millis(1_893_456_000_123),
-            system: BTreeMap::from([
-                ("content-type".into(), "a".into()),
-                ("not-in-the-list".into(), "b".into()),
-            ]),
+            system: [("content-type", "a"), ("not-in-the-list", "b")].into_iter().collect(),
             properties: texts(&[("", ""), ("alert", "é")]),
             body: Bytes::from_static(b"\0\xFF"),
         };

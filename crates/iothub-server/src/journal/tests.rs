@@ -39,7 +39,7 @@ fn sent(device: &str, at_ms: u64, body: impl Into<Bytes>) -> Effect {
         device: device.into(),
         module: None,
         enqueued: Timestamp::from_millis(at_ms),
-        system: BTreeMap::new(),
+        system: Default::default(),
         properties: BTreeMap::new(),
         body: body.into(),
     })
