@@ -190,11 +190,15 @@ impl Carrier {
     /// Carries out what needs no journal, or has been recorded.
     pub(crate) fn carry_out(&self, effects: impl Iterator<Item = Effect>) {
         let mut routes = self.routes();
+        let mut appended = false;
         for effect in effects {
             match effect {
                 // On disk before this if there is a disk.
                 Effect::Record(_) => {}
-                Effect::Append(event) => self.events.append(event),
+                Effect::Append(event) => {
+                    self.events.append(event);
+                    appended = true;
+                }
                 Effect::Send { connection, packet } => {
                     if let Some(outbox) = routes.connections.get(&connection) {
                         outbox.push(packet);
@@ -211,6 +215,9 @@ impl Carrier {
                 Effect::Read { exchange, reading } => routes.answer(exchange, Answer::Reading(reading)),
                 Effect::Log(notice) => log(&notice),
             }
+        }
+        if appended {
+            self.events.tell();
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::{Events, Limits, Logged, Position, footprint};
+use super::{Events, Kept, Limits, Logged, Position};
 use crate::journal::JournalError;
 
 /// Events as lines, one JSON object each: first those that were there, then others as they come.
@@ -88,14 +88,14 @@ impl Follower {
             return Found::Nothing;
         }
         let (mut found, mut bytes) = (Vec::new(), 0);
-        for each in ring.events.range(begin..).take(LOOKED_AT) {
+        for Kept { logged: each, bytes: len } in ring.events.range(begin..).take(LOOKED_AT) {
             self.number += 1;
             // What was read on disk may still be in memory as well.
             let next = self.next.get_mut(&each.partition).filter(|next| **next <= each.sequence);
             let Some(next) = next else { continue };
             *next = each.sequence + 1;
             if self.device.as_ref().is_none_or(|device| *device == each.event.device) {
-                bytes += footprint(&each.event);
+                bytes += len;
                 found.push(Arc::clone(each));
             }
             if bytes > CHUNK_LEN {

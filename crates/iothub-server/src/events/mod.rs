@@ -105,12 +105,18 @@ pub struct Bounds {
 }
 
 struct Ring {
-    events: VecDeque<Arc<Logged>>,
+    events: VecDeque<Kept>,
     /// Number of the first in the ring, of all partitions.
     first: u64,
     bytes: usize,
     /// What of each partition is in the ring.
     bounds: Vec<Bounds>,
+}
+
+/// An event in the ring, and how many bytes it keeps there, roughly.
+struct Kept {
+    logged: Arc<Logged>,
+    bytes: usize,
 }
 
 impl Events {
@@ -132,12 +138,15 @@ impl Events {
         Self { ring: Mutex::new(ring), disk, retention, reads, partitions, next }
     }
 
-    /// Adds an event; the oldest make room.
+    /// Adds an event; the oldest make room. Who waits for it learns of it by [`Self::tell`].
     pub(crate) fn append(&self, event: Event) {
-        let mut ring = self.ring();
-        ring.push(partition_of(&event.device, self.partitions), event);
-        let next = ring.next();
-        drop(ring);
+        let partition = partition_of(&event.device, self.partitions);
+        self.ring().push(partition, event);
+    }
+
+    /// Tells who waits for events that there are some.
+    pub(crate) fn tell(&self) {
+        let next = self.ring().next();
         self.next.send_modify(|number| *number = number.map(|_| next));
     }
 
@@ -268,13 +277,15 @@ impl Ring {
         let sequence = bounds.next;
         bounds.next += 1;
         bounds.latest_ms = bounds.latest_ms.max(event.enqueued.as_millis());
-        self.bytes += footprint(&event);
-        self.events.push_back(Arc::new(Logged { partition, sequence, event }));
+        let bytes = footprint(&event);
+        self.bytes += bytes;
+        self.events.push_back(Kept { logged: Arc::new(Logged { partition, sequence, event }), bytes });
         while self.events.len() > EVENTS_MAX || self.bytes > BYTES_MAX {
             let Some(oldest) = self.events.pop_front() else { break };
-            self.bytes -= footprint(&oldest.event);
+            self.bytes -= oldest.bytes;
             self.first += 1;
-            self.bounds[usize::from(oldest.partition)].first = oldest.sequence + 1;
+            let Logged { partition, sequence, .. } = *oldest.logged;
+            self.bounds[usize::from(partition)].first = sequence + 1;
         }
     }
 
@@ -286,14 +297,14 @@ impl Ring {
         };
         let mut batch = Batch { events: Vec::new(), next: from, first: bounds.first };
         let mut bytes = 0;
-        let wanted = self.events.iter().filter(|each| each.partition == partition && each.sequence >= from);
-        for each in wanted {
+        let is_wanted = |each: &Logged| each.partition == partition && each.sequence >= from;
+        for Kept { logged: each, bytes: len } in self.events.iter().filter(|kept| is_wanted(&kept.logged)) {
             let is_early = matches!(position, Position::Enqueued(time) if each.event.enqueued < time);
             if batch.events.is_empty() && is_early {
                 batch.next = each.sequence + 1;
                 continue;
             }
-            bytes += footprint(&each.event);
+            bytes += len;
             if !batch.events.is_empty() && (batch.events.len() == limits.events || bytes > limits.bytes) {
                 break;
             }
