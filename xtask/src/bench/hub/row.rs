@@ -219,11 +219,12 @@ fn registered(programs: &Programs, load: &Load, sizes: Sizes) -> Result<Vec<Figu
     let server = programs.start(Side::Durable)?;
     let filled = load.run("register", &server, &[("devices", sizes.registered)])?;
     let folder = server.kill().ok_or_else(|| Failure::new("nothing was kept"))?;
-    let mut times = Vec::new();
+    let (mut times, mut processor) = (Vec::new(), Vec::new());
     let mut sizes_seen = Vec::new();
     for _ in 0..sizes.rounds {
         let server = programs.start_again(&folder)?;
         times.push(server.until_ready.as_secs_f64());
+        processor.push(processor_s(&server)?);
         sizes_seen.push((resident(&server)? - empty) / sizes.registered as f64);
         server.kill();
     }
@@ -235,6 +236,7 @@ fn registered(programs: &Programs, load: &Load, sizes: Sizes) -> Result<Vec<Figu
     Ok(vec![
         figure("devices imported, durable", "1/s", vec![rate], Target::None)?,
         figure("start with as many devices", "s", times, Target::Most(READY_S_MOST))?,
+        figure("start with as many devices", "s CPU", processor, Target::None)?,
         figure("a registered device and its twin", "bytes", sizes_seen, Target::Most(REGISTERED_BYTES_MOST))?,
     ])
 }
@@ -254,6 +256,16 @@ fn resident(server: &Server) -> Result<f64, Failure> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     let kb: f64 = line.trim().trim_end_matches("kB").trim().parse().map_err(Failure::while_doing("VmRSS"))?;
     Ok(kb * 1024.0)
+}
+
+/// Processor time that a server has taken since it was started.
+fn processor_s(server: &Server) -> Result<f64, Failure> {
+    let path = format!("/proc/{}/stat", server.pid);
+    let stat = std::fs::read_to_string(&path).map_err(Failure::while_doing(path))?;
+    // The name, in brackets, may hold anything; behind it, time in user mode and in the kernel are next to each other.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
+    Ok(ticks.sum::<f64>() / 100.0)
 }
 
 fn number(said: &Value, member: &str) -> Result<f64, Failure> {

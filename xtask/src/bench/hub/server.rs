@@ -46,8 +46,8 @@ impl Programs {
     pub(super) fn start(&self, side: Side) -> Result<Server, Failure> {
         let folder = Folder::new(&self.folder, side)?;
         let mut server = match side {
-            Side::Memory => self.hub(None)?,
-            Side::Durable => self.hub(Some(&folder.0))?,
+            Side::Memory => self.hub(pinned(&self.iothub), None)?,
+            Side::Durable => self.hub(pinned(&self.iothub), Some(&folder.0))?,
             Side::Broker => self.broker(&folder.0)?,
         };
         server._kept = Some(folder);
@@ -56,12 +56,12 @@ impl Programs {
 
     /// Starts a hub on what another has left, which has to be gone.
     pub(super) fn start_again(&self, folder: &Folder) -> Result<Server, Failure> {
-        self.hub(Some(&folder.0))
+        // Nothing is compared with this, and all of the machine is there for it.
+        self.hub(Command::new(&self.iothub), Some(&folder.0))
     }
 
-    fn hub(&self, data: Option<&Path>) -> Result<Server, Failure> {
+    fn hub(&self, mut command: Command, data: Option<&Path>) -> Result<Server, Failure> {
         let begin = clock::now();
-        let mut command = pinned(&self.iothub);
         command.args(UP).stdin(Stdio::null()).stderr(Stdio::null());
         if let Some(data) = data {
             command.arg("--data").arg(data);
@@ -91,7 +91,7 @@ impl Programs {
     /// The broker shows the certificate of a hub, so that handshakes are alike.
     fn broker(&self, folder: &Path) -> Result<Server, Failure> {
         let broker = self.broker.as_ref().ok_or_else(|| Failure::new("there is no mosquitto"))?;
-        drop(self.hub(Some(folder))?);
+        drop(self.hub(Command::new(&self.iothub), Some(folder))?);
         let port = free_port()?;
         let shown = folder.display();
         let settings = format!(
