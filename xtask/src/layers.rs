@@ -54,7 +54,11 @@ const LAYERS: &[Layer] = &[
     Layer { name: "iothub-sim", on: &["iothub-mqtt"], elsewhere: Elsewhere::Any },
     Layer { name: "iothub-model", on: &[], elsewhere: Elsewhere::Any },
     Layer { name: "iothub-query", on: &[], elsewhere: Elsewhere::Any },
-    Layer { name: "iothub-hub", on: &["iothub-proto", "iothub-model", "iothub-query"], elsewhere: Elsewhere::Any },
+    Layer {
+        name: "iothub-hub",
+        on: &["iothub-proto", "iothub-model", "iothub-query"],
+        elsewhere: Elsewhere::Any,
+    },
     Layer { name: "iothub-device", on: &["iothub-mqtt"], elsewhere: Elsewhere::Any },
     Layer { name: "iothub-service", on: &["iothub-codec", "iothub-model"], elsewhere: Elsewhere::Any },
     Layer { name: "iothub-server", on: &["iothub-hub", "iothub-mqtt"], elsewhere: Elsewhere::Any },
