@@ -1,7 +1,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ca, consumer_group, demo, device, env, explain, feedback, keep, method, module, monitor, sas, twin, up,
+    ca, consumer_group, demo, device, env, explain, feedback, keep, method, module, monitor, query, sas,
+    twin, up,
 };
 use crate::output::Format;
 
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Twin(twin::Command),
     #[command(subcommand)]
     Method(method::Command),
+    Query(query::Arguments),
     Feedback(feedback::Arguments),
     Monitor(monitor::Arguments),
     #[command(subcommand)]

@@ -7,10 +7,16 @@ pub(crate) fn rows<const N: usize>(
     heading: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
+    grid(heading.map(str::to_owned).to_vec(), rows.into_iter().map(Vec::from))
+}
+
+/// The same where it is not known before what the columns are.
+pub(crate) fn grid(heading: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let printed = |row: Vec<String>| row.iter().map(|text| printable(text).into_owned()).collect::<Vec<_>>();
     let mut table = empty();
-    table.set_header(heading);
+    table.set_header(printed(heading));
     for row in rows {
-        table.add_row(row.map(|text| printable(&text).into_owned()));
+        table.add_row(printed(row));
     }
     trimmed(&table)
 }

@@ -9,6 +9,7 @@ pub(crate) mod keep;
 pub(crate) mod method;
 pub(crate) mod module;
 pub(crate) mod monitor;
+pub(crate) mod query;
 pub(crate) mod sas;
 pub(crate) mod twin;
 pub(crate) mod up;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Device(command) => one_thread()?.block_on(device::run(&command, &mut output)),
         Command::Ca(command) => one_thread()?.block_on(ca::run(&command, &mut output)),
         Command::Module(command) => one_thread()?.block_on(module::run(&command, &mut output)),
+        Command::Query(arguments) => one_thread()?.block_on(query::run(&arguments, &mut output)),
         Command::Twin(command) => one_thread()?.block_on(twin::run(&command, &mut output)),
         Command::Method(command) => one_thread()?.block_on(method::run(&command, &mut output)),
         Command::Feedback(arguments) => one_thread()?.block_on(feedback::run(&arguments, &mut output)),

@@ -22,6 +22,7 @@ mod modules;
 mod monitor;
 mod naming;
 mod piping;
+mod querying;
 mod sas;
 mod secrets;
 mod simulating;
