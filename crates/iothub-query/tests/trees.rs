@@ -200,6 +200,9 @@ fn any_document() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    // So many that trees come in which one operator stands right below another of its level.
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
     #[test]
     fn what_is_printed_reads_back(query in any_query()) {
         let text = query.to_string();
