@@ -17,6 +17,7 @@ use crate::input::ConnectionId;
 use crate::notice::{Level, Notice};
 use crate::packet::{PacketBuf, SectionBuf};
 use crate::quota::Operation;
+use crate::recording::NO_ROOM;
 use crate::registry::Key;
 use crate::rule::Rule;
 use crate::telemetry::Origin;
@@ -68,6 +69,10 @@ impl Hub {
             self.connections.get(&id).map(|connection| &connection.peer.certificates[..]).unwrap_or_default();
         let bid = Bid { identity: claim.identity, host: &host, proof: claim.proof, certificates };
         let admission = self.gate.admit(&self.registry, &bid, now.timestamp).map_err(named)?;
+        if !self.has_room() {
+            let (reason, why) = (RefusalReason::Unavailable, NO_ROOM.to_owned());
+            return Err(named(Denied { reason, rule: Rule::NoRoom, why }));
+        }
         self.spend(now, Operation::Connection, None).map_err(|excess| {
             named(Denied {
                 reason: RefusalReason::ConnectionRateExceeded,
@@ -243,10 +248,12 @@ fn bad_will(error: &DecodeError) -> Denied {
 
 /// What a refusal for that reason is called where statuses are told.
 fn status(reason: RefusalReason) -> Status {
-    use RefusalReason::{BadAuthenticationMethod, NotAuthorized};
+    use RefusalReason::{BadAuthenticationMethod, NotAuthorized, Unavailable};
 
     if matches!(reason, NotAuthorized | BadAuthenticationMethod) {
         Status::NOT_AUTHORIZED
+    } else if reason == Unavailable {
+        Status::SERVER_BUSY
     } else {
         Status::BAD_REQUEST
     }

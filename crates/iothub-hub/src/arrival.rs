@@ -18,10 +18,14 @@ use crate::hub::Hub;
 use crate::input::ConnectionId;
 use crate::notice::Level;
 use crate::packet::{AckBuf, PacketBuf};
-use crate::quota::{Edition, Excess, Operation};
+use crate::quota::{Edition, Operation};
+use crate::recording::NO_ROOM;
 use crate::registry::Key;
 use crate::rule::Rule;
 use crate::timers::Due;
+
+/// Why a message is refused: for the device, for the log, and in words.
+type Refusal = (Status, Rule, String);
 
 impl Hub {
     pub(crate) fn happened(
@@ -96,8 +100,8 @@ impl Hub {
                 let Some(origin) = self.serving(id).map(|serving| Arc::clone(&serving.origin)) else {
                     return;
                 };
-                if let Err(excess) = self.spend_telemetry(now, &telemetry) {
-                    return self.refuse_telemetry(now, id, key, (ack, &excess), effects);
+                if let Err(refusal) = self.spend_telemetry(now, &telemetry) {
+                    return self.refuse_telemetry(now, id, key, (ack, refusal), effects);
                 }
                 let event = self.telemetry(now, key, &origin, &telemetry);
                 effects.push(Effect::Append(event));
@@ -142,26 +146,30 @@ impl Hub {
         self.refuse_by_ack(id, key, token, refusal, effects);
     }
 
-    fn spend_telemetry(&mut self, now: Now, telemetry: &Telemetry<'_>) -> Result<(), Excess> {
+    fn spend_telemetry(&mut self, now: Now, telemetry: &Telemetry<'_>) -> Result<(), Refusal> {
+        if !self.has_room() {
+            return Err((Status::SERVER_BUSY, Rule::NoRoom, NO_ROOM.to_owned()));
+        }
         // Nobody but a hub with limits needs to know how long it is.
         let len = if self.config.edition == Edition::UNLIMITED { 0 } else { charged(telemetry) };
         self.spend(now, Operation::Telemetry, Some(len))
+            .map_err(|excess| (excess.status(), excess.rule(), excess.to_string()))
     }
 
-    /// There are too many of them: over MQTT 5 that can be said of a message, else the connection ends.
+    /// There are too many of them, or no room: over MQTT 5 that can be said of a message, else the connection ends.
     fn refuse_telemetry(
         &mut self,
         now: Now,
         id: ConnectionId,
         key: &Key,
-        (ack, excess): (Option<AckToken>, &Excess),
+        (ack, refusal): (Option<AckToken>, Refusal),
         effects: &mut Effects,
     ) {
-        let (status, rule, reason) = (excess.status(), excess.rule(), excess.to_string());
         let explains = self.serving(id).is_some_and(|serving| serving.origin.dialect == Dialect::Preview5);
         match ack.filter(|_| explains) {
-            Some(token) => self.refuse_by_ack(id, key, token, (status, rule, reason), effects),
+            Some(token) => self.refuse_by_ack(id, key, token, refusal, effects),
             None => {
+                let (status, rule, reason) = refusal;
                 let outcome = Outcome { reason: Some(Text::plain(&reason)), ..Outcome::new(status) };
                 self.close(now, id, (&Dismissal::Refused(outcome), rule, &reason), effects);
             }
@@ -173,7 +181,7 @@ impl Hub {
         id: ConnectionId,
         key: &Key,
         token: AckToken,
-        (status, rule, reason): (Status, Rule, String),
+        (status, rule, reason): Refusal,
         effects: &mut Effects,
     ) {
         let trace_id = status.may_have_trace_id().then(|| self.source.tracking_id());

@@ -13,6 +13,7 @@ use crate::hub::Hub;
 use crate::input::{ConnectionId, Peer};
 use crate::notice::{Level, Notice};
 use crate::packet::PacketBuf;
+use crate::recording::NO_ROOM;
 use crate::registry::Key;
 use crate::rule::Rule;
 use crate::telemetry::Origin;
@@ -227,7 +228,10 @@ impl Hub {
                 entry.presence.kept = session.kept().map(Box::new);
             }
         }
-        if let Some(mut will) = will {
+        if let Some(will) = will.as_ref().filter(|_| !self.has_room()) {
+            let why = format!("a will of {} bytes: {NO_ROOM}", will.body.len());
+            self.log(Level::Warn, id, Some(&key), "will not appended", (Some(Rule::NoRoom), why), effects);
+        } else if let Some(mut will) = will {
             will.enqueued = now.timestamp;
             will.properties.insert("iothub-MessageType".into(), "Will".into());
             effects.push(Effect::Append(will));

@@ -20,6 +20,7 @@ use crate::notice::{Level, Notice};
 use crate::policy::{Policy, Rights};
 use crate::presence::PresenceNumbers;
 use crate::quota::{Edition, Excess, Meter, Operation};
+use crate::recording::Recording;
 use crate::registry::{Key, Registry};
 use crate::restatement::Restatement;
 use crate::telemetry::LatestTime;
@@ -95,6 +96,7 @@ pub struct Hub {
     /// How many partitions the event log has.
     pub(crate) partitions: u8,
     pub(crate) latest_time: LatestTime,
+    pub(crate) recording: Recording,
     /// Room for the topics of packets.
     pub(crate) scratch: Vec<u8>,
 }
@@ -125,6 +127,7 @@ impl Hub {
             groups: ConsumerGroups::default(),
             partitions: Self::PARTITIONS,
             latest_time: LatestTime::default(),
+            recording: Recording::default(),
             scratch: vec![0; 512],
             config,
         }
@@ -157,6 +160,9 @@ impl Hub {
             Input::Rest { exchange, request } => self.rest(now, exchange, &request, effects),
             Input::Abandoned { exchange } => self.abandon(exchange),
             Input::Stop => self.stop_calls(now, effects),
+            Input::Recording { recording } => self.set_recording(now, recording, effects),
+            // It is asked for again.
+            Input::Restate { .. } if !self.has_room() => {}
             Input::Restate { identities } => self.restate(identities.max(1), effects),
             Input::Tick => {
                 while let Some(due) = self.timers.pop(now.instant) {
@@ -165,7 +171,9 @@ impl Hub {
             }
         }
         self.diary.read(now.timestamp, &effects[before..]);
-        if let Some((day, messages)) = self.meter.unrecorded() {
+        if self.has_room()
+            && let Some((day, messages)) = self.meter.unrecorded()
+        {
             self.record(Change::MessagesCounted { day, messages }, effects);
         }
     }

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use iothub_proto::Packet;
 
 use crate::notice::Level;
+use crate::recording::Recording;
 
 /// Names a connection of a device while it lasts. Made by the server, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +64,11 @@ pub enum Input<'a> {
     Restate {
         /// How many at a time, at least 1.
         identities: usize,
+    },
+    /// There is hardly room on disk, or there is room again. Only whoever keeps a record gives this.
+    Recording {
+        /// Whether the hub may have something recorded from now on.
+        recording: Recording,
     },
     /// The time of [`Hub::poll_timeout`](crate::Hub::poll_timeout) has come.
     Tick,

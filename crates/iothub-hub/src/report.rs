@@ -14,6 +14,7 @@ use crate::input::ConnectionId;
 use crate::notice::Level;
 use crate::packet::PacketBuf;
 use crate::quota;
+use crate::recording::NO_ROOM;
 use crate::registry::Key;
 use crate::rule::Rule;
 use crate::twin::{Told, TwinEdit, date};
@@ -187,6 +188,10 @@ impl Hub {
     ) -> Result<u64, Refusal> {
         let refused = Rule::RefusedReport;
         let bad = |message: String| (Status::BAD_REQUEST, ErrorCode::ArgumentInvalid, refused, message);
+        if !self.has_room() {
+            let code = ErrorCode::ServiceUnavailable;
+            return Err((Status::SERVER_BUSY, code, Rule::NoRoom, NO_ROOM.to_owned()));
+        }
         self.spend(now, quota::Operation::TwinUpdate, Some(patch.patch.len()))
             .map_err(|excess| (excess.status(), excess.code(), excess.rule(), excess.to_string()))?;
         let object: Object = serde_json::from_slice(patch.patch)

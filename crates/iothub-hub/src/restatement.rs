@@ -65,6 +65,7 @@ impl Hub {
             presence_numbers,
             diary: _,
             latest_time: _,
+            recording: _,
             scratch: _,
         } = self;
         // These are recorded and not performed: they say what is so already, but for what lasts as long as a connection.

@@ -118,6 +118,9 @@ rules! {
     /// The messages of the day are used up.
     QuotaExceeded = "quota-exceeded"
         "Wait for midnight UTC, send fewer and larger messages, or give the hub more units or a larger --sku.";
+    /// The hub has hardly room on its disk.
+    NoRoom = "no-room"
+        "Make room on the disk where the hub keeps its data; it takes up writing by itself.";
     /// Bytes that are no MQTT, a limit, or silence has ended the connection.
     Transport = "transport"
         "Suspect the MQTT library or the network; the limits stand in the hub's manual.";

@@ -1,7 +1,11 @@
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use iothub_hub::{ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Reading, Response, Rule};
+use iothub_hub::{
+    ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Reading, Recording, Response, Rule,
+};
+use iothub_proto::Instant;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::clock::Clock;
@@ -25,6 +29,8 @@ pub(crate) struct Carrier {
     events: Arc<Events>,
     /// The record has grown long.
     restating: Notify,
+    /// Whether there is room on the disk.
+    recording: watch::Sender<Recording>,
     failure: watch::Sender<Option<String>>,
 }
 
@@ -76,6 +82,7 @@ impl Carrier {
             routes: Mutex::default(),
             events: Arc::new(events),
             restating: Notify::new(),
+            recording: watch::Sender::new(Recording::Open),
             failure: watch::Sender::new(None),
         }
     }
@@ -104,6 +111,11 @@ impl Carrier {
     /// Returns when the hub is to state something anew.
     pub(crate) async fn wants_restating(&self) {
         self.restating.notified().await;
+    }
+
+    /// Whether there is room to record what the hub decides, and whenever that changes.
+    pub(crate) fn recording(&self) -> watch::Receiver<Recording> {
+        self.recording.subscribe()
     }
 
     /// Ends the streams of events, which would go on for ever.
@@ -225,29 +237,39 @@ impl Carrier {
         let _alarm = Alarm(self);
         let mut batch = Effects::new();
         let mut broken = false;
+        let mut tidied = Instant::default();
         while self.next_batch(&mut batch) {
             // Behind a gap nothing may be recorded, and what has not been recorded nobody may hear of.
             if broken {
                 batch.clear();
                 continue;
             }
-            match journal.commit(clock.now().timestamp, &batch) {
-                Ok(()) => {
-                    self.carry_out(batch.drain(..));
-                    if journal.wants_restating() {
-                        self.restating.notify_one();
-                    }
+            let now = clock.now();
+            let mut outcome = journal.commit(now.timestamp, &batch);
+            if outcome.is_ok() {
+                self.carry_out(batch.drain(..));
+                if journal.wants_restating() {
+                    self.restating.notify_one();
                 }
-                Err(error) => {
-                    broken = true;
-                    batch.clear();
-                    self.fail(&error.to_string());
+                if now.instant.since(tidied) >= BETWEEN_TIDYINGS {
+                    tidied = now.instant;
+                    outcome = journal.remove_old_events(now.timestamp);
                 }
+                self.say(journal.recording());
+            }
+            if let Err(error) = outcome {
+                broken = true;
+                batch.clear();
+                self.fail(&error.to_string());
             }
         }
     }
 
-    /// Waits for effects; `false` when there will be none.
+    fn say(&self, recording: Recording) {
+        self.recording.send_if_modified(|said| core::mem::replace(said, recording) != recording);
+    }
+
+    /// Waits for effects, but not for long; `false` when there will be none.
     fn next_batch(&self, batch: &mut Effects) -> bool {
         let mut queue = self.lock_queue();
         if queue.committer == Committer::Busy {
@@ -255,11 +277,11 @@ impl Carrier {
         }
         queue.carried_out = queue.taken;
         self.room.notify_waiters();
-        while queue.effects.is_empty() {
-            if queue.committer == Committer::Ending {
-                return false;
-            }
-            queue = self.queued.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        if queue.effects.is_empty() && queue.committer != Committer::Ending {
+            queue = self.queued.wait_timeout(queue, BETWEEN_LOOKS).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if queue.effects.is_empty() {
+            return queue.committer != Committer::Ending;
         }
         core::mem::swap(&mut queue.effects, batch);
         queue.taken = queue.taken.next();
@@ -365,6 +387,10 @@ fn log(notice: &Notice) {
 
 /// Effects that may be waiting for the journal before connections and requests wait as well.
 const QUEUE_MAX: usize = 16 * 1024;
+/// How long nobody looks at most whether others have filled the disk.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// How often events that are too old are removed, even if no others come.
+const BETWEEN_TIDYINGS: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use iothub_hub::{ConnectionId, Effects, ExchangeId, Hub, Input};
+use iothub_hub::{ConnectionId, Effects, ExchangeId, Hub, Input, Recording};
 use iothub_proto::{Instant, Now};
 use tokio::sync::Notify;
 
@@ -61,6 +61,9 @@ impl Driver {
 
     /// Calls the hub when it wants to be called, for as long as it can go on.
     pub(crate) async fn tick(&self) {
+        let mut recording = self.carrier.recording();
+        // What was found before counts as well.
+        recording.mark_changed();
         loop {
             let Ok(due) = self.enter().map(|mut entered| entered.arm()) else { return };
             tokio::select! {
@@ -71,6 +74,12 @@ impl Driver {
                 () = self.carrier.wants_restating() => {
                     // What was stated before is written: that it is wanted was found out behind it.
                     let input = Input::Restate { identities: STATED_AT_A_TIME };
+                    let Ok(()) = self.enter().map(|mut entered| entered.handle(input)) else { return };
+                }
+                Ok(()) = recording.changed() => {
+                    let recording = *recording.borrow_and_update();
+                    self.metrics.read_only.set(i64::from(recording == Recording::Closed));
+                    let input = Input::Recording { recording };
                     let Ok(()) = self.enter().map(|mut entered| entered.handle(input)) else { return };
                 }
             }
@@ -151,9 +160,68 @@ const STATED_AT_A_TIME: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use iothub_hub::{Config, Seed};
+    use iothub_codec::{SharedKey, TokenRequest};
+    use iothub_hub::{Config, RestRequest, Seed};
+    use redb::backends::InMemoryBackend;
 
     use super::*;
+    use crate::carrier::Answer;
+    use crate::events::Events;
+    use crate::journal::{Journal, Room};
+
+    /// What the hub's owner is answered.
+    async fn ask(driver: &Driver, owner: &str, method: &str, body: &[u8]) -> u16 {
+        let exchange = driver.exchange_id();
+        let answer = driver.carrier().expect(exchange);
+        let headers = [("host", "hub.test"), ("authorization", owner)];
+        let (path, query) = ("/devices/d", Some("api-version=2021-04-12"));
+        let request = RestRequest { method, path, query, headers: &headers, body };
+        driver.enter().unwrap().handle(Input::Rest { exchange, request });
+        let Answer::Response(response) = answer.await.unwrap() else { panic!("{method}") };
+        response.status
+    }
+
+    #[tokio::test]
+    async fn on_a_full_disk_the_hub_reads_and_it_writes_again_when_there_is_room() {
+        let free = Arc::new(AtomicU64::new(1 << 40));
+        let disk = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
+        let told = Arc::clone(&free);
+        let journal =
+            Journal::within(disk, move || Ok(Room { free: told.load(Ordering::SeqCst), whole: 1 << 40 }));
+        let (clock, carrier) = (Clock::start(), Arc::new(Carrier::new(Events::in_memory(1))));
+        let committer = carrier.commit_to(journal, clock).unwrap();
+        let mut hub = Hub::new(Config::new(Seed([7; 32])));
+        hub.handle(clock.now(), Input::Start, &mut Effects::new());
+        let key = SharedKey::from_base64(hub.policy_key("iothubowner").unwrap()).unwrap();
+        let expiry_s = clock.now().timestamp.as_secs() + 3600;
+        let owner = TokenRequest { host: "hub.test", identity: None, expiry_s, policy: Some("iothubowner") };
+        let owner = owner.sign(&key, &mut [0; 1024]).unwrap().to_owned();
+        let driver = Arc::new(Driver::new(hub, clock, Arc::clone(&carrier)));
+        let ticking = tokio::spawn({
+            let driver = Arc::clone(&driver);
+            async move { driver.tick().await }
+        });
+        let mut recording = carrier.recording();
+
+        let device = br#"{"deviceId":"d"}"#;
+        assert_eq!(ask(&driver, &owner, "PUT", device).await, 200);
+        for (room, wanted, put, said) in [
+            (0, Recording::Closed, 503, "iothub_read_only 1\n"),
+            (1 << 40, Recording::Open, 409, "iothub_read_only 0\n"),
+        ] {
+            free.store(room, Ordering::SeqCst);
+            recording.wait_for(|recording| *recording == wanted).await.unwrap();
+            while !driver.metrics().text().unwrap().contains(said) {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(ask(&driver, &owner, "PUT", device).await, put, "{wanted:?}");
+            assert_eq!(ask(&driver, &owner, "GET", b"").await, 200, "{wanted:?}");
+        }
+        assert!(!carrier.has_failed());
+        ticking.abort();
+        carrier.end();
+        committer.join().unwrap();
+    }
 
     #[test]
     fn a_hub_that_broke_a_rule_of_its_own_is_not_used_again() {

@@ -16,6 +16,8 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     /// Connections that were turned away before TLS.
     pub(crate) turned_away: Counter,
+    /// 1 while the disk is nearly full.
+    pub(crate) read_only: Gauge,
     connects: Family<Label, Counter>,
     packets: Family<Label, Counter>,
     events: Family<Label, Counter>,
@@ -51,6 +53,7 @@ impl Metrics {
         let metrics = Self {
             connections: Gauge::default(),
             turned_away: Counter::default(),
+            read_only: Gauge::default(),
             connects: Family::default(),
             packets: Family::default(),
             events: Family::default(),
@@ -70,6 +73,11 @@ impl Metrics {
             "connections_turned_away",
             "Connections that were closed before TLS, as too many were open",
             self.turned_away.clone(),
+        );
+        registry.register(
+            "read_only",
+            "1 while the disk is nearly full, and nothing is recorded",
+            self.read_only.clone(),
         );
         registry.register("connects", "Answers to CONNECT, by accepted or refused", self.connects.clone());
         registry.register("packets_sent", "MQTT packets for devices, by type", self.packets.clone());

@@ -14,6 +14,10 @@ use crate::shared::Shared;
 pub(crate) fn answer<B>(request: &Request<B>, peer: SocketAddr, shared: &Shared) -> Option<Response<String>> {
     let answer = match request.uri().path() {
         "/healthz" => state(shared.has_failed(), "the hub cannot go on"),
+        // It still serves what only reads, so it is not to be taken out of service.
+        "/readyz" if !shared.is_stopping() && shared.is_read_only() => {
+            text(StatusCode::OK, "read only: the disk of the hub is nearly full".into())
+        }
         "/readyz" => state(shared.is_stopping(), "the hub is stopping"),
         "/metrics" if is_here(peer) => metrics(shared),
         "/metrics" => text(StatusCode::FORBIDDEN, "metrics are for this machine only".into()),

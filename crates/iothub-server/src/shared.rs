@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use iothub_hub::Recording;
+
 use crate::body::Room;
 use crate::driver::Driver;
 use crate::options::Limits;
@@ -24,6 +26,11 @@ impl Shared {
 
     pub(crate) fn bodies(&self) -> &Room {
         &self.premises.bodies
+    }
+
+    /// Whether the disk is nearly full, so that nothing is recorded.
+    pub(crate) fn is_read_only(&self) -> bool {
+        *self.driver.carrier().recording().borrow() == Recording::Closed
     }
 
     pub(crate) fn has_failed(&self) -> bool {

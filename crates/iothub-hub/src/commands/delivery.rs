@@ -24,6 +24,10 @@ struct Shipment {
 impl Hub {
     /// Sends what waits for a device, as far as it listens and the window of its connection allows.
     pub(crate) fn deliver(&mut self, now: Now, key: &Key, effects: &mut Effects) {
+        if !self.has_room() {
+            // What becomes of them could not be recorded. They are looked at when there is room.
+            return;
+        }
         self.expire_commands(now, key, effects);
         while let Some(shipment) = self.next_command(key) {
             let sequence = shipment.command.sequence;
@@ -96,21 +100,23 @@ impl Hub {
 
     /// The same for every device: for a hub that begins with commands from its record.
     pub(crate) fn watch_commands(&mut self, now: Now) {
-        let waiting: Vec<Key> = self
-            .registry
-            .iter()
-            .filter(|(_, entry)| entry.queue.len() > 0)
-            .map(|(key, _)| key.clone())
-            .collect();
+        let waiting: Vec<Key> = self.with_commands().cloned().collect();
         for key in waiting {
             self.command_watch(now, &key);
         }
     }
 
+    /// For whom commands wait.
+    pub(crate) fn with_commands(&self) -> impl Iterator<Item = &Key> {
+        self.registry.iter().filter(|(_, entry)| entry.queue.len() > 0).map(|(key, _)| key)
+    }
+
     pub(crate) fn command_due(&mut self, now: Now, key: &Key, effects: &mut Effects) {
         // What comes back from a lock may go to a connection.
         self.deliver(now, key, effects);
-        self.command_watch(now, key);
+        if self.has_room() {
+            self.command_watch(now, key);
+        }
     }
 
     /// Ends locks and commands whose time is over.

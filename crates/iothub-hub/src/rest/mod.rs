@@ -29,6 +29,7 @@ use crate::notice::{Level, Notice};
 use crate::policy::Rights;
 use crate::quota::Operation;
 use crate::reading::Reading;
+use crate::recording;
 use crate::registry::Key;
 use crate::response::Response;
 use crate::rest::device_messages::Settlement;
@@ -176,6 +177,9 @@ impl Hub {
             }
         };
         path.must_have_version()?;
+        if !self.has_room() && is_recorded(&path) {
+            return Err(recording::unavailable());
+        }
         if let Some((operation, len)) = charged(&path, request) {
             self.spend(now, operation, len)
                 .map_err(|excess| Failure::gateway(excess.code(), excess.to_string()))?;
@@ -252,6 +256,39 @@ impl Hub {
         self.gate.authorize(authorization, host, needed, now.timestamp).map_err(|denied| {
             Failure::new(ErrorCode::IotHubUnauthorizedAccess, format!("Unauthorized: {}", denied.why))
         })
+    }
+}
+
+/// Whether a request, or what follows from it, is recorded.
+fn is_recorded(path: &Path) -> bool {
+    match &path.resource {
+        Resource::Methods(_) | Resource::Query => false,
+        // Whoever is given something has it under a lock, and the end of that is recorded.
+        Resource::Feedback | Resource::DeviceBound(_) => true,
+        Resource::Devices
+        | Resource::Registry
+        | Resource::Identity(_)
+        | Resource::Modules(_)
+        | Resource::DeviceStatistics
+        | Resource::Twin(_)
+        | Resource::Commands(_)
+        | Resource::DeadLetters(_)
+        | Resource::FeedbackLock(_)
+        | Resource::FeedbackReturn(_)
+        | Resource::DeviceBoundLock(..)
+        | Resource::DeviceBoundReturn(..)
+        | Resource::DeviceEvents(_)
+        | Resource::ServiceStatistics
+        | Resource::Events
+        | Resource::Partitions
+        | Resource::Partition(_)
+        | Resource::ConsumerGroups
+        | Resource::ConsumerGroup(_)
+        | Resource::Checkpoints(_)
+        | Resource::Checkpoint(..)
+        | Resource::Refusals(_)
+        | Resource::Authorities
+        | Resource::Authority(_) => path.method != "GET",
     }
 }
 

@@ -20,6 +20,7 @@ mod reading;
 mod recording;
 mod refusals;
 mod registry;
+mod room;
 mod secrets;
 mod speaker;
 mod telemetry;

@@ -9,6 +9,7 @@ mod quiet;
 mod reader;
 mod record;
 mod row;
+mod space;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use iothub_hub::{Change, Effect, Effects};
+use iothub_hub::{Change, Effect, Effects, Recording};
 use iothub_proto::Timestamp;
 use redb::backends::FileBackend;
 use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase};
@@ -32,6 +33,9 @@ use crate::retention::Retention;
 use error::Failure;
 use partition::Partition;
 use record::Record;
+#[cfg(test)]
+pub(crate) use space::Room;
+use space::Space;
 use tables::{BOUNDS, EVENTS, FORMAT, META, PARTITIONS, RECORD};
 
 /// The changes and events of a hub, on disk, in order. One process at a time.
@@ -41,6 +45,7 @@ pub(crate) struct Journal {
     record: Record,
     partitions: Vec<Partition>,
     retention: Retention,
+    space: Space,
 }
 
 impl Journal {
@@ -57,14 +62,15 @@ impl Journal {
         // What was replayed half-way, and what the engine holds, is dropped with the error.
         let opened = quiet::catch(|| {
             let database = checked(file)?;
-            Self::begin(database, path.clone(), retention, &mut replay)
+            let space = Space::of(folder.path().to_owned());
+            Self::begin((database, space), path.clone(), retention, &mut replay)
         });
         opened.map_err(|failure| failure.of(&path))
     }
 
     /// A journal in a database, be there one yet or not.
     fn begin<E: Display>(
-        database: Database,
+        (database, space): (Database, Space),
         path: PathBuf,
         retention: Retention,
         replay: &mut impl FnMut(&Change) -> Result<(), E>,
@@ -77,7 +83,7 @@ impl Journal {
         let events = reading.open_table(EVENTS)?;
         let partitions =
             (0..count).map(|index| Partition::find(index, &events, &bounds)).collect::<Result<_, _>>()?;
-        Ok(Self { database: Arc::new(database), path, record, partitions, retention })
+        Ok(Self { database: Arc::new(database), path, record, partitions, retention, space })
     }
 
     /// Writes the changes and events among some effects. They are durable when this returns.
@@ -89,6 +95,18 @@ impl Journal {
             return Ok(());
         }
         quiet::catch(|| self.write(now, effects)).map_err(|failure| failure.of(&self.path))
+    }
+
+    /// Removes events that need not be kept any longer: some of them, if there are many.
+    ///
+    /// After an error nothing more can be written.
+    pub(crate) fn remove_old_events(&mut self, now: Timestamp) -> Result<(), JournalError> {
+        quiet::catch(|| self.trim(now)).map_err(|failure| failure.of(&self.path))
+    }
+
+    /// Whether there is room for more than what was decided already.
+    pub(crate) fn recording(&mut self) -> Recording {
+        self.space.recording()
     }
 
     /// Whether the record has grown so long that the hub is to state something anew.
@@ -140,6 +158,23 @@ impl Journal {
             }
         }
         transaction.commit()?;
+        Ok(())
+    }
+
+    fn trim(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let transaction = self.database.begin_write()?;
+        let mut removed = false;
+        {
+            let mut bounds = transaction.open_table(BOUNDS)?;
+            let mut events = transaction.open_table(EVENTS)?;
+            for partition in &mut self.partitions {
+                removed |= partition.trim(now, &self.retention, &mut events, &mut bounds)?;
+            }
+        }
+        match removed {
+            true => transaction.commit()?,
+            false => transaction.abort()?,
+        }
         Ok(())
     }
 }

@@ -98,7 +98,36 @@ impl Partition {
             added += row.len() as u64;
         }
         self.bytes += added;
-        let mut removable = added * REMOVED_FOR_ADDED + REMOVED_MIN;
+        self.remove(now, retention, table, added * REMOVED_FOR_ADDED + REMOVED_MIN)?;
+        bounds.insert(of_partition(self.index), (self.first, self.next, self.bytes, self.latest_ms))?;
+        Ok(())
+    }
+
+    /// Removes some of what need not be kept any longer, if there is such.
+    pub(super) fn trim(
+        &mut self,
+        now: Timestamp,
+        retention: &Retention,
+        table: &mut Table<'_, (u8, u64), &[u8]>,
+        bounds: &mut Table<'_, u8, Bounds>,
+    ) -> Result<bool, Failure> {
+        let first = self.first;
+        self.remove(now, retention, table, TRIMMED_MAX)?;
+        if self.first == first {
+            return Ok(false);
+        }
+        bounds.insert(of_partition(self.index), (self.first, self.next, self.bytes, self.latest_ms))?;
+        Ok(true)
+    }
+
+    /// Removes rows from the beginning, until there are `removable` bytes fewer or nothing is too old or too much.
+    fn remove(
+        &mut self,
+        now: Timestamp,
+        retention: &Retention,
+        table: &mut Table<'_, (u8, u64), &[u8]>,
+        mut removable: u64,
+    ) -> Result<(), Failure> {
         while removable > 0 && self.has_too_much(now, retention, table)? {
             let Some(row) = table.remove((self.index, self.first))? else { break };
             let len = row.value().len() as u64;
@@ -107,7 +136,6 @@ impl Partition {
             self.oldest_ms = None;
             removable = removable.saturating_sub(len);
         }
-        bounds.insert(of_partition(self.index), (self.first, self.next, self.bytes, self.latest_ms))?;
         Ok(())
     }
 
@@ -185,3 +213,5 @@ fn name(partition: u8) -> String {
 /// Bytes removed for each byte added, and at least, where there is something to remove.
 const REMOVED_FOR_ADDED: u64 = 2;
 const REMOVED_MIN: u64 = 64 * 1024;
+/// Bytes removed at a time where nothing is added.
+const TRIMMED_MAX: u64 = 16 * 1024 * 1024;

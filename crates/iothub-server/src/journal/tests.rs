@@ -1,6 +1,7 @@
 use core::convert::Infallible;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use iothub_proto::{Instant, Now};
 use redb::TableDefinition;
 use redb::backends::InMemoryBackend;
 
+use super::space::Room;
 use super::*;
 use crate::events::{Limits, Position};
 use crate::scratch::Scratch;
@@ -282,6 +284,23 @@ fn the_oldest_events_are_removed_when_their_time_is_over_or_there_are_too_many()
 }
 
 #[test]
+fn events_end_when_their_time_is_over_even_if_no_others_come() {
+    let retention = Retention { time: Duration::from_secs(60), ..Retention::default() };
+    let scratch = Scratch::new();
+    let (mut journal, _) = open(scratch.path(), retention).unwrap();
+    journal.commit(at(0), &vec![sent("a", 0, "early")]).unwrap();
+    journal.commit(at(50_000), &vec![sent("a", 50_000, "late")]).unwrap();
+    for (now_ms, first) in [(60_000, 0), (60_001, 1), (110_001, 2)] {
+        journal.remove_old_events(at(now_ms)).unwrap();
+        let bounds = journal.reader().bounds(partition()).unwrap().unwrap();
+        assert_eq!((bounds.first, bounds.next), (first, 2), "at {now_ms}");
+    }
+    drop(journal);
+    let (journal, _) = open(scratch.path(), retention).unwrap();
+    assert_eq!(journal.next_sequences()[usize::from(partition())], 2);
+}
+
+#[test]
 fn several_read_while_another_writes() {
     let mut journal = Journal::in_memory();
     std::thread::scope(|scope| {
@@ -388,7 +407,16 @@ impl Journal {
 
     /// For tests: a journal that begins.
     pub(crate) fn on(database: Database) -> Self {
+        Self::within(database, || Err(io::ErrorKind::Unsupported.into()))
+    }
+
+    /// For tests: the same on a disk whose room is told.
+    pub(crate) fn within(
+        database: Database,
+        room: impl FnMut() -> io::Result<Room> + Send + 'static,
+    ) -> Self {
         let mut replay = |_: &Change| Ok::<_, Infallible>(());
-        Self::begin(database, "disk".into(), Retention::default(), &mut replay).unwrap()
+        let space = Space::told_by(room);
+        Self::begin((database, space), "disk".into(), Retention::default(), &mut replay).unwrap()
     }
 }
