@@ -169,19 +169,22 @@ impl Hub {
         effects: &mut Effects,
     ) -> Result<Outcome, Failure> {
         let path = Path::read(request)?;
-        let device = match path.resource.of_device() {
-            Some(device) => Some(self.let_device_in(now, &device.device, request)?),
-            None => {
-                self.let_in(now, request, path.rights())?;
+        let terms = path.terms();
+        let device = match path.resource.clone().into_key() {
+            Some(key) if terms.rights == Rights::DEVICE_CONNECT => {
+                Some(self.let_device_in(now, &key.device, request)?)
+            }
+            Some(_) | None => {
+                self.let_in(now, request, terms.rights)?;
                 None
             }
         };
         path.must_have_version()?;
-        if !self.has_room() && is_recorded(&path) {
+        if !self.has_room() && terms.is_recorded {
             return Err(recording::unavailable());
         }
-        if let Some((operation, len)) = charged(&path, request) {
-            self.spend(now, operation, len)
+        if let Some(operation) = terms.operation {
+            self.spend(now, operation, charged(operation, request.body.len()))
                 .map_err(|excess| Failure::gateway(excess.code(), excess.to_string()))?;
         }
         match (path.method.as_str(), &path.resource) {
@@ -259,80 +262,12 @@ impl Hub {
     }
 }
 
-/// Whether a request, or what follows from it, is recorded.
-fn is_recorded(path: &Path) -> bool {
-    match &path.resource {
-        Resource::Methods(_) | Resource::Query => false,
-        // Whoever is given something has it under a lock, and the end of that is recorded.
-        Resource::Feedback | Resource::DeviceBound(_) => true,
-        Resource::Devices
-        | Resource::Registry
-        | Resource::Identity(_)
-        | Resource::Modules(_)
-        | Resource::DeviceStatistics
-        | Resource::Twin(_)
-        | Resource::Commands(_)
-        | Resource::DeadLetters(_)
-        | Resource::FeedbackLock(_)
-        | Resource::FeedbackReturn(_)
-        | Resource::DeviceBoundLock(..)
-        | Resource::DeviceBoundReturn(..)
-        | Resource::DeviceEvents(_)
-        | Resource::ServiceStatistics
-        | Resource::Events
-        | Resource::Partitions
-        | Resource::Partition(_)
-        | Resource::ConsumerGroups
-        | Resource::ConsumerGroup(_)
-        | Resource::Checkpoints(_)
-        | Resource::Checkpoint(..)
-        | Resource::Refusals(_)
-        | Resource::Authorities
-        | Resource::Authority(_) => path.method != "GET",
-    }
-}
-
-/// What a request counts as. What is charged for by its length is charged by that of its body, and a twin that is
-/// read as one message.
-fn charged(path: &Path, request: &RestRequest<'_>) -> Option<(Operation, Option<usize>)> {
-    let len = request.body.len();
-    match (&path.resource, path.method.as_str()) {
-        (
-            Resource::Devices
-            | Resource::Registry
-            | Resource::Identity(_)
-            | Resource::Modules(_)
-            | Resource::DeviceStatistics,
-            _,
-        ) => Some((Operation::Registry, None)),
-        (Resource::Query, _) => Some((Operation::Query, None)),
-        (Resource::Twin(_), "GET") => Some((Operation::TwinRead, Some(0))),
-        (Resource::Twin(_), _) => Some((Operation::TwinUpdate, Some(len))),
-        (Resource::Methods(_), _) => Some((Operation::Method, Some(len))),
-        (Resource::Commands(_), "POST") => Some((Operation::Command, Some(len))),
-        (
-            Resource::Commands(_)
-            | Resource::DeadLetters(_)
-            | Resource::Feedback
-            | Resource::FeedbackLock(_)
-            | Resource::FeedbackReturn(_)
-            | Resource::DeviceBound(_)
-            | Resource::DeviceBoundLock(..)
-            | Resource::DeviceBoundReturn(..)
-            | Resource::DeviceEvents(_)
-            | Resource::ServiceStatistics
-            | Resource::Events
-            | Resource::Partitions
-            | Resource::Partition(_)
-            | Resource::ConsumerGroups
-            | Resource::ConsumerGroup(_)
-            | Resource::Checkpoints(_)
-            | Resource::Checkpoint(..)
-            | Resource::Refusals(_)
-            | Resource::Authorities
-            | Resource::Authority(_),
-            _,
-        ) => None,
+/// What is charged for by its length is charged by that of the body, and a twin that is read as one message.
+const fn charged(operation: Operation, len: usize) -> Option<usize> {
+    match operation {
+        Operation::Registry | Operation::Query | Operation::Connection => None,
+        Operation::TwinRead => Some(0),
+        Operation::Method | Operation::TwinUpdate | Operation::Command | Operation::Telemetry => Some(len),
     }
 }
 

@@ -3,6 +3,7 @@ use iothub_model::ErrorCode;
 
 use crate::input::RestRequest;
 use crate::policy::Rights;
+use crate::quota::Operation;
 use crate::registry::Key;
 use crate::rest::{Failure, authorities};
 
@@ -13,6 +14,19 @@ pub(crate) struct Path {
     pub(crate) method: String,
     pub(crate) resource: Resource,
     query: Vec<(String, String)>,
+}
+
+/// What holds for whoever makes a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// What whoever asks must be allowed. Those of a device are asked for by itself.
+    pub(crate) rights: Rights,
+    /// Only this hub has it, so that it needs no version.
+    is_local: bool,
+    /// What it counts as, if it counts.
+    pub(crate) operation: Option<Operation>,
+    /// Whether it, or what follows from it, is recorded.
+    pub(crate) is_recorded: bool,
 }
 
 /// The things that have an address.
@@ -111,66 +125,57 @@ impl Path {
         self.query.iter().map(|(name, _)| name.as_str())
     }
 
-    /// What a back end must be allowed for this.
-    pub(crate) fn rights(&self) -> Rights {
+    /// What holds for this request. Here alone each resource says what it is.
+    pub(crate) fn terms(&self) -> Terms {
+        use Resource as R;
+
+        let method = self.method.as_str();
+        let service = Terms {
+            rights: Rights::SERVICE_CONNECT,
+            is_local: false,
+            operation: None,
+            is_recorded: method != "GET",
+        };
+        let local = Terms { is_local: true, ..service };
+        let rights =
+            if matches!(method, "GET" | "HEAD") { Rights::REGISTRY_READ } else { Rights::REGISTRY_WRITE };
+        let registry = Terms { rights, operation: Some(Operation::Registry), ..service };
+        let device = Terms { rights: Rights::DEVICE_CONNECT, ..service };
         match &self.resource {
-            Resource::Devices
-            | Resource::Identity(_)
-            | Resource::Modules(_)
-            | Resource::Authorities
-            | Resource::Authority(_) => match self.method.as_str() {
-                "GET" | "HEAD" => Rights::REGISTRY_READ,
-                _ => Rights::REGISTRY_WRITE,
-            },
-            Resource::DeviceStatistics | Resource::Refusals(_) => Rights::REGISTRY_READ,
+            R::Devices | R::Identity(_) | R::Modules(_) => registry,
+            R::DeviceStatistics => Terms { rights: Rights::REGISTRY_READ, ..registry },
             // IoT Hub asks for it in either direction: an export has every key.
-            Resource::Registry => Rights::REGISTRY_WRITE,
-            Resource::ServiceStatistics
-            | Resource::Commands(_)
-            | Resource::DeadLetters(_)
-            | Resource::Feedback
-            | Resource::FeedbackLock(_)
-            | Resource::FeedbackReturn(_)
-            | Resource::Twin(_)
-            | Resource::Methods(_)
-            | Resource::Events
-            | Resource::Partitions
-            | Resource::Partition(_)
-            | Resource::ConsumerGroups
-            | Resource::ConsumerGroup(_)
-            | Resource::Checkpoints(_)
-            | Resource::Checkpoint(..)
-            | Resource::Query => Rights::SERVICE_CONNECT,
-            Resource::DeviceBound(_)
-            | Resource::DeviceBoundLock(..)
-            | Resource::DeviceBoundReturn(..)
-            | Resource::DeviceEvents(_) => Rights::DEVICE_CONNECT,
+            R::Registry => Terms { rights: Rights::REGISTRY_WRITE, is_local: true, ..registry },
+            R::Authorities | R::Authority(_) => Terms { rights, ..local },
+            R::Refusals(_) => Terms { rights: Rights::REGISTRY_READ, ..local },
+            R::Query => Terms { operation: Some(Operation::Query), is_recorded: false, ..service },
+            R::Methods(_) => Terms { operation: Some(Operation::Method), is_recorded: false, ..service },
+            R::Twin(_) if method == "GET" => Terms { operation: Some(Operation::TwinRead), ..service },
+            R::Twin(_) => Terms { operation: Some(Operation::TwinUpdate), ..service },
+            R::Commands(_) if method == "POST" => Terms { operation: Some(Operation::Command), ..local },
+            R::Commands(_) if method == "GET" => local,
+            R::Commands(_) | R::ServiceStatistics => service,
+            // Whoever is given something has it under a lock, and the end of that is recorded.
+            R::Feedback => Terms { is_recorded: true, ..local },
+            R::DeviceBound(_) => Terms { is_recorded: true, ..device },
+            R::DeviceBoundLock(..) | R::DeviceBoundReturn(..) | R::DeviceEvents(_) => device,
+            R::DeadLetters(_)
+            | R::FeedbackLock(_)
+            | R::FeedbackReturn(_)
+            | R::Events
+            | R::Partitions
+            | R::Partition(_)
+            | R::ConsumerGroups
+            | R::ConsumerGroup(_)
+            | R::Checkpoints(_)
+            | R::Checkpoint(..) => local,
         }
     }
 
     /// Every request of the service API says its version; which one does not matter. Local ones need not.
     pub(crate) fn must_have_version(&self) -> Result<(), Failure> {
-        let local =
-            matches!(
-                self.resource,
-                Resource::Events
-                    | Resource::Partitions
-                    | Resource::Partition(_)
-                    | Resource::ConsumerGroups
-                    | Resource::ConsumerGroup(_)
-                    | Resource::Checkpoints(_)
-                    | Resource::Checkpoint(..)
-                    | Resource::Refusals(_)
-                    | Resource::DeadLetters(_)
-                    | Resource::Feedback
-                    | Resource::FeedbackLock(_)
-                    | Resource::FeedbackReturn(_)
-                    | Resource::Registry
-                    | Resource::Authorities
-                    | Resource::Authority(_)
-            ) || matches!((&self.resource, self.method.as_str()), (Resource::Commands(_), "POST" | "GET"));
         let given = self.parameter("api-version").is_some_and(|version| !version.is_empty());
-        if local || given {
+        if self.terms().is_local || given {
             return Ok(());
         }
         Err(Failure::new(
@@ -181,40 +186,6 @@ impl Path {
 }
 
 impl Resource {
-    /// The device that asks for it, if it is nothing for a back end.
-    pub(crate) fn of_device(&self) -> Option<&Key> {
-        match self {
-            Self::DeviceBound(key)
-            | Self::DeviceBoundLock(key, _)
-            | Self::DeviceBoundReturn(key, _)
-            | Self::DeviceEvents(key) => Some(key),
-            Self::Devices
-            | Self::Query
-            | Self::Identity(_)
-            | Self::Modules(_)
-            | Self::Commands(_)
-            | Self::DeadLetters(_)
-            | Self::Twin(_)
-            | Self::Methods(_)
-            | Self::DeviceStatistics
-            | Self::ServiceStatistics
-            | Self::Feedback
-            | Self::FeedbackLock(_)
-            | Self::FeedbackReturn(_)
-            | Self::Events
-            | Self::Partitions
-            | Self::Partition(_)
-            | Self::ConsumerGroups
-            | Self::ConsumerGroup(_)
-            | Self::Checkpoints(_)
-            | Self::Checkpoint(..)
-            | Self::Refusals(_)
-            | Self::Registry
-            | Self::Authorities
-            | Self::Authority(_) => None,
-        }
-    }
-
     /// The device or module it is about, if it is about one.
     pub(crate) fn into_key(self) -> Option<Key> {
         match self {
