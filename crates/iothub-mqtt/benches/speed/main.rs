@@ -1,8 +1,9 @@
 //! How long reading and writing a message at QoS 1 takes, in nanoseconds: `cargo bench -p iothub-mqtt --bench speed`,
 //! perhaps with `-- PART` of the names of the rows that are wanted.
 //!
-//! Beside each row stands the same by `mqttbytes`, and a copy of as many bytes. A message is read from a buffer that it
-//! is copied into first, which is in all three. Over MQTT 5 it has five user properties, unless it is plain.
+//! Beside each row stands the same by `mqttbytes`, and a copy: of the message into the buffer that it is read from, which
+//! is in all three, or of the payload to where it stands in the message that is written, as a copy to another place takes
+//! another time. Over MQTT 5 a message has five user properties, unless it is plain.
 
 mod clock;
 #[path = "../pair.rs"]
