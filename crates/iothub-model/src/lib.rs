@@ -33,6 +33,7 @@ mod event_log;
 mod export_import_device;
 mod feedback;
 mod import_report;
+mod job;
 mod limits;
 mod merge;
 mod metadata;
@@ -67,6 +68,10 @@ pub use event_log::{
 pub use export_import_device::{ExportImportDevice, ImportMode, ImportedProperties};
 pub use feedback::{CommandOutcome, FeedbackRecord, FeedbackWanted};
 pub use import_report::{ImportReport, LineError};
+pub use job::{
+    DeviceJob, DeviceJobError, DeviceJobOutcome, DeviceJobStatistics, DeviceJobStatus, JobIdentity,
+    JobProperties, JobRequest, JobResponse, JobStatus, JobType, StorageAuthentication, TwinUpdate,
+};
 pub use limits::{Rule, Violation};
 pub use merge::merge;
 pub use method::{MethodInvocation, MethodResult};

@@ -16,11 +16,11 @@ where
 }
 
 /// An enum whose JSON is one word per variant. Clients disagree about the case of these words, so it is
-/// ignored on input.
+/// ignored on input; words behind the first are read as well, and never written.
 macro_rules! words {
     (
         $(#[$meta:meta])*
-        pub enum $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal,)+ }
+        pub enum $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal $(| $also:literal)*,)+ }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,8 +46,11 @@ macro_rules! words {
             type Err = $crate::UnknownWord;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let known = Self::ALL.iter().find(|word| word.as_str().eq_ignore_ascii_case(text));
-                known.copied().ok_or($crate::UnknownWord { expected: &[$($word,)+] })
+                let is = |word: &str| word.eq_ignore_ascii_case(text);
+                $(if is($word) $(|| is($also))* {
+                    return Ok(Self::$variant);
+                })+
+                Err($crate::UnknownWord { expected: &[$($word,)+] })
             }
         }
 
