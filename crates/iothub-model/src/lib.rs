@@ -25,8 +25,10 @@ mod authentication;
 mod bulk_result;
 mod certificate_authority;
 mod command;
+mod configuration;
 mod date;
 mod device;
+mod digital_twin_edit;
 mod error_code;
 mod etag;
 mod event_log;
@@ -58,8 +60,12 @@ pub use authentication::{Authentication, AuthenticationType, SymmetricKey, X509T
 pub use bulk_result::{BulkRegistryOperationResult, RegistryOperationError, RegistryOperationWarning};
 pub use certificate_authority::CertificateAuthority;
 pub use command::CommandDocument;
+pub use configuration::{
+    Configuration, ConfigurationContent, ConfigurationMetrics, ConfigurationQueries, ConfigurationQueryErrors,
+};
 pub use date::{BadDate, Date};
 pub use device::{Capabilities, ConnectionState, Device, Status};
+pub use digital_twin_edit::DigitalTwinEdit;
 pub use error_code::ErrorCode;
 pub use etag::{BadEtag, Etag, IfMatch};
 pub use event_log::{
