@@ -4,30 +4,31 @@ use iothub_service::Error;
 
 use crate::failure::Failure;
 use crate::login::{Login, Origin};
+use crate::outcome::Outcome;
 
 /// What happened, in terms of what was asked for, and what can be done about it.
 pub(crate) fn advice(error: Error, about: Option<Identity<'_>>, login: &Login) -> Failure {
+    let outcome = Outcome::of(&error);
     let failure = match &error {
-        Error::Refused { code, .. } => match code.and_then(|code| known(code, about, login.origin)) {
-            Some(line) => Failure::failed(line).cause(&error),
-            None => Failure::failed(format_args!("the hub refuses: {error}")),
+        Error::Refused { code, .. } => match code.and_then(|code| known(code, about, &login.origin)) {
+            Some(line) => Failure::new(outcome, line).cause(&error),
+            None => Failure::new(outcome, format_args!("the hub refuses: {error}")),
         },
         Error::Unreachable { reason, .. } => {
-            Failure::failed(format_args!("{error} ({})", unreachable(reason, login)))
+            Failure::new(outcome, format_args!("{error} ({})", unreachable(reason, login)))
         }
         Error::TimedOut { .. } => {
-            Failure::failed(format_args!("{error} (it may have been done nevertheless)"))
+            Failure::new(outcome, format_args!("{error} (it may have been done nevertheless)"))
         }
-        Error::NotExpressible { .. } => Failure::misused(&error),
         // What an error says that this program does not know is still better than nothing.
-        Error::Unreadable { .. } | _ => Failure::failed(&error),
+        Error::NotExpressible { .. } | Error::Unreadable { .. } | _ => Failure::new(outcome, &error),
     };
     let Error::Refused { tracking_id: Some(id), .. } = &error else { return failure };
     failure.cause(format_args!("the hub's log has more under tracking id {id}"))
 }
 
 /// A better line than the hub's own, where there is one.
-fn known(code: ErrorCode, about: Option<Identity<'_>>, origin: Origin) -> Option<String> {
+fn known(code: ErrorCode, about: Option<Identity<'_>>, origin: &Origin) -> Option<String> {
     if UNAUTHORIZED.contains(&code) {
         return Some(format!("the hub does not let this policy do that ({})", unauthorized(origin)));
     }
@@ -82,19 +83,23 @@ const LINES: &[(ErrorCode, &str)] = &[
     ),
 ];
 
-const fn unauthorized(origin: Origin) -> &'static str {
+const fn unauthorized(origin: &Origin) -> &'static str {
     match origin {
         Origin::Option => "is the key in --login that of this hub, and its policy one that may?",
         Origin::Variable => {
             r#"is IOTHUB_CONNECTION_STRING that of an earlier hub? `eval "$(iothub env)"` sets it anew"#
         }
+        Origin::Context(_) => {
+            "is its key still that of the hub? `iothub context add --replace` puts in another"
+        }
         Origin::Running => "its clock and this program's may be too far apart",
     }
 }
 
-fn unreachable(reason: &str, login: &Login) -> &'static str {
+fn unreachable(reason: &str, login: &Login) -> String {
     let is_trust = ["certificate", "UnknownIssuer"].iter().any(|word| reason.contains(word));
-    match (is_trust, &login.ca, login.origin) {
+    let line = match (is_trust, &login.ca, &login.origin) {
+        (false, _, Origin::Context(name)) => return format!("named by context {name}"),
         (true, None, _) => "if the hub is your own, name its CA with --ca FILE; `iothub env` shows which",
         (true, Some(_), _) => "does the CA file belong to this hub?",
         (false, _, Origin::Option) => "named by --login",
@@ -102,7 +107,8 @@ fn unreachable(reason: &str, login: &Login) -> &'static str {
             r#"named by IOTHUB_CONNECTION_STRING; `eval "$(iothub env)"` sets it to the hub that runs here"#
         }
         (false, _, Origin::Running) => "it was there a moment ago",
-    }
+    };
+    line.to_owned()
 }
 
 #[cfg(test)]
@@ -149,7 +155,7 @@ mod tests {
             (ErrorCode::DeviceNotFound, None, None),
             (ErrorCode::ArgumentInvalid, Some(pump), None),
         ] {
-            assert_eq!(known(code, about, Origin::Variable).as_deref(), line, "{code}");
+            assert_eq!(known(code, about, &Origin::Variable).as_deref(), line, "{code}");
         }
     }
 
@@ -157,7 +163,7 @@ mod tests {
     fn no_line_has_a_gap_in_it() {
         let who = Identity::module(DeviceId::new("d").unwrap(), ModuleId::new("m").unwrap());
         for (code, _) in LINES {
-            let line = known(*code, Some(who), Origin::Running).unwrap();
+            let line = known(*code, Some(who), &Origin::Running).unwrap();
             assert!(!line.contains(['{', '}', '\n']) && !line.contains("  "), "{line}");
         }
     }

@@ -1,16 +1,16 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ca, consumer_group, demo, device, env, explain, feedback, keep, method, module, monitor, query, sas,
-    twin, up,
+    ca, consumer_group, context, demo, device, env, explain, feedback, keep, method, module, monitor, query,
+    sas, twin, up,
 };
 use crate::output::Format;
 
 /// Azure IoT Hub on your machine, and the commands to work with it
 ///
 /// `iothub up` starts a hub: MQTT, MQTT over WebSocket and the service API, all over TLS, for unmodified
-/// SDKs. The other commands work with that hub, with another that --login or IOTHUB_CONNECTION_STRING names,
-/// and as far as its REST API goes with Azure's. Start with `iothub demo`.
+/// SDKs. The other commands work with that hub, with another that --login, IOTHUB_CONNECTION_STRING or a context
+/// names, and as far as its REST API goes with Azure's. Start with `iothub demo`.
 #[derive(Parser)]
 #[command(name = "iothub", version, max_term_width = 100, after_help = ENDING, infer_subcommands = false)]
 pub(crate) struct Cli {
@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Up(up::Arguments),
     Env(env::Arguments),
     Demo(demo::Arguments),
+    #[command(subcommand)]
+    Context(context::Command),
     #[command(subcommand)]
     Device(device::Command),
     #[command(subcommand)]
@@ -62,7 +64,16 @@ const ENDING: &str = r#"Examples:
   iothub explain 404103                        what a code means, and what to do about it
 
 Results go to standard output, everything else to standard error. JSON is one document per line.
-Exit status: 0 done, 1 refused or failed, 2 misused."#;
+
+Exit status:
+    0  done
+    1  refused or failed in another way
+    2  misused: this command line can never succeed
+    3  what it is about is not there
+    4  not allowed with this key or policy
+    5  in conflict: it is there already, or was changed meanwhile
+    6  hub or device not reached, busy, or silent: it may work later
+    7  done in part: some lines or devices failed, and are named"#;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@ use core::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::outcome::Outcome;
 use crate::redaction::redacted;
 use crate::terminal::printable;
 
@@ -12,17 +13,6 @@ pub(crate) struct Failure {
     outcome: Outcome,
     message: String,
     causes: Vec<String>,
-}
-
-/// How a command ends that does not end well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    /// Whoever read the output has gone, as `head` does. Nobody is wronged.
-    Unheard,
-    /// Refused or failed.
-    Failed,
-    /// Misused: the same command line can never succeed.
-    Misused,
 }
 
 /// How much is told about a failure.
@@ -41,6 +31,26 @@ impl Failure {
 
     pub(crate) fn misused(message: impl fmt::Display) -> Self {
         Self::new(Outcome::Misused, message)
+    }
+
+    /// What it is about is not there.
+    pub(crate) fn absent(message: impl fmt::Display) -> Self {
+        Self::new(Outcome::Absent, message)
+    }
+
+    /// It is there already, or has been changed.
+    pub(crate) fn conflict(message: impl fmt::Display) -> Self {
+        Self::new(Outcome::Conflict, message)
+    }
+
+    /// It may work later.
+    pub(crate) fn unreached(message: impl fmt::Display) -> Self {
+        Self::new(Outcome::Unreached, message)
+    }
+
+    /// Some of it is done.
+    pub(crate) fn partial(message: impl fmt::Display) -> Self {
+        Self::new(Outcome::Partial, message)
     }
 
     /// For what could not be written to standard output.
@@ -105,7 +115,7 @@ impl Failure {
             // Where not even this can be written, the exit status says what is left to say.
             let _ = io::stderr().write_all(self.text(detail).as_bytes());
         }
-        ExitCode::from(self.code())
+        ExitCode::from(self.outcome.code())
     }
 
     fn text(&self, detail: Detail) -> String {
@@ -120,15 +130,7 @@ impl Failure {
         text
     }
 
-    const fn code(&self) -> u8 {
-        match self.outcome {
-            Outcome::Unheard => 0,
-            Outcome::Failed => 1,
-            Outcome::Misused => 2,
-        }
-    }
-
-    fn new(outcome: Outcome, message: impl fmt::Display) -> Self {
+    pub(crate) fn new(outcome: Outcome, message: impl fmt::Display) -> Self {
         Self { outcome, message: message.to_string(), causes: Vec::new() }
     }
 }
@@ -174,7 +176,7 @@ mod tests {
             (Failure::failed("x"), 1),
             (Failure::misused("x"), 2),
         ] {
-            assert_eq!(failure.code(), code, "{failure:?}");
+            assert_eq!(failure.outcome.code(), code, "{failure:?}");
         }
     }
 

@@ -14,10 +14,11 @@ pub(crate) struct Hub {
 impl Hub {
     /// Finds the hub and prepares to speak to it. Nothing is sent yet.
     pub(crate) fn open(arguments: &HubArguments) -> Result<Self, Failure> {
-        Self::new(arguments.login()?)
+        Self::with(arguments.login()?)
     }
 
-    fn new(login: Login) -> Result<Self, Failure> {
+    /// The same for one that is found already.
+    pub(crate) fn with(login: Login) -> Result<Self, Failure> {
         login.parts()?;
         let wrong = |error| Failure::misused(format_args!("{}: {error}", login.origin)).because(&error);
         let mut options = Options::from_connection_string(login.connection_string()).map_err(wrong)?;

@@ -5,25 +5,30 @@ use std::path::{Path, PathBuf};
 use iothub_codec::{ConnectionString, Identity};
 use iothub_server::{NotFound, Ready};
 
+use crate::content::content;
+use crate::contexts::{Context, ContextName, Contexts};
 use crate::failure::Failure;
 
 /// Which hub is meant.
 #[derive(clap::Args, Default)]
 #[command(
-    next_help_heading = "Which hub (without these: $IOTHUB_CONNECTION_STRING, else the one that runs here)"
+    next_help_heading = "Which hub (else $IOTHUB_CONNECTION_STRING, $IOTHUB_CONTEXT, the context in use, the local one)"
 )]
 pub(crate) struct HubArguments {
-    /// The connection string of one of the hub's policies
+    /// The connection string of one of the hub's policies; @FILE or - reads it from there
     #[arg(long, short, value_name = "CONNECTION_STRING")]
     login: Option<String>,
-    /// The file with the certificate of the hub's authority, else $IOTHUB_CA_FILE
+    /// The hub that `iothub context` knows by this name
+    #[arg(long, value_name = "NAME", value_parser = ContextName::parse, conflicts_with = "login")]
+    context: Option<ContextName>,
+    /// The file with the certificate of the hub's authority, else that of the context, else $IOTHUB_CA_FILE
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// The hub that was started with this --data folder
-    #[arg(long, value_name = "DIR", conflicts_with = "login")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["login", "context"])]
     hub_data: Option<PathBuf>,
     /// The hub that runs here by this name, of several in one process
-    #[arg(long, short = 'n', value_name = "NAME", conflicts_with_all = ["login", "hub_data"])]
+    #[arg(long, short = 'n', value_name = "NAME", conflicts_with_all = ["login", "context", "hub_data"])]
     hub_name: Option<String>,
 }
 
@@ -47,65 +52,121 @@ struct Local {
 }
 
 /// Who has named the hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// `--login`
     Option,
     /// `IOTHUB_CONNECTION_STRING`
     Variable,
+    /// `--context`, `IOTHUB_CONTEXT`, or the context in use.
+    Context(ContextName),
     /// A hub runs on this machine.
     Running,
 }
 
-/// The variables that `iothub env` sets, as far as they say which hub is meant.
+/// What the environment says of which hub is meant. `iothub env` sets all but the context.
 #[derive(Default)]
 struct Variables {
     connection_string: Option<String>,
     device_connection_string: Option<String>,
     ca_file: Option<PathBuf>,
+    context: Option<String>,
+}
+
+/// A hub that somebody has named, rather than one that is just there.
+struct Named {
+    connection_string: String,
+    origin: Origin,
+    ca: Option<PathBuf>,
 }
 
 impl HubArguments {
     /// The hub that is meant.
     pub(crate) fn login(&self) -> Result<Login, Failure> {
-        self.choose(Variables::read(), running)
+        self.choose(Variables::read(), Contexts::read, running)
+    }
+
+    /// The hub that is meant by those who make a context of it: not one that happens to be in use.
+    pub(crate) fn login_afresh(&self) -> Result<Login, Failure> {
+        if self.context.is_some() {
+            return self.login();
+        }
+        let variables = Variables { context: None, ..Variables::read() };
+        self.choose(variables, || Ok(Contexts::default()), running)
     }
 
     fn choose(
         &self,
-        variables: Variables,
+        mut variables: Variables,
+        contexts: impl FnOnce() -> Result<Contexts, Failure>,
         running: impl Fn(Which<'_>) -> Result<Ready, Failure>,
     ) -> Result<Login, Failure> {
-        let Variables { connection_string, device_connection_string, ca_file } = variables;
         if let Some(which) = Which::new(self.hub_data.as_deref(), self.hub_name.as_deref()) {
             return Ok(Login::of_running(running(which)?, self.ca.clone()));
         }
-        let (text, origin) = match (&self.login, connection_string) {
-            (Some(text), _) => (text.clone(), Origin::Option),
-            (None, Some(text)) => (text, Origin::Variable),
-            (None, None) => {
-                let ready = running(Which::Last).map_err(|failure| {
-                    Failure::failed(
-                        "no hub is named by --login or IOTHUB_CONNECTION_STRING, and none runs here (start one \
-                         with `iothub up`)",
-                    )
-                    .because_of(failure)
-                })?;
-                return Ok(Login::of_running(ready, self.ca.clone()));
-            }
+        let device_sample = variables.device_connection_string.take();
+        let Some(Named { connection_string, origin, ca }) = self.named(variables, contexts)? else {
+            let ready = running(Which::Last).map_err(|failure| {
+                Failure::unreached(
+                    "no hub is named by --login, --context or IOTHUB_CONNECTION_STRING, and none runs here (start \
+                     one with `iothub up`)",
+                )
+                .because_of(failure)
+            })?;
+            return Ok(Login::of_running(ready, self.ca.clone()));
         };
         // A hub that was named by its connection string, and runs here: more is known about it.
-        let ready = running(Which::Reached(&text)).ok();
+        let ready = running(Which::Reached(&connection_string)).ok();
         let local = ready.as_ref().map(Local::new);
-        let ca = self.ca.clone().or(ready.map(|ready| ready.ca_file)).or(ca_file);
-        let login =
-            Login { connection_string: text, ca, origin, local, device_sample: device_connection_string };
+        let ca = self.ca.clone().or(ready.map(|ready| ready.ca_file)).or(ca);
+        let login = Login { connection_string, ca, origin, local, device_sample };
         login.parts()?;
         Ok(login)
     }
+
+    /// The first of what names a hub, in the one order that there is.
+    fn named(
+        &self,
+        variables: Variables,
+        contexts: impl FnOnce() -> Result<Contexts, Failure>,
+    ) -> Result<Option<Named>, Failure> {
+        let Variables { connection_string, ca_file, context, .. } = variables;
+        if let Some(text) = &self.login {
+            let connection_string = given(text)?;
+            return Ok(Some(Named { connection_string, origin: Origin::Option, ca: ca_file }));
+        }
+        if let (None, Some(connection_string)) = (&self.context, connection_string) {
+            return Ok(Some(Named { connection_string, origin: Origin::Variable, ca: ca_file }));
+        }
+        let wanted = match (&self.context, context) {
+            (Some(name), _) => Some(name.clone()),
+            (None, Some(text)) => {
+                let wrong = |why| Failure::misused(format_args!("IOTHUB_CONTEXT: {why}"));
+                Some(ContextName::parse(&text).map_err(wrong)?)
+            }
+            (None, None) => None,
+        };
+        let contexts = contexts()?;
+        let Some(name) = wanted.as_ref().or(contexts.in_use()) else { return Ok(None) };
+        // The CA of a context is part of it: that of another hub, in a variable, would only be in the way.
+        let Context { connection_string, ca_file } = contexts.get(name)?.clone();
+        Ok(Some(Named { connection_string, origin: Origin::Context(name.clone()), ca: ca_file }))
+    }
+}
+
+/// What `--login` says, or the file that it names.
+fn given(text: &str) -> Result<String, Failure> {
+    let text = String::from_utf8(content("--login", text)?);
+    text.map(|text| text.trim().to_owned()).map_err(|_| Failure::misused("--login: not text"))
 }
 
 impl Login {
+    /// As far as a context says by itself.
+    pub(crate) fn of_context(name: ContextName, context: Context) -> Self {
+        let Context { connection_string, ca_file: ca } = context;
+        Self { connection_string, ca, origin: Origin::Context(name), local: None, device_sample: None }
+    }
+
     fn of_running(ready: Ready, ca: Option<PathBuf>) -> Self {
         Self {
             local: Some(Local::new(&ready)),
@@ -189,11 +250,12 @@ impl Login {
 /// The hub, and who has named it.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Option => "--login",
-            Self::Variable => "IOTHUB_CONNECTION_STRING",
-            Self::Running => "the hub that runs here",
-        })
+        match self {
+            Self::Option => f.write_str("--login"),
+            Self::Variable => f.write_str("IOTHUB_CONNECTION_STRING"),
+            Self::Context(name) => write!(f, "context {name}"),
+            Self::Running => f.write_str("the hub that runs here"),
+        }
     }
 }
 
@@ -211,6 +273,7 @@ impl Variables {
             connection_string: read("IOTHUB_CONNECTION_STRING"),
             device_connection_string: read("IOTHUB_DEVICE_CONNECTION_STRING"),
             ca_file: read("IOTHUB_CA_FILE").map(Into::into),
+            context: read("IOTHUB_CONTEXT"),
         }
     }
 }
@@ -254,7 +317,10 @@ pub(crate) fn running(which: Which<'_>) -> Result<Ready, Failure> {
             }
             (error, _) => error.to_string(),
         };
-        Failure::failed(line).because(&error)
+        match error {
+            NotFound::NoHub => Failure::unreached(line).because(&error),
+            NotFound::Unreadable { .. } | _ => Failure::failed(line).because(&error),
+        }
     })
 }
 

@@ -18,8 +18,8 @@ pub(crate) enum Command {
     ///
     /// The answer is a status, which is the device's own number, and a payload. A device that answers with
     /// an error has answered: the exit status is 0 all the same, unless --fail-on-status asks for 1 when the
-    /// status is not 200 to 299. It is 1 when there is no answer: the device is not there, not connected, or
-    /// silent for too long.
+    /// status is not 200 to 299. Where there is no answer it is 3 if the device is not there, and 6 if it is not
+    /// connected, or silent for too long.
     #[command(after_help = r#"Examples:
   iothub method invoke pump-7 reboot
   iothub method invoke pump-7 reboot '{"delay":5}' --timeout 10
@@ -108,7 +108,7 @@ impl Arguments {
 
 fn explain(hub: &Hub, error: Error, on: Identity<'_>, call: &MethodInvocation) -> Failure {
     match error.code() {
-        Some(ErrorCode::GatewayTimeout) => Failure::failed(format_args!(
+        Some(ErrorCode::GatewayTimeout) => Failure::unreached(format_args!(
             "{on} did not answer {} within {} s; it may have done it (--timeout waits longer)",
             call.method_name,
             call.response_timeout().as_secs(),

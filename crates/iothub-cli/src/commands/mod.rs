@@ -1,5 +1,6 @@
 pub(crate) mod ca;
 pub(crate) mod consumer_group;
+pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod device;
 pub(crate) mod env;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Up(arguments) => several_threads()?.block_on(up::run(arguments, &mut output)),
         Command::Env(arguments) => env::run(&arguments, &mut output),
         Command::Demo(arguments) => several_threads()?.block_on(demo::run(&arguments, &mut output)),
+        Command::Context(command) => context::run(&command, &mut output),
         Command::Device(command) => one_thread()?.block_on(device::run(&command, &mut output)),
         Command::Ca(command) => one_thread()?.block_on(ca::run(&command, &mut output)),
         Command::Module(command) => one_thread()?.block_on(module::run(&command, &mut output)),

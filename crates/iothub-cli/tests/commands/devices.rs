@@ -20,7 +20,7 @@ fn a_device_is_created_listed_shown_and_deleted() {
     assert_eq!(hub.line("device show -d pump-8").json()["capabilities"]["iotEdge"], true);
 
     assert_eq!(hub.line("device delete pump-7").ok(), "");
-    let line = hub.line("device show pump-7").refused(1);
+    let line = hub.line("device show pump-7").refused(3);
     assert_eq!(line, "no device named pump-7 in this hub (create it with `iothub device create pump-7`)");
 }
 
@@ -132,7 +132,7 @@ fn an_etag_keeps_what_somebody_else_has_changed() {
     let old = etag(&hub);
     hub.line(&format!("device update dev1 --status disabled --if-match {old}")).json();
     for command in ["update dev1 --status enabled", "delete dev1"] {
-        let line = hub.line(&format!("device {command} --if-match {old}")).refused(1);
+        let line = hub.line(&format!("device {command} --if-match {old}")).refused(5);
         assert!(line.starts_with("dev1 has been changed since that etag was read"), "{command}: {line}");
     }
     let new = etag(&hub);
@@ -143,22 +143,23 @@ fn an_etag_keeps_what_somebody_else_has_changed() {
 fn what_cannot_be_done_with_a_device_is_one_line_that_names_it() {
     let hub = Hub::start();
     let none = "no device named pump-7 in this hub (create it with `iothub device create pump-7`)";
-    for (line, part) in [
-        ("device create dev1", "device dev1 exists already"),
+    for (line, code, part) in [
+        ("device create dev1", 5, "device dev1 exists already"),
         (
             "device create pump-7 --primary-key c2hvcnQ= --secondary-key c2hvcnQ=",
+            1,
             "must be base64 of 16 to 64 bytes",
         ),
-        ("device show pump-7", none),
-        ("device delete pump-7", none),
-        ("device update pump-7 --status enabled", none),
-        ("device connection-string pump-7", none),
-        ("device send pump-7 --data x", none),
-        ("device simulate pump-7", none),
-        ("sas --device pump-7", none),
-        ("device connection-string dev1 -m camera", "no module named camera on device dev1"),
+        ("device show pump-7", 3, none),
+        ("device delete pump-7", 3, none),
+        ("device update pump-7 --status enabled", 3, none),
+        ("device connection-string pump-7", 3, none),
+        ("device send pump-7 --data x", 3, none),
+        ("device simulate pump-7", 3, none),
+        ("sas --device pump-7", 3, none),
+        ("device connection-string dev1 -m camera", 3, "no module named camera on device dev1"),
     ] {
-        let refused = hub.line(line).refused(1);
+        let refused = hub.line(line).refused(code);
         assert!(refused.contains(part), "{line}: {refused}");
     }
 }
@@ -204,12 +205,12 @@ fn what_was_refused_to_a_device_is_told_with_what_to_do() {
     let nothing = hub.line("device show dev1 --diagnose");
     assert_eq!((nothing.code, &*nothing.out), (Some(0), ""));
     assert!(nothing.err.contains("nothing was refused to dev1"), "{}", nothing.err);
-    hub.line("method invoke dev1 reboot").refused(1);
-    hub.line("method invoke dev1 reboot").refused(1);
+    hub.line("method invoke dev1 reboot").refused(6);
+    hub.line("method invoke dev1 reboot").refused(6);
     let record = hub.line("device show dev1 --diagnose").json();
     assert_eq!((record["rule"].as_str(), record["count"].as_u64()), (Some("DeviceNotOnline"), Some(2)));
     // Of one that is not there as well, for people.
-    hub.line("device show pump-9").refused(1);
+    hub.line("device show pump-9").refused(3);
     let page = hub.line("device show pump-9 --diagnose -o table").ok();
     assert!(page.contains("DeviceNotFound") && page.contains("to do"), "{page}");
 }

@@ -75,7 +75,7 @@ fn of_several_hubs_it_is_the_last_or_the_one_with_the_folder() {
     second.signal(Signal::TERM);
     assert_eq!(second.end().code, Some(0));
     assert_eq!(named(&[]), first.ready["serviceConnectionString"]);
-    let line = first.run(&["env", "--data", &data[1]]).refused(1);
+    let line = first.run(&["env", "--data", &data[1]]).refused(6);
     let folder = &data[1];
     assert_eq!(
         line,
@@ -86,7 +86,7 @@ fn of_several_hubs_it_is_the_last_or_the_one_with_the_folder() {
 #[test]
 fn where_no_hub_runs_one_line_says_so() {
     let place = Place::new();
-    assert_eq!(place.line("env").refused(1), "no hub runs here (start one with `iothub up`)");
+    assert_eq!(place.line("env").refused(6), "no hub runs here (start one with `iothub up`)");
     assert_eq!(
         place.shell(r#"eval "$(iothub env 2>/dev/null)"; echo "${IOTHUB_CA_FILE-unset}""#).ok(),
         "unset\n"

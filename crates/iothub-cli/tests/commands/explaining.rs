@@ -16,7 +16,7 @@ fn a_code_is_explained_without_a_hub() {
 fn a_code_that_nobody_knows_is_one_line() {
     let place = Place::new();
     for code in ["999999", "", "no\nsuch", "0x00"] {
-        let line = place.run(&["explain", code]).refused(1);
+        let line = place.run(&["explain", code]).refused(3);
         assert!(line.contains("no code") && line.contains("`iothub explain` lists all"), "{line}");
     }
 }

@@ -54,7 +54,7 @@ fn a_device_that_is_silent_is_not_waited_for_longer_than_was_said() {
     let hub = Hub::start();
     let device = hub.simulate("dev1 --no-telemetry");
     device.signal(Signal::STOP);
-    let line = hub.line("method invoke dev1 reboot --timeout 5").refused(1);
+    let line = hub.line("method invoke dev1 reboot --timeout 5").refused(6);
     assert_eq!(line, "dev1 did not answer reboot within 5 s; it may have done it (--timeout waits longer)");
 }
 
@@ -70,10 +70,10 @@ fn a_device_that_is_not_there_yet_can_be_waited_for() {
 fn what_gets_no_answer_is_one_line_that_says_what_to_do() {
     let hub = Hub::start();
     for (line, code, part) in [
-        ("dev1 reboot", 1, "dev1 is not connected, or does not listen to methods"),
+        ("dev1 reboot", 6, "dev1 is not connected, or does not listen to methods"),
         (
             "pump-7 reboot",
-            1,
+            3,
             "no device named pump-7 in this hub (create it with `iothub device create pump-7`)",
         ),
         ("dev1 reboot {a:1}", 2, "--method-payload: not JSON: "),

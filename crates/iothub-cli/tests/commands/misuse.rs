@@ -53,7 +53,7 @@ fn a_command_that_is_not_finished_is_answered_with_what_it_can_be() {
 fn what_lies_beneath_an_error_is_told_when_asked_for() {
     let place = Place::new();
     let end = place.line("device list --verbose");
-    assert_eq!((end.code, &*end.out), (Some(1), ""));
+    assert_eq!((end.code, &*end.out), (Some(6), ""));
     let lines: Vec<_> = end.err.lines().collect();
     assert!(lines.len() > 1 && lines[0].starts_with("iothub: "), "{lines:?}");
     assert!(lines[1..].iter().all(|line| line.starts_with("  because: ")), "{lines:?}");

@@ -40,13 +40,13 @@ fn what_cannot_be_done_with_a_module_is_one_line_that_names_it() {
     let no_device = "no device named pump-7 in this hub";
     let no_module = "no module named m on device dev1 (create it with `iothub module create dev1 m`)";
     for (line, code, part) in [
-        ("module create dev1 camera", 1, "module camera exists already on device dev1"),
-        ("module create pump-7 m", 1, no_device),
-        ("module list pump-7", 1, no_device),
-        ("module show dev1 m", 1, no_module),
-        ("module delete dev1 m", 1, no_module),
-        ("twin show dev1 -m m", 1, no_module),
-        ("device simulate dev1 -m m", 1, no_module),
+        ("module create dev1 camera", 5, "module camera exists already on device dev1"),
+        ("module create pump-7 m", 3, no_device),
+        ("module list pump-7", 3, no_device),
+        ("module show dev1 m", 3, no_module),
+        ("module delete dev1 m", 3, no_module),
+        ("twin show dev1 -m m", 3, no_module),
+        ("device simulate dev1 -m m", 3, no_module),
         ("module create dev1", 2, "no <MODULE> given"),
         ("module show dev1 a/b", 2, "not a module name from byte 1 on"),
         ("module show dev1 camera more", 2, "unexpected argument 'more'"),

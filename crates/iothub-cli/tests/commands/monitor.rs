@@ -129,10 +129,10 @@ fn what_came_before_is_shown_from_any_position_on() {
     }
     for (line, code, reason) in [
         ("monitor --partition 0 --from 1000", 1, "read from earliest"),
-        ("monitor --partition 4", 1, "numbered from 0 to 3"),
+        ("monitor --partition 4", 3, "numbered from 0 to 3"),
         ("monitor --from 17", 2, "add --partition"),
         ("monitor --from yesterday", 2, "write earliest, latest"),
-        ("monitor --from checkpoint --consumer-group none", 1, "no consumer group none"),
+        ("monitor --from checkpoint --consumer-group none", 3, "no consumer group none"),
     ] {
         let refused = hub.line(line).refused(code);
         assert!(refused.contains(reason), "{line}: {refused}");
@@ -162,7 +162,7 @@ fn a_group_goes_on_where_it_has_stopped_and_others_are_not_concerned() {
     assert_eq!(shown.as_array().unwrap().iter().map(waiting).sum::<u64>(), 0, "{shown}");
     assert_eq!(hub.line("consumer-group list").json().as_array().unwrap().len(), 2);
     assert_eq!(hub.line("consumer-group delete billing").ok(), "");
-    let refused = hub.line("consumer-group show billing").refused(1);
+    let refused = hub.line("consumer-group show billing").refused(3);
     assert!(refused.contains("no consumer group billing"), "{refused}");
 }
 

@@ -37,17 +37,17 @@ fn what_names_no_hub_is_one_line() {
     let closed = "HostName=127.0.0.1:1;SharedAccessKeyName=p;SharedAccessKey=c2VjcmV0c2VjcmV0c2VjcmV0";
     let device = "HostName=127.0.0.1:1;DeviceId=d;SharedAccessKey=c2VjcmV0c2VjcmV0c2VjcmV0";
     for (arguments, variables, code, part) in [
-        (&[][..], &[][..], 1, "none runs here (start one with `iothub up`)"),
+        (&[][..], &[][..], 6, "none runs here (start one with `iothub up`)"),
         (&["--login", "nonsense"], &[], 2, "--login: "),
         (&["--login", ""], &[], 2, "--login"),
         (&["--login", "HostName=h"], &[], 2, "SharedAccessKey is missing"),
         (&["--login", device], &[], 2, "the connection string of a device"),
-        (&["--login", closed], &[], 1, "cannot reach 127.0.0.1:1"),
+        (&["--login", closed], &[], 6, "cannot reach 127.0.0.1:1"),
         (&["--login", closed, "--ca", "/nowhere"], &[], 1, "cannot read the CA file /nowhere"),
         (&["--login", closed, "--ca", &pem], &[], 2, "no certificate"),
-        (&["--hub-data", "/nowhere"], &[], 1, "no hub runs with its data in /nowhere"),
+        (&["--hub-data", "/nowhere"], &[], 6, "no hub runs with its data in /nowhere"),
         (&[], &[("IOTHUB_CONNECTION_STRING", "nonsense")], 2, "IOTHUB_CONNECTION_STRING: "),
-        (&[], &[("IOTHUB_CONNECTION_STRING", closed)], 1, "named by IOTHUB_CONNECTION_STRING"),
+        (&[], &[("IOTHUB_CONNECTION_STRING", closed)], 6, "named by IOTHUB_CONNECTION_STRING"),
     ] {
         let line = listed(&place, arguments, variables).refused(code);
         assert!(line.contains(part), "{arguments:?} {variables:?}: {line}");
@@ -60,9 +60,9 @@ fn a_hub_whose_authority_nobody_vouches_for_is_not_spoken_to() {
     let other = Hub::start();
     let elsewhere = Place::new();
     let login = hub.text("serviceConnectionString");
-    let line = listed(&elsewhere, &["--login", login], &[]).refused(1);
+    let line = listed(&elsewhere, &["--login", login], &[]).refused(6);
     assert!(line.contains("name its CA with --ca FILE"), "{line}");
-    let line = listed(&elsewhere, &["--login", login, "--ca", other.text("caFile")], &[]).refused(1);
+    let line = listed(&elsewhere, &["--login", login, "--ca", other.text("caFile")], &[]).refused(6);
     assert!(line.contains("does the CA file belong to this hub?"), "{line}");
 }
 
@@ -73,10 +73,10 @@ fn the_key_of_an_earlier_hub_is_told_from_a_policy_that_may_not() {
     let key =
         |hub: &Hub| hub.text("serviceConnectionString").split_once(";SharedAccessKey=").unwrap().1.to_owned();
     let login = hub.text("serviceConnectionString").replace(&key(&hub), &key(&earlier));
-    let line = listed(&hub, &["--login", &login, "--ca", hub.text("caFile")], &[]).refused(1);
+    let line = listed(&hub, &["--login", &login, "--ca", hub.text("caFile")], &[]).refused(4);
     assert!(line.contains("is the key in --login that of this hub"), "{line}");
     let variables = [("IOTHUB_CONNECTION_STRING", &*login), ("IOTHUB_CA_FILE", hub.text("caFile"))];
-    let line = listed(&hub, &[], &variables).refused(1);
+    let line = listed(&hub, &[], &variables).refused(4);
     assert!(line.contains("is IOTHUB_CONNECTION_STRING that of an earlier hub?"), "{line}");
 }
 

@@ -75,7 +75,7 @@ fn a_script_can_go_through_a_list() {
         iothub device shwo pump-4 2>/dev/null || echo "status $?"
     "#;
     let expected = "dev1 DeviceId=dev1\npump-1 DeviceId=pump-1\npump-2 DeviceId=pump-2\npump-3 DeviceId=pump-3\n\
-                    status 1\nstatus 2\n";
+                    status 3\nstatus 2\n";
     assert_eq!(hub.shell(script).ok(), expected);
 }
 

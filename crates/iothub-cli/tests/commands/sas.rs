@@ -16,7 +16,7 @@ fn a_token_of_a_policy_is_accepted_by_the_hub() {
     let at = login.find("&sig=").unwrap() + "&sig=".len();
     let other = if &login[at..=at] == "A" { "B" } else { "A" };
     let forged = format!("{}{other}{}", &login[..at], &login[at + 1..]);
-    hub.run(&["device", "list", "--login", &forged, "--ca", hub.text("caFile")]).refused(1);
+    hub.run(&["device", "list", "--login", &forged, "--ca", hub.text("caFile")]).refused(4);
     // It signs nothing further.
     let line = hub.run(&["sas", "--login", &login]).refused(1);
     assert!(line.contains("no key to sign another with"), "{line}");

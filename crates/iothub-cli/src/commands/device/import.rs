@@ -15,8 +15,8 @@ use crate::table;
 /// Read devices and modules with their twins, one a line
 ///
 /// The lines are those of `iothub device export`, or of an export of IoT Hub's. Each is done by itself, in full or not at
-/// all; those that are not done are named on standard error, by their number, and the exit status is 1 then. A line may
-/// say by `importMode` what is to be done; --mode is for lines that do not.
+/// all; those that are not done are named on standard error, by their number, and the exit status is 7 then, or 1 if none
+/// was done. A line may say by `importMode` what is to be done; --mode is for lines that do not.
 #[derive(clap::Args)]
 #[command(after_help = r#"Examples:
   iothub device import registry.jsonl
@@ -57,9 +57,11 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
     output.show(&json!({"done": done, "failed": failed}), || {
         table::record([("done", done.to_string()), ("failed", failed.to_string())])
     })?;
-    match failed {
-        0 => Ok(()),
-        failed => Err(Failure::failed(format_args!("{failed} lines of {name} were not done"))),
+    let line = || format!("{failed} lines of {name} were not done");
+    match (done, failed) {
+        (_, 0) => Ok(()),
+        (0, _) => Err(Failure::failed(line())),
+        (_, _) => Err(Failure::partial(line())),
     }
 }
 

@@ -39,7 +39,7 @@ enum Subject {
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let Some(text) = &arguments.code else { return list(&Subject::all(), output) };
     match &*Subject::find(text.trim()) {
-        [] => Err(Failure::failed(format_args!(
+        [] => Err(Failure::absent(format_args!(
             "no code {text:?} is known (`iothub explain` lists all; a tracking id is found in the hub's log)"
         ))),
         [only] => output.show(&only.json(), || only.page()),
