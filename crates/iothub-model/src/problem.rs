@@ -57,6 +57,8 @@ impl Problem {
 pub struct Refusal {
     /// Which kind of problem, if the hub named one that is known.
     pub code: Option<ErrorCode>,
+    /// The number of the code, known or not, if the hub gave it or it follows from the code.
+    pub number: Option<u32>,
     /// What the hub says about it, on one line and at most [`Self::MESSAGE_MAX`] characters long.
     pub message: String,
     /// By which the request is found in the hub's log.
@@ -75,8 +77,10 @@ impl Refusal {
             Ok(body) => Self::from_body(body),
             Err(_) => Self { message: String::from_utf8_lossy(body).into_owned(), ..Self::default() },
         };
+        let code = refusal.code.or(from_header);
         Self {
-            code: refusal.code.or(from_header),
+            code,
+            number: refusal.number.or(code.map(ErrorCode::number)),
             message: one_line(&refusal.message),
             tracking_id: refusal.tracking_id.as_deref().map(one_line),
         }
@@ -86,10 +90,9 @@ impl Refusal {
         let Body { message, exception_message } = body;
         match serde_json::from_str::<Gateway>(&message) {
             Ok(Gateway { error_code, tracking_id, message }) => {
-                let code =
-                    error_code.as_u64().and_then(|number| ErrorCode::from_number(number.try_into().ok()?));
-                let message = if code.is_some() { message } else { format!("{error_code}: {message}") };
-                Self { code, message, tracking_id }
+                let number = error_code.as_u64().and_then(|number| u32::try_from(number).ok());
+                let message = if number.is_some() { message } else { format!("{error_code}: {message}") };
+                Self { code: number.and_then(ErrorCode::from_number), number, message, tracking_id }
             }
             Err(_) => {
                 let named = message.strip_prefix("ErrorCode:").and_then(|rest| rest.split_once(';'));
@@ -97,8 +100,10 @@ impl Refusal {
                     named.and_then(|(name, text)| Some((ErrorCode::from_name(name.trim())?, text.trim())));
                 let tracking_id = tracking_id(&exception_message).map(Into::into);
                 match known {
-                    Some((code, text)) => Self { code: Some(code), message: text.into(), tracking_id },
-                    None => Self { code: None, message, tracking_id },
+                    Some((code, text)) => {
+                        Self { code: Some(code), number: None, message: text.into(), tracking_id }
+                    }
+                    None => Self { code: None, number: None, message, tracking_id },
                 }
             }
         }
