@@ -1,10 +1,12 @@
 use core::fmt;
-use std::sync::{Mutex, PoisonError};
+use core::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use iothub_codec::{ConnectionPart, ConnectionString, SharedKey, TokenRequest};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
-use crate::SetupError;
 use crate::endpoint::Endpoint;
+use crate::{Error, SetupError};
 
 /// What a back end proves itself with.
 #[derive(Clone)]
@@ -13,7 +15,13 @@ pub(crate) enum Credentials {
     Policy { name: String, key: SharedKey },
     /// A token that somebody else made.
     Token(String),
+    /// Somebody who is asked for a token before each request.
+    Provider(TokenProvider),
 }
+
+/// Whom to ask for tokens, and what comes of it.
+pub(crate) type TokenProvider = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Token> + Send>> + Send + Sync>;
+type Token = Result<String, Box<dyn core::error::Error + Send + Sync>>;
 
 impl Credentials {
     pub(crate) fn from_connection_string(text: &str) -> Result<(Endpoint, Self), SetupError> {
@@ -36,6 +44,7 @@ impl fmt::Debug for Credentials {
         match self {
             Self::Policy { name, key: _ } => write!(f, "policy {name}"),
             Self::Token(_) => f.write_str("token"),
+            Self::Provider(_) => f.write_str("provider of tokens"),
         }
     }
 }
@@ -63,12 +72,23 @@ impl Authorization {
         Self { credentials, host: host.to_owned(), made: Mutex::new(None) }
     }
 
-    /// The value of the header `Authorization` for a request at `now_s`, in seconds since 1970.
-    pub(crate) fn at(&self, now_s: u64) -> String {
-        let (name, key) = match &self.credentials {
-            Credentials::Token(token) => return token.clone(),
-            Credentials::Policy { name, key } => (name, key),
+    /// The header `Authorization` for a request at `now_s`, in seconds since 1970. Logs of the HTTP client do not show
+    /// its value.
+    pub(crate) async fn token(&self, now_s: u64) -> Result<HeaderMap, Error> {
+        let token = match &self.credentials {
+            Credentials::Token(token) => token.clone(),
+            Credentials::Policy { name, key } => self.signed(name, key, now_s),
+            Credentials::Provider(provider) => provider().await.map_err(|error| Error::no_token(&*error))?,
         };
+        let mut value = HeaderValue::from_bytes(token.as_bytes()).map_err(|_| Error::NotExpressible {
+            what: "the token".into(),
+            reason: "it contains a control character",
+        })?;
+        value.set_sensitive(true);
+        Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+    }
+
+    fn signed(&self, name: &str, key: &SharedKey, now_s: u64) -> String {
         // A panic elsewhere cannot have left half a token behind.
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         // The second half is for a clock that has been set back: such a token would be good for too long.
@@ -115,7 +135,7 @@ mod tests {
     fn a_token_is_the_published_one_and_the_port_is_no_part_of_it() {
         for host_name in ["hub1.azure-devices.net", "hub1.azure-devices.net:8443"] {
             assert_eq!(
-                policy(host_name).at(1_893_456_000 - 3600),
+                at(&policy(host_name), 1_893_456_000 - 3600),
                 "SharedAccessSignature sr=hub1.azure-devices.net\
                  &sig=tSqZCpJ0ILyQzgpd7n%2BOs8QMeigZamD5DsOzh1x%2FVk4%3D&se=1893456000&skn=iothubowner"
             );
@@ -125,12 +145,12 @@ mod tests {
     #[test]
     fn a_token_is_used_until_shortly_before_its_end() {
         let authorization = policy("hub1");
-        let first = authorization.at(10_000);
+        let first = at(&authorization, 10_000);
         for (now_s, is_first) in [(10_000, true), (13_300, true), (13_301, false)] {
-            assert_eq!(authorization.at(now_s) == first, is_first, "at {now_s}");
+            assert_eq!(at(&authorization, now_s) == first, is_first, "at {now_s}");
         }
-        assert!(authorization.at(13_301).contains("se=16901"));
-        assert!(authorization.at(5_000).contains("se=8600"), "the clock has been set back");
+        assert!(at(&authorization, 13_301).contains("se=16901"));
+        assert!(at(&authorization, 5_000).contains("se=8600"), "the clock has been set back");
     }
 
     #[test]
@@ -138,7 +158,7 @@ mod tests {
         let token = "SharedAccessSignature sr=hub1&sig=abc%3D&se=1893456000&skn=service";
         let text = format!("HostName=hub1;SharedAccessSignature={token}");
         let (_, credentials) = Credentials::from_connection_string(&text).expect("a connection string");
-        assert_eq!(Authorization::new(credentials, "hub1").at(0), token);
+        assert_eq!(at(&Authorization::new(credentials, "hub1"), 0), token);
     }
 
     #[test]
@@ -175,10 +195,45 @@ mod tests {
     #[test]
     fn neither_key_nor_token_is_shown() {
         let authorization = policy("hub1");
-        let token = authorization.at(0);
+        let token = at(&authorization, 0);
         let signature = token.split("sig=").nth(1).expect("a token has a signature");
         let shown = format!("{authorization:?} {:?}", Credentials::Token(token.clone()));
         assert!(!shown.contains(&KEY[..12]) && !shown.contains(&signature[..12]), "{shown}");
         assert!(shown.contains("iothubowner"), "{shown}");
+    }
+
+    #[test]
+    fn a_provider_is_asked_each_time_and_may_have_none() {
+        let asked = Arc::new(core::sync::atomic::AtomicU32::new(0));
+        let provider: TokenProvider = Arc::new(move || {
+            let count = asked.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+            Box::pin(async move {
+                match count {
+                    0 | 1 => Ok(format!("Bearer {count}")),
+                    2 => Ok("Bearer\r\nx: y".into()),
+                    _ => Err("signed out".into()),
+                }
+            })
+        });
+        let authorization = Authorization::new(Credentials::Provider(provider), "hub1");
+        assert_eq!([at(&authorization, 0), at(&authorization, 0)], ["Bearer 0", "Bearer 1"]);
+        let failed = || ready(authorization.token(0)).expect_err("no token");
+        assert!(matches!(failed(), Error::NotExpressible { .. }));
+        assert_eq!(failed().to_string(), "no token: signed out");
+    }
+
+    fn at(authorization: &Authorization, now_s: u64) -> String {
+        let headers = ready(authorization.token(now_s)).expect("a token");
+        assert!(headers[AUTHORIZATION].is_sensitive());
+        headers[AUTHORIZATION].to_str().expect("a token is ASCII").to_owned()
+    }
+
+    /// What a future comes to that waits for nothing.
+    fn ready<T>(future: impl Future<Output = T>) -> T {
+        let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+        match core::pin::pin!(future).poll(&mut context) {
+            core::task::Poll::Ready(done) => done,
+            core::task::Poll::Pending => panic!("it waits"),
+        }
     }
 }

@@ -9,17 +9,21 @@ use crate::BadEndpoint;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The hub answered, and did not do it.
-    #[error("{message} (status {status}{})", code.map(|code| format!(", {code}")).unwrap_or_default())]
+    /// The hub answered, and did not do it. With status 500, 502 and 504 it may have begun to.
+    #[error("{message} (status {status}{})", named(*code, *number))]
     Refused {
         /// The status of the HTTP response.
         status: u16,
         /// What kind of problem the hub sees, if it named one that is known.
         code: Option<ErrorCode>,
+        /// The number of the code, if the hub gave one or it follows from the code: also of one that is not known.
+        number: Option<u32>,
         /// What the hub says about it: one line, for people.
         message: String,
         /// By which the request is found in the hub's log.
         tracking_id: Option<String>,
+        /// How long the hub asks to be left alone, by `Retry-After`.
+        retry_after: Option<Duration>,
     },
     /// There was no answer in time. The hub may or may not have done it, or be about to.
     #[error("no answer from {host} within {} s", after.as_secs())]
@@ -34,6 +38,8 @@ pub enum Error {
     Unreachable {
         /// The hub's name, and its port unless that is the usual one.
         host: String,
+        /// How far it came.
+        failure: ConnectionFailure,
         /// What went wrong, from the outside in.
         reason: String,
     },
@@ -53,6 +59,24 @@ pub enum Error {
         /// Why it is.
         reason: &'static str,
     },
+    /// Whoever was to give a token gave none. Nothing has been sent.
+    #[error("no token: {reason}")]
+    NoToken {
+        /// Why there is none.
+        reason: String,
+    },
+}
+
+/// How far a connection came that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionFailure {
+    /// There was none: nothing has been sent.
+    NotConnected,
+    /// Nobody who is believed says that this is the hub: nothing has been sent.
+    NotTrusted,
+    /// It broke, perhaps after the hub had done what was asked for.
+    Broken,
 }
 
 impl Error {
@@ -61,7 +85,73 @@ impl Error {
         match self {
             Self::Refused { code, .. } => *code,
             Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
-            Self::NotExpressible { .. } => None,
+            Self::NotExpressible { .. } | Self::NoToken { .. } => None,
+        }
+    }
+
+    /// The number of what the hub sees, if it refused and gave one: also one that this crate does not know.
+    pub const fn number(&self) -> Option<u32> {
+        match self {
+            Self::Refused { number, .. } => *number,
+            Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
+            Self::NotExpressible { .. } | Self::NoToken { .. } => None,
+        }
+    }
+
+    /// The status of the HTTP response, if the hub refused.
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
+            Self::NotExpressible { .. } | Self::NoToken { .. } => None,
+        }
+    }
+
+    /// By which the request is found in the hub's log, if it refused and says so.
+    pub fn tracking_id(&self) -> Option<&str> {
+        match self {
+            Self::Refused { tracking_id, .. } => tracking_id.as_deref(),
+            Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
+            Self::NotExpressible { .. } | Self::NoToken { .. } => None,
+        }
+    }
+
+    /// How long the hub asks to be left alone, if it refused and says so.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
+            Self::NotExpressible { .. } | Self::NoToken { .. } => None,
+        }
+    }
+
+    /// Whether the same may succeed later without anybody changing anything: the hub was too busy, or in trouble, or
+    /// out of reach. It says nothing about whether doing it twice would do harm; [`Self::may_have_been_done`] does.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            // A job that was cancelled stays so, although its number begins with 500.
+            Self::Refused { code: Some(ErrorCode::JobCancelled), .. } => false,
+            Self::Refused { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
+            Self::TimedOut { .. } => true,
+            Self::Unreachable { failure, .. } => match failure {
+                ConnectionFailure::NotConnected | ConnectionFailure::Broken => true,
+                ConnectionFailure::NotTrusted => false,
+            },
+            Self::Unreadable { .. } | Self::NotExpressible { .. } | Self::NoToken { .. } => false,
+        }
+    }
+
+    /// Whether the hub may have done what was asked for, or be about to: it did not answer, or what did was something
+    /// before it.
+    pub const fn may_have_been_done(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => matches!(status, 500 | 502 | 504),
+            Self::TimedOut { .. } | Self::Unreadable { .. } => true,
+            Self::Unreachable { failure, .. } => match failure {
+                ConnectionFailure::NotConnected | ConnectionFailure::NotTrusted => false,
+                ConnectionFailure::Broken => true,
+            },
+            Self::NotExpressible { .. } | Self::NoToken { .. } => false,
         }
     }
 
@@ -73,18 +163,50 @@ impl Error {
         }
     }
 
-    pub(crate) fn refused(status: u16, refusal: Refusal) -> Self {
-        let Refusal { code, message, tracking_id } = refusal;
+    pub(crate) fn refused(status: u16, refusal: Refusal, retry_after: Option<Duration>) -> Self {
+        let Refusal { code, number, message, tracking_id } = refusal;
         let message = if message.is_empty() { "refused without a reason".into() } else { message };
-        Self::Refused { status, code, message, tracking_id }
+        Self::Refused { status, code, number, message, tracking_id, retry_after }
     }
 
-    pub(crate) fn from_transport(host: String, after: Duration, error: reqwest::Error) -> Self {
-        if error.is_timeout() {
-            return Self::TimedOut { host, after };
+    pub(crate) fn no_token(error: &dyn core::error::Error) -> Self {
+        Self::NoToken { reason: chain(error) }
+    }
+
+    pub(crate) fn from_transport(host: String, error: &reqwest::Error) -> Self {
+        let failure = match error.is_connect() {
+            true if is_about_trust(error) => ConnectionFailure::NotTrusted,
+            true => ConnectionFailure::NotConnected,
+            false => ConnectionFailure::Broken,
+        };
+        // What the outermost one says besides is the URL, which only repeats the host and what was asked for.
+        let reason = core::error::Error::source(error).map_or_else(|| error.to_string(), chain);
+        Self::Unreachable { host, failure, reason }
+    }
+}
+
+/// Whether TLS found somebody else than the hub, or something that is not TLS.
+fn is_about_trust(error: &(dyn core::error::Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(each) = error {
+        if each.is::<rustls::Error>() {
+            return true;
         }
-        // The URL only repeats the host and what was asked for.
-        Self::Unreachable { host, reason: chain(&error.without_url()) }
+        // What is wrapped as an error of input or output is not called its source.
+        let wrapped = each.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        error = match wrapped {
+            Some(inner) => Some(inner),
+            None => each.source(),
+        };
+    }
+    false
+}
+
+fn named(code: Option<ErrorCode>, number: Option<u32>) -> String {
+    match (code, number) {
+        (Some(code), _) => format!(", {code}"),
+        (None, Some(number)) => format!(", {number}"),
+        (None, None) => String::new(),
     }
 }
 
@@ -113,6 +235,9 @@ pub enum SetupError {
     /// This machine trusts no authority, and none was given.
     #[error("no CA certificates on this machine; name the file of the hub's CA")]
     NoCa,
+    /// The name of the program cannot stand in a header.
+    #[error("the name of the program contains a control character")]
+    UserAgent,
     /// The TLS or HTTP client cannot be set up.
     #[error("HTTPS: {0}")]
     Https(String),

@@ -142,7 +142,7 @@ impl Events {
                 Ok(Some(chunk)) => self.lines.push(&chunk),
                 Ok(None) if self.lines.unfinished() == 0 => return Ok(None),
                 Ok(None) => return Err(self.service.unreadable("the last event is cut short".into())),
-                Err(error) => return Err(self.service.transport(self.service.usual_deadline(), error)),
+                Err(error) => return Err(self.service.transport(&error)),
             }
         }
     }

@@ -1,7 +1,7 @@
 use iothub_model::FeedbackRecord;
 use reqwest::header::ETAG;
 
-use crate::request::Request;
+use crate::request::{Repeat, Request};
 use crate::{Error, Service};
 
 /// What became of commands whose senders wanted to know. Comes from [`Service::receive_feedback`].
@@ -23,13 +23,12 @@ impl Service {
     ///
     /// See [`Error`].
     pub async fn receive_feedback(&self) -> Result<Option<FeedbackBatch>, Error> {
-        let (body, headers) = self.exchange_whole(Request::get(PATH.into())).await?;
-        if body.is_empty() {
+        let answer = self.exchange(Request::get(PATH.into()).repeated(Repeat::IfNotDone)).await?;
+        if answer.body.is_empty() {
             return Ok(None);
         }
-        let records = serde_json::from_slice(&body).map_err(|error| self.unreadable(error.to_string()))?;
-        let lock = headers.get(ETAG).and_then(|etag| etag.to_str().ok());
-        let lock = lock.ok_or_else(|| self.unreadable("feedback without a lock".into()))?;
+        let records = self.document(&answer.body)?;
+        let lock = answer.text(&ETAG).ok_or_else(|| self.unreadable("feedback without a lock".into()))?;
         Ok(Some(FeedbackBatch { records, lock: lock.trim_matches('"').into() }))
     }
 

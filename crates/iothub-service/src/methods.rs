@@ -64,6 +64,6 @@ mod tests {
         let request = request(device, &call).expect("a request");
         assert_eq!(request.method, "POST");
         assert_eq!(request.url("h"), "https://h/twins/dev-1/methods?api-version=2021-04-12");
-        assert_eq!(request.body, published);
+        assert_eq!(request.body[..], published[..]);
     }
 }

@@ -1,9 +1,9 @@
-use iothub_model::QuerySpecification;
-use reqwest::header::HeaderName;
-use serde_json::Value;
+use iothub_model::{QuerySpecification, Twin};
+use serde::de::DeserializeOwned;
 
-use crate::request::Request;
-use crate::{Error, Service};
+use crate::pages::{asking, page};
+use crate::request::{Repeat, Request};
+use crate::{Error, Pages, QueryPage, QueryPosition, Service};
 
 /// # Questions about all twins
 ///
@@ -25,38 +25,49 @@ impl Service {
         rows_max: Option<u32>,
         after: Option<&QueryPosition>,
     ) -> Result<QueryPage, Error> {
-        let mut request =
-            Request::post("/devices/query".into()).json(&QuerySpecification { query: query.to_owned() });
-        if let Some(rows_max) = rows_max {
-            request = request.header(ROWS_MAX, &rows_max.to_string())?;
+        page(self, asking(request(query), rows_max, after)?).await
+    }
+
+    /// Prepares to read all that a query answers, page by page, each row as a `T`.
+    ///
+    /// ```no_run
+    /// # async fn plants(service: &iothub_service::Service) -> Result<(), iothub_service::Error> {
+    /// #[derive(serde::Deserialize)]
+    /// struct Plant { plant: String, devices: u64 }
+    ///
+    /// let query = "SELECT tags.plant AS plant, COUNT() AS devices FROM devices GROUP BY tags.plant";
+    /// let mut pages = service.pages::<Plant>(query);
+    /// while let Some(page) = pages.next().await? {
+    ///     for row in page.rows {
+    ///         println!("{}: {}", row.plant, row.devices);
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Each page as for [`Self::query`], and [`Error::Unreadable`] if a row is no `T`.
+    pub fn pages<T: DeserializeOwned>(&self, query: &str) -> Pages<T> {
+        Pages::new(self.clone(), request(query))
+    }
+
+    /// Prepares to read the twins of all devices that a condition holds for, `tags.plant = 'p1'` for instance; of all
+    /// devices without one.
+    ///
+    /// # Errors
+    ///
+    /// Each page as for [`Self::query`].
+    pub fn twins_where(&self, condition: Option<&str>) -> Pages<Twin> {
+        match condition {
+            None => self.pages("SELECT * FROM devices"),
+            Some(condition) => self.pages(&format!("SELECT * FROM devices WHERE {condition}")),
         }
-        if let Some(QueryPosition(after)) = after {
-            request = request.header(CONTINUATION, after)?;
-        }
-        let (body, headers) = self.exchange_whole(request).await?;
-        let rows = serde_json::from_slice(&body).map_err(|error| self.unreadable(error.to_string()))?;
-        let text =
-            |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let next = text(CONTINUATION).filter(|next| !next.is_empty()).map(QueryPosition);
-        Ok(QueryPage { rows, item_type: text(ITEM_TYPE).unwrap_or_default(), next })
     }
 }
 
-/// A part of what a query answers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QueryPage {
-    /// The rows: whole twins, or objects with the columns that were selected.
-    pub rows: Vec<Value>,
-    /// What they are, in the words of the hub: `Twin`, `DeviceJob` or `Raw`.
-    pub item_type: String,
-    /// Where the next page begins, if there may be one.
-    pub next: Option<QueryPosition>,
+/// It only reads, although it is posted.
+fn request(query: &str) -> Request {
+    let specification = QuerySpecification { query: query.to_owned() };
+    Request::post("/devices/query".into()).json(&specification).repeated(Repeat::Freely)
 }
-
-/// A place in what a query answers, as the hub names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueryPosition(String);
-
-const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation");
-const ITEM_TYPE: HeaderName = HeaderName::from_static("x-ms-item-type");
-const ROWS_MAX: HeaderName = HeaderName::from_static("x-ms-max-item-count");

@@ -77,7 +77,7 @@ struct Purged {
 
 fn request(device: DeviceId<'_>, command: &Command) -> Result<Request, Error> {
     let mut request = Request::post(format!("/$local{}/commands", device_path(device)?));
-    request.body.clone_from(&command.payload);
+    request.body = command.payload.clone().into();
     if let Some(content_type) = &command.content_type {
         request = request.header(CONTENT_TYPE, content_type)?;
     }
@@ -126,7 +126,7 @@ mod tests {
         let request = request(device(), &command).expect("a request");
         assert_eq!(request.method, "POST");
         assert_eq!(request.url("h"), "https://h/$local/devices/dev-1/commands?api-version=2021-04-12");
-        assert_eq!(request.body, [0, 0xff]);
+        assert_eq!(request.body[..], [0, 0xff]);
         for (name, value) in [
             ("content-type", "application/octet-stream"),
             ("iothub-messageid", "m-1"),

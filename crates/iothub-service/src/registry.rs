@@ -1,6 +1,6 @@
 use iothub_model::{BulkRegistryOperationResult, ExportImportDevice, ImportMode, ImportReport};
-use reqwest::header::HeaderName;
 
+use crate::pages::CONTINUATION;
 use crate::request::Request;
 use crate::{Error, Service};
 
@@ -43,10 +43,10 @@ impl Service {
         if let Some(ExportPosition(after)) = after {
             request = request.header(CONTINUATION, after)?;
         }
-        let (body, headers) = self.exchange_whole(request).await?;
-        let lines = String::from_utf8(body).map_err(|_| self.unreadable("not UTF-8".into()))?;
-        let next = headers.get(CONTINUATION).and_then(|value| value.to_str().ok());
-        Ok(ExportPage { lines, next: next.map(|next| ExportPosition(next.into())) })
+        let answer = self.exchange(request).await?;
+        let next = answer.text(&CONTINUATION).map(|next| ExportPosition(next.into()));
+        let lines = String::from_utf8(answer.body).map_err(|_| self.unreadable("not UTF-8".into()))?;
+        Ok(ExportPage { lines, next })
     }
 
     /// Does what each line says, in the mode `mode` where it names none, and tells which were not done. Lines are JSON,
@@ -82,5 +82,3 @@ pub enum ExportedKeys {
     /// It has not, and an import makes new ones for new devices.
     Excluded,
 }
-
-const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation");

@@ -1,26 +1,47 @@
 use core::time::Duration;
 
+use bytes::Bytes;
 use iothub_codec::{DeviceId, Identity, ModuleId};
 use iothub_model::IfMatch;
 use reqwest::Method;
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, USER_AGENT,
-};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH};
 use serde::Serialize;
 
 use crate::Error;
 
 /// One operation of the API, before it is sent anywhere.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
     /// The path, escaped, and what follows the `?` besides the version of the API.
     path: String,
     query: String,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
     /// How long to wait for the whole answer, if not as long as usual.
     pub(crate) timeout: Option<Duration>,
+    pub(crate) repeat: Repeat,
+}
+
+/// When a request may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Twice is the same as once, and is answered in the same way.
+    Freely,
+    /// If it was certainly not done: the answer would be another one.
+    IfNotDone,
+    /// Only the caller can know whether it may happen twice.
+    Never,
+}
+
+impl Repeat {
+    pub(crate) fn is_safe_after(self, error: &Error) -> bool {
+        match self {
+            Self::Never => false,
+            Self::IfNotDone => error.is_retryable() && !error.may_have_been_done(),
+            Self::Freely => error.is_retryable(),
+        }
+    }
 }
 
 impl Request {
@@ -28,37 +49,39 @@ impl Request {
     pub(crate) const API_VERSION: &str = "2021-04-12";
 
     pub(crate) fn get(path: String) -> Self {
-        Self::new(Method::GET, path)
+        Self::new(Method::GET, path, Repeat::Freely)
     }
 
     pub(crate) fn put(path: String) -> Self {
-        Self::new(Method::PUT, path)
+        Self::new(Method::PUT, path, Repeat::IfNotDone)
     }
 
     pub(crate) fn patch(path: String) -> Self {
-        Self::new(Method::PATCH, path)
+        Self::new(Method::PATCH, path, Repeat::IfNotDone)
     }
 
     pub(crate) fn post(path: String) -> Self {
-        Self::new(Method::POST, path)
+        Self::new(Method::POST, path, Repeat::Never)
     }
 
     pub(crate) fn delete(path: String) -> Self {
-        Self::new(Method::DELETE, path)
+        Self::new(Method::DELETE, path, Repeat::IfNotDone)
     }
 
-    fn new(method: Method, path: String) -> Self {
+    fn new(method: Method, path: String, repeat: Repeat) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("iothub-service/", env!("CARGO_PKG_VERSION"))),
-        );
-        Self { method, path, query: String::new(), headers, body: Vec::new(), timeout: None }
+        Self { method, path, query: String::new(), headers, body: Bytes::new(), timeout: None, repeat }
+    }
+
+    /// A request that, whatever its method, may be sent again as this says.
+    pub(crate) fn repeated(self, repeat: Repeat) -> Self {
+        Self { repeat, ..self }
     }
 
     pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = serde_json::to_vec(body).expect("the documents of this API have texts for names");
+        let body = serde_json::to_vec(body).expect("the documents of this API have texts for names");
+        self.body = body.into();
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         self
     }
@@ -82,7 +105,7 @@ impl Request {
 
     /// A body of JSON documents, one a line.
     pub(crate) fn lines(mut self, lines: String) -> Self {
-        self.body = lines.into_bytes();
+        self.body = lines.into();
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
         self
     }
@@ -91,6 +114,9 @@ impl Request {
         if let Some(value) = condition.header() {
             let value = HeaderValue::from_str(&value).expect("an etag is visible ASCII");
             self.headers.insert(IF_MATCH, value);
+        }
+        if self.method == Method::PUT && *condition == IfMatch::Any {
+            self.repeat = Repeat::Freely;
         }
         self
     }
@@ -107,15 +133,6 @@ impl Request {
     pub(crate) fn within(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
-    }
-
-    /// With the proof of who is asking, which logs of the HTTP client do not show.
-    pub(crate) fn authorized(mut self, token: &str) -> Result<Self, Error> {
-        self = self.header(AUTHORIZATION, token)?;
-        if let Some(value) = self.headers.get_mut(AUTHORIZATION) {
-            value.set_sensitive(true);
-        }
-        Ok(self)
     }
 
     /// The URL at a hub that is reached by `authority`.
@@ -237,14 +254,6 @@ mod tests {
             let request = Request::delete("/devices/d".into()).on(&condition);
             assert_eq!(text(&request, "if-match"), header.map(Into::into));
         }
-    }
-
-    #[test]
-    fn the_token_is_sent_and_not_shown() {
-        let request = Request::get("/devices".into()).authorized("SharedAccessSignature sig=secret");
-        let request = request.expect("a token is a header");
-        assert_eq!(text(&request, "authorization").as_deref(), Some("SharedAccessSignature sig=secret"));
-        assert!(!format!("{request:?}").contains("secret"), "{request:?}");
     }
 
     pub(crate) fn identity<'a>(device: &'a str, module: Option<&'a str>) -> Identity<'a> {

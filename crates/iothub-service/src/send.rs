@@ -2,31 +2,55 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use iothub_model::Refusal;
-use reqwest::header::{HOST, HeaderMap, HeaderValue};
+use reqwest::header::{HOST, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
-use crate::clock::now_s;
 use crate::credentials::Authorization;
 use crate::endpoint::Endpoint;
 use crate::error::chain;
 use crate::request::Request;
-use crate::{Error, Options, SetupError, tls};
+use crate::response::Answer;
+use crate::{Error, FailedAttempt, Options, RetryPolicy, SetupError, clock, tls};
 
 /// A hub as a back end sees it.
 ///
-/// Clones share their connections and their token. Each operation is one request, is safe to drop while it
-/// waits, and is not repeated by itself when it fails.
+/// Clones share their connections and their token. Each operation is one request, is safe to drop while it waits, and
+/// is sent again when it fails only as [`RetryPolicy`] says.
 #[derive(Clone)]
-pub struct Service(Arc<Inner>);
+pub struct Service {
+    shared: Arc<Shared>,
+    deadline: Deadline,
+    retries: Arc<dyn RetryPolicy>,
+}
 
-struct Inner {
+struct Shared {
     client: Client,
     endpoint: Endpoint,
     authorization: Authorization,
-    deadline: Duration,
+}
+
+/// How long a call may take, with all its attempts.
+#[derive(Clone, Copy, Debug)]
+enum Deadline {
+    /// Unless the operation is one that takes longer.
+    Usual(Duration),
+    /// Whatever the operation is.
+    Always(Duration),
+}
+
+/// The attempts of one call.
+struct Attempts {
+    made: u32,
+    end: Instant,
+}
+
+impl Attempts {
+    const fn until(end: Instant) -> Self {
+        Self { made: 0, end }
+    }
 }
 
 impl Service {
@@ -40,9 +64,10 @@ impl Service {
     ///
     /// [`SetupError`] if the host name has no place in a URL, or if there is nobody to trust.
     pub fn new(options: Options) -> Result<Self, SetupError> {
-        let Options { endpoint, address, credentials, roots, deadline } = options;
+        let Options { endpoint, address, credentials, roots, deadline, retries, user_agent } = options;
         let mut client = Client::builder()
             .tls_backend_preconfigured(tls::config(roots)?)
+            .user_agent(user_agent)
             .https_only(true)
             // A token is for this hub and for nobody that it may point to.
             .redirect(Policy::none());
@@ -58,7 +83,8 @@ impl Service {
         }
         let client = client.build().map_err(|error| SetupError::Https(chain(&error)))?;
         let authorization = Authorization::new(credentials, &endpoint.name);
-        Ok(Self(Arc::new(Inner { client, endpoint, authorization, deadline })))
+        let shared = Arc::new(Shared { client, endpoint, authorization });
+        Ok(Self { shared, deadline: Deadline::Usual(deadline), retries })
     }
 
     /// [`Self::new`] with what the connection string says and nothing else.
@@ -70,29 +96,40 @@ impl Service {
         Self::new(Options::from_connection_string(text)?)
     }
 
+    /// The same hub, with this deadline for each call: also for those that usually take longer, such as methods.
+    ///
+    /// ```no_run
+    /// # use core::time::Duration;
+    /// # async fn list(service: &iothub_service::Service) -> Result<(), iothub_service::Error> {
+    /// let devices = service.within(Duration::from_secs(2)).list_devices(10).await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn within(&self, deadline: Duration) -> Self {
+        Self { deadline: Deadline::Always(deadline), ..self.clone() }
+    }
+
+    /// The same hub, with another policy of sending again what failed. [`Backoff::NONE`](crate::Backoff::NONE) sends
+    /// each request once.
+    #[must_use]
+    pub fn retrying(&self, policy: impl RetryPolicy + 'static) -> Self {
+        Self { retries: Arc::new(policy), ..self.clone() }
+    }
+
     /// The name of the hub, without a port.
     pub fn host(&self) -> &str {
-        &self.0.endpoint.name
+        &self.shared.endpoint.name
     }
 
     /// Sends a request that is answered with a document.
     pub(crate) async fn send<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
-        let body = self.exchange(request).await?;
-        serde_json::from_slice(&body).map_err(|error| self.unreadable(error.to_string()))
+        let answer = self.exchange(request).await?;
+        self.document(&answer.body)
     }
 
     /// Sends a request of which only the success matters.
     pub(crate) async fn send_for_nothing(&self, request: Request) -> Result<(), Error> {
         self.exchange(request).await.map(drop)
-    }
-
-    /// Sends a request whose answer goes on for as long as the hub likes, and reads up to the body.
-    pub(crate) async fn open(&self, request: Request) -> Result<Response, Error> {
-        let after = self.0.deadline;
-        match tokio::time::timeout(after, self.begin(request, None)).await {
-            Ok(response) => response,
-            Err(_) => Err(Error::TimedOut { host: self.reached(), after }),
-        }
     }
 
     /// Sends a request that is answered with the same document whether it is a success or has this status.
@@ -101,72 +138,119 @@ impl Service {
         request: Request,
         failed: u16,
     ) -> Result<T, Error> {
-        let deadline = self.0.deadline;
-        let mut response = self.dispatch(request, Some(deadline)).await?;
-        let (status, headers) = (response.status(), core::mem::take(response.headers_mut()));
-        let body = self.read(&mut response, deadline).await?;
-        match serde_json::from_slice(&body) {
-            Ok(document) if status.is_success() || status == failed => Ok(document),
-            Err(error) if status.is_success() => Err(self.unreadable(error.to_string())),
-            Ok(_) | Err(_) => Err(Error::refused(status.as_u16(), refusal(&headers, &body))),
+        let answer = self.patiently(&request, self.end_of(&request), self.settled(&request)).await?;
+        match serde_json::from_slice(&answer.body) {
+            Ok(document) if answer.is_success() || answer.status == failed => Ok(document),
+            Err(error) if answer.is_success() => Err(self.unreadable(error.to_string())),
+            Ok(_) | Err(_) => Err(answer.into_error()),
         }
     }
 
-    async fn exchange(&self, request: Request) -> Result<Vec<u8>, Error> {
-        self.exchange_whole(request).await.map(|(body, _)| body)
+    /// Sends a request of whose answer more than the body matters.
+    pub(crate) async fn exchange(&self, request: Request) -> Result<Answer, Error> {
+        let mut attempts = Attempts::until(self.end_of(&request));
+        let end = attempts.end;
+        let call = async {
+            loop {
+                let error = match self.settled(&request).await {
+                    Ok(answer) if answer.is_success() => return Ok(answer),
+                    Ok(answer) => answer.into_error(),
+                    Err(error) => error,
+                };
+                self.before_next(&request, &mut attempts, error).await?;
+            }
+        };
+        self.patiently(&request, end, call).await
     }
 
-    /// Sends a request of whose answer the headers matter, too.
-    pub(crate) async fn exchange_whole(&self, request: Request) -> Result<(Vec<u8>, HeaderMap), Error> {
-        let deadline = request.timeout.unwrap_or(self.0.deadline);
-        let mut response = self.begin(request, Some(deadline)).await?;
-        let headers = core::mem::take(response.headers_mut());
-        Ok((self.read(&mut response, deadline).await?, headers))
+    /// Sends a request whose answer goes on for as long as the hub likes, and reads up to the body.
+    pub(crate) async fn open(&self, request: Request) -> Result<Response, Error> {
+        let mut attempts = Attempts::until(self.end_of(&request));
+        let end = attempts.end;
+        let call = async {
+            loop {
+                let error = match self.dispatch(&request).await {
+                    Ok(response) if response.status().is_success() => return Ok(response),
+                    Ok(response) => Answer::read(self, response).await?.into_error(),
+                    Err(error) => error,
+                };
+                self.before_next(&request, &mut attempts, error).await?;
+            }
+        };
+        self.patiently(&request, end, call).await
     }
 
-    /// An answer that is no success has become an error.
-    async fn begin(&self, request: Request, deadline: Option<Duration>) -> Result<Response, Error> {
-        let waited = deadline.unwrap_or(self.0.deadline);
-        let mut response = self.dispatch(request, deadline).await?;
-        if response.status().is_success() {
-            return Ok(response);
+    /// Waits until it is time for another attempt. Gives the error back if there is no use in one, or no time.
+    async fn before_next(
+        &self,
+        request: &Request,
+        attempts: &mut Attempts,
+        error: Error,
+    ) -> Result<(), Error> {
+        attempts.made = attempts.made.saturating_add(1);
+        if !request.repeat.is_safe_after(&error) {
+            return Err(error);
         }
-        let status = response.status().as_u16();
-        let headers = core::mem::take(response.headers_mut());
-        let body = self.read(&mut response, waited).await?;
-        Err(Error::refused(status, refusal(&headers, &body)))
+        let Some(pause) = self.retries.pause(&FailedAttempt::new(attempts.made, &error)) else {
+            return Err(error);
+        };
+        // To wait and then be late would tell the caller less than the error does.
+        let next = clock::now().checked_add(pause).filter(|next| *next < attempts.end);
+        let Some(next) = next else { return Err(error) };
+        tokio::time::sleep_until(next).await;
+        Ok(())
+    }
+
+    async fn patiently<T>(
+        &self,
+        request: &Request,
+        end: Instant,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        match timeout_at(end, call).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::TimedOut { host: self.reached(), after: self.patience(request) }),
+        }
+    }
+
+    /// One attempt, with all of its answer.
+    async fn settled(&self, request: &Request) -> Result<Answer, Error> {
+        let response = self.dispatch(request).await?;
+        Answer::read(self, response).await
     }
 
     /// The one place where requests leave.
-    async fn dispatch(&self, request: Request, deadline: Option<Duration>) -> Result<Response, Error> {
-        let Inner { client, endpoint, authorization, .. } = &*self.0;
-        let request = request.authorized(&authorization.at(now_s()))?;
+    async fn dispatch(&self, request: &Request) -> Result<Response, Error> {
+        let Shared { client, endpoint, authorization } = &*self.shared;
+        let token = authorization.token(clock::now_s()).await?;
         let host = HeaderValue::from_str(&endpoint.authority).expect("an endpoint is ASCII");
-        let mut call = client
+        let call = client
             .request(request.method.clone(), request.url(&endpoint.authority))
-            .headers(request.headers)
+            .headers(request.headers.clone())
+            .headers(token)
             .header(HOST, host)
-            .body(request.body);
-        if let Some(deadline) = deadline {
-            call = call.timeout(deadline);
-        }
-        let waited = deadline.unwrap_or(self.0.deadline);
-        call.send().await.map_err(|error| self.transport(waited, error))
+            .body(request.body.clone());
+        call.send().await.map_err(|error| self.transport(&error))
     }
 
-    async fn read(&self, response: &mut Response, deadline: Duration) -> Result<Vec<u8>, Error> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.transport(deadline, error))? {
-            if body.len() + chunk.len() > Self::ANSWER_MAX {
-                return Err(self.unreadable(format!("longer than {} bytes", Self::ANSWER_MAX)));
-            }
-            body.extend_from_slice(&chunk);
+    fn patience(&self, request: &Request) -> Duration {
+        match self.deadline {
+            Deadline::Usual(usual) => request.timeout.unwrap_or(usual),
+            Deadline::Always(always) => always,
         }
-        Ok(body)
     }
 
-    pub(crate) fn transport(&self, waited: Duration, error: reqwest::Error) -> Error {
-        Error::from_transport(self.reached(), waited, error)
+    fn end_of(&self, request: &Request) -> Instant {
+        clock::later(self.patience(request))
+    }
+
+    /// What a hub wrote, as the document that it should be.
+    pub(crate) fn document<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
+        serde_json::from_slice(body).map_err(|error| self.unreadable(error.to_string()))
+    }
+
+    pub(crate) fn transport(&self, error: &reqwest::Error) -> Error {
+        Error::from_transport(self.reached(), error)
     }
 
     pub(crate) fn unreadable(&self, reason: String) -> Error {
@@ -174,51 +258,24 @@ impl Service {
     }
 
     /// The hub as errors name it: with the port that was tried.
-    fn reached(&self) -> String {
-        self.0.endpoint.authority.clone()
+    pub(crate) fn reached(&self) -> String {
+        self.shared.endpoint.authority.clone()
     }
 
-    pub(crate) fn usual_deadline(&self) -> Duration {
-        self.0.deadline
+    pub(crate) const fn usual_deadline(&self) -> Duration {
+        match self.deadline {
+            Deadline::Usual(deadline) | Deadline::Always(deadline) => deadline,
+        }
     }
 }
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service")
-            .field("host", &self.0.endpoint.authority)
-            .field("authorization", &self.0.authorization)
-            .field("deadline", &self.0.deadline)
+            .field("host", &self.shared.endpoint.authority)
+            .field("authorization", &self.shared.authorization)
+            .field("deadline", &self.deadline)
+            .field("retries", &self.retries)
             .finish_non_exhaustive()
-    }
-}
-
-fn refusal(headers: &HeaderMap, body: &[u8]) -> Refusal {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let refusal = Refusal::read(text("iothub-errorcode"), body);
-    let request_id = text("x-ms-request-id").map(Into::into);
-    Refusal { tracking_id: refusal.tracking_id.or(request_id), ..refusal }
-}
-
-#[cfg(test)]
-mod tests {
-    use iothub_model::ErrorCode;
-
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_read_from_the_header_and_the_body() {
-        let mut headers = HeaderMap::new();
-        headers.insert("iothub-errorcode", HeaderValue::from_static("DeviceNotFound"));
-        headers.insert("x-ms-request-id", HeaderValue::from_static("r-1"));
-        let body = br#"{"Message":"ErrorCode:DeviceNotFound;no pump-8","ExceptionMessage":"Tracking ID:t-1-TimeStamp:x"}"#;
-        for (body, message, tracking_id) in [(&body[..], "no pump-8", "t-1"), (b"", "", "r-1")] {
-            let refusal = refusal(&headers, body);
-            assert_eq!(refusal.code, Some(ErrorCode::DeviceNotFound));
-            assert_eq!(
-                (refusal.message.as_str(), refusal.tracking_id.as_deref()),
-                (message, Some(tracking_id))
-            );
-        }
     }
 }

@@ -1,0 +1,7 @@
+//! The client against servers that have no manners. Against a hub it is tried where the server is, in `iothub-server`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+
+mod clock;
+mod retrying;
+mod rogue;
