@@ -1,3 +1,4 @@
+use crate::collection::Collection;
 use crate::constraint::{self, Constraint};
 use crate::datum::Datum;
 use crate::error::ParseError;
@@ -17,6 +18,16 @@ impl Condition {
     /// As for [`Query::parse`](crate::Query::parse).
     pub fn of_twins(text: &str) -> Result<Self, ParseError> {
         parse::twin_condition(text).map(Self)
+    }
+
+    /// Reads a condition on twins that may say of what these are, as configurations name whom they are for:
+    /// `FROM devices.modules WHERE moduleId = 'camera'`. Without `FROM` they are of devices.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Query::parse`](crate::Query::parse).
+    pub fn of_targets(text: &str) -> Result<(Collection, Self), ParseError> {
+        parse::targets(text).map(|(from, expr)| (from, Self(expr)))
     }
 
     /// Reads a condition on messages, as a route has it; put it to a [`Message`](crate::Message).

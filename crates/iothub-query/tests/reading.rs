@@ -1,6 +1,6 @@
 //! What is read, how it is printed, and where it is wrong.
 
-use iothub_query::{Condition, Expected, Expr, ParseError, ParseErrorKind, Query};
+use iothub_query::{Collection, Condition, Expected, Expr, ParseError, ParseErrorKind, Query};
 
 /// `‸` marks the place of the error.
 fn unmark(marked: &str) -> (String, usize) {
@@ -69,6 +69,28 @@ fn every_routing_condition_of_the_published_references_is_read() {
     ] {
         let condition = Condition::of_messages(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(condition.to_string(), text);
+    }
+}
+
+#[test]
+fn targets_are_devices_unless_it_is_said_what_they_are() {
+    for (text, from, printed) in [
+        ("tags.plant = 'p1'", Collection::Devices, "tags.plant = 'p1'"),
+        ("*", Collection::Devices, "true"),
+        ("from devices where TAGS.plant = 'p1'", Collection::Devices, "tags.plant = 'p1'"),
+        ("FROM devices.modules WHERE moduleId = 'camera'", Collection::Modules, "moduleId = 'camera'"),
+        ("FROM devices.modules", Collection::Modules, "true"),
+    ] {
+        let (found, condition) =
+            Condition::of_targets(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!((found, condition.expr().to_string().as_str()), (from, printed), "{text}");
+    }
+    for marked in
+        ["‸", "FROM ‸twins", "FROM devices.modules ‸moduleId", "FROM devices.modules WHERE‸", "‸SELECT *"]
+    {
+        let (text, at) = unmark(marked);
+        let error = Condition::of_targets(&text).unwrap_err();
+        assert_eq!(error.at, at, "{marked}: {error}");
     }
 }
 

@@ -34,6 +34,22 @@ pub(crate) fn twin_condition(text: &str) -> Result<Expr, ParseError> {
     Ok(expr)
 }
 
+/// A condition on twins with `FROM … WHERE` in front of it, or alone on those of devices.
+pub(crate) fn targets(text: &str) -> Result<(Collection, Expr), ParseError> {
+    let mut parser = Parser::new(text, Dialect::Twins)?;
+    if !parser.takes_word("FROM", Expected::From)? {
+        return twin_condition(text).map(|expr| (Collection::Devices, expr));
+    }
+    let from = parser.source()?;
+    parser.collection = Some(from);
+    let expr = match parser.takes_word("WHERE", Expected::Where)? {
+        true => parser.expression(Level::Coalesce)?,
+        false => Expr::Literal(Literal::Bool(true)),
+    };
+    parser.end()?;
+    Ok((from, expr))
+}
+
 pub(crate) fn message_condition(text: &str) -> Result<Expr, ParseError> {
     let mut parser = Parser::new(text, Dialect::Messages)?;
     let expr = parser.expression(Level::Coalesce)?;

@@ -103,7 +103,7 @@ impl Parser<'_> {
         Ok(Column::Aggregate(aggregate))
     }
 
-    fn source(&mut self) -> Result<Collection, ParseError> {
+    pub(super) fn source(&mut self) -> Result<Collection, ParseError> {
         self.wants_word("devices", Expected::Collection)?;
         if !self.takes(Symbol::Dot, Expected::Dot)? {
             return Ok(Collection::Devices);
