@@ -152,6 +152,7 @@ impl Hub {
             self.deliver(now, &key, effects);
             self.call_waiting(now, &key, effects);
         }
+        self.configure(now, &key, effects);
     }
 
     /// Refuses a CONNECT. Over MQTT 5 a device is told more than a number, and the log where to find it.

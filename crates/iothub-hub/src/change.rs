@@ -1,7 +1,9 @@
+use iothub_model::ConfigurationContent;
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
 use crate::commands::{DeadLetter, KeptFeedback, QueuedCommand};
+use crate::configurations::{Assigned, KeptConfiguration};
 use crate::consumer_group::{Checkpoint, ConsumerGroup};
 use crate::policy::Policy;
 use crate::registry::{Key, Record};
@@ -135,6 +137,37 @@ pub enum Change {
         partition: u8,
         /// The checkpoint.
         checkpoint: Option<Checkpoint>,
+    },
+    /// A configuration was made or changed.
+    ConfigurationSet {
+        /// Its name.
+        id: String,
+        /// All there is of it.
+        configuration: Box<KeptConfiguration>,
+    },
+    /// A configuration was deleted; what it has set is still to be removed.
+    ConfigurationRemoved {
+        /// Its name.
+        id: String,
+    },
+    /// A configuration was deleted some time ago, and what it has set is still to be removed.
+    ConfigurationRetired {
+        /// Its number.
+        number: u64,
+        /// What it has set.
+        content: Box<ConfigurationContent>,
+    },
+    /// What a deleted configuration has set is removed everywhere.
+    ConfigurationForgotten {
+        /// Its number.
+        number: u64,
+    },
+    /// Other configurations than before, or the same ones otherwise, target a device or module.
+    ConfigurationsAssigned {
+        /// Which one.
+        key: Key,
+        /// All of them.
+        assigned: Assigned,
     },
     /// Events about connections may have numbers below this; after a restart they go on from there.
     PresenceNumbered {

@@ -241,6 +241,7 @@ impl Hub {
             self.call_lost(now, id, (&key, &call), effects);
         }
         self.command_watch(now, &key);
+        self.configure(now, &key, effects);
     }
 
     /// Time has passed on that connection: calls may have gone unanswered, credentials may have expired.

@@ -9,6 +9,7 @@ use crate::auth::Gate;
 use crate::call::Calls;
 use crate::change::Change;
 use crate::commands::{CommandSettings, DeadLetters, Feedback};
+use crate::configurations::Configurations;
 use crate::connection::Connection;
 use crate::consumer_group::ConsumerGroups;
 use crate::diary::Diary;
@@ -93,6 +94,7 @@ pub struct Hub {
     pub(crate) feedback: Feedback,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) groups: ConsumerGroups,
+    pub(crate) configurations: Configurations,
     /// How many partitions the event log has.
     pub(crate) partitions: u8,
     pub(crate) latest_time: LatestTime,
@@ -125,6 +127,7 @@ impl Hub {
             feedback: Feedback::default(),
             dead_letters: DeadLetters::default(),
             groups: ConsumerGroups::default(),
+            configurations: Configurations::default(),
             partitions: Self::PARTITIONS,
             latest_time: LatestTime::default(),
             recording: Recording::default(),
@@ -220,6 +223,8 @@ impl Hub {
                 self.registry.set(key.clone(), (**record).clone(), Timestamp::from_millis(*at_ms));
             }
             Change::IdentityRemoved { key } => {
+                let assigned = self.registry.get(key).and_then(|entry| entry.assigned.clone());
+                self.configurations.reassign(assigned.as_deref(), None);
                 self.registry.remove(key);
                 self.dead_letters.forget(key);
             }
@@ -249,7 +254,9 @@ impl Hub {
             }
             Change::RestatementBegan => self.restatement = Some(Restatement::default()),
             Change::IdentityStated { key, entry } => {
-                self.registry.restore(key.clone(), (**entry).clone());
+                let before = self.registry.get(key).and_then(|entry| entry.assigned.clone());
+                let assigned = self.configurations.reassign(before.as_deref(), entry.assigned.as_ref());
+                self.registry.restore(key.clone(), (**entry).clone(), assigned);
                 if let Some(restatement) = &mut self.restatement {
                     restatement.has_reached(key);
                 }
@@ -259,6 +266,20 @@ impl Hub {
             Change::ConsumerGroupRemoved { name } => self.groups.remove(name),
             Change::CheckpointSet { group, partition, checkpoint } => {
                 self.groups.put(group, *partition, *checkpoint);
+            }
+            Change::ConfigurationSet { id, configuration } => {
+                self.configurations.set(id.clone(), (**configuration).clone());
+            }
+            Change::ConfigurationRemoved { id } => self.configurations.remove(id),
+            Change::ConfigurationRetired { number, content } => {
+                self.configurations.retire(*number, (**content).clone());
+            }
+            Change::ConfigurationForgotten { number } => self.configurations.forget(*number),
+            Change::ConfigurationsAssigned { key, assigned } => {
+                if let Some(entry) = self.registry.get_mut(key) {
+                    let before = entry.assigned.take();
+                    entry.assigned = self.configurations.reassign(before.as_deref(), Some(assigned));
+                }
             }
             Change::PresenceNumbered { below } => self.presence_numbers.reserve(*below),
         }
@@ -301,6 +322,7 @@ impl Hub {
         }
         self.presence_numbers.resume();
         self.watch_commands(now);
+        self.sweep_anew(now);
     }
 
     fn fall_due(&mut self, now: Now, due: Due, effects: &mut Effects) {
@@ -310,6 +332,7 @@ impl Hub {
             }
             Due::Connect(exchange) => self.connect_timeout(now, exchange, effects),
             Due::Command(key) => self.command_due(now, &key, effects),
+            Due::Configurations => self.configurations_due(now, effects),
         }
     }
 

@@ -40,6 +40,8 @@ impl Hub {
             for key in waiting {
                 self.command_due(now, &key, effects);
             }
+            self.sweep_anew(now);
+            self.count_anew(now);
         }
     }
 

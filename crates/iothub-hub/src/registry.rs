@@ -1,6 +1,7 @@
 use core::fmt;
 use core::ops::Bound;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use iothub_codec::Identity;
 use iothub_model::{Authentication, Capabilities, Etag, Status};
@@ -8,6 +9,7 @@ use iothub_proto::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::Queue;
+use crate::configurations::Assigned;
 use crate::presence::Presence;
 use crate::restatement::Stated;
 use crate::twin::Twin;
@@ -73,6 +75,8 @@ pub(crate) struct Entry {
     pub(crate) record: Record,
     pub(crate) twin: Twin,
     pub(crate) queue: Queue,
+    /// The configurations that target it; none is `None`.
+    pub(crate) assigned: Option<Arc<Assigned>>,
     pub(crate) presence: Presence,
 }
 
@@ -130,6 +134,7 @@ impl Registry {
                     record,
                     twin: Twin::new(at),
                     queue: Queue::default(),
+                    assigned: None,
                     presence: Presence::default(),
                 };
                 self.entries.insert(key, Box::new(entry));
@@ -138,13 +143,14 @@ impl Registry {
     }
 
     /// Puts everything in as it was stated.
-    pub(crate) fn restore(&mut self, key: Key, stated: Stated) {
-        let Stated { record, twin, queue } = stated;
+    pub(crate) fn restore(&mut self, key: Key, stated: Stated, assigned: Option<Arc<Assigned>>) {
+        let Stated { record, twin, queue, assigned: _ } = stated;
         // So that everything is counted that is to be counted.
         self.set(key.clone(), record, Timestamp::default());
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.twin = twin;
             entry.queue = queue;
+            entry.assigned = assigned;
         }
     }
 

@@ -159,8 +159,20 @@ impl Hub {
         }
     }
 
-    /// Tells everybody whom it concerns of a change of a twin.
+    /// Tells everybody whom it concerns of a change of a twin, and has configurations take it into account.
     pub(crate) fn twin_changed(
+        &mut self,
+        now: Now,
+        key: &Key,
+        (operation, told): (&str, Told),
+        effects: &mut Effects,
+    ) {
+        self.tell_of_twin(now, key, (operation, told), effects);
+        self.configure(now, key, effects);
+    }
+
+    /// Tells everybody whom it concerns of a change of a twin.
+    pub(crate) fn tell_of_twin(
         &mut self,
         now: Now,
         key: &Key,

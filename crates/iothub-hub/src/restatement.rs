@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::auth::Gate;
 use crate::change::Change;
 use crate::commands::Queue;
+use crate::configurations::Assigned;
 use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
 use crate::registry::{Entry, Key, Record};
@@ -17,6 +18,8 @@ pub struct Stated {
     pub(crate) twin: Twin,
     #[serde(default, skip_serializing_if = "Queue::is_as_new")]
     pub(crate) queue: Queue,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) assigned: Option<Assigned>,
 }
 
 /// How far a hub has come that states everything anew, a part at a time.
@@ -39,8 +42,9 @@ impl Restatement {
 impl From<&Entry> for Stated {
     fn from(entry: &Entry) -> Self {
         // Who is connected is not state; a new member of an entry has to be stated, or named here.
-        let Entry { record, twin, queue, presence: _ } = entry;
-        Self { record: record.clone(), twin: twin.clone(), queue: queue.clone() }
+        let Entry { record, twin, queue, assigned, presence: _ } = entry;
+        let assigned = assigned.as_deref().cloned();
+        Self { record: record.clone(), twin: twin.clone(), queue: queue.clone(), assigned }
     }
 }
 
@@ -55,6 +59,7 @@ impl Hub {
             feedback,
             dead_letters,
             groups,
+            configurations,
             restatement,
             config: _,
             partitions: _,
@@ -88,6 +93,13 @@ impl Hub {
                 }
                 if let Some(below) = presence_numbers.reserved() {
                     state(Change::PresenceNumbered { below });
+                }
+                for (number, content) in configurations.retired() {
+                    state(Change::ConfigurationRetired { number, content: Box::new(content.clone()) });
+                }
+                for (id, active) in configurations.iter() {
+                    let configuration = Box::new(active.kept.clone());
+                    state(Change::ConfigurationSet { id: id.clone(), configuration });
                 }
                 for (number, kept) in feedback.iter() {
                     state(Change::FeedbackAdded { number, feedback: kept.clone() });

@@ -22,6 +22,8 @@ pub(crate) enum Due {
     Connect(ExchangeId),
     /// Commands have waited long enough for their device.
     Command(Key),
+    /// Devices are to be looked at, or counted, for configurations.
+    Configurations,
 }
 
 impl Due {
@@ -32,6 +34,7 @@ impl Due {
             Self::Answer(..) => "the answer to a method call is due",
             Self::Connect(_) => "a device was to connect for a method call",
             Self::Command(_) => "a command expires",
+            Self::Configurations => "devices are looked at for configurations",
         }
     }
 }

@@ -1,6 +1,8 @@
 use core::fmt;
 use core::num::NonZeroU16;
 
+use crate::configurations::Configurations;
+
 /// The size of a hub: what Azure sells, and one without limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Edition {
@@ -51,6 +53,8 @@ pub(crate) enum Operation {
     TwinUpdate,
     /// Pages of queries.
     Query,
+    /// Reading and changing configurations.
+    Configuration,
 }
 
 impl Edition {
@@ -98,9 +102,19 @@ impl Edition {
         if blocks == 0 { 1 } else { blocks }
     }
 
+    /// How many configurations there may be.
+    pub(crate) const fn configurations(self) -> usize {
+        match self.sku {
+            Sku::F1 => 10,
+            Sku::Unlimited | Sku::S1 | Sku::S2 | Sku::S3 => Configurations::MAX,
+        }
+    }
+
     /// Operations a minute; `None` for as many as come.
     pub(crate) fn a_minute(self, operation: Operation) -> Option<u64> {
-        use Operation::{Command, Connection, Method, Query, Registry, Telemetry, TwinRead, TwinUpdate};
+        use Operation::{
+            Command, Configuration, Connection, Method, Query, Registry, Telemetry, TwinRead, TwinUpdate,
+        };
 
         let units = self.units;
         // At least so many a hub, and so many a unit.
@@ -121,7 +135,9 @@ impl Edition {
             (Sku::F1 | Sku::S1, TwinUpdate) => (3_000, 0),
             (Sku::S2, TwinUpdate) => (3_000, 300),
             (Sku::S3, TwinUpdate) => (0, 15_000),
-            (Sku::F1 | Sku::S1 | Sku::S2, Query) => (0, 20),
+            (Sku::F1 | Sku::S1 | Sku::S2, Query) | (Sku::F1 | Sku::S1 | Sku::S2 | Sku::S3, Configuration) => {
+                (0, 20)
+            }
             (Sku::S3, Query) => (0, 1_000),
         };
         Some((unit * units).max(hub))
@@ -161,6 +177,7 @@ impl fmt::Display for Operation {
             Self::TwinRead => "twin reads",
             Self::TwinUpdate => "twin updates",
             Self::Query => "queries",
+            Self::Configuration => "operations on configurations",
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use iothub_model::{Capabilities, ConnectionState, Date, Device, ErrorCode, Module};
 
+use crate::configurations;
 use crate::hub::Hub;
 use crate::registry::{Entry, Key};
 use crate::rest::path::Path;
@@ -100,7 +101,7 @@ pub(super) fn module(key: &Key, entry: &Entry) -> Module {
 }
 
 pub(super) fn twin(key: &Key, entry: &Entry) -> iothub_model::Twin {
-    let Entry { record, presence, queue, twin } = entry;
+    let Entry { record, presence, queue, twin, assigned } = entry;
     iothub_model::Twin {
         device_id: key.device.clone(),
         module_id: key.module.clone(),
@@ -124,7 +125,7 @@ pub(super) fn twin(key: &Key, entry: &Entry) -> iothub_model::Twin {
         capabilities: key.module.is_none().then_some(Capabilities { ..record.capabilities }),
         device_scope: record.device_scope.clone(),
         parent_scopes: record.parent_scopes.clone(),
-        configurations: None,
+        configurations: assigned.as_deref().map(configurations::document),
     }
 }
 

@@ -3,6 +3,7 @@
 mod authorities;
 mod bulk;
 mod commands;
+mod configurations;
 mod device_messages;
 mod entry;
 mod events;
@@ -32,8 +33,10 @@ use crate::reading::Reading;
 use crate::recording;
 use crate::registry::Key;
 use crate::response::Response;
+use crate::rest::configurations::test_queries;
 use crate::rest::device_messages::Settlement;
 use crate::rest::path::{Path, Resource};
+pub(crate) use crate::rest::row::Row;
 use crate::rest::twins::Edit;
 use crate::rule::Rule;
 use crate::twin::date;
@@ -50,6 +53,11 @@ impl Failure {
     /// In the shape of the registry's, the twins' and most other errors.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, form: Form::Registry, message: message.into() }
+    }
+
+    /// Why, in words.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     /// In the shape of errors about methods and devices that cannot be reached.
@@ -195,6 +203,14 @@ impl Hub {
             ("PUT", Resource::Identity(key)) => self.put_identity(now, key, request, effects),
             ("DELETE", Resource::Identity(key)) => self.delete_identity(now, key, request, effects),
             ("GET", Resource::Modules(device)) => self.list_modules(device),
+            ("GET", Resource::Configurations) => self.list_configurations(&path),
+            ("GET", Resource::Configuration(id)) => self.get_configuration(id, 200),
+            ("PUT", Resource::Configuration(id)) => self.put_configuration(now, id, request, effects),
+            ("DELETE", Resource::Configuration(id)) => self.delete_configuration(now, id, request, effects),
+            ("POST", Resource::ConfigurationQueries) => test_queries(request),
+            ("POST", Resource::ConfigurationContent(key)) => {
+                self.apply_configuration_content(now, key, request, effects)
+            }
             ("DELETE", Resource::Commands(key)) => self.purge_commands(now, key, effects),
             ("GET", Resource::Commands(key)) => self.list_commands(key),
             ("GET", Resource::DeadLetters(key)) => self.list_dead_letters(key),
@@ -265,7 +281,7 @@ impl Hub {
 /// What is charged for by its length is charged by that of the body, and a twin that is read as one message.
 const fn charged(operation: Operation, len: usize) -> Option<usize> {
     match operation {
-        Operation::Registry | Operation::Query | Operation::Connection => None,
+        Operation::Registry | Operation::Query | Operation::Connection | Operation::Configuration => None,
         Operation::TwinRead => Some(0),
         Operation::Method | Operation::TwinUpdate | Operation::Command | Operation::Telemetry => Some(len),
     }

@@ -5,7 +5,7 @@ use crate::input::RestRequest;
 use crate::policy::Rights;
 use crate::quota::Operation;
 use crate::registry::Key;
-use crate::rest::{Failure, authorities};
+use crate::rest::{Failure, authorities, configurations};
 
 /// What a request is about.
 #[derive(Clone, Debug)]
@@ -42,6 +42,14 @@ pub(crate) enum Resource {
     Modules(String),
     /// `/devices/{d}/commands`; a local one is `/$local/devices/{d}/commands`
     Commands(Key),
+    /// `/configurations`
+    Configurations,
+    /// `/configurations/{id}`
+    Configuration(String),
+    /// `/configurations/testQueries`, as long as that is posted to: a configuration may be called so, too
+    ConfigurationQueries,
+    /// `/devices/{d}/applyConfigurationContent`
+    ConfigurationContent(Key),
     /// `/twins/{d}`, `/twins/{d}/modules/{m}`
     Twin(Key),
     /// `/twins/{d}/methods`, `/twins/{d}/modules/{m}/methods`
@@ -143,6 +151,16 @@ impl Path {
         let device = Terms { rights: Rights::DEVICE_CONNECT, ..service };
         match &self.resource {
             R::Devices | R::Identity(_) | R::Modules(_) => registry,
+            R::Configurations | R::Configuration(_) => {
+                Terms { operation: Some(Operation::Configuration), ..registry }
+            }
+            R::ConfigurationQueries => Terms {
+                rights: Rights::REGISTRY_READ,
+                operation: Some(Operation::Configuration),
+                is_recorded: false,
+                ..registry
+            },
+            R::ConfigurationContent(_) => Terms { operation: Some(Operation::TwinUpdate), ..registry },
             R::DeviceStatistics => Terms { rights: Rights::REGISTRY_READ, ..registry },
             // IoT Hub asks for it in either direction: an export has every key.
             R::Registry => Terms { rights: Rights::REGISTRY_WRITE, is_local: true, ..registry },
@@ -190,6 +208,7 @@ impl Resource {
     pub(crate) fn into_key(self) -> Option<Key> {
         match self {
             Self::Identity(key)
+            | Self::ConfigurationContent(key)
             | Self::Commands(key)
             | Self::DeadLetters(key)
             | Self::Twin(key)
@@ -201,6 +220,9 @@ impl Resource {
             Self::Modules(device) | Self::Refusals(device) => Some(Key { device, module: None }),
             Self::Devices
             | Self::Query
+            | Self::Configurations
+            | Self::Configuration(_)
+            | Self::ConfigurationQueries
             | Self::DeviceStatistics
             | Self::ServiceStatistics
             | Self::Feedback
@@ -232,6 +254,14 @@ impl Resource {
             [a, d] if is(a, "devices") => Self::Identity(device(d)?),
             [a, d, b] if is(a, "devices") && is(b, "modules") => Self::Modules(device(d)?.device),
             [a, d, b] if is(a, "devices") && is(b, "commands") => Self::Commands(device(d)?),
+            [a, d, b] if is(a, "devices") && is(b, "applyConfigurationContent") => {
+                Self::ConfigurationContent(device(d)?)
+            }
+            [a] if is(a, "configurations") => Self::Configurations,
+            [a, b] if method == "POST" && is(a, "configurations") && is(b, "testQueries") => {
+                Self::ConfigurationQueries
+            }
+            [a, id] if is(a, "configurations") => Self::Configuration(configurations::id(id)?),
             [a, d, b, m] if is(a, "devices") && is(b, "modules") => Self::Identity(module(d, m)?),
             [a, d] if is(a, "twins") => Self::Twin(device(d)?),
             [a, d, b] if is(a, "twins") && is(b, "methods") => Self::Methods(device(d)?),

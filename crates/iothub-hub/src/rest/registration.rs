@@ -77,7 +77,8 @@ impl Hub {
     pub(crate) fn create_with_defaults(&mut self, now: Now, key: Key, effects: &mut Effects) {
         let authentication = Authentication { symmetric_key: self.new_keys(), ..Authentication::default() };
         let record = self.record_of(now, Wish::nothing(), authentication, None);
-        self.set_record(now, key, record, effects);
+        self.set_record(now, key.clone(), record, effects);
+        self.configure(now, &key, effects);
     }
 
     /// Registers what is not there yet, with a twin that keeps to the rules.
@@ -112,14 +113,24 @@ impl Hub {
         if edge && key.module.is_none() {
             for name in EDGE_MODULES {
                 let module = Key { module: Some(name.into()), ..key.clone() };
-                let wish = Wish { managed_by: Some("iotEdge".into()), ..Wish::nothing() };
                 let authentication =
                     Authentication { symmetric_key: self.new_keys(), ..Authentication::default() };
-                let record = self.record_of(now, wish, authentication, None);
+                let record = self.record_of(now, edge_module(), authentication, None);
                 self.set_record(now, module, record, effects);
             }
         }
+        self.configure(now, key, effects);
         Ok(())
+    }
+
+    /// Registers a module of an Edge device that is to have desired properties.
+    pub(crate) fn create_edge_module(
+        &mut self,
+        now: Now,
+        key: &Key,
+        effects: &mut Effects,
+    ) -> Result<(), Failure> {
+        self.create(now, key, edge_module(), TwinEdit::default(), effects)
     }
 
     /// What a wish makes of an identity that is there.
@@ -152,6 +163,7 @@ impl Hub {
         } else if barred {
             self.expel(now, key, "what it connected with was changed in the registry", effects);
         }
+        self.configure(now, key, effects);
     }
 
     fn remove(&mut self, now: Now, key: &Key, effects: &mut Effects) {
@@ -251,6 +263,10 @@ impl Hub {
         let body = serde_json::to_value(twin(key, entry)).expect("a twin has text for keys");
         self.announce(now, EventKind::Lifecycle, (key, operation, schema), &body, effects);
     }
+}
+
+fn edge_module() -> Wish {
+    Wish { managed_by: Some("iotEdge".into()), ..Wish::nothing() }
 }
 
 /// Reads the body of a request, an object.

@@ -4,13 +4,14 @@ use iothub_model::{Object, Section};
 use iothub_query::{Datum, Document, Path, Root, Source, Step};
 use serde_json::Value;
 
+use crate::configurations;
 use crate::registry::{Entry, Key};
 use crate::rest::identities::{connection_state, twin};
 
 /// A twin as queries see it, answered from where the registry has it.
-pub(super) struct Row<'r> {
-    pub(super) key: &'r Key,
-    pub(super) entry: &'r Entry,
+pub(crate) struct Row<'r> {
+    pub(crate) key: &'r Key,
+    pub(crate) entry: &'r Entry,
 }
 
 impl Source for Row<'_> {
@@ -22,6 +23,7 @@ impl Source for Row<'_> {
             ("moduleId", []) => self.key.module.as_deref().map_or(Datum::Undefined, Datum::from),
             ("status", []) => Datum::Text(Cow::Owned(self.entry.record.status.to_string())),
             ("connectionState", []) => Datum::Text(Cow::Owned(connection_state(self.entry).to_string())),
+            ("configurations", steps) => self.configuration(steps),
             ("modelId", []) => Datum::from(self.entry.presence.model_id.as_str()),
             ("version", []) => Datum::Number(twin.version().into()),
             ("tags", [step, steps @ ..]) => member(twin.tags().as_object(), step, steps),
@@ -53,6 +55,19 @@ impl Row<'_> {
             (Step::Name(name), _) if name.as_str() == "$metadata" => self.written(path),
             _ => member(section.properties(), step, steps),
         }
+    }
+
+    /// Mostly the status of one is asked for.
+    fn configuration(&self, steps: &[Step]) -> Datum<'_> {
+        let Some(assigned) = self.entry.assigned.as_deref() else { return Datum::Undefined };
+        if let [Step::Name(id), Step::Name(status)] = steps
+            && status.as_str() == "status"
+        {
+            let assignment = assigned.get(id.as_str());
+            return assignment.map_or(Datum::Undefined, |assignment| Datum::from(assignment.status.as_str()));
+        }
+        let document = Value::Object(configurations::document(assigned));
+        Path::descend(steps, &document).cloned().map_or(Datum::Undefined, Datum::from)
     }
 
     /// What is asked for rarely is looked up in the whole document.

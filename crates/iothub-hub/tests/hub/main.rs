@@ -7,6 +7,8 @@ mod announcing;
 mod bulk;
 mod certificates;
 mod commands;
+mod configurations;
+mod configuring;
 mod connecting;
 mod dialects;
 mod feedback;

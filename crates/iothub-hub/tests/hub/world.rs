@@ -398,6 +398,11 @@ pub(crate) struct Message {
 }
 
 impl Message {
+    /// Answers may have no payload.
+    pub(crate) fn json_or_null(&self) -> Value {
+        serde_json::from_str(&self.payload).unwrap_or_default()
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.payload).unwrap_or_else(|error| panic!("{}: {error}", self.payload))
     }

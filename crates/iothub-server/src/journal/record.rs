@@ -185,6 +185,11 @@ impl Record {
                 | Change::ConsumerGroupSet { .. }
                 | Change::ConsumerGroupRemoved { .. }
                 | Change::CheckpointSet { .. }
+                | Change::ConfigurationSet { .. }
+                | Change::ConfigurationRemoved { .. }
+                | Change::ConfigurationRetired { .. }
+                | Change::ConfigurationForgotten { .. }
+                | Change::ConfigurationsAssigned { .. }
                 | Change::CommandRemoved { .. },
                 Some(pass),
             ) => pass.changed += len,
