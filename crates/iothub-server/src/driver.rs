@@ -5,7 +5,7 @@ use iothub_hub::{ConnectionId, Effects, ExchangeId, Hub, Input, Recording};
 use iothub_proto::{Instant, Now};
 use tokio::sync::Notify;
 
-use crate::carrier::Carrier;
+use crate::carrier::{Batch, Carrier};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 
@@ -68,6 +68,8 @@ impl Driver {
             let Ok(due) = self.enter().map(|mut entered| entered.arm()) else { return };
             tokio::select! {
                 () = self.clock.reaches(due) => {
+                    // What goes on by itself goes no faster than it is written down.
+                    self.carrier.has_room(Batch::default()).await;
                     let Ok(()) = self.enter().map(|mut entered| entered.handle(Input::Tick)) else { return };
                 }
                 () = self.earlier.notified() => {}
