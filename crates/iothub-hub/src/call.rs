@@ -11,6 +11,7 @@ use crate::connection::CALLS;
 use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
 use crate::input::{ConnectionId, ExchangeId};
+use crate::jobs::JobCall;
 use crate::packet::PacketBuf;
 use crate::registry::Key;
 use crate::rest::Failure;
@@ -21,13 +22,22 @@ pub(crate) const METHOD_PAYLOAD_MAX: usize = 128 * 1024;
 /// As much of what cannot be a name as its refusal repeats, in bytes.
 const NAME_SHOWN_MAX: usize = 128;
 
+/// Who awaits the outcome of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Caller {
+    /// A back end, with an HTTP request.
+    Exchange(ExchangeId),
+    /// A job.
+    Job(JobCall),
+}
+
 /// Method calls of back ends that are neither answered nor given up.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     /// For a device that is not there yet, in the order of the device and then of the call.
     waiting: BTreeMap<(Key, ExchangeId), Waiting>,
     /// Where each call is.
-    places: BTreeMap<ExchangeId, Place>,
+    places: BTreeMap<Caller, Place>,
     /// The hub stops: there are no further ones.
     stopped: bool,
 }
@@ -48,16 +58,30 @@ struct Waiting {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenCall {
     ticket: Ticket,
-    exchange: ExchangeId,
+    caller: Caller,
     deadline: Instant,
 }
 
 /// What stands in the way of a call now.
-enum Obstacle {
+pub(crate) enum Obstacle {
     /// The device is not connected, or does not listen to the method.
     NotThere,
     /// Nothing that waiting would change.
     Failure(Failure),
+}
+
+impl Calls {
+    /// The hub stops: there are no further ones.
+    pub(crate) const fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Those of a job.
+    pub(crate) fn of_job(&self, number: u64) -> Vec<Caller> {
+        let first = Caller::Job(JobCall { number, slot: 0 });
+        let last = Caller::Job(JobCall { number, slot: u32::MAX });
+        self.places.range(first..=last).map(|(caller, _)| *caller).collect()
+    }
 }
 
 impl Hub {
@@ -80,7 +104,7 @@ impl Hub {
             let message = format!("{shown:?} cannot be the name of a method");
             return Err(Failure::gateway(ErrorCode::ArgumentInvalid, message));
         }
-        match self.call(now, exchange, &key, &invocation, effects) {
+        match self.call(now, Caller::Exchange(exchange), &key, &invocation, effects) {
             Ok(()) => Ok(()),
             Err(Obstacle::Failure(failure)) => Err(failure),
             Err(Obstacle::NotThere) if invocation.connect_timeout() == Duration::ZERO => {
@@ -89,7 +113,7 @@ impl Hub {
             Err(Obstacle::NotThere) => {
                 let until = now.instant.after(invocation.connect_timeout());
                 self.timers.set(until, Due::Connect(exchange));
-                self.calls.places.insert(exchange, Place::Waiting(key.clone()));
+                self.calls.places.insert(Caller::Exchange(exchange), Place::Waiting(key.clone()));
                 self.calls.waiting.insert((key, exchange), Waiting { invocation, until });
                 Ok(())
             }
@@ -104,14 +128,14 @@ impl Hub {
             self.calls.waiting.range((first, last)).map(|((_, exchange), _)| *exchange).collect();
         for exchange in waiting {
             let Some(call) = self.calls.waiting.remove(&(key.clone(), exchange)) else { continue };
-            match self.call(now, exchange, key, &call.invocation, effects) {
+            match self.call(now, Caller::Exchange(exchange), key, &call.invocation, effects) {
                 Ok(()) => self.timers.cancel(call.until, Due::Connect(exchange)),
                 Err(Obstacle::NotThere) => {
                     self.calls.waiting.insert((key.clone(), exchange), call);
                 }
                 Err(Obstacle::Failure(failure)) => {
                     self.timers.cancel(call.until, Due::Connect(exchange));
-                    self.calls.places.remove(&exchange);
+                    self.calls.places.remove(&Caller::Exchange(exchange));
                     self.fail(now, (exchange, key), failure, effects);
                 }
             }
@@ -131,7 +155,7 @@ impl Hub {
         let why = match MethodResult::from_reply(code, payload) {
             Ok(result) if result.payload.get().len() <= METHOD_PAYLOAD_MAX => {
                 self.charge(now, result.payload.get().len());
-                return self.succeed(call.exchange, 200, &result, effects);
+                return self.call_ended(now, (call.caller, &key), Ok(result), effects);
             }
             Ok(result) => {
                 let len = result.payload.get().len();
@@ -141,7 +165,7 @@ impl Hub {
         };
         let message = format!("the device answered with status {code} and a payload {why}");
         let failure = Failure::gateway(ErrorCode::GenericBadGateway, message);
-        self.fail(now, (call.exchange, &key), failure, effects);
+        self.call_ended(now, (call.caller, &key), Err(failure), effects);
     }
 
     /// A device does not run the method.
@@ -161,14 +185,14 @@ impl Hub {
             ErrorCode::GenericBadGateway
         };
         let message = format!("the device declined the call with status {status}");
-        self.fail(now, (call.exchange, &key), Failure::gateway(code, message), effects);
+        self.call_ended(now, (call.caller, &key), Err(Failure::gateway(code, message)), effects);
     }
 
     pub(crate) fn unanswered(&mut self, now: Now, id: ConnectionId, ticket: Ticket, effects: &mut Effects) {
         let Some((key, call)) = self.take_call(id, ticket) else { return };
         let failure =
             Failure::gateway(ErrorCode::GatewayTimeout, "Timed out waiting for the response from device.");
-        self.fail(now, (call.exchange, &key), failure, effects);
+        self.call_ended(now, (call.caller, &key), Err(failure), effects);
     }
 
     /// The connection ended before the answer.
@@ -180,17 +204,19 @@ impl Hub {
         effects: &mut Effects,
     ) {
         self.timers.cancel(call.deadline, Due::Answer(id, call.ticket));
-        self.calls.places.remove(&call.exchange);
+        self.calls.places.remove(&call.caller);
         let failure = Failure::gateway(
             ErrorCode::DeviceNotOnline,
             "The device's connection ended before it answered; it may have executed the method.",
         );
-        self.fail(now, (call.exchange, key), failure, effects);
+        self.call_ended(now, (call.caller, key), Err(failure), effects);
     }
 
     /// The device did not connect in time.
     pub(crate) fn connect_timeout(&mut self, now: Now, exchange: ExchangeId, effects: &mut Effects) {
-        let Some(Place::Waiting(key)) = self.calls.places.remove(&exchange) else { return };
+        let Some(Place::Waiting(key)) = self.calls.places.remove(&Caller::Exchange(exchange)) else {
+            return;
+        };
         self.calls.waiting.remove(&(key.clone(), exchange));
         let failure = self.not_online(&key);
         self.fail(now, (exchange, &key), failure, effects);
@@ -199,9 +225,14 @@ impl Hub {
     /// The hub stops: no outcome will come.
     pub(crate) fn stop_calls(&mut self, now: Now, effects: &mut Effects) {
         self.calls.stopped = true;
-        let exchanges: Vec<ExchangeId> = self.calls.places.keys().copied().collect();
+        let of_back_end = |caller: &Caller| match caller {
+            Caller::Exchange(exchange) => Some(*exchange),
+            // What has no recorded end is known to have been tried, when the hub starts again.
+            Caller::Job(_) => None,
+        };
+        let exchanges: Vec<ExchangeId> = self.calls.places.keys().filter_map(of_back_end).collect();
         for exchange in exchanges {
-            let key = match self.calls.places.get(&exchange) {
+            let key = match self.calls.places.get(&Caller::Exchange(exchange)) {
                 Some(Place::Waiting(key)) => key.clone(),
                 Some(Place::Open(id, _)) => match self.serving(*id) {
                     Some(serving) => (*serving.key).clone(),
@@ -216,7 +247,12 @@ impl Hub {
 
     /// Nobody waits for the outcome any longer.
     pub(crate) fn abandon(&mut self, exchange: ExchangeId) {
-        match self.calls.places.get(&exchange) {
+        self.forget_call(Caller::Exchange(exchange));
+    }
+
+    /// The same, whoever waited.
+    pub(crate) fn forget_call(&mut self, caller: Caller) {
+        match self.calls.places.get(&caller) {
             None => {}
             Some(Place::Open(id, ticket)) => {
                 let (id, ticket) = (*id, *ticket);
@@ -226,19 +262,37 @@ impl Hub {
                 }
             }
             Some(Place::Waiting(key)) => {
-                let place = (key.clone(), exchange);
-                if let Some(call) = self.calls.waiting.remove(&place) {
+                let key = key.clone();
+                self.calls.places.remove(&caller);
+                if let Caller::Exchange(exchange) = caller
+                    && let Some(call) = self.calls.waiting.remove(&(key, exchange))
+                {
                     self.timers.cancel(call.until, Due::Connect(exchange));
                 }
-                self.calls.places.remove(&exchange);
             }
         }
     }
 
-    fn call(
+    /// Whoever waited is told the outcome.
+    fn call_ended(
         &mut self,
         now: Now,
-        exchange: ExchangeId,
+        (caller, key): (Caller, &Key),
+        outcome: Result<MethodResult, Failure>,
+        effects: &mut Effects,
+    ) {
+        match (caller, outcome) {
+            (Caller::Exchange(exchange), Ok(result)) => self.succeed(exchange, 200, &result, effects),
+            (Caller::Exchange(exchange), Err(failure)) => self.fail(now, (exchange, key), failure, effects),
+            (Caller::Job(call), outcome) => self.job_answered(now, call, outcome, effects),
+        }
+    }
+
+    /// Sends a call; whoever makes it says first that it may be on its way.
+    pub(crate) fn call(
+        &mut self,
+        now: Now,
+        caller: Caller,
         key: &Key,
         invocation: &MethodInvocation,
         effects: &mut Effects,
@@ -255,7 +309,7 @@ impl Hub {
                 Ok((ticket, PacketBuf::new(&packet).expect("a call is a PUBLISH")))
             })
             .map(|(ticket, packet)| {
-                serving.calls.push(OpenCall { ticket, exchange, deadline });
+                serving.calls.push(OpenCall { ticket, caller, deadline });
                 (id, ticket, packet)
             }),
         };
@@ -272,7 +326,7 @@ impl Hub {
             }
         })?;
         self.timers.set(deadline, Due::Answer(id, ticket));
-        self.calls.places.insert(exchange, Place::Open(id, ticket));
+        self.calls.places.insert(caller, Place::Open(id, ticket));
         effects.push(Effect::Send { connection: id, packet });
         Ok(())
     }
@@ -282,12 +336,12 @@ impl Hub {
         let at = serving.calls.iter().position(|call| call.ticket == ticket)?;
         let (key, call) = (Arc::clone(&serving.key), serving.calls.swap_remove(at));
         self.timers.cancel(call.deadline, Due::Answer(id, ticket));
-        self.calls.places.remove(&call.exchange);
+        self.calls.places.remove(&call.caller);
         Some((key, call))
     }
 
     /// Why a call did not find its device listening.
-    fn not_online(&mut self, key: &Key) -> Failure {
+    pub(crate) fn not_online(&mut self, key: &Key) -> Failure {
         let connected = self.serving_device(key).is_some();
         let message = if connected {
             "The operation failed because the requested device is connected but does not listen to this method."
@@ -304,6 +358,7 @@ impl Hub {
         }
         if channels.contains(Channels::METHODS) {
             self.call_waiting(now, key, effects);
+            self.job_turn(now, key);
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::authority::Authority;
 use crate::commands::{DeadLetter, KeptFeedback, QueuedCommand};
 use crate::configurations::{Assigned, KeptConfiguration};
 use crate::consumer_group::{Checkpoint, ConsumerGroup};
+use crate::jobs::JobStep;
 use crate::policy::Policy;
 use crate::registry::{Key, Record};
 use crate::restatement::Stated;
@@ -107,6 +108,13 @@ pub enum Change {
         key: Key,
         /// Its number.
         sequence: u64,
+    },
+    /// Something happened to a job.
+    Job {
+        /// The number of the job: they count in the order in which they were taken in.
+        number: u64,
+        /// What happened.
+        step: JobStep,
     },
     /// From here on everything is stated anew, a part at a time, among other changes. Changes nothing.
     RestatementBegan,

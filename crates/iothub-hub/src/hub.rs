@@ -16,6 +16,7 @@ use crate::diary::Diary;
 use crate::effect::{Effect, Effects};
 use crate::event::{Event, EventKind};
 use crate::input::{ConnectionId, Input};
+use crate::jobs::Jobs;
 use crate::key::Source;
 use crate::notice::{Level, Notice};
 use crate::policy::{Policy, Rights};
@@ -95,6 +96,7 @@ pub struct Hub {
     pub(crate) dead_letters: DeadLetters,
     pub(crate) groups: ConsumerGroups,
     pub(crate) configurations: Configurations,
+    pub(crate) jobs: Jobs,
     /// How many partitions the event log has.
     pub(crate) partitions: u8,
     pub(crate) latest_time: LatestTime,
@@ -128,6 +130,7 @@ impl Hub {
             dead_letters: DeadLetters::default(),
             groups: ConsumerGroups::default(),
             configurations: Configurations::default(),
+            jobs: Jobs::default(),
             partitions: Self::PARTITIONS,
             latest_time: LatestTime::default(),
             recording: Recording::default(),
@@ -281,6 +284,12 @@ impl Hub {
                     entry.assigned = self.configurations.reassign(before.as_deref(), Some(assigned));
                 }
             }
+            Change::Job { number, step } => {
+                self.jobs.apply(*number, step);
+                if let Some(restatement) = &mut self.restatement {
+                    restatement.jobs.has_reached(*number, step);
+                }
+            }
             Change::PresenceNumbered { below } => self.presence_numbers.reserve(*below),
         }
         Ok(Told::default())
@@ -323,6 +332,7 @@ impl Hub {
         self.presence_numbers.resume();
         self.watch_commands(now);
         self.sweep_anew(now);
+        self.resume_jobs(now, effects);
     }
 
     fn fall_due(&mut self, now: Now, due: Due, effects: &mut Effects) {
@@ -333,6 +343,8 @@ impl Hub {
             Due::Connect(exchange) => self.connect_timeout(now, exchange, effects),
             Due::Command(key) => self.command_due(now, &key, effects),
             Due::Configurations => self.configurations_due(now, effects),
+            Due::Job(number) => self.job_due(now, number, effects),
+            Due::JobHistory => self.history_due(now, effects),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::commands::Queue;
 use crate::configurations::Assigned;
 use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
+use crate::jobs::StatingJobs;
 use crate::registry::{Entry, Key, Record};
 use crate::twin::Twin;
 
@@ -31,6 +32,8 @@ pub struct Stated {
 pub(crate) struct Restatement {
     /// The last identity that was stated. Those behind it are still to be.
     after: Option<Key>,
+    /// Jobs come before.
+    pub(crate) jobs: StatingJobs,
 }
 
 impl Restatement {
@@ -60,6 +63,7 @@ impl Hub {
             dead_letters,
             groups,
             configurations,
+            jobs,
             restatement,
             config: _,
             partitions: _,
@@ -110,6 +114,9 @@ impl Hub {
                 restatement.insert(Restatement::default())
             }
         };
+        if reached.after.is_none() && reached.jobs.state(jobs, identities, &mut state) {
+            return;
+        }
         let first = reached.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
         let mut last = None;
         let mut count = 0;

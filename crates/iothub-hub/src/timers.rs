@@ -24,6 +24,10 @@ pub(crate) enum Due {
     Command(Key),
     /// Devices are to be looked at, or counted, for configurations.
     Configurations,
+    /// A job goes on.
+    Job(u64),
+    /// A job has been kept long enough.
+    JobHistory,
 }
 
 impl Due {
@@ -35,6 +39,8 @@ impl Due {
             Self::Connect(_) => "a device was to connect for a method call",
             Self::Command(_) => "a command expires",
             Self::Configurations => "devices are looked at for configurations",
+            Self::Job(_) => "a job goes on",
+            Self::JobHistory => "a job is forgotten",
         }
     }
 }

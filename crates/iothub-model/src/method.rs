@@ -17,7 +17,7 @@ pub struct MethodInvocation {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept")]
     pub payload: Option<Box<RawValue>>,
     /// How long the device may take to answer, as the caller put it: see [`Self::response_timeout`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", alias = "timeoutInSeconds")]
     pub response_timeout_in_seconds: Option<i64>,
     /// How long to wait for the device to connect, as the caller put it: see [`Self::connect_timeout`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,6 +43,17 @@ impl MethodInvocation {
     /// How long to wait for the device to connect: not at all unless stated, and at most 300 s.
     pub fn connect_timeout(&self) -> Duration {
         seconds(self.connect_timeout_in_seconds.unwrap_or(0).clamp(0, 300))
+    }
+}
+
+/// Arguments are equal if they are written alike.
+impl PartialEq for MethodInvocation {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { method_name, payload, response_timeout_in_seconds, connect_timeout_in_seconds } = self;
+        *method_name == other.method_name
+            && payload.as_deref().map(RawValue::get) == other.payload.as_deref().map(RawValue::get)
+            && *response_timeout_in_seconds == other.response_timeout_in_seconds
+            && *connect_timeout_in_seconds == other.connect_timeout_in_seconds
     }
 }
 

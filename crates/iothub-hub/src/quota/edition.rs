@@ -55,6 +55,10 @@ pub(crate) enum Operation {
     Query,
     /// Reading and changing configurations.
     Configuration,
+    /// Requests about jobs.
+    Job,
+    /// Devices that jobs do something to.
+    JobDevice,
 }
 
 impl Edition {
@@ -110,18 +114,28 @@ impl Edition {
         }
     }
 
+    /// Jobs that run at a time; others wait until one of them has ended.
+    pub(crate) const fn jobs_at_a_time(self) -> usize {
+        match self.sku {
+            Sku::F1 | Sku::S1 => 1,
+            Sku::S2 => 5,
+            Sku::S3 | Sku::Unlimited => 10,
+        }
+    }
+
     /// Operations a minute; `None` for as many as come.
     pub(crate) fn a_minute(self, operation: Operation) -> Option<u64> {
         use Operation::{
-            Command, Configuration, Connection, Method, Query, Registry, Telemetry, TwinRead, TwinUpdate,
+            Command, Configuration, Connection, Job, JobDevice, Method, Query, Registry, Telemetry, TwinRead,
+            TwinUpdate,
         };
 
         let units = self.units;
         // At least so many a hub, and so many a unit.
         let (hub, unit) = match (self.sku, operation) {
             (Sku::Unlimited, _) => return None,
-            (Sku::F1 | Sku::S1 | Sku::S2, Registry | Command) => (0, 100),
-            (Sku::S3, Registry | Command) => (0, 5_000),
+            (Sku::F1 | Sku::S1 | Sku::S2, Registry | Command | Job) => (0, 100),
+            (Sku::S3, Registry | Command | Job) => (0, 5_000),
             (Sku::F1 | Sku::S1, Connection | Telemetry) => (6_000, 720),
             (Sku::S2, Connection | Telemetry) => (0, 7_200),
             (Sku::S3, Connection | Telemetry) => (0, 360_000),
@@ -139,6 +153,9 @@ impl Edition {
                 (0, 20)
             }
             (Sku::S3, Query) => (0, 1_000),
+            (Sku::F1 | Sku::S1, JobDevice) => (600, 0),
+            (Sku::S2, JobDevice) => (600, 60),
+            (Sku::S3, JobDevice) => (0, 3_000),
         };
         Some((unit * units).max(hub))
     }
@@ -178,6 +195,8 @@ impl fmt::Display for Operation {
             Self::TwinUpdate => "twin updates",
             Self::Query => "queries",
             Self::Configuration => "operations on configurations",
+            Self::Job => "requests about jobs",
+            Self::JobDevice => "devices of jobs",
         })
     }
 }
@@ -192,7 +211,9 @@ mod tests {
 
     #[test]
     fn rates_and_quotas_are_the_published_ones() {
-        use Operation::{Command, Connection, Method, Query, Registry, Telemetry, TwinRead, TwinUpdate};
+        use Operation::{
+            Command, Connection, Job, JobDevice, Method, Query, Registry, Telemetry, TwinRead, TwinUpdate,
+        };
         // Operations a second, as they are published.
         for (sku, units, operation, a_second) in [
             (Sku::F1, 1, Registry, 100.0 / 60.0),
@@ -210,6 +231,10 @@ mod tests {
             (Sku::S3, 2, TwinUpdate, 500.0),
             (Sku::S1, 3, Query, 1.0),
             (Sku::S3, 3, Query, 50.0),
+            (Sku::S2, 3, Job, 5.0),
+            (Sku::S1, 20, JobDevice, 10.0),
+            (Sku::S2, 20, JobDevice, 20.0),
+            (Sku::S3, 2, JobDevice, 100.0),
         ] {
             let a_minute = edition(sku, units).a_minute(operation).unwrap();
             assert_eq!(a_minute as f64 / 60.0, a_second, "{units} {sku} {operation}");

@@ -9,15 +9,19 @@ mod entry;
 mod events;
 mod feedback;
 mod identities;
+mod job_rows;
+mod jobs;
 mod path;
 mod query;
 mod refusals;
 mod registration;
-mod row;
+pub(crate) mod row;
 mod statistics;
 mod transfer;
 mod twins;
 mod wish;
+
+pub(crate) use twins::merging;
 
 use iothub_model::{ErrorCode, Etag, Form, Problem};
 use iothub_proto::Now;
@@ -63,6 +67,11 @@ impl Failure {
     /// In the shape of errors about methods and devices that cannot be reached.
     pub(crate) fn gateway(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, form: Form::Gateway, message: message.into() }
+    }
+
+    /// What is wrong, and the same in a sentence.
+    pub(crate) fn into_parts(self) -> (ErrorCode, String) {
+        (self.code, self.message)
     }
 }
 
@@ -234,6 +243,10 @@ impl Hub {
                     device.ok_or_else(|| Failure::new(ErrorCode::GenericUnauthorized, "no device"))?;
                 self.receive_telemetry(now, key, &origin, request, effects)
             }
+            ("PUT", Resource::Job(id)) => self.put_job(now, id, request, effects),
+            ("GET", Resource::Job(id)) => self.get_job(now, id),
+            ("POST", Resource::JobCancel(id)) => self.cancel_job_of(now, id, effects),
+            ("GET", Resource::JobQuery) => self.list_jobs(now, &path, request),
             ("GET", Resource::DeviceStatistics) => self.device_statistics(),
             ("GET", Resource::ServiceStatistics) => self.service_statistics(),
             ("GET", Resource::Twin(key)) => self.get_twin(key),
@@ -281,9 +294,17 @@ impl Hub {
 /// What is charged for by its length is charged by that of the body, and a twin that is read as one message.
 const fn charged(operation: Operation, len: usize) -> Option<usize> {
     match operation {
-        Operation::Registry | Operation::Query | Operation::Connection | Operation::Configuration => None,
+        Operation::Registry
+        | Operation::Query
+        | Operation::Connection
+        | Operation::Configuration
+        | Operation::Job => None,
         Operation::TwinRead => Some(0),
-        Operation::Method | Operation::TwinUpdate | Operation::Command | Operation::Telemetry => Some(len),
+        Operation::Method
+        | Operation::TwinUpdate
+        | Operation::Command
+        | Operation::Telemetry
+        | Operation::JobDevice => Some(len),
     }
 }
 

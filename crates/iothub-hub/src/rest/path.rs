@@ -54,6 +54,12 @@ pub(crate) enum Resource {
     Twin(Key),
     /// `/twins/{d}/methods`, `/twins/{d}/modules/{m}/methods`
     Methods(Key),
+    /// `/jobs/v2/query`
+    JobQuery,
+    /// `/jobs/v2/{id}`
+    Job(String),
+    /// `/jobs/v2/{id}/cancel`
+    JobCancel(String),
     /// `/statistics/devices`
     DeviceStatistics,
     /// `/statistics/service`
@@ -166,6 +172,7 @@ impl Path {
             R::Registry => Terms { rights: Rights::REGISTRY_WRITE, is_local: true, ..registry },
             R::Authorities | R::Authority(_) => Terms { rights, ..local },
             R::Refusals(_) => Terms { rights: Rights::REGISTRY_READ, ..local },
+            R::Job(_) | R::JobCancel(_) | R::JobQuery => Terms { operation: Some(Operation::Job), ..service },
             R::Query => Terms { operation: Some(Operation::Query), is_recorded: false, ..service },
             R::Methods(_) => Terms { operation: Some(Operation::Method), is_recorded: false, ..service },
             R::Twin(_) if method == "GET" => Terms { operation: Some(Operation::TwinRead), ..service },
@@ -223,6 +230,9 @@ impl Resource {
             | Self::Configurations
             | Self::Configuration(_)
             | Self::ConfigurationQueries
+            | Self::JobQuery
+            | Self::Job(_)
+            | Self::JobCancel(_)
             | Self::DeviceStatistics
             | Self::ServiceStatistics
             | Self::Feedback
@@ -270,6 +280,9 @@ impl Resource {
                 Self::Methods(module(d, m)?)
             }
             [a, b] if is(a, "statistics") && is(b, "devices") => Self::DeviceStatistics,
+            [a, b, q] if is(a, "jobs") && is(b, "v2") && is(q, "query") && method == "GET" => Self::JobQuery,
+            [a, b, id] if is(a, "jobs") && is(b, "v2") => Self::Job(id.into()),
+            [a, b, id, c] if is(a, "jobs") && is(b, "v2") && is(c, "cancel") => Self::JobCancel(id.into()),
             [a, b] if is(a, "statistics") && is(b, "service") => Self::ServiceStatistics,
             [a, b, ref rest @ ..] if is(a, "$local") && is(b, "events") => {
                 return Ok(Self::read_events(rest));

@@ -22,9 +22,9 @@ const ROWS_MAX: usize = 1000;
 const ROWS_USUAL: usize = 100;
 /// Most identities that are looked at for a page, which ends there however few rows it has: a hub does nothing else
 /// meanwhile. Not for rows that are made of many twins: those take one look at all of them.
-const SCANNED_MAX: usize = 10_000;
+pub(super) const SCANNED_MAX: usize = 10_000;
 /// A page ends behind the row that makes it longer than this, in bytes.
-const PAGE_LEN: usize = 512 * 1024;
+pub(super) const PAGE_LEN: usize = 512 * 1024;
 /// Longest continuation that is read, in bytes.
 const CONTINUATION_MAX: usize = 1024;
 
@@ -39,8 +39,7 @@ impl Hub {
         };
         let rows_max = rows_max(request)?;
         let page = match (query.from, query.is_grouped()) {
-            // There are no jobs.
-            (Collection::Jobs, _) => Page::default(),
+            (Collection::Jobs, _) => self.scanned_jobs(&query, place, rows_max),
             (Collection::Devices | Collection::Modules, true) => self.grouped(&query, &place, rows_max)?,
             (Collection::Devices | Collection::Modules, false) => self.scanned(&query, place, rows_max),
         };
@@ -106,27 +105,30 @@ impl Hub {
 
 /// Some rows, as JSON, and where the next ones begin, if there may be more.
 #[derive(Default)]
-struct Page {
-    rows: Vec<Vec<u8>>,
-    next: Option<Place>,
+pub(super) struct Page {
+    pub(super) rows: Vec<Vec<u8>>,
+    pub(super) next: Option<Place>,
 }
 
 /// Where a page ended. Clients are given it and give it back without looking into it.
 #[derive(Clone, Serialize, Deserialize)]
-struct Place {
+pub(super) struct Place {
     /// Of which query: with another it would mean nothing.
     of: [u8; 8],
     /// The last identity that was looked at.
     after: Option<Key>,
+    /// The job, and the place of the device in it, that are to be looked at next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) job: Option<(u64, u32)>,
     /// Rows that were given so far.
-    given: u64,
+    pub(super) given: u64,
 }
 
 impl Place {
     fn begin(query: &str) -> Self {
         let mut of = [0; 8];
         of.copy_from_slice(&Sha256::digest(query)[..8]);
-        Self { of, after: None, given: 0 }
+        Self { of, after: None, job: None, given: 0 }
     }
 
     fn read(token: &str, query: &str) -> Result<Self, Failure> {
@@ -223,7 +225,11 @@ const fn is_of(collection: Collection, key: &Key) -> bool {
 
 /// How many rows the caller wants on a page; more than there can be are as many as there can be.
 fn rows_max(request: &RestRequest<'_>) -> Result<usize, Failure> {
-    match request.header("x-ms-max-item-count").filter(|text| !text.is_empty()) {
+    rows_max_of(request.header("x-ms-max-item-count"))
+}
+
+pub(super) fn rows_max_of(text: Option<&str>) -> Result<usize, Failure> {
+    match text.filter(|text| !text.is_empty()) {
         None => Ok(ROWS_USUAL),
         Some(text) => match text.parse() {
             Ok(rows @ 1_usize..) => Ok(rows.min(ROWS_MAX)),

@@ -80,7 +80,7 @@ pub(super) enum Edit {
     Replace,
 }
 
-pub(super) fn merging(patch: TwinPatch) -> TwinEdit {
+pub(crate) fn merging(patch: TwinPatch) -> TwinEdit {
     TwinEdit {
         tags: Update::from_patch(patch.tags),
         desired: Update::from_patch(patch.desired),

@@ -13,6 +13,7 @@ mod connecting;
 mod dialects;
 mod feedback;
 mod fetching;
+mod jobs;
 mod methods;
 mod preview311;
 mod preview5;

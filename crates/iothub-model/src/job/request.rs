@@ -22,6 +22,9 @@ pub struct JobRequest {
     /// Which devices: a condition of the query language without its `WHERE`, or `*` for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_condition: Option<String>,
+    /// The same as a list of names, as it was said in the service's earlier days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_ids: Option<Vec<String>>,
     /// When it begins; at once if absent or past.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Date>,

@@ -167,6 +167,7 @@ impl Record {
             (Change::RestatementBegan, pass) => *pass = Some(Pass { row: self.next, ..Pass::default() }),
             (Change::RestatementEnded, pass) => self.ended = pass.take(),
             (Change::IdentityStated { .. }, Some(pass)) => pass.stated += len,
+            (Change::Job { step, .. }, Some(pass)) if step.is_restated() => pass.stated += len,
             (
                 Change::PolicySet { .. }
                 | Change::MessagesCounted { .. }
@@ -190,6 +191,7 @@ impl Record {
                 | Change::ConfigurationRetired { .. }
                 | Change::ConfigurationForgotten { .. }
                 | Change::ConfigurationsAssigned { .. }
+                | Change::Job { .. }
                 | Change::CommandRemoved { .. },
                 Some(pass),
             ) => pass.changed += len,
