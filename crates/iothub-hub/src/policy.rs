@@ -25,6 +25,8 @@ impl fmt::Debug for Policy {
 pub struct Rights(u8);
 
 impl Rights {
+    /// Nothing in particular.
+    pub(crate) const NONE: Self = Self(0);
     /// Read identities.
     pub const REGISTRY_READ: Self = Self(0b0001);
     /// Read and write identities.

@@ -1,7 +1,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use iothub_hub::{ConnectionId, Effects, ExchangeId, Hub, Input, Recording};
+use iothub_hub::{ConnectionId, Effects, ExchangeId, Hub, Input, Recording, RestRequest};
 use iothub_proto::{Instant, Now};
 use tokio::sync::Notify;
 
@@ -125,6 +125,11 @@ impl Entered<'_> {
         }
     }
 
+    /// Whether the hub would do anything for whoever makes the request. Its body is not looked at.
+    pub(crate) fn may_ask(&self, request: &RestRequest<'_>) -> bool {
+        self.desk.as_ref().is_some_and(|desk| desk.hub.may_ask(self.now, request))
+    }
+
     /// Says when the hub wants to be called; whoever asks is told if that becomes earlier.
     fn arm(&mut self) -> Option<Instant> {
         let desk = self.desk.as_mut()?;
@@ -163,7 +168,7 @@ const STATED_AT_A_TIME: usize = 64;
 #[cfg(test)]
 mod tests {
     use iothub_codec::{SharedKey, TokenRequest};
-    use iothub_hub::{Config, RestRequest, Seed};
+    use iothub_hub::{Config, Seed};
     use redb::backends::InMemoryBackend;
 
     use super::*;

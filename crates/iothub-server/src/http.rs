@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{Either, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
@@ -17,7 +17,8 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use iothub_hub::{ExchangeId, Input, Peer, Reading, RestRequest, Transport};
 use iothub_model::{Date, ErrorCode, Form, Problem};
-use iothub_proto::Timestamp;
+use iothub_proto::{Instant, Timestamp};
+use tokio::sync::oneshot;
 
 use crate::body;
 use crate::carrier::{Answer, Batch};
@@ -86,6 +87,10 @@ struct Guest {
 }
 
 impl Guest {
+    fn is_stranger(&self) -> bool {
+        self.stranger.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Its place among the strangers, if it still has one. It has none afterwards.
     fn stranger(&self) -> Option<Stranger> {
         self.stranger.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -114,73 +119,114 @@ async fn answer(
         return response.map(|text| Either::Left(Full::from(text)));
     }
     let (head, mut body) = request.into_parts();
+    let Some(headers) = texts(&head.headers) else {
+        let response = refuse(&head, peer, ErrorCode::GenericBadRequest, "a header is not UTF-8", &shared);
+        return leave_unread(response, &head, body, &shared);
+    };
+    let (method, path, query) = (head.method.as_str(), head.uri.path(), head.uri.query());
+    let request = |body| RestRequest { method, path, query, headers: &headers, body };
+    // Of a stranger who may not ask no body is read: there is room for so many only.
+    if guest.is_stranger()
+        && !body.is_end_stream()
+        && let Some(response) = turn_away(request(b""), &shared).await
+    {
+        return leave_unread(response, &head, body, &shared);
+    }
     match shared.bodies().read(&mut body, shared.limits.request).await {
         Ok(body) => {
-            let begin = shared.driver.clock().now().instant;
-            let response = ask(&head, &body.bytes, peer, &shared).await;
+            let response = ask(request(&body.bytes), &shared).await;
+            // Whoever may not ask is answered nothing else, whether there is something or not.
             if response.status() != StatusCode::UNAUTHORIZED {
                 drop(guest.stranger());
             }
-            let took = shared.driver.clock().now().instant.since(begin);
-            shared.driver.metrics().responded(head.method.as_str(), response.status().as_u16(), took);
             response
         }
         Err((code, message)) => {
-            let mut response = refuse(&head, peer, code, message, &shared);
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            // Who waits to be asked for the body has not sent it.
-            if !head.headers.contains_key(header::EXPECT) {
-                tokio::spawn(body::discard(body, shared.limits.request));
-            }
-            response
+            let response = refuse(&head, peer, code, message, &shared);
+            leave_unread(response, &head, body, &shared)
         }
     }
 }
 
-/// Has the hub answer, however long that takes it.
-async fn ask(head: &Head, body: &[u8], peer: SocketAddr, shared: &Shared) -> Response<Body> {
-    let driver = &shared.driver;
-    let headers: Result<Vec<_>, _> = head
-        .headers
+/// Ends the connection with the response to a request whose body is of no use.
+fn leave_unread(
+    mut response: Response<Body>,
+    head: &Head,
+    body: Incoming,
+    shared: &Shared,
+) -> Response<Body> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    // Who waits to be asked for the body has not sent it.
+    if !head.headers.contains_key(header::EXPECT) {
+        tokio::spawn(body::discard(body, shared.limits.request));
+    }
+    response
+}
+
+/// The headers as text, if all of them are.
+fn texts(headers: &HeaderMap) -> Option<Vec<(&str, &str)>> {
+    headers
         .iter()
-        .map(|(name, value)| Ok((name.as_str(), core::str::from_utf8(value.as_bytes())?)))
-        .collect::<Result<_, core::str::Utf8Error>>();
-    let Ok(headers) = headers else {
-        return refuse(head, peer, ErrorCode::GenericBadRequest, "a header is not UTF-8", shared);
-    };
+        .map(|(name, value)| Some((name.as_str(), core::str::from_utf8(value.as_bytes()).ok()?)))
+        .collect()
+}
+
+/// Has the hub answer whoever may not ask, which its head alone says; nobody else.
+async fn turn_away(request: RestRequest<'_>, shared: &Shared) -> Option<Response<Body>> {
+    let driver = &shared.driver;
     driver.carrier().has_room(Batch::default()).await;
-    let mut exchange = Exchange { id: driver.exchange_id(), driver, open: true };
-    let answer = driver.carrier().expect(exchange.id);
-    if let Ok(mut hub) = driver.enter() {
-        let request = RestRequest {
-            method: head.method.as_str(),
-            path: head.uri.path(),
-            query: head.uri.query(),
-            headers: &headers,
-            body,
-        };
-        hub.handle(Input::Rest { exchange: exchange.id, request });
-    } else {
-        driver.carrier().expect_no_longer(exchange.id);
+    let (exchange, answer) = Exchange::begin(driver);
+    match driver.enter() {
+        Ok(hub) if hub.may_ask(&request) => return None,
+        Ok(mut hub) => hub.handle(Input::Rest { exchange: exchange.id, request }),
+        Err(_) => driver.carrier().expect_no_longer(exchange.id),
     }
-    let answer = answer.await;
-    exchange.open = false;
-    match answer {
-        Ok(Answer::Response(response)) => whole(response, driver),
-        Ok(Answer::Reading(wanted)) => read(wanted, driver).await,
-        Err(_) => refusal(
-            ErrorCode::ServerError,
-            "the hub cannot go on; see its log",
-            driver.clock().now().timestamp,
-        ),
+    Some(exchange.end(request.method, answer).await)
+}
+
+/// Has the hub answer, however long that takes it.
+async fn ask(request: RestRequest<'_>, shared: &Shared) -> Response<Body> {
+    let driver = &shared.driver;
+    driver.carrier().has_room(Batch::default()).await;
+    let (exchange, answer) = Exchange::begin(driver);
+    match driver.enter() {
+        Ok(mut hub) => hub.handle(Input::Rest { exchange: exchange.id, request }),
+        Err(_) => driver.carrier().expect_no_longer(exchange.id),
     }
+    exchange.end(request.method, answer).await
 }
 
 /// A request that awaits its answer. The hub is told when nobody does any longer.
 struct Exchange<'a> {
     id: ExchangeId,
     driver: &'a Driver,
+    begin: Instant,
     open: bool,
+}
+
+impl<'a> Exchange<'a> {
+    fn begin(driver: &'a Driver) -> (Self, oneshot::Receiver<Answer>) {
+        let (id, begin) = (driver.exchange_id(), driver.clock().now().instant);
+        (Self { id, driver, begin, open: true }, driver.carrier().expect(id))
+    }
+
+    async fn end(mut self, method: &str, answer: oneshot::Receiver<Answer>) -> Response<Body> {
+        let driver = self.driver;
+        let answer = answer.await;
+        self.open = false;
+        let response = match answer {
+            Ok(Answer::Response(response)) => whole(response, driver),
+            Ok(Answer::Reading(wanted)) => read(wanted, driver).await,
+            Err(_) => refusal(
+                ErrorCode::ServerError,
+                "the hub cannot go on; see its log",
+                driver.clock().now().timestamp,
+            ),
+        };
+        let took = driver.clock().now().instant.since(self.begin);
+        driver.metrics().responded(method, response.status().as_u16(), took);
+        response
+    }
 }
 
 impl Drop for Exchange<'_> {

@@ -32,7 +32,7 @@ pub(super) enum Settlement {
 impl Hub {
     /// Sees to it that a request is by the device that it is about, or by somebody who may act as any.
     pub(super) fn let_device_in(
-        &mut self,
+        &self,
         now: Now,
         device: &str,
         request: &RestRequest<'_>,
@@ -49,10 +49,7 @@ impl Hub {
         let admission =
             self.gate.admit(&self.registry, &bid, now.timestamp).map_err(|denied| refused(denied.why))?;
         let key = Key { device: device.into(), module: None };
-        let generation = self.registry.get_mut(&key).map(|entry| {
-            entry.presence.active = Some(now.timestamp);
-            entry.record.generation_id.as_str()
-        });
+        let generation = self.registry.get(&key).map(|entry| entry.record.generation_id.as_str());
         Ok(Origin::new(Dialect::Classic, (&key, generation), admission.credential.scope(), None))
     }
 

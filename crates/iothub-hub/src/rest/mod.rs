@@ -43,6 +43,7 @@ use crate::rest::path::{Path, Resource};
 pub(crate) use crate::rest::row::Row;
 use crate::rest::twins::Edit;
 use crate::rule::Rule;
+use crate::telemetry::Origin;
 use crate::twin::date;
 
 /// Why a request is not fulfilled.
@@ -185,17 +186,13 @@ impl Hub {
         request: &RestRequest<'_>,
         effects: &mut Effects,
     ) -> Result<Outcome, Failure> {
-        let path = Path::read(request)?;
+        let (path, device) = self.let_ask(now, request)?;
         let terms = path.terms();
-        let device = match path.resource.clone().into_key() {
-            Some(key) if terms.rights == Rights::DEVICE_CONNECT => {
-                Some(self.let_device_in(now, &key.device, request)?)
-            }
-            Some(_) | None => {
-                self.let_in(now, request, terms.rights)?;
-                None
-            }
-        };
+        if let (Some(_), Some(key)) = (&device, path.resource.clone().into_key())
+            && let Some(entry) = self.registry.get_mut(&key)
+        {
+            entry.presence.active = Some(now.timestamp);
+        }
         path.must_have_version()?;
         if !self.has_room() && terms.is_recorded {
             return Err(recording::unavailable());
@@ -280,6 +277,41 @@ impl Hub {
                 format!("{method:.16} is not served at {:.256}", request.path),
             )),
         }
+    }
+
+    /// Whether whoever makes a request may make it. If not, the answer is 401. The body is not looked at.
+    pub fn may_ask(&self, now: Now, request: &RestRequest<'_>) -> bool {
+        match self.let_ask(now, request) {
+            Ok(_) => true,
+            Err(failure) => failure.code != ErrorCode::IotHubUnauthorizedAccess,
+        }
+    }
+
+    /// Sees to it that whoever makes a request may do so: a back end, or the device that it is about.
+    fn let_ask(&self, now: Now, request: &RestRequest<'_>) -> Result<(Path, Option<Origin>), Failure> {
+        let path = match Path::read(request) {
+            Ok(path) => path,
+            // Nobody else is told what there is not.
+            Err(failure) => return Err(self.let_anybody_in(now, request).err().unwrap_or(failure)),
+        };
+        let rights = path.terms().rights;
+        let device = match path.resource.clone().into_key() {
+            Some(key) if rights == Rights::DEVICE_CONNECT => {
+                Some(self.let_device_in(now, &key.device, request)?)
+            }
+            Some(_) | None => {
+                self.let_in(now, request, rights)?;
+                None
+            }
+        };
+        Ok((path, device))
+    }
+
+    fn let_anybody_in(&self, now: Now, request: &RestRequest<'_>) -> Result<(), Failure> {
+        self.let_in(now, request, Rights::NONE).or_else(|failure| {
+            let device = path::device_asking(request).ok_or(failure)?;
+            self.let_device_in(now, &device, request).map(drop)
+        })
     }
 
     fn let_in(&self, now: Now, request: &RestRequest<'_>, needed: Rights) -> Result<(), Failure> {

@@ -374,6 +374,13 @@ impl Resource {
     }
 }
 
+/// The device by which a request may be, wherever it leads: what devices ask for begins with `/devices/{d}/`.
+pub(crate) fn device_asking(request: &RestRequest<'_>) -> Option<String> {
+    let mut segments = request.path.split('/').filter(|segment| !segment.is_empty());
+    segments.next().filter(|first| first.eq_ignore_ascii_case("devices"))?;
+    decoded(segments.next()?, request.path).ok()
+}
+
 fn device(name: &str) -> Result<Key, Failure> {
     match DeviceId::new(name) {
         Ok(_) => Ok(Key { device: name.into(), module: None }),

@@ -369,6 +369,30 @@ fn a_request_without_a_good_token_is_unauthorized() {
 }
 
 #[test]
+fn who_has_no_good_token_is_not_told_what_there_is() {
+    let mut world = World::new();
+    let (reader, device) = (world.policy_token("registryRead"), world.token("dev1", 60));
+    let foreign = reader.replace("se=", "se=1");
+    for (method, path, status) in [
+        ("GET", "/nothing", 404),
+        ("GET", "/jobs/v2/j1", 404),
+        ("GET", "/devices/%zz", 400),
+        ("PUT", "/devices/a%2Fb", 400),
+        ("GET", "/$local/nothing", 404),
+    ] {
+        for (token, status) in [("", 401), (foreign.as_str(), 401), (&device, 401), (&reader, status)] {
+            let response = world.rest_with(method, path, "", &[("authorization", token)]);
+            assert_eq!(response.status, status, "{method} {path}");
+        }
+    }
+    // Where a device may ask for something that is not there, it is told so.
+    for (path, status) in [("/devices/dev1/files", 404), ("/devices/dev2/files", 401)] {
+        let response = world.rest_with("POST", path, "", &[("authorization", &device)]);
+        assert_eq!(response.status, status, "{path}");
+    }
+}
+
+#[test]
 fn a_token_may_name_the_host_as_a_connection_string_does_that_has_a_port() {
     let mut world = World::new();
     let key = world.hub.policy_key("iothubowner").unwrap();

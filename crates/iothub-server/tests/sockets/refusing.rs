@@ -286,22 +286,55 @@ async fn more_strangers_than_may_be_are_refused_and_who_is_let_in_is_none() {
     for _ in 0..4 {
         known.push(bystander(&hub).await);
         let mut client = secure(&hub, hub.https_address()).await;
-        assert!(asks(&mut client, &owner_token(&hub)).await.starts_with("HTTP/1.1 200 "));
+        assert!(asks(&mut client, "GET", DEV1, &owner_token(&hub)).await.starts_with("HTTP/1.1 200 "));
         known.push(Device::new(client));
     }
     let first = secure(&hub, hub.mqtt_address()).await;
     let mut second = secure(&hub, hub.https_address()).await;
-    assert!(asks(&mut second, "nonsense").await.starts_with("HTTP/1.1 401 "));
-    assert!(is_refused().await);
+    for path in [DEV1, "/nothing", "/devices/%zz"] {
+        assert!(asks(&mut second, "GET", path, "nonsense").await.starts_with("HTTP/1.1 401 "), "{path}");
+        assert!(is_refused().await, "{path}");
+    }
     drop(first);
     soon(async { while is_refused().await {} }).await;
 }
 
+#[tokio::test]
+async fn a_header_that_is_no_text_makes_nobody_known() {
+    let limits = Limits { strangers: 1, ..Limits::default() };
+    let hub = start(Options { limits, ..options() }).await;
+    let mut client = secure(&hub, hub.https_address()).await;
+    client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: \xff\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    soon(client.read_to_end(&mut answer)).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test]
+async fn a_stranger_who_may_not_ask_is_told_so_before_its_body_has_come() {
+    let hub = hub().await;
+    let mut stalled = Vec::new();
+    // More than there is room for.
+    for _ in 0..80 {
+        let mut client = secure(&hub, hub.https_address()).await;
+        let head = b"PATCH /twins/dev1 HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1048576\r\n\r\n{";
+        client.write_all(head).await.unwrap();
+        let mut answer = [0; 13];
+        soon(client.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(answer, *b"HTTP/1.1 401 ");
+        stalled.push(client);
+    }
+    let mut client = secure(&hub, hub.https_address()).await;
+    let answer = asks(&mut client, "PATCH", "/twins/dev1?api-version=x", &owner_token(&hub)).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+const DEV1: &str = "/devices/dev1?api-version=x";
+
 /// Asks on a connection that stays open, and gives the beginning of the answer.
-async fn asks(client: &mut Tls, token: &str) -> String {
-    let request = format!(
-        "GET /devices/dev1?api-version=x HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n\r\n"
-    );
+async fn asks(client: &mut Tls, method: &str, path: &str, token: &str) -> String {
+    let rest = if method == "GET" { "\r\n" } else { "content-length: 2\r\n\r\n{}" };
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n{rest}");
     client.write_all(request.as_bytes()).await.unwrap();
     let mut answer = [0; 4096];
     let len = soon(client.read(&mut answer)).await.unwrap();
