@@ -375,7 +375,7 @@ fn who_has_no_good_token_is_not_told_what_there_is() {
     let foreign = reader.replace("se=", "se=1");
     for (method, path, status) in [
         ("GET", "/nothing", 404),
-        ("GET", "/jobs/v2/j1", 404),
+        ("GET", "/twins", 404),
         ("GET", "/devices/%zz", 400),
         ("PUT", "/devices/a%2Fb", 400),
         ("GET", "/$local/nothing", 404),
