@@ -1,6 +1,6 @@
 use core::ops::Bound;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use iothub_codec::{Channels, EncodeError, MethodCall, Status};
@@ -38,6 +38,8 @@ pub(crate) struct Calls {
     waiting: BTreeMap<(Key, ExchangeId), Waiting>,
     /// Where each call is.
     places: BTreeMap<Caller, Place>,
+    /// Those of them that are answered as commands of digital twins are.
+    commands: BTreeSet<ExchangeId>,
     /// The hub stops: there are no further ones.
     stopped: bool,
 }
@@ -74,6 +76,11 @@ impl Calls {
     /// The hub stops: there are no further ones.
     pub(crate) const fn is_stopped(&self) -> bool {
         self.stopped
+    }
+
+    /// This one is a command of a digital twin.
+    pub(crate) fn note_command(&mut self, exchange: ExchangeId) {
+        self.commands.insert(exchange);
     }
 
     /// Those of a job.
@@ -214,6 +221,7 @@ impl Hub {
 
     /// The device did not connect in time.
     pub(crate) fn connect_timeout(&mut self, now: Now, exchange: ExchangeId, effects: &mut Effects) {
+        self.calls.commands.remove(&exchange);
         let Some(Place::Waiting(key)) = self.calls.places.remove(&Caller::Exchange(exchange)) else {
             return;
         };
@@ -247,6 +255,7 @@ impl Hub {
 
     /// Nobody waits for the outcome any longer.
     pub(crate) fn abandon(&mut self, exchange: ExchangeId) {
+        self.calls.commands.remove(&exchange);
         self.forget_call(Caller::Exchange(exchange));
     }
 
@@ -281,7 +290,14 @@ impl Hub {
         outcome: Result<MethodResult, Failure>,
         effects: &mut Effects,
     ) {
+        let is_command = match caller {
+            Caller::Exchange(exchange) => self.calls.commands.remove(&exchange),
+            Caller::Job(_) => false,
+        };
         match (caller, outcome) {
+            (Caller::Exchange(exchange), Ok(result)) if is_command => {
+                self.succeed_command(exchange, result, effects);
+            }
             (Caller::Exchange(exchange), Ok(result)) => self.succeed(exchange, 200, &result, effects),
             (Caller::Exchange(exchange), Err(failure)) => self.fail(now, (exchange, key), failure, effects),
             (Caller::Job(call), outcome) => self.job_answered(now, call, outcome, effects),

@@ -22,6 +22,7 @@ mod connection;
 mod consumer_group;
 mod credential;
 mod diary;
+mod digital_twin;
 mod effect;
 mod event;
 mod hub;

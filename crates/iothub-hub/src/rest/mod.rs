@@ -5,6 +5,7 @@ mod bulk;
 mod commands;
 mod configurations;
 mod device_messages;
+mod digital_twins;
 mod entry;
 mod events;
 mod feedback;
@@ -249,6 +250,11 @@ impl Hub {
             ("GET", Resource::Twin(key)) => self.get_twin(key),
             ("PATCH", Resource::Twin(key)) => self.edit_twin(now, key, request, Edit::Merge, effects),
             ("PUT", Resource::Twin(key)) => self.edit_twin(now, key, request, Edit::Replace, effects),
+            ("GET", Resource::DigitalTwin(key)) => self.get_digital_twin(key),
+            ("PATCH", Resource::DigitalTwin(key)) => self.edit_digital_twin(now, key, request, effects),
+            ("POST", Resource::DigitalTwinCommand(key, method)) => {
+                self.invoke_command(now, (exchange, &path), (key, method), request, effects)
+            }
             ("POST", Resource::Methods(key)) => self.invoke_method(now, exchange, key, request, effects),
             ("GET", Resource::Refusals(device)) => Ok(self.refusals(device)),
             ("GET", Resource::Events) => self.stream_events(&path),

@@ -60,6 +60,10 @@ pub(crate) enum Resource {
     Job(String),
     /// `/jobs/v2/{id}/cancel`
     JobCancel(String),
+    /// `/digitaltwins/{d}`
+    DigitalTwin(Key),
+    /// `/digitaltwins/{d}/commands/{c}`, `/digitaltwins/{d}/components/{p}/commands/{c}`: the method that it is
+    DigitalTwinCommand(Key, String),
     /// `/statistics/devices`
     DeviceStatistics,
     /// `/statistics/service`
@@ -174,9 +178,13 @@ impl Path {
             R::Refusals(_) => Terms { rights: Rights::REGISTRY_READ, ..local },
             R::Job(_) | R::JobCancel(_) | R::JobQuery => Terms { operation: Some(Operation::Job), ..service },
             R::Query => Terms { operation: Some(Operation::Query), is_recorded: false, ..service },
-            R::Methods(_) => Terms { operation: Some(Operation::Method), is_recorded: false, ..service },
-            R::Twin(_) if method == "GET" => Terms { operation: Some(Operation::TwinRead), ..service },
-            R::Twin(_) => Terms { operation: Some(Operation::TwinUpdate), ..service },
+            R::Methods(_) | R::DigitalTwinCommand(..) => {
+                Terms { operation: Some(Operation::Method), is_recorded: false, ..service }
+            }
+            R::Twin(_) | R::DigitalTwin(_) if method == "GET" => {
+                Terms { operation: Some(Operation::TwinRead), ..service }
+            }
+            R::Twin(_) | R::DigitalTwin(_) => Terms { operation: Some(Operation::TwinUpdate), ..service },
             R::Commands(_) if method == "POST" => Terms { operation: Some(Operation::Command), ..local },
             R::Commands(_) if method == "GET" => local,
             R::Commands(_) | R::ServiceStatistics => service,
@@ -219,6 +227,8 @@ impl Resource {
             | Self::Commands(key)
             | Self::DeadLetters(key)
             | Self::Twin(key)
+            | Self::DigitalTwin(key)
+            | Self::DigitalTwinCommand(key, _)
             | Self::Methods(key)
             | Self::DeviceBound(key)
             | Self::DeviceBoundLock(key, _)
@@ -274,6 +284,15 @@ impl Resource {
             [a, id] if is(a, "configurations") => Self::Configuration(configurations::id(id)?),
             [a, d, b, m] if is(a, "devices") && is(b, "modules") => Self::Identity(module(d, m)?),
             [a, d] if is(a, "twins") => Self::Twin(device(d)?),
+            [a, d] if is(a, "digitaltwins") => Self::DigitalTwin(device(d)?),
+            [a, d, b, command] if is(a, "digitaltwins") && is(b, "commands") => {
+                Self::DigitalTwinCommand(device(d)?, command.into())
+            }
+            [a, d, b, component, c, command]
+                if is(a, "digitaltwins") && is(b, "components") && is(c, "commands") =>
+            {
+                Self::DigitalTwinCommand(device(d)?, format!("{component}*{command}"))
+            }
             [a, d, b] if is(a, "twins") && is(b, "methods") => Self::Methods(device(d)?),
             [a, d, b, m] if is(a, "twins") && is(b, "modules") => Self::Twin(module(d, m)?),
             [a, d, b, m, c] if is(a, "twins") && is(b, "modules") && is(c, "methods") => {

@@ -58,7 +58,18 @@ impl Hub {
         request: &RestRequest<'_>,
         effects: &mut Effects,
     ) -> Result<Outcome, Failure> {
-        let invocation: MethodInvocation = json(request.body)?;
+        self.invoke_checked(now, exchange, key, json(request.body)?, effects)
+    }
+
+    /// Calls a method whose argument is not too long.
+    pub(super) fn invoke_checked(
+        &mut self,
+        now: Now,
+        exchange: ExchangeId,
+        key: &Key,
+        invocation: MethodInvocation,
+        effects: &mut Effects,
+    ) -> Result<Outcome, Failure> {
         let len = invocation.payload.as_ref().map_or(0, |payload| payload.get().len());
         if len > METHOD_PAYLOAD_MAX {
             let message =

@@ -11,6 +11,7 @@ mod configurations;
 mod configuring;
 mod connecting;
 mod dialects;
+mod digital_twins;
 mod feedback;
 mod fetching;
 mod jobs;
