@@ -1,34 +1,42 @@
-use core::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value};
 
 use crate::aggregate::{Aggregate, Statistic};
 use crate::datum::Datum;
-use crate::number;
+use crate::number::{self, Worth};
+use crate::path::Path;
 use crate::query::{Column, Element, Query, Select};
 use crate::source::Source;
 
 /// Documents counted by group, for a query whose rows are made of many.
 ///
 /// Without `GROUP BY`, all are one group, and it has a row even if it is empty. Documents that have nothing at the path
-/// are a group as well, in whose row that column is absent. Rows come in the order of what they are grouped by.
+/// are a group as well, in whose row that column is absent. Rows come in the order of what they are grouped by. Counting
+/// may pause between any two documents.
 #[derive(Clone, Debug)]
-pub struct Groups<'q> {
-    query: &'q Query,
+pub struct Groups {
+    elements: Vec<Element>,
+    top: usize,
+    group_by: Option<Path>,
     groups: BTreeMap<Key, Group>,
 }
 
-impl<'q> Groups<'q> {
+impl Groups {
     /// Most groups of one query.
     pub const MAX: usize = 10_000;
 
-    pub(crate) fn new(query: &'q Query) -> Self {
+    pub(crate) fn new(query: &Query) -> Self {
+        let elements = match &query.select {
+            Select::All => Vec::new(),
+            Select::Elements(elements) => elements.clone(),
+        };
+        let top = query.top.and_then(|top| usize::try_from(top).ok()).unwrap_or(usize::MAX);
         let mut groups = BTreeMap::new();
         if query.group_by.is_none() {
-            groups.insert(Key::Absent, Group::new(None, elements(query)));
+            groups.insert(Key::Absent, Group::new(None, &elements));
         }
-        Self { query, groups }
+        Self { elements, top, group_by: query.group_by.clone(), groups }
     }
 
     /// Counts a document in that the condition has selected.
@@ -37,15 +45,14 @@ impl<'q> Groups<'q> {
     ///
     /// [`TooManyGroups`] if it begins a group beyond [`Self::MAX`]; it is not counted.
     pub fn add<S: Source + ?Sized>(&mut self, source: &S) -> Result<(), TooManyGroups> {
-        let elements = elements(self.query);
-        let by = self.query.group_by.as_ref().map_or(Datum::Undefined, |path| source.resolve(path));
+        let by = self.group_by.as_ref().map_or(Datum::Undefined, |path| source.resolve(path));
         let key = Key::of(&by);
         let is_full = self.groups.len() >= Self::MAX;
         if is_full && !self.groups.contains_key(&key) {
             return Err(TooManyGroups);
         }
-        let group = self.groups.entry(key).or_insert_with(|| Group::new(by.into_value(), elements));
-        for (element, figures) in elements.iter().zip(&mut group.figures) {
+        let group = self.groups.entry(key).or_insert_with(|| Group::new(by.into_value(), &self.elements));
+        for (element, figures) in self.elements.iter().zip(&mut group.figures) {
             match &element.column {
                 Column::Path(_) => {}
                 Column::Aggregate(Aggregate::Count) => figures.count += 1,
@@ -61,9 +68,7 @@ impl<'q> Groups<'q> {
 
     /// One row for each group, as many as the query wants.
     pub fn into_rows(self) -> Vec<Value> {
-        let elements = elements(self.query);
-        let top = self.query.top.and_then(|top| usize::try_from(top).ok()).unwrap_or(usize::MAX);
-        self.groups.into_values().take(top).map(|group| group.into_row(elements)).collect()
+        self.groups.into_values().take(self.top).map(|group| group.into_row(&self.elements)).collect()
     }
 }
 
@@ -71,13 +76,6 @@ impl<'q> Groups<'q> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("more than {} groups", Groups::MAX)]
 pub struct TooManyGroups;
-
-fn elements(query: &Query) -> &[Element] {
-    match &query.select {
-        Select::All => &[],
-        Select::Elements(elements) => elements,
-    }
-}
 
 #[derive(Clone, Debug)]
 struct Group {
@@ -193,28 +191,5 @@ impl Key {
             Datum::Text(text) => Self::Text(text.clone().into_owned()),
             Datum::Composite(value) => Self::Composite(value.to_string()),
         }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Worth(Number);
-
-impl PartialEq for Worth {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Worth {}
-
-impl PartialOrd for Worth {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Worth {
-    fn cmp(&self, other: &Self) -> Ordering {
-        number::compare(&self.0, &other.0)
     }
 }

@@ -68,6 +68,7 @@ pub use function::Function;
 pub use groups::{Groups, TooManyGroups};
 pub use message::Message;
 pub use name::{BadName, Name};
+pub use number::Worth;
 pub use path::{Path, Root, Step};
 pub use query::{Column, Element, Query, Select};
 pub use source::{Document, Source};

@@ -93,6 +93,33 @@ pub(crate) fn from_text(text: &str) -> Option<Number> {
     whole.ok().or_else(|| text.parse().ok().and_then(Number::from_f64))
 }
 
+/// A number that is ordered, and equal to others, by what it is worth.
+///
+/// `1` and `1.0` are the same, as they are to a condition. An index that keeps numbers in this order finds what a
+/// condition selects.
+#[derive(Clone, Debug)]
+pub struct Worth(pub Number);
+
+impl PartialEq for Worth {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Worth {}
+
+impl PartialOrd for Worth {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Worth {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare(&self.0, &other.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

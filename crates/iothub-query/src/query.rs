@@ -99,7 +99,7 @@ impl Query {
     }
 
     /// Where documents are counted whose rows are made of many.
-    pub fn groups(&self) -> Groups<'_> {
+    pub fn groups(&self) -> Groups {
         Groups::new(self)
     }
 
