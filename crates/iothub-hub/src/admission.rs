@@ -117,10 +117,10 @@ impl Hub {
         if session == Session::Fresh {
             entry.queue.forget_tokens();
         }
-        entry.presence.connection = Some(id);
         entry.presence.changed = Some(now.timestamp);
         entry.presence.active = Some(now.timestamp);
         entry.presence.model_id = claim.model_id.map(|model| model.to_string()).unwrap_or_default();
+        self.registry.set_connection(&key, Some(id));
         let credentials_until = now.instant.after(admission.until.since(now.timestamp));
         accepted.expire_at(credentials_until);
         self.timers.set(credentials_until, Due::Credentials(id));

@@ -203,14 +203,14 @@ impl Hub {
 
     /// Closes a device's connection, if there is one, because of what its back end did.
     pub(crate) fn expel(&mut self, now: Now, key: &Key, why: &str, effects: &mut Effects) {
-        if let Some(id) = self.registry.get(key).and_then(|entry| entry.presence.connection) {
+        if let Some(id) = self.registry.get(key).and_then(|entry| entry.connection) {
             self.close(now, id, (&Dismissal::NotAuthorized, Rule::ChangedInRegistry, why), effects);
         }
     }
 
     /// Closes a device's connection, if there is one, because of its next.
     pub(crate) fn take_over(&mut self, now: Now, key: &Key, effects: &mut Effects) {
-        if let Some(id) = self.registry.get(key).and_then(|entry| entry.presence.connection) {
+        if let Some(id) = self.registry.get(key).and_then(|entry| entry.connection) {
             let why = "the device has opened another connection";
             self.close(now, id, (&Dismissal::TakenOver, Rule::TakenOver, why), effects);
         }
@@ -222,10 +222,10 @@ impl Hub {
         self.timers.cancel(credentials_until, Due::Credentials(id));
         if let Some(entry) = self.registry.get_mut(&key) {
             entry.queue.recall();
-            if entry.presence.connection == Some(id) {
-                entry.presence.connection = None;
+            if entry.connection == Some(id) {
                 entry.presence.changed = Some(now.timestamp);
                 entry.presence.kept = session.kept().map(Box::new);
+                self.registry.set_connection(&key, None);
             }
         }
         if let Some(will) = will.as_ref().filter(|_| !self.has_room()) {
@@ -276,7 +276,7 @@ impl Hub {
 
     /// The present connection of a device, and what is served on it.
     pub(crate) fn serving_device(&mut self, key: &Key) -> Option<(ConnectionId, &mut Serving)> {
-        let id = self.registry.get(key)?.presence.connection?;
+        let id = self.registry.get(key)?.connection?;
         self.serving(id).map(|serving| (id, serving))
     }
 

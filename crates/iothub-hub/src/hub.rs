@@ -24,6 +24,7 @@ use crate::presence::PresenceNumbers;
 use crate::quota::{Edition, Excess, Meter, Operation};
 use crate::recording::Recording;
 use crate::registry::{Key, Registry};
+use crate::rest::Groupings;
 use crate::restatement::Restatement;
 use crate::telemetry::LatestTime;
 use crate::timers::{Due, Timers};
@@ -101,6 +102,7 @@ pub struct Hub {
     pub(crate) partitions: u8,
     pub(crate) latest_time: LatestTime,
     pub(crate) recording: Recording,
+    pub(crate) groupings: Groupings,
     /// Room for the topics of packets.
     pub(crate) scratch: Vec<u8>,
 }
@@ -134,6 +136,7 @@ impl Hub {
             partitions: Self::PARTITIONS,
             latest_time: LatestTime::default(),
             recording: Recording::default(),
+            groupings: Groupings::default(),
             scratch: vec![0; 512],
             config,
         }
@@ -164,8 +167,14 @@ impl Hub {
             Input::Packet { connection, packet } => self.take_packet(now, connection, packet, effects),
             Input::Closed { connection, why, level } => self.closed(now, connection, why, level, effects),
             Input::Rest { exchange, request } => self.rest(now, exchange, &request, effects),
-            Input::Abandoned { exchange } => self.abandon(exchange),
-            Input::Stop => self.stop_calls(now, effects),
+            Input::Abandoned { exchange } => {
+                self.abandon(exchange);
+                self.abandon_grouping(exchange);
+            }
+            Input::Stop => {
+                self.stop_calls(now, effects);
+                self.stop_groupings(now, effects);
+            }
             Input::Recording { recording } => self.set_recording(now, recording, effects),
             // It is asked for again.
             Input::Restate { .. } if !self.has_room() => {}
@@ -232,9 +241,8 @@ impl Hub {
                 self.dead_letters.forget(key);
             }
             Change::TwinEdited { key, edit, at_ms } => {
-                if let Some(entry) = self.registry.get_mut(key) {
-                    return entry.twin.apply(edit.clone(), Timestamp::from_millis(*at_ms));
-                }
+                let told = self.registry.edit(key, edit.clone(), Timestamp::from_millis(*at_ms));
+                return told.unwrap_or_else(|| Ok(Told::default()));
             }
             Change::CommandQueued { key, command } => {
                 if let Some(entry) = self.registry.get_mut(key) {
@@ -281,7 +289,7 @@ impl Hub {
             Change::ConfigurationsAssigned { key, assigned } => {
                 if let Some(entry) = self.registry.get_mut(key) {
                     let before = entry.assigned.take();
-                    entry.assigned = self.configurations.reassign(before.as_deref(), Some(assigned));
+                    *entry.assigned = self.configurations.reassign(before.as_deref(), Some(assigned));
                 }
             }
             Change::Job { number, step } => {
@@ -345,6 +353,8 @@ impl Hub {
             Due::Configurations => self.configurations_due(now, effects),
             Due::Job(number) => self.job_due(now, number, effects),
             Due::JobHistory => self.history_due(now, effects),
+            Due::Grouping(exchange) => self.grouping_due(now, exchange, effects),
+            Due::Index => self.index_due(now),
         }
     }
 

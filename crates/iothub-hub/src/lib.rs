@@ -26,6 +26,7 @@ mod digital_twin;
 mod effect;
 mod event;
 mod hub;
+mod index;
 mod input;
 mod jobs;
 mod key;

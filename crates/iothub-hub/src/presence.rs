@@ -1,12 +1,8 @@
 use iothub_proto::{Subscriptions, Timestamp};
 
-use crate::input::ConnectionId;
-
 /// Whether a device is there, as far as the hub knows. Not recorded: after a restart nobody is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Presence {
-    /// The one connection of the device.
-    pub(crate) connection: Option<ConnectionId>,
     /// When it last connected or disconnected.
     pub(crate) changed: Option<Timestamp>,
     /// When it last connected, sent or received.

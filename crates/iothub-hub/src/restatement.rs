@@ -45,7 +45,7 @@ impl Restatement {
 impl From<&Entry> for Stated {
     fn from(entry: &Entry) -> Self {
         // Who is connected is not state; a new member of an entry has to be stated, or named here.
-        let Entry { record, twin, queue, assigned, presence: _ } = entry;
+        let Entry { record, twin, queue, assigned, connection: _, presence: _ } = entry;
         let assigned = assigned.as_deref().cloned();
         Self { record: record.clone(), twin: twin.clone(), queue: queue.clone(), assigned }
     }
@@ -75,6 +75,7 @@ impl Hub {
             diary: _,
             latest_time: _,
             recording: _,
+            groupings: _,
             scratch: _,
         } = self;
         // These are recorded and not performed: they say what is so already, but for what lasts as long as a connection.

@@ -28,6 +28,10 @@ pub(crate) enum Due {
     Job(u64),
     /// A job has been kept long enough.
     JobHistory,
+    /// A query has more twins to look at.
+    Grouping(ExchangeId),
+    /// An index has more twins to be read into it.
+    Index,
 }
 
 impl Due {
@@ -41,6 +45,8 @@ impl Due {
             Self::Configurations => "devices are looked at for configurations",
             Self::Job(_) => "a job goes on",
             Self::JobHistory => "a job is forgotten",
+            Self::Grouping(_) => "a query goes on",
+            Self::Index => "an index is made",
         }
     }
 }

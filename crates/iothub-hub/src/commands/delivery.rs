@@ -193,7 +193,7 @@ impl Hub {
         why: String,
         effects: &mut Effects,
     ) {
-        let peer = self.registry.get(key).and_then(|entry| self.peer(entry.presence.connection?));
+        let peer = self.registry.get(key).and_then(|entry| self.peer(entry.connection?));
         let (who, rule) = (Some(key.to_string()), Some(Rule::DroppedCommand));
         effects.push(Effect::Log(Notice { level, peer, who, what, rule, why }));
     }

@@ -48,11 +48,8 @@ impl Meter {
         len: Option<usize>,
     ) -> Result<(), Excess> {
         let messages = len.map_or(0, |len| edition.messages(len));
-        if let Some(max) = edition.messages_a_day().filter(|_| messages > 0) {
-            let used = self.today(now.timestamp);
-            if used.messages >= max {
-                return Err(Excess::Day { messages: max, edition });
-            }
+        if messages > 0 {
+            self.allow_more_today(now.timestamp, edition)?;
         }
         if let Some(a_minute) = edition.a_minute(operation) {
             let bucket = self.buckets.entry(operation).or_insert_with(|| Bucket::new(a_minute, now.instant));
@@ -66,6 +63,14 @@ impl Meter {
         }
         self.charge(now.timestamp, edition, messages);
         Ok(())
+    }
+
+    /// Whether the messages of the day are not used up. For what is counted when it is known how much it was.
+    pub(crate) fn allow_more_today(&mut self, now: Timestamp, edition: Edition) -> Result<(), Excess> {
+        match edition.messages_a_day() {
+            Some(max) if self.today(now).messages >= max => Err(Excess::Day { messages: max, edition }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Counts what is not refused any longer, such as the answer to a method call.

@@ -101,7 +101,7 @@ pub(super) fn module(key: &Key, entry: &Entry) -> Module {
 }
 
 pub(super) fn twin(key: &Key, entry: &Entry) -> iothub_model::Twin {
-    let Entry { record, presence, queue, twin, assigned } = entry;
+    let Entry { record, presence, queue, twin, assigned, connection: _ } = entry;
     iothub_model::Twin {
         device_id: key.device.clone(),
         module_id: key.module.clone(),
@@ -130,7 +130,7 @@ pub(super) fn twin(key: &Key, entry: &Entry) -> iothub_model::Twin {
 }
 
 pub(super) fn connection_state(entry: &Entry) -> ConnectionState {
-    match entry.presence.connection {
+    match entry.connection {
         Some(_) => ConnectionState::Connected,
         None => ConnectionState::Disconnected,
     }

@@ -22,6 +22,7 @@ mod transfer;
 mod twins;
 mod wish;
 
+pub(crate) use query::Groupings;
 pub(crate) use twins::merging;
 
 use iothub_model::{ErrorCode, Etag, Form, Problem};
@@ -41,6 +42,7 @@ use crate::response::Response;
 use crate::rest::configurations::test_queries;
 use crate::rest::device_messages::Settlement;
 use crate::rest::path::{Path, Resource};
+use crate::rest::query::Answer;
 pub(crate) use crate::rest::row::Row;
 use crate::rest::twins::Edit;
 use crate::rule::Rule;
@@ -205,7 +207,8 @@ impl Hub {
         match (path.method.as_str(), &path.resource) {
             ("GET", Resource::Devices) => self.list_devices(&path),
             ("POST", Resource::Devices) => self.bulk(now, request, effects),
-            ("POST", Resource::Query) => self.query(request),
+            ("POST", Resource::Query) => self.query(now, exchange, request, Answer::Rows),
+            ("POST", Resource::ExplainedQuery) => self.query(now, exchange, request, Answer::Explained),
             ("GET", Resource::Identity(key)) => self.identity(key, 200),
             ("PUT", Resource::Identity(key)) => self.put_identity(now, key, request, effects),
             ("DELETE", Resource::Identity(key)) => self.delete_identity(now, key, request, effects),

@@ -36,6 +36,8 @@ pub(crate) enum Resource {
     Devices,
     /// `/devices/query`, as long as that is posted to: a device may be called so, too
     Query,
+    /// `/$local/devices/query`
+    ExplainedQuery,
     /// `/devices/{d}`, `/devices/{d}/modules/{m}`
     Identity(Key),
     /// `/devices/{d}/modules`
@@ -178,6 +180,7 @@ impl Path {
             R::Refusals(_) => Terms { rights: Rights::REGISTRY_READ, ..local },
             R::Job(_) | R::JobCancel(_) | R::JobQuery => Terms { operation: Some(Operation::Job), ..service },
             R::Query => Terms { operation: Some(Operation::Query), is_recorded: false, ..service },
+            R::ExplainedQuery => Terms { operation: Some(Operation::Query), is_recorded: false, ..local },
             R::Methods(_) | R::DigitalTwinCommand(..) => {
                 Terms { operation: Some(Operation::Method), is_recorded: false, ..service }
             }
@@ -243,6 +246,7 @@ impl Resource {
             | Self::JobQuery
             | Self::Job(_)
             | Self::JobCancel(_)
+            | Self::ExplainedQuery
             | Self::DeviceStatistics
             | Self::ServiceStatistics
             | Self::Feedback
@@ -309,6 +313,7 @@ impl Resource {
             [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "refusals") => {
                 Self::Refusals(device(d)?.device)
             }
+            [a, b, q] if is(a, "$local") && is(b, "devices") && is(q, "query") => Self::ExplainedQuery,
             [a, b] if is(a, "$local") && is(b, "registry") => Self::Registry,
             [a, b] if is(a, "$local") && is(b, "authorities") => Self::Authorities,
             [a, b, n] if is(a, "$local") && is(b, "authorities") => Self::Authority(authorities::name(n)?),

@@ -14,6 +14,7 @@ mod dialects;
 mod digital_twins;
 mod feedback;
 mod fetching;
+mod indexing;
 mod jobs;
 mod methods;
 mod preview311;
