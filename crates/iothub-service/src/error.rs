@@ -65,6 +65,14 @@ pub enum Error {
         /// Why there is none.
         reason: String,
     },
+    /// A job has not ended in the time that was waited for it. It goes on.
+    #[error("job {job} is not done after {} s", after.as_secs())]
+    Unfinished {
+        /// Its name.
+        job: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
 }
 
 /// How far a connection came that failed.
@@ -85,7 +93,7 @@ impl Error {
         match self {
             Self::Refused { code, .. } => *code,
             Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
-            Self::NotExpressible { .. } | Self::NoToken { .. } => None,
+            Self::NotExpressible { .. } | Self::NoToken { .. } | Self::Unfinished { .. } => None,
         }
     }
 
@@ -94,7 +102,7 @@ impl Error {
         match self {
             Self::Refused { number, .. } => *number,
             Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
-            Self::NotExpressible { .. } | Self::NoToken { .. } => None,
+            Self::NotExpressible { .. } | Self::NoToken { .. } | Self::Unfinished { .. } => None,
         }
     }
 
@@ -103,7 +111,7 @@ impl Error {
         match self {
             Self::Refused { status, .. } => Some(*status),
             Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
-            Self::NotExpressible { .. } | Self::NoToken { .. } => None,
+            Self::NotExpressible { .. } | Self::NoToken { .. } | Self::Unfinished { .. } => None,
         }
     }
 
@@ -112,7 +120,7 @@ impl Error {
         match self {
             Self::Refused { tracking_id, .. } => tracking_id.as_deref(),
             Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
-            Self::NotExpressible { .. } | Self::NoToken { .. } => None,
+            Self::NotExpressible { .. } | Self::NoToken { .. } | Self::Unfinished { .. } => None,
         }
     }
 
@@ -121,7 +129,7 @@ impl Error {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
             Self::TimedOut { .. } | Self::Unreachable { .. } | Self::Unreadable { .. } => None,
-            Self::NotExpressible { .. } | Self::NoToken { .. } => None,
+            Self::NotExpressible { .. } | Self::NoToken { .. } | Self::Unfinished { .. } => None,
         }
     }
 
@@ -132,7 +140,7 @@ impl Error {
             // A job that was cancelled stays so, although its number begins with 500.
             Self::Refused { code: Some(ErrorCode::JobCancelled), .. } => false,
             Self::Refused { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
-            Self::TimedOut { .. } => true,
+            Self::TimedOut { .. } | Self::Unfinished { .. } => true,
             Self::Unreachable { failure, .. } => match failure {
                 ConnectionFailure::NotConnected | ConnectionFailure::Broken => true,
                 ConnectionFailure::NotTrusted => false,
@@ -151,7 +159,7 @@ impl Error {
                 ConnectionFailure::NotConnected | ConnectionFailure::NotTrusted => false,
                 ConnectionFailure::Broken => true,
             },
-            Self::NotExpressible { .. } | Self::NoToken { .. } => false,
+            Self::NotExpressible { .. } | Self::NoToken { .. } | Self::Unfinished { .. } => false,
         }
     }
 

@@ -20,13 +20,17 @@
 
 mod authorities;
 mod clock;
+mod configurations;
 mod credentials;
 mod devices;
+mod digital_twins;
+mod edits;
 mod endpoint;
 mod error;
 mod event_log;
 mod events;
 mod feedback;
+mod jobs;
 mod lines;
 mod methods;
 mod modules;
@@ -44,11 +48,13 @@ mod statistics;
 mod tls;
 mod twins;
 
+pub use digital_twins::{DigitalTwin, DigitalTwinChanged, DigitalTwinCommand, DigitalTwinCommandResult};
 pub use endpoint::BadEndpoint;
 pub use error::{ConnectionFailure, Error, SetupError};
 pub use event_log::EventReader;
 pub use events::{EventPosition, Events, EventsWanted};
 pub use feedback::FeedbackBatch;
+pub use jobs::{FailedAgain, Job, JobWatch};
 pub use options::Options;
 pub use pages::{Pages, QueryPage, QueryPosition};
 pub use queue::Command;

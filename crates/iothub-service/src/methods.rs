@@ -7,7 +7,7 @@ use crate::request::{Request, twin_path};
 use crate::{Error, Service};
 
 /// How much longer than the device may take the answer of the hub is waited for.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// # Methods of devices and modules
 ///

@@ -92,7 +92,7 @@ impl Request {
     }
 
     /// A query parameter that is a word.
-    pub(crate) fn choice(mut self, name: &str, word: &'static str) -> Self {
+    pub(crate) fn choice(mut self, name: &str, word: &str) -> Self {
         self.query = format!("{}&{name}={word}", self.query);
         self
     }

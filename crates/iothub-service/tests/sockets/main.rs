@@ -3,5 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
 mod clock;
+mod editing;
+mod jobs;
+mod operations;
+mod paging;
 mod retrying;
 mod rogue;

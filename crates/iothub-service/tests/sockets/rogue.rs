@@ -1,4 +1,5 @@
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +11,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::server::TlsStream;
+
+use crate::clock;
 
 /// What is done about a request.
 #[derive(Clone, Debug)]
@@ -30,11 +33,17 @@ pub(crate) enum Deed {
 pub(crate) struct Rogue {
     address: SocketAddr,
     ca_pem: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Asked,
 }
 
 impl Rogue {
     pub(crate) async fn new(deeds: impl IntoIterator<Item = Deed>) -> Self {
+        Self::for_long(deeds, Duration::from_millis(20)).await
+    }
+
+    /// One that a test has to do with for so long that time should pass in such steps.
+    pub(crate) async fn for_long(deeds: impl IntoIterator<Item = Deed>, step: Duration) -> Self {
+        tokio::spawn(clock::pass(step));
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate =
             rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -72,12 +81,17 @@ impl Rogue {
     /// The first lines of what was asked for, in order.
     pub(crate) fn asked(&self) -> Vec<String> {
         let heads = self.asked.lock().unwrap();
-        heads.iter().map(|head| head.lines().next().unwrap_or_default().to_owned()).collect()
+        heads.iter().map(|(head, _)| head.lines().next().unwrap_or_default().to_owned()).collect()
     }
 
     /// All that the last request said, in lower case.
     pub(crate) fn last_head(&self) -> String {
-        self.asked.lock().unwrap().last().cloned().unwrap_or_default().to_ascii_lowercase()
+        self.asked.lock().unwrap().last().cloned().unwrap_or_default().0.to_ascii_lowercase()
+    }
+
+    /// The body of the last request.
+    pub(crate) fn last_body(&self) -> Vec<u8> {
+        self.asked.lock().unwrap().last().cloned().unwrap_or_default().1
     }
 }
 
@@ -96,9 +110,11 @@ pub(crate) fn response(status: &str, headers: &[&str], body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len())
 }
 
+/// Heads and bodies of requests.
+type Asked = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
 type Deeds = Arc<Mutex<VecDeque<Deed>>>;
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, deeds: Deeds, asked: Arc<Mutex<Vec<String>>>) {
+async fn serve(listener: TcpListener, tls: TlsAcceptor, deeds: Deeds, asked: Asked) {
     loop {
         let (socket, _) = listener.accept().await.unwrap();
         let (tls, deeds, asked) = (tls.clone(), Arc::clone(&deeds), Arc::clone(&asked));
@@ -135,8 +151,8 @@ async fn answer(stream: &mut TlsStream<TcpStream>, deed: Deed) -> Option<()> {
     }
 }
 
-/// The head of a request, when all of it has come.
-async fn request(stream: &mut TlsStream<TcpStream>) -> Option<String> {
+/// The head and the body of a request, when all of it has come.
+async fn request(stream: &mut TlsStream<TcpStream>) -> Option<(String, Vec<u8>)> {
     let mut arrived = Vec::new();
     let head_len = loop {
         if let Some(at) = arrived.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -154,5 +170,5 @@ async fn request(stream: &mut TlsStream<TcpStream>) -> Option<String> {
     while arrived.len() < head_len + len {
         stream.read_buf(&mut arrived).await.ok()?;
     }
-    Some(head)
+    Some((head, arrived.split_off(head_len)))
 }
