@@ -81,30 +81,21 @@ pub fn restore(data: &Path, from: &Path) -> Result<(), BackupError> {
         move |source| BackupError::Io { path, source }
     };
     let (folder, _lock) = take(data)?;
-    let aside = folder.inner("restoring").map_err(failed(data))?;
-    let (copy, file) = (aside.path().join(FILE), folder.path().join(FILE));
-    fs::copy(from, &copy).map_err(failed(from))?;
-    let checked = Journal::open(&aside, Retention::default(), |_: &Change| Ok::<_, Infallible>(()));
-    let files = checked.and_then(|journal| journal.files());
-    let files = match files {
-        Ok(files) => files,
-        Err(error) => {
-            let _ = fs::remove_dir_all(aside.path());
-            return Err(error.at(from).into());
-        }
-    };
-    if file.exists() {
-        fs::rename(&file, folder.path().join(BEFORE)).map_err(failed(&file))?;
+    let aside = folder.inner(ASIDE).map_err(failed(data))?;
+    let files = look_at(from, &aside).inspect_err(|_| drop(fs::remove_dir_all(aside.path())))?;
+    // It has its name until the other takes that: a hub that starts finds one of the two.
+    if folder.path().join(FILE).exists() {
+        folder.name_also(FILE, BEFORE).map_err(failed(folder.path()))?;
     }
     if !files.is_empty() {
-        remove_if_there(&folder.path().join(authority::RECORD)).map_err(failed(folder.path()))?;
+        folder.remove(authority::RECORD).map_err(failed(folder.path()))?;
     }
     for name in authority::FILES {
         if let Some((_, content)) = files.iter().find(|(each, _)| each == name) {
             folder.write(name, content).map_err(failed(folder.path()))?;
         }
     }
-    fs::rename(&copy, &file).map_err(failed(&file))?;
+    folder.rename(&format!("{ASIDE}/{FILE}"), FILE).map_err(failed(folder.path()))?;
     fs::remove_dir_all(aside.path()).map_err(failed(aside.path()))
 }
 
@@ -136,11 +127,21 @@ fn copy(folder: &Folder, file: File, to: &Path) -> Result<(), BackupError> {
     Ok(journal::copy(folder, access, (file, to), &files)?)
 }
 
-fn remove_if_there(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
+/// Takes a copy of a backup into a folder, and gives the files that were copied with the journal, if all is whole.
+fn look_at(backup: &Path, aside: &Folder) -> Result<Vec<(String, Vec<u8>)>, BackupError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| BackupError::Io { path, source }
+    };
+    let mut source = File::open(backup).map_err(failed(backup))?;
+    aside.remove(FILE).map_err(failed(aside.path()))?;
+    // Not with the rights of the backup, which others may be allowed to read.
+    let mut copy = aside.open_file(FILE).map_err(failed(aside.path()))?;
+    io::copy(&mut source, &mut copy).map_err(failed(backup))?;
+    copy.sync_all().map_err(failed(aside.path()))?;
+    drop(copy);
+    let journal = Journal::open(aside, Retention::default(), |_: &Change| Ok::<_, Infallible>(()));
+    journal.and_then(|journal| journal.files()).map_err(|error| error.at(backup).into())
 }
 
 fn take(data: &Path) -> Result<(Folder, File), BackupError> {
@@ -152,3 +153,5 @@ fn take(data: &Path) -> Result<(Folder, File), BackupError> {
 }
 
 const BEFORE: &str = "hub.redb.before";
+/// The folder inside in which a backup is looked at.
+const ASIDE: &str = "restoring";

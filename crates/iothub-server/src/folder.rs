@@ -28,15 +28,32 @@ impl Folder {
 
     /// Puts a file there as a whole, readable by its owner only: whoever reads it sees all of it or none.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let unfinished = self.path.join(format!(".{name}.new"));
-        match fs::remove_file(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        let mut file = private().create_new(true).open(&unfinished)?;
+        let unfinished = format!(".{name}.new");
+        self.remove(&unfinished)?;
+        let mut file = private().create_new(true).open(self.path.join(&unfinished))?;
         file.write_all(content)?;
         file.sync_all()?;
-        fs::rename(&unfinished, self.path.join(name))
+        self.rename(&unfinished, name)
+    }
+
+    /// Gives a file another name, in the place of one that has it, and returns when that is on the disk.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))?;
+        self.sync()
+    }
+
+    /// Gives a file a second name, in the place of one that has it. It keeps the first.
+    pub(crate) fn name_also(&self, file: &str, name: &str) -> io::Result<()> {
+        self.remove(name)?;
+        fs::hard_link(self.path.join(file), self.path.join(name))
+    }
+
+    /// Removes a file, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// The text of a file, `None` if there is no such file.
@@ -55,6 +72,17 @@ impl Folder {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Has the names of the files written down. Elsewhere a folder cannot be opened.
+    #[cfg(unix)]
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
+    #[cfg(not(unix))]
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
     }
 
     #[cfg(unix)]

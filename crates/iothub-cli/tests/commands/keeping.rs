@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use rustix::process::Signal;
 
 use crate::hub::Hub;
@@ -58,14 +60,36 @@ fn a_damaged_backup_is_refused_and_nothing_is_changed() {
     assert_eq!(hub.run(&["backup", &backup, "--data", &data]).code, Some(0));
     let (_, place) = hub.stop(Signal::TERM);
     let before = std::fs::read(place.path("data/hub.redb")).unwrap();
-    let mut content = std::fs::read(&backup).unwrap();
-    content.truncate(content.len() / 2);
-    std::fs::write(&backup, content).unwrap();
-    let end = place.run(&["restore", &backup, "--data", &data]);
-    assert_eq!(end.code, Some(1));
-    assert!(end.err.starts_with(&format!("iothub: cannot restore: {backup}: damaged: ")), "{}", end.err);
-    assert_eq!(end.err.lines().count(), 1, "{}", end.err);
-    assert!(std::fs::read(place.path("data/hub.redb")).unwrap() == before);
+    let content = std::fs::read(&backup).unwrap();
+    for len in [content.len() / 2, 0] {
+        std::fs::write(&backup, &content[..len]).unwrap();
+        let end = place.run(&["restore", &backup, "--data", &data]);
+        assert_eq!(end.code, Some(1), "{len} bytes");
+        assert!(end.err.starts_with(&format!("iothub: cannot restore: {backup}: damaged: ")), "{}", end.err);
+        assert_eq!(end.err.lines().count(), 1, "{}", end.err);
+        assert!(std::fs::read(place.path("data/hub.redb")).unwrap() == before);
+    }
+    assert!(!Path::new(&place.path("data/restoring")).exists(), "nothing of it is left");
+}
+
+#[test]
+fn what_is_put_back_is_its_owners_and_what_was_there_stays_beside_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let place = Place::new();
+    let (data, backup) = (place.path("data"), place.path("hub.backup"));
+    let hub = Hub::start_in(place, &["--data", &data]);
+    assert_eq!(hub.run(&["backup", &backup, "--data", &data]).code, Some(0));
+    let (_, place) = hub.stop(Signal::TERM);
+    let (file, aside) = (place.path("data/hub.redb"), place.path("data/hub.redb.before"));
+    std::fs::set_permissions(&backup, PermissionsExt::from_mode(0o644)).unwrap();
+    let mut before = std::fs::read(&file).unwrap();
+    for _ in 0..2 {
+        assert_eq!(place.run(&["restore", &backup, "--data", &data]).code, Some(0));
+        assert!(std::fs::read(&aside).unwrap() == before);
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        before = std::fs::read(&file).unwrap();
+    }
 }
 
 #[test]

@@ -57,25 +57,26 @@ impl Journal {
         mut replay: impl FnMut(&Change) -> Result<(), E>,
     ) -> Result<Self, JournalError> {
         let path = folder.path().join(FILE);
-        let file =
-            folder.open_file(FILE).map_err(|source| JournalError::Io { path: path.clone(), source })?;
         // What was replayed half-way, and what the engine holds, is dropped with the error.
         let opened = quiet::catch(|| {
-            let database = checked(file)?;
+            if !path.try_exists().map_err(Failure::Io)? {
+                create(folder, retention.partitions)?;
+            }
+            let database = checked(folder.open_file(FILE).map_err(Failure::Io)?)?;
             let space = Space::of(folder.path().to_owned());
             Self::begin((database, space), path.clone(), retention, &mut replay)
         });
         opened.map_err(|failure| failure.of(&path))
     }
 
-    /// A journal in a database, be there one yet or not.
+    /// The journal in a database.
     fn begin<E: Display>(
         (database, space): (Database, Space),
         path: PathBuf,
         retention: Retention,
         replay: &mut impl FnMut(&Change) -> Result<(), E>,
     ) -> Result<Self, Failure> {
-        let count = prepare(&database, retention.partitions)?;
+        let count = partitions(&database, retention.partitions)?;
         let retention = Retention { partitions: Some(count), ..retention };
         let reading = database.begin_read()?;
         let bounds = reading.open_table(BOUNDS)?;
@@ -191,8 +192,23 @@ pub(crate) const fn is_kept(effect: &Effect) -> bool {
     }
 }
 
+/// Makes a journal beside its place and puts it there whole: a file that is in the place and has nothing in it has lost
+/// what was in it.
+fn create(folder: &Folder, partitions: Option<u8>) -> Result<(), Failure> {
+    folder.remove(UNFINISHED).map_err(Failure::Io)?;
+    let file = folder.open_file(UNFINISHED).map_err(Failure::Io)?;
+    let database = Builder::new().create_with_backend(FileBackend::new(file)?)?;
+    lay_out(&database, partitions)?;
+    drop(database);
+    folder.rename(UNFINISHED, FILE).map_err(Failure::Io)
+}
+
 /// Opens a database and looks at all of it, so that it is known to be as it was written.
 fn checked(file: File) -> Result<Database, Failure> {
+    // The engine would begin a new one in it.
+    if file.metadata().map_err(Failure::Io)?.len() == 0 {
+        return Err(Failure::damaged("it is empty"));
+    }
     let repaired = Arc::new(core::sync::atomic::AtomicBool::new(false));
     let mut builder = Builder::new();
     // Others may read along, for a copy.
@@ -207,25 +223,29 @@ fn checked(file: File) -> Result<Database, Failure> {
     Ok(database)
 }
 
-/// Makes the tables if there are none, and tells the number of partitions.
-fn prepare(database: &Database, wanted: Option<u8>) -> Result<u8, Failure> {
+/// Makes the tables.
+fn lay_out(database: &Database, partitions: Option<u8>) -> Result<(), Failure> {
+    let transaction = database.begin_write()?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert("format", FORMAT)?;
+        meta.insert("partitions", u64::from(partitions.unwrap_or(Retention::PARTITIONS)))?;
+        transaction.open_table(RECORD)?;
+        transaction.open_table(EVENTS)?;
+        transaction.open_table(BOUNDS)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Tells the number of partitions, if it is a journal of this program's.
+fn partitions(database: &Database, wanted: Option<u8>) -> Result<u8, Failure> {
     let reading = database.begin_read()?;
     let known: Vec<String> =
         reading.list_tables()?.map(|table| redb::TableHandle::name(&table).to_owned()).collect();
     drop(reading);
     if known.is_empty() {
-        let count = wanted.unwrap_or(Retention::PARTITIONS);
-        let transaction = database.begin_write()?;
-        {
-            let mut meta = transaction.open_table(META)?;
-            meta.insert("format", FORMAT)?;
-            meta.insert("partitions", u64::from(count))?;
-            transaction.open_table(RECORD)?;
-            transaction.open_table(EVENTS)?;
-            transaction.open_table(BOUNDS)?;
-        }
-        transaction.commit()?;
-        return Ok(count);
+        return Err(Failure::damaged("nothing is in it"));
     }
     if !known.iter().any(|name| name == "meta") {
         return Err(Failure::Format { found: 1 });
@@ -251,5 +271,7 @@ fn prepare(database: &Database, wanted: Option<u8>) -> Result<u8, Failure> {
 
 /// The file in the folder for the data.
 pub(crate) const FILE: &str = "hub.redb";
+/// The same until it is one.
+const UNFINISHED: &str = ".hub.redb.new";
 /// A journal is written at its end, and its events are mostly read there.
 const CACHE_LEN: usize = 16 * 1024 * 1024;

@@ -95,12 +95,29 @@ fn a_journal_in_use_is_refused() {
 fn a_file_that_is_no_journal_is_refused_and_kept() {
     let scratch = Scratch::new();
     let folder = Folder::open(scratch.path()).unwrap();
-    for content in [&b"these are not the bytes of a journal"[..], &[0; 8192]] {
+    for content in [&b"these are not the bytes of a journal"[..], &[0; 8192], b""] {
         folder.write(FILE, content).unwrap();
         let error = refusal(scratch.path());
         assert!(matches!(error, JournalError::Damaged { .. }), "{error}");
         assert_eq!(std::fs::read(folder.path().join(FILE)).unwrap(), content);
     }
+}
+
+#[test]
+fn a_journal_without_tables_has_lost_them() {
+    let scratch = Scratch::new();
+    drop(Database::create(scratch.path().join(FILE)).unwrap());
+    let error = refusal(scratch.path());
+    assert!(matches!(error, JournalError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn a_journal_that_was_not_finished_is_begun_again() {
+    let scratch = Scratch::new();
+    Folder::open(scratch.path()).unwrap().write(UNFINISHED, b"the engine was killed").unwrap();
+    let changes = make(scratch.path());
+    assert_eq!(open(scratch.path(), Retention::default()).unwrap().1, changes);
+    assert!(!scratch.path().join(UNFINISHED).exists());
 }
 
 #[test]
@@ -417,6 +434,7 @@ impl Journal {
     ) -> Self {
         let mut replay = |_: &Change| Ok::<_, Infallible>(());
         let space = Space::told_by(room);
+        lay_out(&database, None).unwrap();
         Self::begin((database, space), "disk".into(), Retention::default(), &mut replay).unwrap()
     }
 }
