@@ -58,6 +58,8 @@ const verbs = {
 
 /** What the device answers to each method; `null` is no answer at all. */
 const methods = {
+  // As a component's command comes.
+  'fan*refuse': (payload) => [418, { refused: payload }],
   echo: (payload) => [200, payload],
   refuse: (payload) => [418, { refused: payload }],
   silent: () => null,

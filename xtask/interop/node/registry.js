@@ -211,6 +211,26 @@ async function certificates(folder) {
     check(error !== null && /UnauthorizedError|NotConnectedError/.test(error), `it was answered with ${error}`);
   });
 
+  await steps.step('a module connects with its own certificate, and answers a method', 20, async () => {
+    const [deviceId, moduleId] = ['interop-x509-ec', 'camera'];
+    await own('module', `/CN=${moduleId}`, ec);
+    const x509Thumbprint = { primaryThumbprint: await print('module', 'sha256'), secondaryThumbprint: null };
+    await registry.addModule({ deviceId, moduleId, authentication: { type: 'selfSigned', x509Thumbprint } });
+    const module = Device.start('python', 'mqtt', `HostName=${hub.hostName};DeviceId=${deviceId};ModuleId=${moduleId}`);
+    module.settings.x509 = { certFile: at('module.pem'), keyFile: at('module.key') };
+    const monitor = hub.monitor();
+    await module.connect();
+    await module.send({ bodyBase64: Buffer.from('lens').toString('base64') });
+    const event = await monitor.take('the message', (each) => each.kind === 'telemetry' && each.moduleId === moduleId);
+    const { scope, type } = JSON.parse(event.systemProperties['iothub-connection-auth-method']);
+    equal([scope, type, event.body], ['module', 'x509', 'lens'], 'how the module was let in, and what it said');
+    const { status, payload } = await hub.request('POST', `/twins/${deviceId}/modules/${moduleId}/methods`, {
+      body: { methodName: 'echo', payload: 1, responseTimeoutInSeconds: 10 },
+    });
+    equal([status, payload], [200, 1], 'the answer');
+    await module.disconnect();
+  });
+
   await steps.step('a device connects with a certificate that an authority has signed', 20, async () => {
     const deviceId = 'interop-x509-ca';
     await own('root', '/CN=interop root', ec);

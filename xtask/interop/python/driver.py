@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 
-from azure.iot.device import IoTHubDeviceClient, Message, MethodResponse
+from azure.iot.device import IoTHubDeviceClient, IoTHubModuleClient, Message, MethodResponse, X509
 
 # What the device answers to each method; None is no answer at all.
 METHODS = {
@@ -30,8 +30,20 @@ class Driver:
         self.listens = False
         self.printing = threading.Lock()
 
-    def connect(self, connectionString, transport):
-        if self.client is None:
+    def connect(self, connectionString, transport, x509=None):
+        if self.client is None and x509 is not None:
+            # A module: of the official clients only this one connects modules by their certificates.
+            fields = dict(part.split("=", 1) for part in connectionString.split(";"))
+            self.client = IoTHubModuleClient.create_from_x509_certificate(
+                X509(x509["certFile"], x509["keyFile"]),
+                fields["HostName"],
+                fields["DeviceId"],
+                fields["ModuleId"],
+                websockets=(transport == "ws"),
+            )
+            self.client.connect()
+            self.client.on_method_request_received = self.on_method
+        elif self.client is None:
             self.client = IoTHubDeviceClient.create_from_connection_string(
                 connectionString, websockets=(transport == "ws")
             )

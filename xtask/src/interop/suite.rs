@@ -14,6 +14,7 @@ use crate::process::{Running, Waited};
 /// A script that drives one client, and prints `PASS name (ms)` or `FAIL name: why` for each step.
 pub(super) struct Suite {
     pub(super) name: &'static str,
+    /// For Node, or for Python if it ends in `.py`.
     script: &'static str,
     arguments: &'static [&'static str],
 }
@@ -21,6 +22,8 @@ pub(super) struct Suite {
 pub(super) const SUITES: &[Suite] = &[
     Suite { name: "service-node", script: "service.js", arguments: &[] },
     Suite { name: "registry-node", script: "registry.js", arguments: &[] },
+    Suite { name: "fleet-node", script: "fleet.js", arguments: &[] },
+    Suite { name: "fleet-python", script: "fleet.py", arguments: &[] },
     Suite { name: "device-node-mqtt", script: "device.js", arguments: &["node", "mqtt"] },
     Suite { name: "device-node-ws", script: "device.js", arguments: &["node", "ws"] },
     Suite { name: "device-python-mqtt", script: "device.js", arguments: &["python", "mqtt"] },
@@ -38,9 +41,13 @@ impl Suite {
     ) -> Result<Tally, Failure> {
         let log = folder.join(self.name).with_extension("log");
         let file = File::create(&log).map_err(Failure::while_doing(log.display()))?;
-        let mut command = Command::new("node");
+        let (program, language) = match self.script.ends_with(".py") {
+            true => (tools.python.as_path(), "python"),
+            false => (Path::new("node"), "node"),
+        };
+        let mut command = Command::new(program);
         command
-            .arg(scripts().join("node").join(self.script))
+            .arg(scripts().join(language).join(self.script))
             .args(self.arguments)
             .envs(hub.environment())
             .env("NODE_PATH", &tools.node_modules)
