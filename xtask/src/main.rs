@@ -10,6 +10,7 @@ mod failure;
 mod fuzz;
 mod interop;
 mod layers;
+mod man;
 mod mutants;
 mod nostd;
 mod process;
@@ -37,6 +38,8 @@ struct Arguments {
 enum Command {
     /// Everything that must hold before a change is merged, stopping at the first thing that does not
     Test,
+    /// The manual pages of the command line
+    Man(man::Arguments),
     /// Which crate may use which, read from `cargo metadata`
     Layers,
     /// File lengths, module names, topics outside the codec, broken links, code in docs/embedded.md
@@ -68,6 +71,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Test => test::run(),
+        Command::Man(arguments) => man::run(&arguments),
         Command::Layers => layers::run(),
         Command::Tidy => tidy::run(),
         Command::Nostd => nostd::run(),

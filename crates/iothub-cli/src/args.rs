@@ -1,8 +1,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ca, consumer_group, context, demo, device, env, explain, feedback, keep, method, module, monitor, query,
-    sas, twin, up,
+    ca, completion, consumer_group, context, demo, device, env, explain, feedback, keep, manual, method,
+    module, monitor, query, sas, twin, up,
 };
 use crate::output::Format;
 
@@ -51,6 +51,9 @@ pub(crate) enum Command {
     Restore(keep::Restore),
     Reset(keep::Reset),
     Explain(explain::Arguments),
+    Completion(completion::Arguments),
+    #[command(hide = true)]
+    Manual(manual::Arguments),
 }
 
 const ENDING: &str = r#"Examples:
@@ -103,13 +106,33 @@ mod tests {
     }
 
     #[test]
+    fn every_argument_says_what_it_is() {
+        fn check(command: &clap::Command, path: &str) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+                let help = argument.get_help().or(argument.get_long_help());
+                assert!(
+                    help.is_some_and(|help| !help.to_string().is_empty()),
+                    "{path}: {}",
+                    argument.get_id()
+                );
+            }
+            for inner in command.get_subcommands() {
+                check(inner, &format!("{path} {}", inner.get_name()));
+            }
+        }
+        check(&Cli::command(), "iothub");
+    }
+
+    #[test]
     fn the_examples_in_the_help_are_command_lines() {
         fn check(command: &clap::Command) -> usize {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let mut count = 0;
             for line in help.lines().filter_map(|line| line.trim().strip_prefix("iothub ")) {
                 let line = line.split("   ").next().unwrap_or_default();
-                let words = words(line.split(" | ").next().unwrap_or_default());
+                let alone =
+                    [" | ", " > "].iter().fold(line, |line, end| line.split(end).next().unwrap_or_default());
+                let words = words(alone);
                 let parsed = Cli::try_parse_from(core::iter::once("iothub".to_owned()).chain(words));
                 assert!(
                     parsed.is_ok(),
@@ -121,6 +144,22 @@ mod tests {
             count + command.get_subcommands().map(check).sum::<usize>()
         }
         assert!(check(&Cli::command()) >= 30);
+    }
+
+    #[test]
+    fn what_users_of_the_azure_cli_are_told_to_type_are_command_lines() {
+        let page = include_str!("../../../docs/azure-cli.md");
+        let lines = page
+            .lines()
+            .filter_map(|line| line.strip_suffix("` |")?.split_once(" | `"))
+            .map(|(_, line)| line);
+        let mut count = 0;
+        for line in lines {
+            let parsed = Cli::try_parse_from(words(line));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.err().map(|e| e.to_string()).unwrap_or_default());
+            count += 1;
+        }
+        assert!(count >= 30, "{count}");
     }
 
     /// What a shell makes of a line with single and double quotes in it.

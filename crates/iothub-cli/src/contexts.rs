@@ -38,6 +38,14 @@ pub(crate) struct ContextName(String);
 impl Contexts {
     /// What is kept, which may be nothing.
     pub(crate) fn read() -> Result<Self, Failure> {
+        if let Some(folder) = folder() {
+            warn_if_others_can_read(&folder.join(FILE));
+        }
+        Self::peek()
+    }
+
+    /// The same, without a word to anybody.
+    pub(crate) fn peek() -> Result<Self, Failure> {
         // Where there is no place for them, there are none.
         folder().map_or_else(|| Ok(Self::default()), |folder| Self::read_in(&folder))
     }
@@ -109,7 +117,6 @@ impl Contexts {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(unreadable(&error)),
         };
-        warn_if_others_can_read(&path);
         serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))
     }
 

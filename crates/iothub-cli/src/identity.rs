@@ -1,5 +1,6 @@
 use iothub_codec::{DeviceId, Identity, ModuleId};
 
+use crate::completion::{completer, devices};
 use crate::failure::Failure;
 
 /// The name of a device, known to be one.
@@ -40,11 +41,12 @@ pub(crate) struct DeviceArgument {
         value_name = "DEVICE",
         value_parser = DeviceName::parse,
         required_unless_present = "device_id",
-        conflicts_with = "device_id"
+        conflicts_with = "device_id",
+        add = completer(devices)
     )]
     device: Option<DeviceName>,
     /// The name of the device, as an option
-    #[arg(long, short = 'd', value_name = "DEVICE", value_parser = DeviceName::parse)]
+    #[arg(long, short = 'd', value_name = "DEVICE", value_parser = DeviceName::parse, add = completer(devices))]
     device_id: Option<DeviceName>,
 }
 

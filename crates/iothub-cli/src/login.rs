@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use iothub_codec::{ConnectionString, Identity};
 use iothub_server::{NotFound, Ready};
 
+use crate::completion::{completer, contexts};
 use crate::content::content;
 use crate::contexts::{Context, ContextName, Contexts};
 use crate::failure::Failure;
 
 /// Which hub is meant.
 #[derive(clap::Args, Default)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[command(
     next_help_heading = "Which hub (else $IOTHUB_CONNECTION_STRING, $IOTHUB_CONTEXT, the context in use, the local one)"
 )]
@@ -19,7 +21,7 @@ pub(crate) struct HubArguments {
     #[arg(long, short, value_name = "CONNECTION_STRING")]
     login: Option<String>,
     /// The hub that `iothub context` knows by this name
-    #[arg(long, value_name = "NAME", value_parser = ContextName::parse, conflicts_with = "login")]
+    #[arg(long, value_name = "NAME", value_parser = ContextName::parse, conflicts_with = "login", add = completer(contexts))]
     context: Option<ContextName>,
     /// The file with the certificate of the hub's authority, else that of the context, else $IOTHUB_CA_FILE
     #[arg(long, value_name = "FILE")]
@@ -93,6 +95,11 @@ impl HubArguments {
         }
         let variables = Variables { context: None, ..Variables::read() };
         self.choose(variables, || Ok(Contexts::default()), running)
+    }
+
+    /// The hub that is meant, for somebody who is not to be told anything meanwhile.
+    pub(crate) fn login_quietly(&self) -> Result<Login, Failure> {
+        self.choose(Variables::read(), Contexts::peek, running)
     }
 
     fn choose(

@@ -6,9 +6,12 @@
 mod advice;
 mod args;
 mod clock;
+mod columns;
 mod commands;
+mod completion;
 mod content;
 mod contexts;
+mod csv;
 mod dialect;
 mod duration;
 mod failure;
@@ -18,6 +21,7 @@ mod logging;
 mod login;
 mod outcome;
 mod output;
+mod progress;
 mod redaction;
 mod shell;
 mod signals;
@@ -33,6 +37,7 @@ use crate::args::Cli;
 use crate::failure::{Detail, Failure};
 
 fn main() -> ExitCode {
+    completion::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return misuse(&error),

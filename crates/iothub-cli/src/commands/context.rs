@@ -1,6 +1,7 @@
 use clap::Subcommand;
 use serde::Serialize;
 
+use crate::completion::{completer, contexts};
 use crate::contexts::{Context, ContextName, Contexts};
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -65,7 +66,7 @@ pub(crate) struct AddArguments {
 #[derive(clap::Args)]
 pub(crate) struct UseArguments {
     /// Which
-    #[arg(value_name = "NAME", value_parser = ContextName::parse, required_unless_present = "none")]
+    #[arg(value_name = "NAME", value_parser = ContextName::parse, required_unless_present = "none", add = completer(contexts))]
     name: Option<ContextName>,
     /// None
     #[arg(long, conflicts_with = "name")]
@@ -75,14 +76,14 @@ pub(crate) struct UseArguments {
 #[derive(clap::Args)]
 pub(crate) struct ShowArguments {
     /// Which, else the one in use
-    #[arg(value_name = "NAME", value_parser = ContextName::parse)]
+    #[arg(value_name = "NAME", value_parser = ContextName::parse, add = completer(contexts))]
     name: Option<ContextName>,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct RemoveArguments {
     /// Which
-    #[arg(value_name = "NAME", value_parser = ContextName::parse)]
+    #[arg(value_name = "NAME", value_parser = ContextName::parse, add = completer(contexts))]
     name: ContextName,
 }
 

@@ -55,9 +55,6 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
 }
 
 fn show(records: &[FeedbackRecord], output: &mut Output) -> Result<(), Failure> {
-    if !output.is_for_people() {
-        return records.iter().try_for_each(|record| output.show(record, String::new));
-    }
     let rows = records.iter().map(|record| {
         [
             record.original_message_id.clone(),
@@ -66,5 +63,5 @@ fn show(records: &[FeedbackRecord], output: &mut Output) -> Result<(), Failure> 
             shown(record.enqueued_time_utc),
         ]
     });
-    output.line(&table::rows(["MESSAGE", "DEVICE", "OUTCOME", "WHEN"], rows))
+    output.each(records, || table::rows(["MESSAGE", "DEVICE", "OUTCOME", "WHEN"], rows))
 }

@@ -3,6 +3,7 @@ use iothub_codec::Identity;
 use iothub_model::{ErrorCode, MethodInvocation, MethodResult};
 use iothub_service::Error;
 
+use crate::completion::{completer, devices};
 use crate::content::json;
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -32,7 +33,7 @@ pub(crate) enum Command {
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The name of the device
-    #[arg(value_name = "DEVICE")]
+    #[arg(value_name = "DEVICE", add = completer(devices))]
     first: Option<String>,
     /// The name of the method
     #[arg(value_name = "METHOD")]
@@ -41,7 +42,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "PAYLOAD")]
     third: Option<String>,
     /// The name of the device, as an option
-    #[arg(long, short, value_name = "DEVICE")]
+    #[arg(long, short, value_name = "DEVICE", add = completer(devices))]
     device_id: Option<String>,
     /// The name of a module of the device
     #[arg(long, short, value_name = "MODULE", value_parser = ModuleName::parse)]

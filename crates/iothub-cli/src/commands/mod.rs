@@ -1,4 +1,5 @@
 pub(crate) mod ca;
+pub(crate) mod completion;
 pub(crate) mod consumer_group;
 pub(crate) mod context;
 pub(crate) mod demo;
@@ -7,6 +8,7 @@ pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod feedback;
 pub(crate) mod keep;
+pub(crate) mod manual;
 pub(crate) mod method;
 pub(crate) mod module;
 pub(crate) mod monitor;
@@ -19,10 +21,15 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Format, Output};
 
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    if cli.output == Some(Format::Csv) && !has_end(&cli.command) {
+        return Err(Failure::misused(
+            "-o csv is for results that have an end (-o ndjson has a line for each)",
+        ));
+    }
     let mut output = Output::stdout(cli.output);
     match cli.command {
         Command::Up(arguments) => several_threads()?.block_on(up::run(arguments, &mut output)),
@@ -41,13 +48,26 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Restore(arguments) => keep::restore(&arguments, &mut output),
         Command::Reset(arguments) => keep::reset(&arguments, &mut output),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),
+        Command::Completion(arguments) => completion::run(&arguments, &mut output),
+        Command::Manual(arguments) => manual::run(&arguments, &mut output),
         Command::ConsumerGroup(command) => one_thread()?.block_on(consumer_group::run(&command, &mut output)),
         Command::Sas(arguments) => one_thread()?.block_on(sas::run(&arguments, &mut output)),
     }
 }
 
+/// Whether all that a command has to say is known at some time, so that there can be a heading for it.
+const fn has_end(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Up(_)
+            | Command::Demo(_)
+            | Command::Monitor(_)
+            | Command::Device(device::Command::Simulate(_))
+    )
+}
+
 /// For commands that ask one thing at a time.
-fn one_thread() -> Result<Runtime, Failure> {
+pub(crate) fn one_thread() -> Result<Runtime, Failure> {
     Builder::new_current_thread().enable_all().build().map_err(|error| without_runtime(&error))
 }
 

@@ -4,6 +4,7 @@ use iothub_model::{IfMatch, Module};
 
 use crate::clock::shown;
 use crate::commands::device::{Keys, ProofArguments};
+use crate::completion::{completer, devices};
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::{DeviceArgument, DeviceName, ModuleName, Positions};
@@ -44,13 +45,13 @@ pub(crate) enum Command {
 #[derive(clap::Args)]
 pub(crate) struct NameArguments {
     /// The name of the device
-    #[arg(value_name = "DEVICE")]
+    #[arg(value_name = "DEVICE", add = completer(devices))]
     first: Option<String>,
     /// The name of the module
     #[arg(value_name = "MODULE")]
     second: Option<String>,
     /// The name of the device, as an option
-    #[arg(long, short, value_name = "DEVICE")]
+    #[arg(long, short, value_name = "DEVICE", add = completer(devices))]
     device_id: Option<String>,
     /// The name of the module, as an option
     #[arg(long, short, value_name = "MODULE")]

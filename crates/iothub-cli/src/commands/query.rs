@@ -1,85 +1,116 @@
-use iothub_model::Object;
 use serde_json::Value;
 
+use crate::columns::{cell, columns, objects};
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
-use crate::output::Output;
+use crate::output::{Output, Rows};
 use crate::table;
 
-/// Find devices and modules by what their twins say
+/// Find devices, modules and jobs by what their twins say
 ///
-/// As JSON, each row is a line, written as it comes. The table shows of whole twins who and how they are, and tags.
+/// In a pipe, and as ndjson, each row is a line, written as it comes; json is one list, which is not closed if something
+/// goes wrong before its end. The table shows of whole twins who and how they are, and tags; csv has a column for each
+/// name in a row.
 #[derive(clap::Args)]
 #[command(after_help = r#"Examples:
   iothub query "SELECT * FROM devices WHERE tags.site = 'north' AND properties.reported.rate >= 60"
-  iothub query "SELECT tags.site AS site, COUNT() AS n FROM devices GROUP BY tags.site"
-  iothub query "SELECT TOP 5 deviceId FROM devices WHERE status = 'disabled'" -o json | jq -r .deviceId"#)]
+  iothub query "SELECT tags.site AS site, COUNT() AS n FROM devices GROUP BY tags.site" -o csv
+  iothub query "SELECT deviceId FROM devices WHERE status = 'disabled'" --top 5 -o ndjson | jq -r .deviceId
+  iothub query -q "SELECT * FROM devices.jobs WHERE jobId = 'reboot-1'" -o json"#)]
 pub(crate) struct Arguments {
     /// The query, in IoT Hub's language
-    #[arg(value_name = "QUERY")]
-    query: String,
+    #[arg(value_name = "QUERY", required_unless_present = "query_command", conflicts_with = "query_command")]
+    query: Option<String>,
+    /// The query, as an option
+    #[arg(long, short = 'q', value_name = "QUERY")]
+    query_command: Option<String>,
+    /// End after this many rows
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    top: Option<u32>,
     #[command(flatten)]
     hub: HubArguments,
 }
 
 pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let hub = Hub::open(&arguments.hub)?;
-    let mut shown = Vec::new();
+    let query = arguments.query.as_ref().or(arguments.query_command.as_ref());
+    let query = query.expect("clap wants exactly one of the two");
+    let mut rows = Written::new(output);
+    let mut left = arguments.top;
     let mut after = None;
-    let are_twins = loop {
-        let page = hub.service.query(&arguments.query, None, after.as_ref()).await;
-        let page = page.map_err(|error| hub.explain(error, None))?;
-        let are_twins = page.item_type == "Twin";
-        if output.is_for_people() {
-            shown.extend(page.rows);
-        } else {
-            page.rows.iter().try_for_each(|row| output.show(row, String::new))?;
+    loop {
+        let page = hub.service.query(query, left, after.as_ref()).await;
+        let mut page = page.map_err(|error| hub.explain(error, None))?;
+        if let Some(left) = &mut left {
+            page.rows.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left -=
+                u32::try_from(page.rows.len()).expect("no more rows than are left, which is such a number");
         }
-        after = page.next;
+        rows.take(page.rows, page.item_type == "Twin")?;
+        after = page.next.filter(|_| left != Some(0));
         if after.is_none() {
-            break are_twins;
+            return rows.end();
         }
-    };
-    if !output.is_for_people() {
-        return Ok(());
     }
-    let rows: Vec<Object> = shown.into_iter().filter_map(object).collect();
-    let columns = if are_twins { TWIN_COLUMNS.map(str::to_owned).to_vec() } else { columns(&rows) };
-    match columns.is_empty() {
-        true => Ok(()),
-        false => output.line(&grid(&columns, &rows)),
+}
+
+/// Rows on their way out, as they come or when all have come.
+struct Written<'a> {
+    output: &'a mut Output,
+    /// What is written at the end.
+    held: Vec<Value>,
+    /// How many went out already.
+    count: usize,
+    are_twins: bool,
+}
+
+impl<'a> Written<'a> {
+    const fn new(output: &'a mut Output) -> Self {
+        Self { output, held: Vec::new(), count: 0, are_twins: false }
+    }
+
+    fn take(&mut self, rows: Vec<Value>, are_twins: bool) -> Result<(), Failure> {
+        self.are_twins = are_twins;
+        match self.output.rows() {
+            Rows::Grid | Rows::Csv => self.held.extend(rows),
+            Rows::Lines => rows.iter().try_for_each(|row| self.output.line(&row.to_string()))?,
+            Rows::List => {
+                for row in rows {
+                    let before = if self.count == 0 { '[' } else { ',' };
+                    self.output.piece(&format!("{before}{row}"))?;
+                    self.count += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        match self.output.rows() {
+            Rows::Lines => Ok(()),
+            Rows::List if self.count == 0 => self.output.line("[]"),
+            Rows::List => self.output.line("]"),
+            Rows::Csv => self.output.each(&self.held, String::new),
+            Rows::Grid => match grid(&self.held, self.are_twins) {
+                None => Ok(()),
+                Some(text) => self.output.line(&text),
+            },
+        }
     }
 }
 
 const TWIN_COLUMNS: [&str; 5] = ["deviceId", "moduleId", "status", "connectionState", "tags"];
 
-fn object(row: Value) -> Option<Object> {
-    match row {
-        Value::Object(row) => Some(row),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+fn grid(rows: &[Value], are_twins: bool) -> Option<String> {
+    let rows = objects(rows);
+    let columns = if are_twins { TWIN_COLUMNS.map(str::to_owned).to_vec() } else { columns(&rows) };
+    if columns.is_empty() {
+        return None;
     }
-}
-
-/// Every name that a row has, in the order in which they come.
-fn columns(rows: &[Object]) -> Vec<String> {
-    let mut columns: Vec<String> = Vec::new();
-    for name in rows.iter().flat_map(Object::keys) {
-        if !columns.contains(name) {
-            columns.push(name.clone());
-        }
-    }
-    columns
-}
-
-fn grid(columns: &[String], rows: &[Object]) -> String {
-    let cell = |row: &Object, column: &String| match row.get(column) {
-        None => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-    };
     let heading = columns.iter().map(|column| column.to_uppercase()).collect();
-    table::grid(heading, rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect()))
+    let cells = rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect());
+    Some(table::grid(heading, cells))
 }
 
 #[cfg(test)]
@@ -91,8 +122,7 @@ mod tests {
     #[test]
     fn columns_are_all_that_rows_have() {
         let rows = [json!({"site": "north", "n": 2}), json!({"n": 1, "tags": {"a": 1}})];
-        let rows: Vec<Object> = rows.into_iter().filter_map(object).collect();
-        let text = grid(&columns(&rows), &rows);
-        assert_eq!(text, "SITE   N  TAGS\nnorth  2\n       1  {\"a\":1}");
+        assert_eq!(grid(&rows, false).as_deref(), Some("SITE   N  TAGS\nnorth  2\n       1  {\"a\":1}"));
+        assert_eq!(grid(&[], false), None);
     }
 }

@@ -4,6 +4,7 @@ use iothub_codec::{Identity, SharedKey, TokenRequest};
 use serde_json::json;
 
 use crate::clock::now_s;
+use crate::completion::{completer, devices};
 use crate::duration::duration;
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -24,7 +25,7 @@ use crate::output::Output;
        "https://localhost/devices?api-version=2021-04-12""#)]
 pub(crate) struct Arguments {
     /// For this device, signed with its first key
-    #[arg(long, short, visible_alias = "device-id", value_name = "DEVICE", value_parser = DeviceName::parse, conflicts_with = "policy")]
+    #[arg(long, short, visible_alias = "device-id", value_name = "DEVICE", value_parser = DeviceName::parse, add = completer(devices), conflicts_with = "policy")]
     device: Option<DeviceName>,
     /// For this module of the device, signed with its first key
     #[arg(long, short, value_name = "MODULE", value_parser = ModuleName::parse, requires = "device")]

@@ -2,7 +2,7 @@ use clap::Subcommand;
 use iothub_model::{IfMatch, Object, Patch, Twin, TwinPatch};
 
 use crate::commands::device::condition;
-use crate::content::object;
+use crate::content::{content, object};
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::IdentityArgument;
@@ -32,7 +32,8 @@ pub(crate) enum Command {
     ///
     /// What is not mentioned goes, all tags too if --tags is not given. The device, if it listens, is told.
     #[command(after_help = r#"Examples:
-  iothub twin replace pump-7 --desired '{"interval":5}' --tags '{"site":"north"}'"#)]
+  iothub twin replace pump-7 --desired '{"interval":5}' --tags '{"site":"north"}'
+  iothub twin replace pump-7 --json @twin.json"#)]
     Replace(EditArguments),
 }
 
@@ -50,13 +51,16 @@ pub(crate) struct EditArguments {
     #[command(flatten)]
     identity: IdentityArgument,
     /// Desired properties: a JSON object, @FILE, or - for standard input; null removes all
-    #[arg(long, value_name = "JSON", required_unless_present = "tags")]
+    #[arg(long, value_name = "JSON", required_unless_present_any = ["tags", "json"])]
     desired: Option<String>,
     /// Tags, in the same way
     #[arg(long, value_name = "JSON")]
     tags: Option<String>,
+    /// Both as a twin has them: {"tags": …, "properties": {"desired": …}}, @FILE, or -; all else in it is left aside
+    #[arg(long, short, value_name = "JSON", conflicts_with_all = ["desired", "tags"])]
+    json: Option<String>,
     /// Only if the twin has this etag; * for any
-    #[arg(long, visible_alias = "etag", value_name = "ETAG", value_parser = condition, default_value = "*")]
+    #[arg(long, short = 'e', visible_alias = "etag", value_name = "ETAG", value_parser = condition, default_value = "*")]
     if_match: IfMatch,
     #[command(flatten)]
     hub: HubArguments,
@@ -89,6 +93,11 @@ impl EditArguments {
     fn read(&self) -> Result<(Hub, iothub_codec::Identity<'_>, TwinPatch), Failure> {
         if self.desired.as_deref() == Some("-") && self.tags.as_deref() == Some("-") {
             return Err(Failure::misused("--desired and --tags cannot both be standard input"));
+        }
+        if let Some(json) = &self.json {
+            let patch = serde_json::from_slice(&content("--json", json)?);
+            let patch = patch.map_err(|error| Failure::misused(format_args!("--json: no twin: {error}")))?;
+            return Ok((Hub::open(&self.hub)?, self.identity.identity(), patch));
         }
         let desired: Patch<Object> = object("--desired", self.desired.as_deref())?;
         let tags = object("--tags", self.tags.as_deref())?;

@@ -11,6 +11,7 @@ mod hub;
 mod place;
 mod program;
 
+mod completing;
 mod contexts;
 mod demo;
 mod devices;

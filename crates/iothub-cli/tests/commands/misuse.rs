@@ -8,7 +8,7 @@ fn what_is_no_command_line_is_one_line_that_says_what_would_be_one() {
         ("device craete x", "a similar subcommand exists: 'create'"),
         ("device list --topp 4", "a similar argument exists: '--top'"),
         ("device list --nonsense", "unexpected argument '--nonsense'"),
-        ("device list -o yaml", "[possible values: table, json]"),
+        ("device list -o yaml", "[possible values: table, json, ndjson, csv]"),
         ("device create", "<DEVICE"),
         ("device create a/b", "not a device name from byte 1 on"),
         ("device create a b", "unexpected argument 'b'"),

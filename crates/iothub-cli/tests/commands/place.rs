@@ -57,7 +57,12 @@ impl Place {
 
     /// A line of sh, in which `iothub` is the program.
     pub(crate) fn shell(&self, script: &str) -> End {
-        let mut command = self.program(Path::new("sh"));
+        self.shell_named("sh", script)
+    }
+
+    /// The same for a shell of this name.
+    pub(crate) fn shell_named(&self, shell: &str, script: &str) -> End {
+        let mut command = self.program(Path::new(shell));
         command.args(["-c", script]);
         let folder = Path::new(env!("CARGO_BIN_EXE_iothub")).parent().unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::hub::Hub;
+use crate::place::Place;
 
 #[test]
 fn twins_are_found_by_what_they_say() {
@@ -26,4 +27,35 @@ fn what_is_wrong_with_a_query_is_pointed_at() {
     let end = hub.run(&["query", "SELECT * FROM devices WHERE tags.site == 'north'"]);
     assert_eq!(end.code, Some(1), "{}", end.err);
     assert!(end.err.contains("found `=` at line 1, column 40"), "{}", end.err);
+}
+
+#[test]
+fn a_query_is_written_as_whoever_reads_it_wants_it() {
+    let hub = Hub::start_in(Place::new(), &["--no-device"]);
+    for (id, tags) in [("a", r#"{"site":"no\"rth","n":1}"#), ("b", r#"{"site":"x,y"}"#), ("c", "{}")] {
+        hub.line(&format!("device create {id}")).json();
+        hub.run(&["twin", "update", id, "--tags", tags]).json();
+    }
+    let query = "SELECT deviceId, tags.site AS site, tags.n AS n FROM devices";
+    let rows: [Value; 3] = [
+        json!({"deviceId": "a", "site": "no\"rth", "n": 1}),
+        json!({"deviceId": "b", "site": "x,y"}),
+        json!({"deviceId": "c"}),
+    ];
+    let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    let list = format!("{}\n", Value::from(rows.to_vec()));
+    for (arguments, written) in [
+        (&["query", query][..], &*lines),
+        (&["query", "-q", query, "-o", "ndjson"], &lines),
+        (&["query", query, "-o", "json"], &list),
+        (&["query", query, "-o", "csv"], "deviceId,site,n\r\na,\"no\"\"rth\",1\r\nb,\"x,y\",\r\nc,,\n"),
+        (&["query", query, "--top", "1"], lines.lines().next().unwrap()),
+        (&["query", "SELECT deviceId FROM devices WHERE tags.site = 'none'", "-o", "json"], "[]\n"),
+        (&["query", "SELECT deviceId FROM devices WHERE tags.site = 'none'", "-o", "csv"], ""),
+    ] {
+        assert_eq!(hub.run(arguments).ok().trim_end(), written.trim_end(), "{arguments:?}");
+    }
+    let csv = hub.line("device list -o csv").ok();
+    assert!(csv.starts_with("deviceId,") && csv.lines().count() == 4, "{csv}");
+    assert_eq!(hub.line("device list -o ndjson").ok().lines().count(), 3);
 }

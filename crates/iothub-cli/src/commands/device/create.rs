@@ -23,11 +23,14 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     device: DeviceArgument,
     /// Whether it may connect: enabled or disabled
-    #[arg(long, value_name = "STATUS", default_value = "enabled")]
+    #[arg(long, visible_alias = "sta", value_name = "STATUS", default_value = "enabled")]
     status: Status,
     /// Why it has this status
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, visible_alias = "star", value_name = "TEXT")]
     status_reason: Option<String>,
+    /// The scope of the Edge device behind which it is, as `device show` gives that
+    #[arg(long, visible_alias = "ds", value_name = "SCOPE")]
+    device_scope: Option<String>,
     /// It is an Edge device: it runs modules
     #[arg(long, visible_alias = "ee")]
     edge_enabled: bool,
@@ -48,6 +51,7 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
         status: Some(arguments.status),
         status_reason: arguments.status_reason.clone(),
         authentication: Some(arguments.proof.authentication()?),
+        device_scope: arguments.device_scope.clone(),
         capabilities: arguments.edge_enabled.then_some(Capabilities { iot_edge: true }),
         ..Device::default()
     };

@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     device: DeviceArgument,
     /// Only if the device has this etag
-    #[arg(long, visible_alias = "etag", value_name = "ETAG", value_parser = condition, default_value = "*")]
+    #[arg(long, short = 'e', visible_alias = "etag", value_name = "ETAG", value_parser = condition, default_value = "*")]
     if_match: IfMatch,
     #[command(flatten)]
     hub: HubArguments,

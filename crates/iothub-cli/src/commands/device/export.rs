@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
 use crate::output::{Output, remark};
+use crate::progress::{Progress, Reached};
 
 /// Write all devices and modules with their twins, one a line
 ///
@@ -60,11 +61,16 @@ async fn pages(
     mut write: impl FnMut(&ExportPage) -> Result<(), Failure>,
 ) -> Result<usize, Failure> {
     let (mut count, mut after) = (0, None);
+    // It has fewer lines than there are identities, or more, where some come and go meanwhile.
+    let total = hub.service.registry_statistics().await.ok().map(|statistics| statistics.total_device_count);
+    let mut progress = Progress::begin("devices and modules");
     loop {
         let page = hub.service.export(keys, after.as_ref()).await;
         let page = page.map_err(|error| hub.explain(error, None))?;
         write(&page)?;
         count += page.lines.lines().count();
+        let share = total.filter(|total| *total > 0).map(|total| (count as f64 / total as f64).min(1.0));
+        progress.show(Reached { done: count as u64, failed: 0, share });
         match page.next {
             Some(next) => after = Some(next),
             None => return Ok(count),

@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
-use crate::output::{Output, remark};
+use crate::output::Output;
+use crate::progress::{Progress, Reached};
 use crate::table;
 
 /// Read devices and modules with their twins, one a line
@@ -37,12 +38,15 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
     let name = arguments.file.display().to_string();
     let unreadable = |error: io::Error| Failure::failed(format_args!("cannot read {name}: {error}"));
     let mut batches = Batches::new(open(&arguments.file).map_err(unreadable)?);
+    let len = len(&arguments.file);
+    let mut progress = Progress::begin("lines");
     let (mut done, mut failed) = (0, 0);
     loop {
         let before = batches.lines;
         // Whoever has to try again wants to know from where.
         let so_far = |failure: Failure| {
-            remark(&format!("{name}: lines 1 to {before} have been tried, and the next ones perhaps"));
+            progress
+                .remark(&format!("{name}: lines 1 to {before} have been tried, and the next ones perhaps"));
             failure
         };
         let Some(batch) = batches.next().map_err(unreadable).map_err(so_far)? else { break };
@@ -51,9 +55,16 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
         done += report.done;
         failed += report.errors.len();
         for error in &report.errors {
-            complain(&name, before, error);
+            progress.remark(&complaint(&name, before, error));
         }
+        let share = len.map(|len| (batches.bytes as f64 / len as f64).min(1.0));
+        progress.show(Reached {
+            done: batches.lines,
+            failed: u64::try_from(failed).unwrap_or(u64::MAX),
+            share,
+        });
     }
+    drop(progress);
     output.show(&json!({"done": done, "failed": failed}), || {
         table::record([("done", done.to_string()), ("failed", failed.to_string())])
     })?;
@@ -65,14 +76,20 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
     }
 }
 
-fn complain(name: &str, before: u64, error: &LineError) {
+/// How much there is to read, where that can be known.
+fn len(path: &Path) -> Option<u64> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(metadata.len()).filter(|len| metadata.is_file() && *len > 0)
+}
+
+fn complaint(name: &str, before: u64, error: &LineError) -> String {
     let line = before + error.line;
     let error = &error.error;
     let who = match &error.module_id {
         None => error.device_id.clone(),
         Some(module) => format!("{}/{module}", error.device_id),
     };
-    remark(&format!("{name}:{line}: {who}: {}: {}", error.error_code, error.error_status));
+    format!("{name}:{line}: {who}: {}: {}", error.error_code, error.error_status)
 }
 
 fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
@@ -87,13 +104,15 @@ struct Batches {
     file: Box<dyn BufRead>,
     /// How many lines went into batches.
     lines: u64,
+    /// How long they were together.
+    bytes: u64,
     /// The line that did not fit into the last one.
     left: Option<String>,
 }
 
 impl Batches {
     const fn new(file: Box<dyn BufRead>) -> Self {
-        Self { file, lines: 0, left: None }
+        Self { file, lines: 0, bytes: 0, left: None }
     }
 
     fn next(&mut self) -> io::Result<Option<String>> {
@@ -114,6 +133,7 @@ impl Batches {
             batch.push_str(&line);
             count += 1;
             self.lines += 1;
+            self.bytes += line.len() as u64;
         }
         Ok(Some(batch).filter(|_| count > 0))
     }

@@ -48,10 +48,8 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
         remark(&format!("there are none for {id}"));
         return Ok(());
     }
-    if !output.is_for_people() {
-        return commands.iter().try_for_each(|command| output.show(command, String::new));
-    }
-    output.line(&table::rows(["NUMBER", "SENT", "EXPIRES", "STATE", "BODY"], commands.iter().map(row)))
+    let heading = ["NUMBER", "SENT", "EXPIRES", "STATE", "BODY"];
+    output.each(&commands, || table::rows(heading, commands.iter().map(row)))
 }
 
 fn row(command: &CommandDocument) -> [String; 5] {

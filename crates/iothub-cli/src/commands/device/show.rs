@@ -79,14 +79,9 @@ async fn diagnose(hub: &Hub, id: DeviceId<'_>, output: &mut Output) -> Result<()
     let records = records.map_err(|error| hub.explain(error, Some(Identity::device(id))))?;
     if records.is_empty() {
         remark(&format!("nothing was refused to {id} since the hub was started"));
+        return Ok(());
     }
-    for (at, record) in records.iter().enumerate() {
-        output.show(record, || {
-            let gap = if at == 0 { "" } else { "\n" };
-            format!("{gap}{}", refusal(record))
-        })?;
-    }
-    Ok(())
+    output.each(&records, || records.iter().map(refusal).collect::<Vec<_>>().join("\n\n"))
 }
 
 fn refusal(record: &RefusalRecord) -> String {

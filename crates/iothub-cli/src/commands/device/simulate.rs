@@ -46,10 +46,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIALECT", value_parser = dialect(), default_value = "classic")]
     dialect: Dialect,
     /// Time from one telemetry message to the next, as in 500ms or 2m
-    #[arg(long, value_name = "DURATION", value_parser = more_than_nothing, default_value = "1s")]
+    #[arg(long, visible_aliases = ["msg-interval", "mi"], value_name = "DURATION", value_parser = more_than_nothing, default_value = "1s")]
     interval: Duration,
     /// End after this many telemetry messages
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, visible_aliases = ["msg-count", "mc"], value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Send no telemetry
     #[arg(long, conflicts_with_all = ["interval", "count"])]

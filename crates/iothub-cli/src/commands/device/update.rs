@@ -20,13 +20,13 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     device: DeviceArgument,
     /// Whether it may connect: enabled or disabled
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, visible_alias = "sta", value_name = "STATUS")]
     status: Status,
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, visible_alias = "star", value_name = "TEXT")]
     status_reason: Option<String>,
     /// Only if the device has this etag
-    #[arg(long, visible_alias = "etag", value_name = "ETAG", value_parser = condition)]
+    #[arg(long, short = 'e', visible_alias = "etag", value_name = "ETAG", value_parser = condition)]
     if_match: Option<IfMatch>,
     #[command(flatten)]
     hub: HubArguments,

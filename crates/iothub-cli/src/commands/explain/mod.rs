@@ -48,11 +48,9 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
 }
 
 fn list(subjects: &[Subject], output: &mut Output) -> Result<(), Failure> {
-    if !output.is_for_people() {
-        return subjects.iter().try_for_each(|subject| output.show(&subject.json(), String::new));
-    }
+    let documents: Vec<Value> = subjects.iter().map(|subject| subject.json()).collect();
     let rows = subjects.iter().map(|each| [each.code(), each.name().to_owned(), each.meaning().to_owned()]);
-    output.line(&table::rows(["CODE", "NAME", "MEANING"], rows))
+    output.each(&documents, || table::rows(["CODE", "NAME", "MEANING"], rows))
 }
 
 impl Subject {

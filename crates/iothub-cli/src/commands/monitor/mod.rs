@@ -9,6 +9,7 @@ use iothub_model::Date;
 use iothub_service::{Error, EventPosition, Events, EventsWanted};
 use serde_json::value::RawValue;
 
+use crate::completion::{completer, devices};
 use crate::duration::duration;
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -37,7 +38,7 @@ Exit status: 0 after Ctrl-C, after --count events, or without --count when --tim
 when the hub stops, or when --timeout is over before --count events have come."#)]
 pub(crate) struct Arguments {
     /// Only events of this device and its modules
-    #[arg(long, short, visible_alias = "device-id", value_name = "DEVICE", value_parser = DeviceName::parse)]
+    #[arg(long, short, visible_alias = "device-id", value_name = "DEVICE", value_parser = DeviceName::parse, add = completer(devices))]
     device: Option<DeviceName>,
     /// From earliest, latest, checkpoint, a time, or a sequence number of the --partition; else from now on
     #[arg(long, value_name = "POSITION", value_parser = From::parse)]
