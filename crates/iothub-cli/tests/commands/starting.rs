@@ -249,6 +249,6 @@ fn a_further_hub_is_found_by_its_name_and_has_nothing_of_the_first() {
     );
     let line = hub.line("device list --hub-name c.test").refused(6);
     assert!(line.contains("no hub named c.test runs here"), "{line}");
-    let line = Place::new().run(&["up", "--further-hub", "localhost"]).refused(1);
+    let line = Place::new().run(&[&UP[..], &["--further-hub", "localhost"]].concat()).refused(1);
     assert!(line.contains("another hub has that name"), "{line}");
 }
