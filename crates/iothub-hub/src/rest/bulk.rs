@@ -45,24 +45,23 @@ impl Hub {
             match self.bulk_entry(now, raw, &mut seen, effects) {
                 Ok(None) => {}
                 Ok(Some(warning)) => result.warnings.push(warning),
-                Err(failure) => result.errors.push(error_of(raw, failure)),
+                Err(failure) => {
+                    effects.push(Effect::Log(notice_of(raw, &failure)));
+                    result.errors.push(error_of(raw, failure));
+                }
             }
         }
         result.is_successful = result.errors.is_empty();
         Ok(match result.errors.first() {
             None => Outcome::json(200, &result, None),
-            Some(first) => {
-                let RegistryOperationError { device_id, error_code, error_status, .. } = first;
-                let len = result.errors.len();
+            Some(_) => {
                 effects.push(Effect::Log(Notice {
                     level: Level::Warn,
                     peer: None,
                     who: None,
                     what: "bulk request not done in full",
                     rule: Some(Rule::Request(ErrorCode::BulkRegistryOperationFailure)),
-                    why: format!(
-                        "{len} entries failed; the first, {device_id:?}: {error_code}: {error_status}"
-                    ),
+                    why: format!("{} entries failed", result.errors.len()),
                 }));
                 Outcome::failed(ErrorCode::BulkRegistryOperationFailure, &result)
             }
@@ -88,6 +87,20 @@ impl Hub {
             warning_code: RegistryOperationWarning::WITHOUT_TWIN.into(),
             warning_status: violation.to_string(),
         }))
+    }
+}
+
+/// The line of the log about an entry that failed, under the name of whom it is about if that can be read.
+pub(super) fn notice_of(raw: &RawValue, failure: &Failure) -> Notice {
+    let key = json::<ExportImportDevice>(raw.get().as_bytes()).and_then(|entry| key_of(&entry));
+    let (number, name) = (failure.code.number(), failure.code.name());
+    Notice {
+        level: Level::Warn,
+        peer: None,
+        who: key.ok().map(|key| key.to_string()),
+        what: "entry refused",
+        rule: Some(Rule::Request(failure.code)),
+        why: format!("{number} {name}: {}", failure.message),
     }
 }
 

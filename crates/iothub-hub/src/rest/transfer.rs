@@ -11,12 +11,12 @@ use iothub_model::{
 use iothub_proto::Now;
 use serde_json::value::RawValue;
 
-use crate::effect::Effects;
+use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
 use crate::input::RestRequest;
 use crate::registry::{Entry, Key};
 use crate::response::Response;
-use crate::rest::bulk::error_of;
+use crate::rest::bulk::{error_of, notice_of};
 use crate::rest::entry::{BadTwin, key_of};
 use crate::rest::path::Path;
 use crate::rest::registration::{json, unreadable};
@@ -87,7 +87,9 @@ impl Hub {
             match self.import_line(now, line, mode, effects) {
                 Ok(()) => report.done += 1,
                 Err((raw, failure)) => {
-                    let error = error_of(raw.unwrap_or(RawValue::NULL), failure);
+                    let raw = raw.unwrap_or(RawValue::NULL);
+                    effects.push(Effect::Log(notice_of(raw, &failure)));
+                    let error = error_of(raw, failure);
                     report.errors.push(LineError { line: at as u64 + 1, error });
                 }
             }

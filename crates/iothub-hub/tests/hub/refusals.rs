@@ -177,6 +177,26 @@ fn every_refusal_is_remembered_with_its_rule() {
 }
 
 #[test]
+fn of_many_each_that_is_not_done_is_remembered() {
+    let mut world = World::new();
+    let entry = r#"{"id":"dev1","importMode":"create"}"#;
+    let unreadable = r#"{"id":"dev2","status":5}"#;
+    for (path, body) in [
+        ("/devices", format!("[{entry},{unreadable}]")),
+        ("/$local/registry", format!("{entry}\n{unreadable}\n{{\n")),
+    ] {
+        world.notices.clear();
+        world.rest_with("POST", path, &body, &[]);
+        let lines: Vec<_> = world.notices.iter().filter(|notice| notice.what == "entry refused").collect();
+        assert_eq!(lines.len(), body.matches('{').count(), "{path}: {lines:?}");
+        assert_eq!(lines[0].who.as_deref(), Some("dev1"), "{path}");
+        assert!(lines[0].why.starts_with("409001 DeviceAlreadyExists: "), "{path}: {lines:?}");
+    }
+    let (_, page) = world.rest("GET", "/$local/devices/dev1/refusals", json!(null));
+    assert_eq!((&page[0]["rule"], &page[0]["count"]), (&json!("DeviceAlreadyExists"), &json!(2)), "{page}");
+}
+
+#[test]
 fn a_device_that_gives_no_cause_has_an_empty_page() {
     let mut world = World::new();
     world.connect("dev1");
