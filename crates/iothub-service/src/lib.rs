@@ -19,6 +19,7 @@
 //! ```
 
 mod authorities;
+mod bulk;
 mod clock;
 mod configurations;
 mod credentials;
@@ -48,6 +49,7 @@ mod statistics;
 mod tls;
 mod twins;
 
+pub use bulk::{Bulk, BulkChunk, BulkFailure, BulkProgress, BulkStopped, OpenEntries};
 pub use digital_twins::{DigitalTwin, DigitalTwinChanged, DigitalTwinCommand, DigitalTwinCommandResult};
 pub use endpoint::BadEndpoint;
 pub use error::{ConnectionFailure, Error, SetupError};

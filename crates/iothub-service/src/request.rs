@@ -79,9 +79,14 @@ impl Request {
         Self { repeat, ..self }
     }
 
-    pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
+    pub(crate) fn json(self, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("the documents of this API have texts for names");
-        self.body = body.into();
+        self.json_bytes(body.into())
+    }
+
+    /// A body that has been written already.
+    pub(crate) fn json_bytes(mut self, body: Bytes) -> Self {
+        self.body = body;
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         self
     }

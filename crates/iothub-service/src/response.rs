@@ -16,8 +16,9 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Longest answer that is read of a hub that refuses. What comes behind it is left unread.
-    const REFUSAL_MAX: usize = 64 * 1024;
+    /// Longest answer that is read of a hub that refuses, in bytes: each of a hundred entries may be refused with a
+    /// sentence. What comes behind it is left unread.
+    const REFUSAL_MAX: usize = 1024 * 1024;
 
     pub(crate) async fn read(service: &Service, mut response: Response) -> Result<Self, Error> {
         let status = response.status();

@@ -138,7 +138,7 @@ impl Service {
         request: Request,
         failed: u16,
     ) -> Result<T, Error> {
-        let answer = self.patiently(&request, self.end_of(&request), self.settled(&request)).await?;
+        let answer = self.answered(request, Some(failed)).await?;
         match serde_json::from_slice(&answer.body) {
             Ok(document) if answer.is_success() || answer.status == failed => Ok(document),
             Err(error) if answer.is_success() => Err(self.unreadable(error.to_string())),
@@ -148,12 +148,17 @@ impl Service {
 
     /// Sends a request of whose answer more than the body matters.
     pub(crate) async fn exchange(&self, request: Request) -> Result<Answer, Error> {
+        self.answered(request, None).await
+    }
+
+    /// The same, where the answer may have this status as well.
+    async fn answered(&self, request: Request, failed: Option<u16>) -> Result<Answer, Error> {
         let mut attempts = Attempts::until(self.end_of(&request));
         let end = attempts.end;
         let call = async {
             loop {
                 let error = match self.settled(&request).await {
-                    Ok(answer) if answer.is_success() => return Ok(answer),
+                    Ok(answer) if answer.is_success() || failed == Some(answer.status) => return Ok(answer),
                     Ok(answer) => answer.into_error(),
                     Err(error) => error,
                 };
