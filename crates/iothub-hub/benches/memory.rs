@@ -85,6 +85,7 @@ fn register(hub: &mut Hub, token: &str, body: &str) {
         | Effect::Send { .. }
         | Effect::Read { .. }
         | Effect::Close { .. }
+        | Effect::Transfer { .. }
         | Effect::Log(_) => None,
     });
     assert_eq!(status, Some(200));

@@ -1,4 +1,5 @@
 use iothub_model::ConfigurationContent;
+use iothub_model::JobProperties;
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
@@ -115,6 +116,13 @@ pub enum Change {
         number: u64,
         /// What happened.
         step: JobStep,
+    },
+    /// An import or export began or ended, or is forgotten.
+    Transfer {
+        /// Numbers these.
+        number: u64,
+        /// What back ends are told of it.
+        job: Option<Box<JobProperties>>,
     },
     /// From here on everything is stated anew, a part at a time, among other changes. Changes nothing.
     RestatementBegan,

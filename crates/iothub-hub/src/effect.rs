@@ -5,6 +5,7 @@ use crate::notice::Notice;
 use crate::packet::PacketBuf;
 use crate::reading::Reading;
 use crate::response::Response;
+use crate::transfers::TransferStep;
 
 /// One thing to be done about what happened. Effects are carried out in order.
 #[derive(Clone, Debug)]
@@ -33,6 +34,13 @@ pub enum Effect {
         exchange: ExchangeId,
         /// What is to be read.
         reading: Reading,
+    },
+    /// Something to be done with the files of an import or export.
+    Transfer {
+        /// Which one.
+        number: u64,
+        /// What is to be done.
+        step: TransferStep,
     },
     /// Close a connection, after what was sent on it before.
     Close {

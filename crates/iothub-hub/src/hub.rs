@@ -28,6 +28,7 @@ use crate::rest::Groupings;
 use crate::restatement::Restatement;
 use crate::telemetry::LatestTime;
 use crate::timers::{Due, Timers};
+use crate::transfers::Transfers;
 use crate::twin::Told;
 
 /// What a hub is made with.
@@ -45,6 +46,8 @@ pub struct Config {
     pub edition: Edition,
     /// How long commands are kept.
     pub commands: CommandSettings,
+    /// Whether there is somebody who carries out [`Effect::Transfer`]; else imports and exports are refused.
+    pub transfers: bool,
 }
 
 /// 32 bytes of chance. They do not show.
@@ -70,6 +73,7 @@ impl Config {
             clock_skew: Self::CLOCK_SKEW,
             edition: Edition::UNLIMITED,
             commands: CommandSettings::default(),
+            transfers: false,
         }
     }
 }
@@ -98,6 +102,7 @@ pub struct Hub {
     pub(crate) groups: ConsumerGroups,
     pub(crate) configurations: Configurations,
     pub(crate) jobs: Jobs,
+    pub(crate) transfers: Transfers,
     /// How many partitions the event log has.
     pub(crate) partitions: u8,
     pub(crate) latest_time: LatestTime,
@@ -133,6 +138,7 @@ impl Hub {
             groups: ConsumerGroups::default(),
             configurations: Configurations::default(),
             jobs: Jobs::default(),
+            transfers: Transfers::default(),
             partitions: Self::PARTITIONS,
             latest_time: LatestTime::default(),
             recording: Recording::default(),
@@ -171,6 +177,7 @@ impl Hub {
                 self.abandon(exchange);
                 self.abandon_grouping(exchange);
             }
+            Input::Transferred { number, outcome } => self.transferred(now, number, outcome, effects),
             Input::Stop => {
                 self.stop_calls(now, effects);
                 self.stop_groupings(now, effects);
@@ -292,6 +299,7 @@ impl Hub {
                     *entry.assigned = self.configurations.reassign(before.as_deref(), Some(assigned));
                 }
             }
+            Change::Transfer { number, job } => self.transfers.set(*number, job.as_deref()),
             Change::Job { number, step } => {
                 self.jobs.apply(*number, step);
                 if let Some(restatement) = &mut self.restatement {
@@ -341,6 +349,7 @@ impl Hub {
         self.watch_commands(now);
         self.sweep_anew(now);
         self.resume_jobs(now, effects);
+        self.end_transfers(now, effects);
     }
 
     fn fall_due(&mut self, now: Now, due: Due, effects: &mut Effects) {

@@ -5,6 +5,7 @@ use iothub_proto::Packet;
 
 use crate::notice::Level;
 use crate::recording::Recording;
+use crate::transfers::Transferred;
 
 /// Names a connection of a device while it lasts. Made by the server, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +55,13 @@ pub enum Input<'a> {
     Abandoned {
         /// Which request.
         exchange: ExchangeId,
+    },
+    /// What came of the step of an import or export.
+    Transferred {
+        /// Which one.
+        number: u64,
+        /// What came of it.
+        outcome: Transferred,
     },
     /// The hub is about to stop: calls whose devices have not answered get no answer any more, and their callers are
     /// told.

@@ -46,6 +46,7 @@ mod rule;
 mod system_properties;
 mod telemetry;
 mod timers;
+mod transfers;
 mod twin;
 
 pub use authority::Authority;
@@ -69,4 +70,5 @@ pub use response::Response;
 pub use restatement::Stated;
 pub use rule::Rule;
 pub use system_properties::SystemProperties;
+pub use transfers::{TransferPlace, TransferStep, Transferred};
 pub use twin::TwinEdit;

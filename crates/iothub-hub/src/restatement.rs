@@ -64,6 +64,7 @@ impl Hub {
             groups,
             configurations,
             jobs,
+            transfers,
             restatement,
             config: _,
             partitions: _,
@@ -95,6 +96,9 @@ impl Hub {
                 }
                 for (name, group) in groups.iter() {
                     state(Change::ConsumerGroupSet { name: name.clone(), group: group.clone() });
+                }
+                for (number, job) in transfers.iter() {
+                    state(Change::Transfer { number, job: Some(Box::new(job.clone())) });
                 }
                 if let Some(below) = presence_numbers.reserved() {
                     state(Change::PresenceNumbered { below });

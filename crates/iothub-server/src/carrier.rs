@@ -4,9 +4,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use iothub_hub::{
     ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Reading, Recording, Response, Rule,
+    TransferStep,
 };
 use iothub_proto::Instant;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::events::{EventLog, Events};
@@ -27,6 +28,9 @@ pub(crate) struct Carrier {
     room: Notify,
     routes: Mutex<Routes>,
     events: Arc<Events>,
+    /// Steps of imports and exports. The hub makes one at a time.
+    transfers: mpsc::UnboundedSender<Order>,
+    orders: Mutex<Option<mpsc::UnboundedReceiver<Order>>>,
     /// The record has grown long.
     restating: Notify,
     /// Whether there is room on the disk.
@@ -67,6 +71,9 @@ struct Routes {
     exchanges: BTreeMap<ExchangeId, oneshot::Sender<Answer>>,
 }
 
+/// A step of an import or export, and of which one.
+pub(crate) type Order = (u64, TransferStep);
+
 /// What becomes of an HTTP request.
 pub(crate) enum Answer {
     Response(Response),
@@ -75,7 +82,10 @@ pub(crate) enum Answer {
 
 impl Carrier {
     pub(crate) fn new(events: Events) -> Self {
+        let (transfers, orders) = mpsc::unbounded_channel();
         Self {
+            transfers,
+            orders: Mutex::new(Some(orders)),
             queue: Mutex::default(),
             queued: Condvar::new(),
             room: Notify::new(),
@@ -106,6 +116,11 @@ impl Carrier {
 
     pub(crate) const fn events(&self) -> &Arc<Events> {
         &self.events
+    }
+
+    /// The steps of imports and exports, for whoever asks first.
+    pub(crate) fn transfer_orders(&self) -> Option<mpsc::UnboundedReceiver<Order>> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Returns when the hub is to state something anew.
@@ -225,6 +240,8 @@ impl Carrier {
                     routes.answer(exchange, Answer::Response(response));
                 }
                 Effect::Read { exchange, reading } => routes.answer(exchange, Answer::Reading(reading)),
+                // Whoever has the files may have ended already.
+                Effect::Transfer { number, step } => drop(self.transfers.send((number, step))),
                 Effect::Log(notice) => log(&notice),
             }
         }

@@ -66,6 +66,14 @@ pub enum StartError {
         /// Why.
         why: &'static str,
     },
+    /// The folder for imports and exports cannot be used.
+    #[error("cannot import and export in {}: {source}", path.display())]
+    TransferFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The operating system has no chance to give.
     #[error("cannot get random bytes: {0}")]
     Chance(getrandom::Error),

@@ -49,6 +49,8 @@ mod shared;
 mod sites;
 mod stranger;
 mod tls;
+mod transfer_files;
+mod transfers;
 mod websocket;
 
 pub use backup::{BackupError, back_up, reset, restore};

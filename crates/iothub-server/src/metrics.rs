@@ -105,7 +105,10 @@ impl Metrics {
                         self.refusals.get_or_create(&label(rule.name())).inc();
                     }
                 }
-                Effect::Respond { .. } | Effect::Read { .. } | Effect::Close { .. } => {}
+                Effect::Respond { .. }
+                | Effect::Read { .. }
+                | Effect::Transfer { .. }
+                | Effect::Close { .. } => {}
             }
         }
     }

@@ -32,6 +32,9 @@ pub struct Options {
     pub edition: Edition,
     /// How long commands and feedback about them are kept.
     pub commands: CommandSettings,
+    /// The folder below which imports and exports read and write; without one they are refused. Further hubs have folders of
+    /// their names in it.
+    pub transfer_folder: Option<PathBuf>,
     /// What a client can make the server spend.
     pub limits: Limits,
 }
@@ -85,6 +88,7 @@ impl Default for Options {
             ready_device: None,
             edition: Edition::UNLIMITED,
             commands: CommandSettings::default(),
+            transfer_folder: None,
             limits: Limits::default(),
         }
     }

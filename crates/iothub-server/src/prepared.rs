@@ -42,6 +42,8 @@ pub(crate) struct PreparedHub {
     pub(crate) effects: Effects,
     pub(crate) ready: Ready,
     pub(crate) places: Places,
+    /// Where imports and exports read and write.
+    pub(crate) transfers: Option<Arc<Path>>,
 }
 
 /// The folders that are the hub's while it runs.
@@ -73,9 +75,10 @@ impl Prepared {
         let mut others = Vec::new();
         for name in &options.further_hubs {
             let data = options.data.as_ref().map(|data| data.join(FURTHER_HUBS).join(name));
-            others.push(site.prepare(name, Places::take(data.as_deref())?)?);
+            let transfers = options.transfer_folder.as_ref().map(|folder| folder.join(name));
+            others.push(site.prepare(name, Places::take(data.as_deref())?, transfers.as_deref())?);
         }
-        let main = site.prepare(options.host_name(), places)?;
+        let main = site.prepare(options.host_name(), places, options.transfer_folder.as_deref())?;
         Ok(Self { clock, mqtt_tls, https_tls, ca_pem, main, others, options })
     }
 }
@@ -90,10 +93,16 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    fn prepare(&self, name: &str, places: Places) -> Result<PreparedHub, StartError> {
+    fn prepare(
+        &self,
+        name: &str,
+        places: Places,
+        transfers: Option<&Path>,
+    ) -> Result<PreparedHub, StartError> {
+        let transfers = transfers.map(transfer_folder).transpose()?;
         let Begun { hub, journal, events, effects } = bring_up(self.options, name, &places, self.clock)?;
         let ready = self.ready(name, &hub);
-        Ok(PreparedHub { hub, journal, events, effects, ready, places })
+        Ok(PreparedHub { hub, journal, events, effects, ready, places, transfers })
     }
 }
 
@@ -133,6 +142,17 @@ impl Data {
             .ok_or_else(|| StartError::DataInUse { path: path.into() })?;
         Ok(Self { folder, _lock: lock })
     }
+}
+
+/// A folder that is there, without links in its name. It is not made: exports have keys, and who may read them is for the
+/// operator to say.
+fn transfer_folder(path: &Path) -> Result<Arc<Path>, StartError> {
+    let failed = |source| StartError::TransferFolder { path: path.into(), source };
+    let canonical = path.canonicalize().map_err(failed)?;
+    if !canonical.is_dir() {
+        return Err(failed(std::io::ErrorKind::NotADirectory.into()));
+    }
+    Ok(canonical.into())
 }
 
 /// Names that differ from each other and from those of the first hub, as they are what tells hubs apart.
@@ -190,6 +210,7 @@ fn bring_up(options: &Options, host: &str, places: &Places, clock: Clock) -> Res
     config.edition = options.edition;
     config.name = hub_name(host);
     config.commands = options.commands;
+    config.transfers = options.transfer_folder.is_some();
     let mut hub = Hub::new(config);
     let retention = options.retention;
     let mut journal = match &places.data {

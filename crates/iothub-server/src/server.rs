@@ -23,6 +23,7 @@ use crate::prepared::{Places, Prepared, PreparedHub};
 use crate::ready::{Posted, Ready};
 use crate::shared::Shared;
 use crate::sites::Sites;
+use crate::transfers;
 
 /// Starts hubs.
 #[derive(Clone, Copy, Debug)]
@@ -206,6 +207,7 @@ fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, S
             let _sign = sign;
             tokio::select! {
                 () = shared.driver.tick() => {}
+                () = transfers::serve(&shared) => {}
                 () = shared.stopping() => {}
             }
         });
@@ -220,7 +222,7 @@ impl Kept {
         clock: Clock,
         premises: &Arc<Premises>,
     ) -> Result<(Self, Arc<Shared>), StartError> {
-        let PreparedHub { hub, journal, events, effects, ready, places } = prepared;
+        let PreparedHub { hub, journal, events, effects, ready, places, transfers } = prepared;
         let carrier = Arc::new(Carrier::new(events));
         carrier.carry_out(effects.into_iter());
         let committer = match journal {
@@ -228,7 +230,7 @@ impl Kept {
             None => None,
         };
         let driver = Driver::new(hub, clock, Arc::clone(&carrier));
-        let shared = Arc::new(Shared::new(driver, Arc::clone(premises)));
+        let shared = Arc::new(Shared::new(driver, Arc::clone(premises), transfers));
         Ok((Self { carrier, committer, ready, posted: None, places }, shared))
     }
 

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use iothub_hub::Recording;
@@ -11,12 +12,14 @@ use crate::premises::Premises;
 pub(crate) struct Shared {
     pub(crate) driver: Driver,
     pub(crate) limits: Limits,
+    /// Where imports and exports read and write.
+    pub(crate) transfers: Option<Arc<Path>>,
     premises: Arc<Premises>,
 }
 
 impl Shared {
-    pub(crate) fn new(driver: Driver, premises: Arc<Premises>) -> Self {
-        Self { driver, limits: premises.limits, premises }
+    pub(crate) fn new(driver: Driver, premises: Arc<Premises>, transfers: Option<Arc<Path>>) -> Self {
+        Self { driver, limits: premises.limits, transfers, premises }
     }
 
     /// What this hub has in common with others in this process.

@@ -82,6 +82,9 @@ pub(crate) struct Arguments {
     /// How often feedback is handed out that nobody completes, 1 to 100
     #[arg(long, value_name = "COUNT", default_value = "10")]
     feedback_max_delivery_count: u32,
+    /// Let back ends import and export the registry in this folder and those below it
+    #[arg(long, value_name = "DIR")]
+    transfer_folder: Option<PathBuf>,
     /// How much to say on standard error
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: Level,
@@ -161,6 +164,7 @@ impl Arguments {
             ready_device: (!self.no_device).then(|| self.device.id().as_str().to_owned()),
             edition,
             commands,
+            transfer_folder: self.transfer_folder,
             ..Options::default()
         })
     }

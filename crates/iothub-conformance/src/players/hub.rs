@@ -74,7 +74,7 @@ impl<'a> HubPlayer<'a> {
                     self.sent.push_back((connection, deed));
                 }
                 Effect::Respond { exchange, response } => self.responses.push_back((exchange, response)),
-                Effect::Read { .. } => {}
+                Effect::Read { .. } | Effect::Transfer { .. } => {}
                 Effect::Close { connection } => closed.push(connection),
                 Effect::Log(notice) => self.notice = Some(notice.why),
             }

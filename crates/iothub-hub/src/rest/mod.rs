@@ -19,10 +19,12 @@ mod registration;
 pub(crate) mod row;
 mod statistics;
 mod transfer;
+mod transfers;
 mod twins;
 mod wish;
 
 pub(crate) use query::Groupings;
+pub(crate) use transfer::{Keys, Lines};
 pub(crate) use twins::merging;
 
 use iothub_model::{ErrorCode, Etag, Form, Problem};
@@ -244,6 +246,10 @@ impl Hub {
                     device.ok_or_else(|| Failure::new(ErrorCode::GenericUnauthorized, "no device"))?;
                 self.receive_telemetry(now, key, &origin, request, effects)
             }
+            ("POST", Resource::NewTransfer) => self.create_transfer(now, request, effects),
+            ("GET", Resource::Transfers) => self.list_transfers(),
+            ("GET", Resource::Transfer(id)) => self.get_transfer(id),
+            ("DELETE", Resource::Transfer(id)) => self.delete_transfer(now, id, effects),
             ("PUT", Resource::Job(id)) => self.put_job(now, id, request, effects),
             ("GET", Resource::Job(id)) => self.get_job(now, id),
             ("POST", Resource::JobCancel(id)) => self.cancel_job_of(now, id, effects),

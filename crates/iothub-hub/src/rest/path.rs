@@ -56,6 +56,12 @@ pub(crate) enum Resource {
     Twin(Key),
     /// `/twins/{d}/methods`, `/twins/{d}/modules/{m}/methods`
     Methods(Key),
+    /// `/jobs/create`
+    NewTransfer,
+    /// `/jobs`
+    Transfers,
+    /// `/jobs/{id}`
+    Transfer(String),
     /// `/jobs/v2/query`
     JobQuery,
     /// `/jobs/v2/{id}`
@@ -178,6 +184,10 @@ impl Path {
             R::Registry => Terms { rights: Rights::REGISTRY_WRITE, is_local: true, ..registry },
             R::Authorities | R::Authority(_) => Terms { rights, ..local },
             R::Refusals(_) => Terms { rights: Rights::REGISTRY_READ, ..local },
+            // An export has every key.
+            R::NewTransfer | R::Transfers | R::Transfer(_) => {
+                Terms { rights, operation: Some(Operation::Job), ..service }
+            }
             R::Job(_) | R::JobCancel(_) | R::JobQuery => Terms { operation: Some(Operation::Job), ..service },
             R::Query => Terms { operation: Some(Operation::Query), is_recorded: false, ..service },
             R::ExplainedQuery => Terms { operation: Some(Operation::Query), is_recorded: false, ..local },
@@ -243,6 +253,9 @@ impl Resource {
             | Self::Configurations
             | Self::Configuration(_)
             | Self::ConfigurationQueries
+            | Self::NewTransfer
+            | Self::Transfers
+            | Self::Transfer(_)
             | Self::JobQuery
             | Self::Job(_)
             | Self::JobCancel(_)
@@ -303,6 +316,9 @@ impl Resource {
                 Self::Methods(module(d, m)?)
             }
             [a, b] if is(a, "statistics") && is(b, "devices") => Self::DeviceStatistics,
+            [a] if is(a, "jobs") => Self::Transfers,
+            [a, b] if is(a, "jobs") && is(b, "create") && method == "POST" => Self::NewTransfer,
+            [a, id] if is(a, "jobs") => Self::Transfer(id.into()),
             [a, b, q] if is(a, "jobs") && is(b, "v2") && is(q, "query") && method == "GET" => Self::JobQuery,
             [a, b, id] if is(a, "jobs") && is(b, "v2") => Self::Job(id.into()),
             [a, b, id, c] if is(a, "jobs") && is(b, "v2") && is(c, "cancel") => Self::JobCancel(id.into()),

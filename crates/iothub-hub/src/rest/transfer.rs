@@ -44,14 +44,13 @@ impl Hub {
                 return Err(Failure::new(ErrorCode::ArgumentInvalid, message));
             }
         };
-        let mut body = Vec::new();
+        let mut lines = Lines::default();
         let mut entries = self.registry.from(from).peekable();
         let mut last = None;
         for (key, entry) in entries.by_ref().take(LINES_MAX) {
-            serde_json::to_writer(&mut body, &line(key, entry, keys)).expect("documents have text for keys");
-            body.push(b'\n');
+            lines.push(key, entry, keys);
             last = Some(key);
-            if body.len() >= PAGE_LEN {
+            if lines.0.len() >= PAGE_LEN {
                 break;
             }
         }
@@ -59,7 +58,7 @@ impl Hub {
         if let (Some(last), true) = (last, entries.peek().is_some()) {
             headers.push(("x-ms-continuation".into(), last.to_string()));
         }
-        Ok(Outcome::Done(Response { status: 200, headers, body }))
+        Ok(Outcome::Done(Response { status: 200, headers, body: lines.into_bytes() }))
     }
 
     /// Does what each line asks for, one after the other, and reports those that it did nothing about.
@@ -73,28 +72,40 @@ impl Hub {
         let mode = path.parameter("mode").map(|word| word.parse::<ImportMode>()).transpose();
         let mode =
             mode.map_err(|error| Failure::new(ErrorCode::ArgumentInvalid, format!("mode: {error}")))?;
-        let lines = request.body.split(|byte| *byte == b'\n').enumerate();
-        let lines: Vec<_> = lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect();
-        if lines.len() > LINES_MAX {
-            let (len, code) = (lines.len(), ErrorCode::TooManyDevices);
+        let lines = request.body.split(|byte| *byte == b'\n');
+        let len = lines.filter(|line| !line.trim_ascii().is_empty()).count();
+        if len > LINES_MAX {
+            let code = ErrorCode::TooManyDevices;
             return Err(Failure::new(
                 code,
                 format!("{len} lines, and at most {LINES_MAX} are taken at once"),
             ));
         }
+        Ok(Outcome::json(200, &self.import_lines(now, (request.body, 0), mode, effects), None))
+    }
+
+    /// Does what each line asks for; `before` of them there were others.
+    pub(crate) fn import_lines(
+        &mut self,
+        now: Now,
+        (lines, before): (&[u8], u64),
+        mode: Option<ImportMode>,
+        effects: &mut Effects,
+    ) -> ImportReport {
         let mut report = ImportReport::default();
-        for (at, line) in lines {
+        let lines = lines.split(|byte| *byte == b'\n').enumerate();
+        for (at, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
             match self.import_line(now, line, mode, effects) {
                 Ok(()) => report.done += 1,
                 Err((raw, failure)) => {
                     let raw = raw.unwrap_or(RawValue::NULL);
                     effects.push(Effect::Log(notice_of(raw, &failure)));
                     let error = error_of(raw, failure);
-                    report.errors.push(LineError { line: at as u64 + 1, error });
+                    report.errors.push(LineError { line: before + at as u64 + 1, error });
                 }
             }
         }
-        Ok(Outcome::json(200, &report, None))
+        report
     }
 
     fn import_line<'a>(
@@ -117,9 +128,28 @@ impl Hub {
 
 /// Whether an export has the keys of devices, with which whoever reads it can connect as them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keys {
+pub(crate) enum Keys {
     Included,
     Excluded,
+}
+
+/// What is exported, one line each.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(Vec<u8>);
+
+impl Lines {
+    pub(crate) fn push(&mut self, key: &Key, entry: &Entry, keys: Keys) {
+        serde_json::to_writer(&mut self.0, &line(key, entry, keys)).expect("documents have text for keys");
+        self.0.push(b'\n');
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
 }
 
 /// What an importing hub needs to make the same identity and twin. It counts its own etags and versions.

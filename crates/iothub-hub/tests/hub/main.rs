@@ -30,6 +30,7 @@ mod secrets;
 mod speaker;
 mod telemetry;
 mod transfer;
+mod transferring;
 mod twins;
 mod verdicts;
 mod world;

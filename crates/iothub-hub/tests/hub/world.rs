@@ -6,7 +6,7 @@ use iothub_codec::{
 };
 use iothub_hub::{
     Change, Config, ConnectionId, Edition, Effect, Event, ExchangeId, Hub, Input, Level, Notice, PacketBuf,
-    Peer, Reading, Response, RestRequest, Seed, Transport,
+    Peer, Reading, Response, RestRequest, Seed, TransferStep, Transport,
 };
 use iothub_proto::{AckToken, Instant, Now, Opening, Packet, RefusalReason, Session, Timestamp};
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub(crate) struct World {
     sent: Vec<(ConnectionId, PacketBuf)>,
     responses: Vec<(ExchangeId, Response)>,
     pub(crate) readings: Vec<Reading>,
+    pub(crate) steps: Vec<(u64, TransferStep)>,
     closing: Vec<ConnectionId>,
     gone: Vec<ConnectionId>,
     last_id: u64,
@@ -65,6 +66,7 @@ impl World {
         let mut config = Config::new(Seed([7; 32]));
         config.edition = edition;
         config.ready_device = Some("dev1".into());
+        config.transfers = true;
         Self {
             hub: Hub::new(config),
             now: Now { instant: Instant::from_millis(1_000_000), timestamp: BEGIN },
@@ -74,6 +76,7 @@ impl World {
             sent: Vec::new(),
             responses: Vec::new(),
             readings: Vec::new(),
+            steps: Vec::new(),
             closing: Vec::new(),
             gone: Vec::new(),
             last_id: 0,
@@ -94,6 +97,7 @@ impl World {
                     self.responses.push((exchange, response));
                     self.readings.push(reading);
                 }
+                Effect::Transfer { number, step } => self.steps.push((number, step)),
                 Effect::Close { connection } => self.closing.push(connection),
                 Effect::Log(notice) => self.notices.push(notice),
             }

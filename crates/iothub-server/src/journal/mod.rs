@@ -142,6 +142,7 @@ impl Journal {
                 | Effect::Respond { .. }
                 | Effect::Read { .. }
                 | Effect::Close { .. }
+                | Effect::Transfer { .. }
                 | Effect::Log(_) => {}
             }
         }
@@ -188,6 +189,7 @@ pub(crate) const fn is_kept(effect: &Effect) -> bool {
         | Effect::Respond { .. }
         | Effect::Read { .. }
         | Effect::Close { .. }
+        | Effect::Transfer { .. }
         | Effect::Log(_) => false,
     }
 }

@@ -192,6 +192,7 @@ impl Record {
                 | Change::ConfigurationForgotten { .. }
                 | Change::ConfigurationsAssigned { .. }
                 | Change::Job { .. }
+                | Change::Transfer { .. }
                 | Change::CommandRemoved { .. },
                 Some(pass),
             ) => pass.changed += len,

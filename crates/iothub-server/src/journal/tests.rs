@@ -64,6 +64,7 @@ fn make(path: &Path) -> Vec<Change> {
             | Effect::Respond { .. }
             | Effect::Read { .. }
             | Effect::Close { .. }
+            | Effect::Transfer { .. }
             | Effect::Log(_) => None,
         }));
         journal.commit(at(0), &effects).unwrap();

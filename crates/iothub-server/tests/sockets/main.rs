@@ -11,4 +11,5 @@ mod peers;
 mod reading;
 mod refusing;
 mod serving;
+mod transferring;
 mod watching;
