@@ -76,6 +76,11 @@ const LAYERS: &[Layer] = &[
         elsewhere: Elsewhere::OnlyWithoutStd(&["embassy-futures", "embedded-io-async"]),
     },
     Layer { name: "over-rumqttc", on: &["iothub-proto"], elsewhere: Elsewhere::Any },
+    Layer {
+        name: "book",
+        on: &["iothub-device", "iothub-service", "iothub-server"],
+        elsewhere: Elsewhere::Any,
+    },
     // Its tables are made of the codec's.
     Layer { name: "xtask", on: &["iothub-codec"], elsewhere: Elsewhere::Any },
 ];

@@ -2,6 +2,7 @@
 
 mod bare;
 mod bench;
+mod book;
 mod cargo;
 mod clock;
 mod conformance;
@@ -50,6 +51,8 @@ enum Command {
     Size(size::Arguments),
     /// The tables of docs/dialects.md, written from those of the codec
     Tables(tables::Arguments),
+    /// The book in docs/, built; with --run, every command of it
+    Book(book::Arguments),
     /// Conversations by feature, held by sessions, hub and server
     Conformance(conformance::Arguments),
     /// The fuzz targets in turn, from the inputs in fuzz/corpus
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::Nostd => nostd::run(),
         Command::Size(arguments) => size::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
+        Command::Book(arguments) => book::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Sanitize(arguments) => sanitize::run(&arguments),

@@ -1,7 +1,7 @@
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::{cargo, clock, conformance, layers, tables, tidy, workspace};
+use crate::{book, cargo, clock, conformance, layers, tables, tidy, workspace};
 
 /// Runs everything that must hold, in order, stopping at the first thing that does not.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -22,6 +22,7 @@ const CHECKS: &[fn() -> Result<(), Failure>] = &[
     || cargo::run(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     || cargo::run_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--no-deps"]),
     || cargo::run(&["test", "--workspace"]),
+    book::run_all,
     || conformance::run(&conformance::Arguments::default()),
     // In the whole workspace each feature is on because somebody wants it; here each crate stands alone.
     || cargo::run(&["check", "--package", "iothub-codec", "--no-default-features"]),
