@@ -43,11 +43,13 @@ impl Hub {
         let token = request.header("authorization");
         let token = token.ok_or_else(|| refused("the header Authorization is missing".into()))?;
         let host = request.header("host").unwrap_or_default();
-        let name = crate::auth::without_port(host);
-        let bid =
-            Bid { identity: Identity::device(id), host: name, proof: Proof::Token(token), certificates: &[] };
-        let admission =
-            self.gate.admit(&self.registry, &bid, now.timestamp).map_err(|denied| refused(denied.why))?;
+        let admit = |host| {
+            let (identity, proof) = (Identity::device(id), Proof::Token(token));
+            self.gate.admit(&self.registry, &Bid { identity, host, proof, certificates: &[] }, now.timestamp)
+        };
+        // A token may name the host with its port, as a connection string does that has one.
+        let admission = admit(crate::auth::without_port(host)).or_else(|denied| admit(host).or(Err(denied)));
+        let admission = admission.map_err(|denied| refused(denied.why))?;
         let key = Key { device: device.into(), module: None };
         let generation = self.registry.get(&key).map(|entry| entry.record.generation_id.as_str());
         Ok(Origin::new(Dialect::Classic, (&key, generation), admission.credential.scope(), None))
