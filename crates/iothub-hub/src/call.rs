@@ -14,7 +14,7 @@ use crate::input::{ConnectionId, ExchangeId};
 use crate::jobs::JobCall;
 use crate::packet::PacketBuf;
 use crate::registry::Key;
-use crate::rest::Failure;
+use crate::rest::{Failure, not_found};
 use crate::timers::Due;
 
 /// Longest argument of a method, and longest answer, in bytes.
@@ -91,6 +91,14 @@ impl Calls {
     }
 }
 
+impl Calls {
+    fn waiting_for(&self, key: &Key) -> Vec<ExchangeId> {
+        let first = Bound::Included((key.clone(), ExchangeId(0)));
+        let last = Bound::Included((key.clone(), ExchangeId(u64::MAX)));
+        self.waiting.range((first, last)).map(|((_, exchange), _)| *exchange).collect()
+    }
+}
+
 impl Hub {
     /// Calls a method for a back end; the response comes when there is an outcome.
     pub(crate) fn invoke(
@@ -129,11 +137,7 @@ impl Hub {
 
     /// The device listens now: calls that waited for that go out.
     pub(crate) fn call_waiting(&mut self, now: Now, key: &Key, effects: &mut Effects) {
-        let first = Bound::Included((key.clone(), ExchangeId(0)));
-        let last = Bound::Included((key.clone(), ExchangeId(u64::MAX)));
-        let waiting: Vec<_> =
-            self.calls.waiting.range((first, last)).map(|((_, exchange), _)| *exchange).collect();
-        for exchange in waiting {
+        for exchange in self.calls.waiting_for(key) {
             let Some(call) = self.calls.waiting.remove(&(key.clone(), exchange)) else { continue };
             match self.call(now, Caller::Exchange(exchange), key, &call.invocation, effects) {
                 Ok(()) => self.timers.cancel(call.until, Due::Connect(exchange)),
@@ -217,6 +221,14 @@ impl Hub {
             "The device's connection ended before it answered; it may have executed the method.",
         );
         self.call_ended(now, (call.caller, key), Err(failure), effects);
+    }
+
+    /// The device was deleted: calls that waited for it are not for another of its name.
+    pub(crate) fn call_nobody(&mut self, now: Now, key: &Key, effects: &mut Effects) {
+        for exchange in self.calls.waiting_for(key) {
+            self.abandon(exchange);
+            self.fail(now, (exchange, key), not_found(key), effects);
+        }
     }
 
     /// The device did not connect in time.

@@ -51,7 +51,7 @@ impl Hub {
     }
 }
 
-pub(super) fn not_found(key: &Key) -> Failure {
+pub(crate) fn not_found(key: &Key) -> Failure {
     match &key.module {
         None => Failure::new(
             ErrorCode::DeviceNotFound,

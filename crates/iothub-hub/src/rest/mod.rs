@@ -23,6 +23,7 @@ mod transfers;
 mod twins;
 mod wish;
 
+pub(crate) use identities::not_found;
 pub(crate) use query::Groupings;
 pub(crate) use transfer::{Keys, Lines};
 pub(crate) use twins::merging;

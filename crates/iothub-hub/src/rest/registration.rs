@@ -170,6 +170,7 @@ impl Hub {
         self.announce_lifecycle(now, key, "deleteDeviceIdentity", "deleteModuleIdentity", effects);
         self.expel(now, key, "it was deleted from the registry", effects);
         self.record(Change::IdentityRemoved { key: key.clone() }, effects);
+        self.call_nobody(now, key, effects);
         self.job_turn(now, key);
     }
 

@@ -165,6 +165,19 @@ fn a_caller_may_wait_for_the_device_to_connect() {
 }
 
 #[test]
+fn who_waits_for_a_device_does_not_wait_for_another_of_its_name() {
+    let mut world = World::new();
+    let waiting = call(&mut world, r#"{"methodName":"reboot","connectTimeoutInSeconds":10}"#);
+    world.rest("DELETE", "/devices/dev1", json!(null));
+    let response = world.response(waiting).expect("it is told at once");
+    assert_eq!(response.status, 404);
+    assert!(String::from_utf8_lossy(&response.body).contains("DeviceNotFound"));
+    world.create_device("dev1");
+    let line = listening(&mut world);
+    assert!(world.published(line).is_empty());
+}
+
+#[test]
 fn a_lasting_session_is_called_as_soon_as_it_is_back() {
     let mut world = World::new();
     let line = listening(&mut world);
