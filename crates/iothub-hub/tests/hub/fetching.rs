@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use iothub_codec::{DeviceId, Identity, SharedKey, TokenRequest};
 use iothub_hub::Response;
 use serde_json::json;
 
@@ -31,6 +32,20 @@ fn fetch(world: &mut World) -> (String, String, String) {
 
 fn waiting(world: &mut World) -> u64 {
     world.rest("GET", "/devices/dev1", json!(null)).1["cloudToDeviceMessageCount"].as_u64().unwrap()
+}
+
+#[test]
+fn a_token_of_a_device_may_name_the_host_with_its_port() {
+    let mut world = World::new();
+    let key = SharedKey::from_base64(world.hub.device_key("dev1").unwrap()).unwrap();
+    let identity = Some(Identity::device(DeviceId::new("dev1").unwrap()));
+    let expiry_s = world.now.timestamp.as_secs() + 60;
+    let request = TokenRequest { host: "hub1.test:8443", identity, expiry_s, policy: None };
+    let token = request.sign(&key, &mut [0; 512]).unwrap().to_owned();
+    for (host, status) in [("hub1.test:8443", 204), ("hub1.test:8444", 401), ("hub1.test", 401)] {
+        let headers = [("authorization", token.as_str()), ("host", host)];
+        assert_eq!(world.rest_with("GET", FETCH, "", &headers).status, status, "{host}");
+    }
 }
 
 #[test]
