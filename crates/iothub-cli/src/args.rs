@@ -1,7 +1,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ca, completion, consumer_group, context, demo, device, env, explain, feedback, keep, manual, method,
+    ca, completion, consumer_group, context, demo, device, env, explain, feedback, job, keep, manual, method,
     module, monitor, query, sas, twin, up,
 };
 use crate::output::Format;
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Method(method::Command),
     Query(query::Arguments),
+    #[command(subcommand)]
+    Job(job::Command),
     Feedback(feedback::Arguments),
     Monitor(monitor::Arguments),
     #[command(subcommand)]
@@ -76,7 +78,8 @@ Exit status:
     4  not allowed with this key or policy
     5  in conflict: it is there already, or was changed meanwhile
     6  hub or device not reached, busy, or silent: it may work later
-    7  done in part: some lines or devices failed, and are named"#;
+    7  done in part: some lines or devices failed, and are named
+  130  stopped by Ctrl-C while it waited for the end of something"#;
 
 #[cfg(test)]
 mod tests {

@@ -53,6 +53,15 @@ pub(crate) fn devices(begin: &OsStr) -> Vec<CompletionCandidate> {
     candidates(begin, found)
 }
 
+/// The names of jobs that begin so, in the same way.
+pub(crate) fn jobs(begin: &OsStr) -> Vec<CompletionCandidate> {
+    let found = ask(async move |service| {
+        let page = service.jobs(None, None).rows_max(CANDIDATES_MAX).next().await.ok()??;
+        Some(page.rows.into_iter().map(|job| job.job_id).collect())
+    });
+    candidates(begin, found)
+}
+
 /// Few rows where there may be a million.
 fn device_query(prefix: &str) -> String {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':');

@@ -53,6 +53,11 @@ impl Failure {
         Self::new(Outcome::Partial, message)
     }
 
+    /// Stopped before the outcome was known.
+    pub(crate) fn interrupted(message: impl fmt::Display) -> Self {
+        Self::new(Outcome::Interrupted, message)
+    }
+
     /// For what could not be written to standard output.
     pub(crate) fn of_output(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -102,6 +107,11 @@ impl Failure {
         self.causes.push(other.message);
         self.causes.extend(other.causes);
         self
+    }
+
+    /// Whether somebody has had enough.
+    pub(crate) fn is_interrupt(&self) -> bool {
+        self.outcome == Outcome::Interrupted
     }
 
     /// Nothing, if all that is wrong is that nobody reads the output.

@@ -21,6 +21,7 @@ mod logging;
 mod login;
 mod outcome;
 mod output;
+mod paged;
 mod progress;
 mod redaction;
 mod shell;

@@ -20,6 +20,8 @@ pub(crate) enum Outcome {
     Unreached,
     /// Some of it is done, and some failed.
     Partial,
+    /// Stopped by a signal before the outcome was known.
+    Interrupted,
 }
 
 impl Outcome {
@@ -34,6 +36,8 @@ impl Outcome {
             Self::Conflict => 5,
             Self::Unreached => 6,
             Self::Partial => 7,
+            // What shells give for SIGINT.
+            Self::Interrupted => 130,
         }
     }
 
@@ -79,6 +83,7 @@ mod tests {
             (Outcome::Conflict, 5, "in conflict: it is there already, or was changed meanwhile"),
             (Outcome::Unreached, 6, "hub or device not reached, busy, or silent: it may work later"),
             (Outcome::Partial, 7, "done in part: some lines or devices failed, and are named"),
+            (Outcome::Interrupted, 130, "stopped by Ctrl-C while it waited for the end of something"),
         ] {
             assert_eq!(outcome.code(), code, "{outcome:?}");
             let line = format!("{code:>5}  {meaning}\n");

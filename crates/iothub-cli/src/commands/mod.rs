@@ -7,6 +7,7 @@ pub(crate) mod device;
 pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod feedback;
+pub(crate) mod job;
 pub(crate) mod keep;
 pub(crate) mod manual;
 pub(crate) mod method;
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Ca(command) => one_thread()?.block_on(ca::run(&command, &mut output)),
         Command::Module(command) => one_thread()?.block_on(module::run(&command, &mut output)),
         Command::Query(arguments) => one_thread()?.block_on(query::run(&arguments, &mut output)),
+        Command::Job(command) => one_thread()?.block_on(job::run(&command, &mut output)),
         Command::Twin(command) => one_thread()?.block_on(twin::run(&command, &mut output)),
         Command::Method(command) => one_thread()?.block_on(method::run(&command, &mut output)),
         Command::Feedback(arguments) => one_thread()?.block_on(feedback::run(&arguments, &mut output)),

@@ -4,7 +4,8 @@ use crate::columns::{cell, columns, objects};
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
-use crate::output::{Output, Rows};
+use crate::output::Output;
+use crate::paged::Paged;
 use crate::table;
 
 /// Find devices, modules and jobs by what their twins say
@@ -36,7 +37,8 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
     let hub = Hub::open(&arguments.hub)?;
     let query = arguments.query.as_ref().or(arguments.query_command.as_ref());
     let query = query.expect("clap wants exactly one of the two");
-    let mut rows = Written::new(output);
+    let mut rows = Paged::new(output);
+    let mut are_twins = false;
     let mut left = arguments.top;
     let mut after = None;
     loop {
@@ -47,55 +49,11 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
             *left -=
                 u32::try_from(page.rows.len()).expect("no more rows than are left, which is such a number");
         }
-        rows.take(page.rows, page.item_type == "Twin")?;
+        are_twins |= page.item_type == "Twin";
+        rows.take(&page.rows)?;
         after = page.next.filter(|_| left != Some(0));
         if after.is_none() {
-            return rows.end();
-        }
-    }
-}
-
-/// Rows on their way out, as they come or when all have come.
-struct Written<'a> {
-    output: &'a mut Output,
-    /// What is written at the end.
-    held: Vec<Value>,
-    /// How many went out already.
-    count: usize,
-    are_twins: bool,
-}
-
-impl<'a> Written<'a> {
-    const fn new(output: &'a mut Output) -> Self {
-        Self { output, held: Vec::new(), count: 0, are_twins: false }
-    }
-
-    fn take(&mut self, rows: Vec<Value>, are_twins: bool) -> Result<(), Failure> {
-        self.are_twins = are_twins;
-        match self.output.rows() {
-            Rows::Grid | Rows::Csv => self.held.extend(rows),
-            Rows::Lines => rows.iter().try_for_each(|row| self.output.line(&row.to_string()))?,
-            Rows::List => {
-                for row in rows {
-                    let before = if self.count == 0 { '[' } else { ',' };
-                    self.output.piece(&format!("{before}{row}"))?;
-                    self.count += 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn end(self) -> Result<(), Failure> {
-        match self.output.rows() {
-            Rows::Lines => Ok(()),
-            Rows::List if self.count == 0 => self.output.line("[]"),
-            Rows::List => self.output.line("]"),
-            Rows::Csv => self.output.each(&self.held, String::new),
-            Rows::Grid => match grid(&self.held, self.are_twins) {
-                None => Ok(()),
-                Some(text) => self.output.line(&text),
-            },
+            return rows.end(|rows| grid(rows, are_twins));
         }
     }
 }

@@ -17,6 +17,7 @@ mod demo;
 mod devices;
 mod env;
 mod explaining;
+mod jobs;
 mod keeping;
 mod methods;
 mod misuse;
