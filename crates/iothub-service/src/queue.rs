@@ -57,7 +57,10 @@ impl Service {
     pub async fn dead_letters(&self, device: DeviceId<'_>) -> Result<Vec<CommandDocument>, Error> {
         self.send(Request::get(format!("/$local{}/deadLetters", device_path(device)?))).await
     }
+}
 
+/// # Commands that wait
+impl Service {
     /// Drops all commands that wait for a device, and says how many they were. Takes the right ServiceConnect.
     ///
     /// # Errors
