@@ -330,6 +330,18 @@ fn a_fleet_is_changed_in_slices_and_devices_are_served_between_them() {
 }
 
 #[test]
+fn what_changes_while_a_fleet_is_gone_through_counts_for_everybody() {
+    let mut world = fleet(500);
+    put(&mut world, configuration("one", "*", 1, json!({"properties.desired.x": 1})));
+    world.pass(Duration::from_millis(11));
+    assert_eq!(counts(&mut world, "one"), (200, 200), "one slice is done");
+    put(&mut world, configuration("two", "*", 1, json!({"properties.desired.y": 1})));
+    world.pass(SECOND);
+    assert_eq!(counts(&mut world, "two"), (501, 501));
+    assert_eq!(desired(&mut world, "d0000"), json!({"x": 1, "y": 1}));
+}
+
+#[test]
 fn a_hub_that_starts_again_goes_on_where_it_was() {
     let content = json!({"properties.desired.x": 1});
     let mut world = fleet(500);

@@ -8,6 +8,7 @@ mod bulk;
 mod certificates;
 mod commands;
 mod configurations;
+mod configurations_at_random;
 mod configuring;
 mod connecting;
 mod dialects;
