@@ -1,9 +1,10 @@
 use core::time::Duration;
 
 use iothub_model::{
-    Configuration, ConfigurationContent, ConfigurationQueries, ErrorCode, Etag, IfMatch, JobRequest,
-    JobStatus, JobType, Patch, TwinPatch, TwinUpdate,
+    Configuration, ConfigurationContent, ConfigurationQueries, Device, ErrorCode, Etag, IfMatch,
+    JobProperties, JobRequest, JobStatus, JobType, Patch, TwinPatch, TwinUpdate,
 };
+use iothub_server::Options;
 use iothub_service::QueryPosition;
 use serde::Deserialize;
 use serde_json::json;
@@ -147,4 +148,40 @@ async fn a_configuration_is_tried_made_edited_and_deleted() {
     let nothing =
         service.apply_configuration_content(device("pump-0"), &ConfigurationContent::default()).await;
     assert!(nothing.is_err());
+}
+
+#[tokio::test]
+async fn a_hub_exports_itself_and_imports_what_it_wrote() {
+    let folder = std::env::temp_dir().join(format!("iothub-service-transfers-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("out")).unwrap();
+    let site = Site::with(Options { transfer_folder: Some(folder.clone()), ..Options::free_ports() }).await;
+    let pump = Device { device_id: "pump".into(), ..Device::default() };
+    site.service.create_device(&pump).await.unwrap();
+    let out = || Some("out".to_owned());
+    let export = JobProperties {
+        kind: JobType::Export,
+        output_blob_container_uri: out(),
+        exclude_keys_in_export: Some(false),
+        ..JobProperties::default()
+    };
+    let export = site.service.create_transfer(&export).await.unwrap();
+    let done = site.service.wait_for_transfer(export.job_id.as_deref().unwrap(), SOON).await.unwrap();
+    assert_eq!(done.status, Some(JobStatus::Completed), "{done:?}");
+
+    site.service.delete_device(device("pump"), &IfMatch::Any).await.unwrap();
+    let import = JobProperties {
+        kind: JobType::Import,
+        input_blob_container_uri: out(),
+        output_blob_container_uri: out(),
+        ..JobProperties::default()
+    };
+    let import = site.service.create_transfer(&import).await.unwrap();
+    let done = site.service.wait_for_transfer(import.job_id.as_deref().unwrap(), SOON).await.unwrap();
+    assert_eq!(done.status, Some(JobStatus::Completed), "{done:?}");
+    assert_eq!(site.service.get_device(device("pump")).await.unwrap().device_id, "pump");
+    assert_eq!(site.service.list_transfers().await.unwrap().len(), 2);
+    site.service.cancel_transfer(import.job_id.as_deref().unwrap()).await.unwrap();
+    let none = site.service.get_transfer("none").await.unwrap_err();
+    assert_eq!(none.code(), Some(ErrorCode::JobNotFound));
+    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -1,7 +1,9 @@
+use core::time::Duration;
+
 use iothub_model::JobProperties;
 
 use crate::request::{Request, escaped};
-use crate::{Error, Service};
+use crate::{Error, JobWatch, Service, clock};
 
 /// # Imports and exports of the registry by the hub itself
 ///
@@ -34,6 +36,30 @@ impl Service {
     /// [`Error::Refused`] with `JobNotFound`; see [`Error`] for others.
     pub async fn get_transfer(&self, id: &str) -> Result<JobProperties, Error> {
         self.send(Request::get(path(id)?)).await
+    }
+
+    /// Waits until nothing happens to an import or export any more, and gives it as it then is. Looks at it after pauses
+    /// that grow up to [`JobWatch::PAUSE_MAX`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unfinished`] when `deadline` has passed: it goes on. Others as for [`Self::get_transfer`].
+    pub async fn wait_for_transfer(&self, id: &str, deadline: Duration) -> Result<JobProperties, Error> {
+        let last = async {
+            let mut pause = JobWatch::PAUSE_MIN;
+            loop {
+                let job = self.get_transfer(id).await?;
+                if job.status.is_some_and(|status| status.is_final()) {
+                    return Ok(job);
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 3 / 2).min(JobWatch::PAUSE_MAX);
+            }
+        };
+        match tokio::time::timeout_at(clock::later(deadline), last).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Unfinished { job: id.to_owned(), after: deadline }),
+        }
     }
 
     /// Ends an import or export before it is done. What is done stays.
