@@ -1,4 +1,4 @@
-use iothub_model::{QuerySpecification, Twin};
+use iothub_model::{ExplainedRows, QueryPlan, QuerySpecification, Twin};
 use serde::de::DeserializeOwned;
 
 use crate::pages::{asking, page};
@@ -63,6 +63,22 @@ impl Service {
             None => self.pages("SELECT * FROM devices"),
             Some(condition) => self.pages(&format!("SELECT * FROM devices WHERE {condition}")),
         }
+    }
+}
+
+/// # Extras of a local hub, continued
+impl Service {
+    /// Says how a local hub finds the first page of what a query answers: by which indexes, or by looking at every twin.
+    /// Takes the right ServiceConnect.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::query`], and [`Error::Refused`] by a hub that is not a local one.
+    pub async fn explain_query(&self, query: &str) -> Result<QueryPlan, Error> {
+        let specification = QuerySpecification { query: query.to_owned() };
+        let request = Request::post("/$local/devices/query".into()).json(&specification);
+        let explained: ExplainedRows = self.send(request.repeated(Repeat::Freely)).await?;
+        Ok(explained.plan)
     }
 }
 

@@ -36,6 +36,8 @@ async fn answers_are_read_page_by_page_and_from_where_somebody_stopped() {
 
     let mut twins = site.service.twins_where(Some("deviceId = 'pump-7'"));
     assert_eq!(twins.next().await.unwrap().unwrap().rows[0].device_id, "pump-7");
+    let plan = site.service.explain_query("SELECT * FROM devices WHERE deviceId = 'pump-7'").await.unwrap();
+    assert_eq!((plan.looked_at, plan.identities), (1, 250), "{plan:?}");
     let error = site.service.twins_where(Some("tags.plant ==")).next().await.unwrap_err();
     assert!(!error.is_retryable() && error.status() == Some(400), "{error}");
 }
