@@ -1,8 +1,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ca, completion, consumer_group, context, demo, device, env, explain, feedback, job, keep, manual, method,
-    module, monitor, query, sas, twin, up,
+    ca, completion, configuration, consumer_group, context, demo, device, digital_twin, env, explain,
+    feedback, job, keep, manual, method, module, monitor, query, sas, twin, up,
 };
 use crate::output::Format;
 
@@ -44,6 +44,10 @@ pub(crate) enum Command {
     Query(query::Arguments),
     #[command(subcommand)]
     Job(job::Command),
+    #[command(subcommand)]
+    Configuration(configuration::Command),
+    #[command(subcommand)]
+    DigitalTwin(digital_twin::Command),
     Feedback(feedback::Arguments),
     Monitor(monitor::Arguments),
     #[command(subcommand)]

@@ -62,6 +62,15 @@ pub(crate) fn jobs(begin: &OsStr) -> Vec<CompletionCandidate> {
     candidates(begin, found)
 }
 
+/// The names of configurations that begin so, in the same way.
+pub(crate) fn configurations(begin: &OsStr) -> Vec<CompletionCandidate> {
+    let found = ask(async move |service| {
+        let listed = service.list_configurations(CONFIGURATIONS_MAX).await.ok()?;
+        Some(listed.into_iter().map(|configuration| configuration.id).collect())
+    });
+    candidates(begin, found)
+}
+
 /// Few rows where there may be a million.
 fn device_query(prefix: &str) -> String {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':');
@@ -123,6 +132,8 @@ const PROGRAM: &str = "iothub";
 const VARIABLE: &str = "IOTHUB_COMPLETE";
 /// More than anybody reads.
 const CANDIDATES_MAX: u32 = 100;
+/// All that a hub of an edition can have.
+const CONFIGURATIONS_MAX: u16 = 100;
 /// A person who waits longer for a word has typed it.
 const PATIENCE: Duration = Duration::from_millis(700);
 

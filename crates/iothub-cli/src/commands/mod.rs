@@ -1,9 +1,11 @@
 pub(crate) mod ca;
 pub(crate) mod completion;
+pub(crate) mod configuration;
 pub(crate) mod consumer_group;
 pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod device;
+pub(crate) mod digital_twin;
 pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod feedback;
@@ -41,6 +43,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Ca(command) => one_thread()?.block_on(ca::run(&command, &mut output)),
         Command::Module(command) => one_thread()?.block_on(module::run(&command, &mut output)),
         Command::Query(arguments) => one_thread()?.block_on(query::run(&arguments, &mut output)),
+        Command::Configuration(command) => one_thread()?.block_on(configuration::run(&command, &mut output)),
+        Command::DigitalTwin(command) => one_thread()?.block_on(digital_twin::run(&command, &mut output)),
         Command::Job(command) => one_thread()?.block_on(job::run(&command, &mut output)),
         Command::Twin(command) => one_thread()?.block_on(twin::run(&command, &mut output)),
         Command::Method(command) => one_thread()?.block_on(method::run(&command, &mut output)),

@@ -12,6 +12,7 @@ mod place;
 mod program;
 
 mod completing;
+mod configuring;
 mod contexts;
 mod demo;
 mod devices;

@@ -1,3 +1,4 @@
+mod apply;
 mod create;
 mod deed;
 mod delete;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Send(send::Arguments),
     Messages(messages::Arguments),
     Simulate(simulate::Arguments),
+    ApplyConfiguration(apply::Arguments),
     Export(export::Arguments),
     Import(import::Arguments),
 }
@@ -53,6 +55,7 @@ pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Fa
         Command::Delete(arguments) => delete::run(arguments, output).await,
         Command::Messages(arguments) => messages::run(arguments, output).await,
         Command::Send(arguments) => send::run(arguments, output).await,
+        Command::ApplyConfiguration(arguments) => apply::run(arguments, output).await,
         Command::Export(arguments) => export::run(arguments, output).await,
         Command::Import(arguments) => import::run(arguments, output).await,
         Command::Simulate(arguments) => simulate::run(arguments, output).await,
