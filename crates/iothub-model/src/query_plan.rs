@@ -48,7 +48,7 @@ words! {
     /// Which devices and modules are looked at for a query.
     #[derive(Default)]
     pub enum QueryAccess {
-        /// None: all is known before.
+        /// No twins.
         #[default]
         None = "none",
         /// Those that indexes have named.

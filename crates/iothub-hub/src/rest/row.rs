@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use iothub_model::{Object, Section};
 use iothub_query::{Datum, Document, Path, Root, Source, Step};
 use serde_json::Value;
@@ -21,8 +19,8 @@ impl Source for Row<'_> {
         match (root.as_str(), path.steps()) {
             ("deviceId", []) => Datum::from(self.key.device.as_str()),
             ("moduleId", []) => self.key.module.as_deref().map_or(Datum::Undefined, Datum::from),
-            ("status", []) => Datum::Text(Cow::Owned(self.entry.record.status.to_string())),
-            ("connectionState", []) => Datum::Text(Cow::Owned(connection_state(self.entry).to_string())),
+            ("status", []) => Datum::from(self.entry.record.status.as_str()),
+            ("connectionState", []) => Datum::from(connection_state(self.entry).as_str()),
             ("configurations", steps) => self.configuration(steps),
             ("modelId", []) => Datum::from(self.entry.presence.model_id.as_str()),
             ("version", []) => Datum::Number(twin.version().into()),

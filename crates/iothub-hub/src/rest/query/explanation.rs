@@ -5,7 +5,7 @@ use crate::registry::Registry;
 use crate::rest::query::walk::Walk;
 
 /// How the rows of a query are found, for those who wonder.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Explanation {
     pub(super) plan: QueryPlan,
     /// Identities.
@@ -31,6 +31,12 @@ impl Explanation {
             looked_at: 0,
             identities: registry.len() as u64,
         };
+        Self { plan, looked_at: 0 }
+    }
+
+    /// Of rows for which no twin was looked at.
+    pub(super) fn without_twins(reason: &str) -> Self {
+        let plan = QueryPlan { reason: Some(reason.to_owned()), ..QueryPlan::default() };
         Self { plan, looked_at: 0 }
     }
 

@@ -75,7 +75,8 @@ impl Hub {
             Collection::Devices | Collection::Modules => self.query_twins(now, exchange, asked, run),
             Collection::Jobs => {
                 let page = self.scanned_jobs(&asked.query, asked.place.clone(), asked.rows_max);
-                Ok(Outcome::Done(asked.response(page, Explanation::default())))
+                let explanation = Explanation::without_twins("jobs are looked at one after the other");
+                Ok(Outcome::Done(asked.response(page, explanation)))
             }
         }
     }
@@ -93,7 +94,8 @@ impl Hub {
         if asked.query.is_grouped()
             && let Some(page) = self.groupings.page(&asked)
         {
-            return Ok(Outcome::Done(self.charged(now, asked.response(page, Explanation::default()))));
+            let explanation = Explanation::without_twins("the rows were made for an earlier page");
+            return Ok(Outcome::Done(self.charged(now, asked.response(page, explanation))));
         }
         let mut plan = self.registry.plan(asked.query.condition.as_ref(), asked.query.from);
         self.learn(now, &plan);
