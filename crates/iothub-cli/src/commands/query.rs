@@ -1,3 +1,4 @@
+use iothub_model::QueryPlan;
 use serde_json::Value;
 
 use crate::columns::{cell, columns, objects};
@@ -18,6 +19,7 @@ use crate::table;
   iothub query "SELECT * FROM devices WHERE tags.site = 'north' AND properties.reported.rate >= 60"
   iothub query "SELECT tags.site AS site, COUNT() AS n FROM devices GROUP BY tags.site" -o csv
   iothub query "SELECT deviceId FROM devices WHERE status = 'disabled'" --top 5 -o ndjson | jq -r .deviceId
+  iothub query "SELECT * FROM devices WHERE tags.site = 'north'" --explain
   iothub query -q "SELECT * FROM devices.jobs WHERE jobId = 'reboot-1'" -o json"#)]
 pub(crate) struct Arguments {
     /// The query, in IoT Hub's language
@@ -29,6 +31,10 @@ pub(crate) struct Arguments {
     /// End after this many rows
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
+    /// Say how a local hub finds the rows of the first page, instead of showing them: by which indexes, and how many
+    /// devices and modules it looks at
+    #[arg(long, conflicts_with = "top")]
+    explain: bool,
     #[command(flatten)]
     hub: HubArguments,
 }
@@ -37,6 +43,10 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
     let hub = Hub::open(&arguments.hub)?;
     let query = arguments.query.as_ref().or(arguments.query_command.as_ref());
     let query = query.expect("clap wants exactly one of the two");
+    if arguments.explain {
+        let plan = hub.service.explain_query(query).await.map_err(|error| hub.explain(error, None))?;
+        return output.show(&plan, || record(&plan));
+    }
     let mut rows = Paged::new(output);
     let mut are_twins = false;
     let mut left = arguments.top;
@@ -56,6 +66,20 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
             return rows.end(|rows| grid(rows, are_twins));
         }
     }
+}
+
+fn record(plan: &QueryPlan) -> String {
+    let indexes = plan.indexes.iter();
+    let indexes: Vec<_> =
+        indexes.map(|index| format!("{}: {}", index.constraint, index.identities)).collect();
+    let candidates = plan.candidates.unwrap_or(plan.identities);
+    table::record([
+        ("access", plan.access.to_string()),
+        ("why", plan.reason.clone().unwrap_or_default()),
+        ("indexes", indexes.join("\n")),
+        ("candidates", format!("{candidates} of {}", plan.identities)),
+        ("looked at", plan.looked_at.to_string()),
+    ])
 }
 
 const TWIN_COLUMNS: [&str; 5] = ["deviceId", "moduleId", "status", "connectionState", "tags"];

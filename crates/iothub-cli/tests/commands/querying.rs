@@ -59,3 +59,26 @@ fn a_query_is_written_as_whoever_reads_it_wants_it() {
     assert!(csv.starts_with("deviceId,") && csv.lines().count() == 4, "{csv}");
     assert_eq!(hub.line("device list -o ndjson").ok().lines().count(), 3);
 }
+
+#[test]
+fn a_hub_says_by_which_index_it_has_found_what_was_asked_for() {
+    let hub = Hub::start_in(Place::new(), &["--no-device"]);
+    for id in ["a", "b", "c"] {
+        hub.line(&format!("device create {id}")).json();
+        hub.run(&["twin", "update", id, "--tags", &json!({"name": id}).to_string()]).json();
+    }
+    let query = "SELECT * FROM devices WHERE tags.name = 'b'";
+    let plan = hub.run(&["query", query, "--explain"]).json();
+    let expected = json!({
+        "access": "index",
+        "indexes": [{"constraint": "tags.name = 'b'", "identities": 1}],
+        "candidates": 1,
+        "lookedAt": 1,
+        "identities": 3,
+    });
+    assert_eq!(plan, expected);
+    let table = hub.run(&["query", query, "--explain", "-o", "table"]).ok();
+    assert!(table.contains("tags.name = 'b': 1") && table.contains("1 of 3"), "{table}");
+    let all = hub.run(&["query", "SELECT * FROM devices", "--explain", "-o", "table"]).ok();
+    assert!(all.contains("there is no condition") && all.contains("3 of 3"), "{all}");
+}
