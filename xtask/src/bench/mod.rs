@@ -1,4 +1,5 @@
 mod codec;
+mod fleet;
 mod hub;
 mod start;
 mod storage;
@@ -17,6 +18,8 @@ pub(crate) struct Arguments {
 enum Measurement {
     /// How many instructions the codec takes for each operation
     Codec(codec::Arguments),
+    /// What is done to many devices at once: queries
+    Fleet(fleet::Arguments),
     /// A hub at work, beside mosquitto: processor time, rates, memory
     Hub(hub::Arguments),
     /// How long `iothub up` takes until it serves, and how much memory it holds when idle
@@ -29,6 +32,7 @@ enum Measurement {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.measurement {
         Measurement::Codec(arguments) => codec::run(arguments),
+        Measurement::Fleet(arguments) => fleet::run(arguments),
         Measurement::Hub(arguments) => hub::run(arguments),
         Measurement::Start(arguments) => start::run(arguments),
         Measurement::Storage(arguments) => storage::run(arguments),

@@ -1,5 +1,5 @@
 //! Devices and back ends that put a hub to work, or any broker where a hub is no different from one:
-//! `cargo xtask bench hub` runs it again and again.
+//! `cargo xtask bench hub` and `bench fleet` run it again and again.
 //!
 //! One thread for all of them, so that it takes as little as it can of the machine that it shares with the server. What
 //! it measured it prints as one line of JSON: the processor time is that of the process `pid`, the server's.
@@ -13,6 +13,7 @@ mod idle;
 mod link;
 mod methods;
 mod patches;
+mod queries;
 mod registration;
 mod requests;
 mod tally;
@@ -42,6 +43,9 @@ fn main() {
             "idle" => idle::run(target).await,
             "methods" => methods::run(target).await,
             "patches" => patches::run(target).await,
+            "selective" => queries::selective(target).await,
+            "scan" => queries::scan(target).await,
+            "grouped" => queries::grouped(target).await,
             _ => panic!("no measurement is called {what}"),
         }
     });

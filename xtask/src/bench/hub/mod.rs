@@ -1,10 +1,10 @@
 //! A hub at work, beside a broker that does as much of the same as brokers do.
 
 mod broker;
-mod load;
+pub(super) mod load;
 mod row;
-mod server;
-mod table;
+pub(super) mod server;
+pub(super) mod table;
 
 use std::path::PathBuf;
 

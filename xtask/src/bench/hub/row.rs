@@ -190,7 +190,7 @@ fn steady(
         let ours = of(wanted.side, wanted.member);
         let ours = ours.ok_or_else(|| Failure::new(format!("the load does not say {}", wanted.member)))?;
         let Wanted { name, unit, target, .. } = *wanted;
-        Ok(Figure { name, unit, ours, broker: of(Side::Broker, wanted.member), target })
+        Ok(Figure { name: name.to_owned(), unit, ours, broker: of(Side::Broker, wanted.member), target })
     });
     figures.collect()
 }
@@ -206,7 +206,7 @@ fn idle(programs: &Programs, load: &Load, sizes: Sizes) -> Result<Figure, Failur
         None => None,
     };
     Ok(Figure {
-        name: "a silent connection",
+        name: "a silent connection".to_owned(),
         unit: "KiB",
         ours,
         broker,
@@ -215,7 +215,7 @@ fn idle(programs: &Programs, load: &Load, sizes: Sizes) -> Result<Figure, Failur
 }
 
 fn registered(programs: &Programs, load: &Load, sizes: Sizes) -> Result<Vec<Figure>, Failure> {
-    let empty = resident(&programs.start(Side::Durable)?)?;
+    let empty = programs.start(Side::Durable)?.resident()?;
     let server = programs.start(Side::Durable)?;
     let filled = load.run("register", &server, &[("devices", sizes.registered)])?;
     let folder = server.kill().ok_or_else(|| Failure::new("nothing was kept"))?;
@@ -225,12 +225,12 @@ fn registered(programs: &Programs, load: &Load, sizes: Sizes) -> Result<Vec<Figu
         let server = programs.start_again(&folder)?;
         times.push(server.until_ready.as_secs_f64());
         processor.push(processor_s(&server)?);
-        sizes_seen.push((resident(&server)? - empty) / sizes.registered as f64);
+        sizes_seen.push((server.resident()? - empty) / sizes.registered as f64);
         server.kill();
     }
-    let figure = |name, unit, values: Vec<f64>, target| {
+    let figure = |name: &str, unit, values: Vec<f64>, target| {
         let ours = median(values).ok_or_else(|| Failure::new("nothing was measured"))?;
-        Ok(Figure { name, unit, ours, broker: None, target })
+        Ok(Figure { name: name.to_owned(), unit, ours, broker: None, target })
     };
     let rate = sizes.registered as f64 / number(&filled, "seconds")?;
     Ok(vec![
@@ -248,14 +248,6 @@ fn started(programs: &Programs, load: &Load, (side, devices): (Side, u64)) -> Re
         load.run("register", &server, &[("devices", devices)])?;
     }
     Ok(server)
-}
-
-fn resident(server: &Server) -> Result<f64, Failure> {
-    let path = format!("/proc/{}/status", server.pid);
-    let status = std::fs::read_to_string(&path).map_err(Failure::while_doing(path))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    let kb: f64 = line.trim().trim_end_matches("kB").trim().parse().map_err(Failure::while_doing("VmRSS"))?;
-    Ok(kb * 1024.0)
 }
 
 /// Processor time that a server has taken since it was started.

@@ -12,17 +12,17 @@ use crate::failure::Failure;
 use crate::process::{Running, Waited};
 
 /// What is measured.
-pub(super) struct Programs {
-    pub(super) iothub: PathBuf,
+pub(in crate::bench) struct Programs {
+    pub(in crate::bench) iothub: PathBuf,
     /// `None` if it cannot be had.
     pub(super) broker: Option<Broker>,
     /// For what servers keep.
-    pub(super) folder: PathBuf,
+    pub(in crate::bench) folder: PathBuf,
 }
 
 /// Who serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(in crate::bench) enum Side {
     Broker,
     /// A hub in memory.
     Memory,
@@ -31,19 +31,24 @@ pub(super) enum Side {
 }
 
 /// A server that serves. It is stopped, and what it kept is removed, when this is dropped.
-pub(super) struct Server {
+pub(in crate::bench) struct Server {
     process: Running,
     /// What the load is told of it.
-    pub(super) settings: Vec<String>,
-    pub(super) pid: u32,
+    pub(in crate::bench) settings: Vec<String>,
+    pub(in crate::bench) pid: u32,
     /// From the start of the process until it served.
-    pub(super) until_ready: Duration,
+    pub(in crate::bench) until_ready: Duration,
     _kept: Option<Folder>,
 }
 
 impl Programs {
+    /// For measurements that no broker is put beside.
+    pub(in crate::bench) fn without_broker(iothub: PathBuf, folder: PathBuf) -> Self {
+        Self { iothub, broker: None, folder }
+    }
+
     /// Starts a server in a folder that is empty.
-    pub(super) fn start(&self, side: Side) -> Result<Server, Failure> {
+    pub(in crate::bench) fn start(&self, side: Side) -> Result<Server, Failure> {
         let folder = Folder::new(&self.folder, side)?;
         let mut server = match side {
             Side::Memory => self.hub(pinned(&self.iothub), None)?,
@@ -55,7 +60,7 @@ impl Programs {
     }
 
     /// Starts a hub on what another has left, which has to be gone.
-    pub(super) fn start_again(&self, folder: &Folder) -> Result<Server, Failure> {
+    pub(in crate::bench) fn start_again(&self, folder: &Folder) -> Result<Server, Failure> {
         // Nothing is compared with this, and all of the machine is there for it.
         self.hub(Command::new(&self.iothub), Some(&folder.0))
     }
@@ -117,8 +122,17 @@ impl Programs {
 }
 
 impl Server {
+    /// What it holds in memory, in bytes.
+    pub(in crate::bench) fn resident(&self) -> Result<f64, Failure> {
+        let path = format!("/proc/{}/status", self.pid);
+        let status = std::fs::read_to_string(&path).map_err(Failure::while_doing(path))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        let kb = line.trim().trim_end_matches("kB").trim().parse::<f64>();
+        Ok(kb.map_err(Failure::while_doing("VmRSS"))? * 1024.0)
+    }
+
     /// Kills it and gives what it kept.
-    pub(super) fn kill(mut self) -> Option<Folder> {
+    pub(in crate::bench) fn kill(mut self) -> Option<Folder> {
         let kept = self._kept.take();
         drop(self.process);
         kept
@@ -126,7 +140,7 @@ impl Server {
 }
 
 /// A folder of one server. Gone when dropped.
-pub(super) struct Folder(PathBuf);
+pub(in crate::bench) struct Folder(PathBuf);
 
 impl Folder {
     fn new(inside: &Path, side: Side) -> Result<Self, Failure> {

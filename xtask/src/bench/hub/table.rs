@@ -1,16 +1,16 @@
 /// What was measured of one thing.
-pub(super) struct Figure {
-    pub(super) name: &'static str,
-    pub(super) unit: &'static str,
-    pub(super) ours: f64,
+pub(in crate::bench) struct Figure {
+    pub(in crate::bench) name: String,
+    pub(in crate::bench) unit: &'static str,
+    pub(in crate::bench) ours: f64,
     /// The broker's, where it does as much.
-    pub(super) broker: Option<f64>,
-    pub(super) target: Target,
+    pub(in crate::bench) broker: Option<f64>,
+    pub(in crate::bench) target: Target,
 }
 
 /// What is to be reached.
 #[derive(Clone, Copy)]
-pub(super) enum Target {
+pub(in crate::bench) enum Target {
     None,
     /// At most so many times the broker's.
     Ratio(f64),
@@ -20,29 +20,42 @@ pub(super) enum Target {
     Least(f64),
 }
 
-pub(super) fn head() {
+pub(in crate::bench) fn head() {
     println!("{:<46}{:>12}{:>12}{:>8}   {:<14}{:<6}", "", "iothub", "mosquitto", "ratio", "target", "");
 }
 
 impl Figure {
-    pub(super) fn print(&self) {
+    /// Prints it where no broker does as much.
+    pub(in crate::bench) fn print_alone(&self) {
+        let name = format!("{}, {}", self.name, self.unit);
+        println!("{name:<62}{:>12}   {:<14}{:<6}", shown(self.ours), self.wanted(), self.verdict());
+    }
+
+    pub(in crate::bench) fn print(&self) {
         let (broker, ratio) = match self.broker {
             Some(broker) => (shown(broker), format!("{:.2}", self.ours / broker)),
             None => ("-".to_owned(), "-".to_owned()),
         };
-        let target = match self.target {
+        let (target, reached) = (self.wanted(), self.verdict());
+        let name = format!("{}, {}", self.name, self.unit);
+        println!("{name:<46}{:>12}{broker:>12}{ratio:>8}   {target:<14}{reached:<6}", shown(self.ours));
+    }
+
+    fn wanted(&self) -> String {
+        match self.target {
             Target::None => String::new(),
             Target::Ratio(most) => format!("<= {most:.1} x"),
             Target::Most(most) => format!("<= {}", shown(most)),
             Target::Least(least) => format!(">= {}", shown(least)),
-        };
-        let reached = match self.is_reached() {
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.is_reached() {
             Some(true) => "yes",
             Some(false) => "MISSED",
             None => "",
-        };
-        let name = format!("{}, {}", self.name, self.unit);
-        println!("{name:<46}{:>12}{broker:>12}{ratio:>8}   {target:<14}{reached:<6}", shown(self.ours));
+        }
     }
 
     /// `None` where nothing is to be reached, or there is nothing to compare with.
@@ -71,7 +84,9 @@ mod tests {
 
     #[test]
     fn a_target_is_reached_at_its_limit_and_missed_behind_it() {
-        let figure = |ours, broker, target| Figure { name: "", unit: "", ours, broker, target }.is_reached();
+        let figure = |ours, broker, target| {
+            Figure { name: String::new(), unit: "", ours, broker, target }.is_reached()
+        };
         for (ours, broker, target, reached) in [
             (1.5, Some(1.0), Target::Ratio(1.5), Some(true)),
             (1.6, Some(1.0), Target::Ratio(1.5), Some(false)),
