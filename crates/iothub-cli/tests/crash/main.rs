@@ -1,6 +1,6 @@
 //! A hub that is killed again and again under load, and compared with what it had acknowledged.
 //!
-//! `cargo xtask crash --kills 200` has it done often; among the tests it is done a few times. One number decides when
+//! `cargo xtask crash --kills 200` has it done often, `--jobs` with jobs on a fleet meanwhile; among the tests it is done a few times. One number decides when
 //! the hub is killed and what is done to copies of its file, but not what the load has come to by then.
 
 #![cfg_attr(unix, allow(clippy::unwrap_used, reason = "this is a test"))]
@@ -11,6 +11,8 @@ mod chance;
 mod copies;
 #[cfg(unix)]
 mod hub;
+#[cfg(unix)]
+mod jobs;
 #[cfg(unix)]
 mod load;
 #[cfg(unix)]
@@ -28,11 +30,12 @@ fn main() {
             .map_or(default, |value| value.parse().unwrap_or_else(|error| panic!("{name}: {error}")))
     };
     let (kills, seed) = (option("--kills", 3), option("--seed", 1));
-    tokio::runtime::Runtime::new().unwrap().block_on(crash(kills, seed));
+    let with_jobs = std::env::args().any(|argument| argument == "--jobs");
+    tokio::runtime::Runtime::new().unwrap().block_on(crash(kills, seed, with_jobs));
 }
 
 #[cfg(unix)]
-async fn crash(kills: u64, seed: u64) {
+async fn crash(kills: u64, seed: u64, with_jobs: bool) {
     use std::sync::{Arc, Mutex};
 
     let mut chance = chance::Chance::new(seed);
@@ -40,22 +43,35 @@ async fn crash(kills: u64, seed: u64) {
     let truth = Arc::new(Mutex::new(truth::Truth::default()));
     let mut checker = truth::Checker::default();
     let mut copies = copies::Outcomes::default();
+    let jobs = Arc::new(Mutex::new(jobs::Jobs::default()));
     for kill in 0..kills {
         let mut hub = hub::Killable::start(&place.data());
         let load = load::start(&hub, &truth).await;
+        let mut at_work = tokio::task::JoinSet::new();
+        if with_jobs {
+            at_work = jobs::start(&hub, &jobs).await;
+        }
         tokio::time::sleep(core::time::Duration::from_millis(50 + chance.below(800))).await;
         hub.kill();
         load.end().await;
+        at_work.shutdown().await;
         if kill % 5 == 0 {
             copies.try_some(&place, &mut chance, &truth).await;
         }
         let again = hub::restart(&place.data()).await.unwrap_or_else(|error| panic!("kill {kill}: {error}"));
         checker.check(&again, &truth, &format!("seed {seed}, kill {kill}")).await;
+        if with_jobs {
+            let service = hub::service(again.service_connection_string(), again.ca_pem().as_bytes());
+            jobs::check(&service, &jobs, &format!("seed {seed}, kill {kill}")).await;
+        }
         again.stop().await;
     }
     // What waits for devices is theirs in the end.
     let mut hub = hub::Killable::start(&place.data());
     load::drain(&hub, &truth).await;
+    if with_jobs {
+        jobs::settle(&hub, &jobs).await;
+    }
     hub.kill();
     let truth = truth.lock().unwrap();
     truth.check_commands();
@@ -63,5 +79,9 @@ async fn crash(kills: u64, seed: u64) {
     println!("{} operations acknowledged: {}", truth.acknowledged(), truth.summary());
     println!("{} checks made, all hold", checker.checks);
     println!("damaged copies: {copies}");
+    if with_jobs {
+        let jobs = jobs.lock().unwrap();
+        println!("{}; {} checks made, all hold", jobs.summary, jobs.checks);
+    }
     assert!(truth.acknowledged() > kills * 5, "the load has come to nothing");
 }
