@@ -10,6 +10,7 @@ mod clock;
 mod connects;
 mod fleet;
 mod idle;
+mod jobs;
 mod link;
 mod methods;
 mod patches;
@@ -42,6 +43,8 @@ fn main() {
             "connect" => connects::run(target).await,
             "idle" => idle::run(target).await,
             "methods" => methods::run(target).await,
+            "twin-job" => jobs::twins(target).await,
+            "method-job" => jobs::methods(target).await,
             "patches" => patches::run(target).await,
             "selective" => queries::selective(target).await,
             "scan" => queries::scan(target).await,
