@@ -1,6 +1,7 @@
 //! What is done to many devices at once.
 
 mod queries;
+mod start_up;
 
 use std::path::PathBuf;
 
@@ -44,7 +45,10 @@ struct Row {
 /// Takes a figure as soon as it is there.
 type Show<'s> = dyn Fn(&Figure) + 's;
 
-const ROWS: &[Row] = &[Row { name: "queries", measure: queries::measure }];
+const ROWS: &[Row] = &[
+    Row { name: "queries", measure: queries::measure },
+    Row { name: "start-up", measure: start_up::measure },
+];
 
 /// Measures row after row, and prints each figure as soon as it is there.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
