@@ -19,7 +19,8 @@ pub(crate) struct TransferFiles {
 struct Unfinished {
     file: BufWriter<File>,
     path: PathBuf,
-    name: PathBuf,
+    folder: PathBuf,
+    name: String,
 }
 
 impl TransferFiles {
@@ -55,14 +56,14 @@ impl TransferFiles {
             // A link may lead elsewhere.
             let path = path.canonicalize().map_err(failed)?;
             if !path.starts_with(&self.root) {
-                return Err(outside(&place.name));
+                return Err(format!("{} leads out of the folder for imports and exports", place.name));
             }
-            let file = File::open(path).map_err(failed)?;
-            let metadata = file.metadata().map_err(failed)?;
-            if !metadata.is_file() {
+            // To open a pipe would wait for whoever writes to it.
+            if !path.metadata().map_err(failed)?.is_file() {
                 return Err(format!("{} is not a file", place.name));
             }
-            len = metadata.len();
+            let file = File::open(path).map_err(failed)?;
+            len = file.metadata().map_err(failed)?.len();
             self.from = Some(BufReader::new(file));
         }
         let folder = self.folder(&to.container)?;
@@ -73,7 +74,7 @@ impl TransferFiles {
 
     fn write(&mut self, lines: &[u8]) -> Result<Transferred, String> {
         let to = self.to.as_mut().ok_or_else(not_begun)?;
-        to.file.write_all(lines).map_err(|error| format!("cannot write {}: {error}", to.name.display()))?;
+        to.file.write_all(lines).map_err(|error| format!("cannot write {}: {error}", to.name))?;
         Ok(Transferred::Written)
     }
 
@@ -103,7 +104,7 @@ impl TransferFiles {
         self.from = None;
         let to = self.to.take().ok_or_else(not_begun)?;
         let name = to.name.clone();
-        to.finish().map_err(|error| format!("cannot write {}: {error}", name.display()))?;
+        to.finish().map_err(|error| format!("cannot write {name}: {error}"))?;
         Ok(Transferred::Finished)
     }
 
@@ -137,13 +138,13 @@ impl Unfinished {
             Ok(()) | Err(_) => {}
         }
         let file = private().create_new(true).open(&path)?;
-        Ok(Self { file: BufWriter::new(file), path, name: folder.join(name) })
+        Ok(Self { file: BufWriter::new(file), path, folder: folder.to_owned(), name: name.to_owned() })
     }
 
     fn finish(mut self) -> io::Result<()> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
-        fs::rename(&self.path, &self.name)
+        fs::rename(&self.path, self.folder.join(&self.name))
     }
 }
 
@@ -238,6 +239,40 @@ mod tests {
                 TransferStep::Begin { from: Some(place(".", "devices.txt")), to: place(".", "out.txt") };
             assert!(files.perform(step).is_err());
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        use core::time::Duration;
+        use std::sync::mpsc;
+
+        let scratch = Scratch::new();
+        let mut files = files(&scratch);
+        let pipe = files.root.join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (done, outcome) = mpsc::channel();
+        std::thread::spawn(move || {
+            for name in ["pipe", "in ner"] {
+                let step = TransferStep::Begin { from: Some(place(".", name)), to: place(".", "errors") };
+                done.send((name, files.perform(step))).unwrap();
+            }
+        });
+        for name in ["pipe", "in ner"] {
+            let expected = Err(format!("{name} is not a file"));
+            assert_eq!(outcome.recv_timeout(Duration::from_secs(20)), Ok((name, expected)));
+        }
+    }
+
+    #[test]
+    fn back_ends_are_not_told_where_the_folder_is() {
+        let scratch = Scratch::new();
+        let mut files = files(&scratch);
+        let root = files.root.display().to_string();
+        let to = place(".", "in ner");
+        files.perform(TransferStep::Begin { from: None, to }).unwrap();
+        let why = files.perform(TransferStep::Finish).unwrap_err();
+        assert!(why.starts_with("cannot write in ner: ") && !why.contains(&root), "{why}");
     }
 
     #[test]
