@@ -113,8 +113,10 @@ pub enum Expected {
     Path,
     /// A name.
     Name,
-    /// A whole number from 0, or behind `TOP` from 1.
+    /// A whole number from 0.
     Whole,
+    /// A whole number from 1, behind `TOP`.
+    Count,
     /// What goes between two values.
     Operator,
     /// `(`
@@ -136,7 +138,7 @@ pub enum Expected {
 }
 
 impl Expected {
-    const ALL: [(Self, &'static str); 23] = [
+    const ALL: [(Self, &'static str); 24] = [
         (Self::Select, "SELECT"),
         (Self::Star, "`*`"),
         (Self::Column, "a column"),
@@ -151,6 +153,7 @@ impl Expected {
         (Self::Path, "a path"),
         (Self::Name, "a name"),
         (Self::Whole, "a whole number"),
+        (Self::Count, "a whole number from 1 on"),
         (Self::Operator, "an operator"),
         (Self::ParenOpen, "`(`"),
         (Self::ParenClose, "`)`"),

@@ -201,7 +201,10 @@ fn an_error_says_what_should_stand_where() {
             "expected a path, found a number at line 1, column 40",
         ),
         ("SELECT * FROM devices WHERE a ‸# 1", ""),
-        ("SELECT TOP ‸0 * FROM devices", "expected a whole number, found a number at line 1, column 12"),
+        (
+            "SELECT TOP ‸0 * FROM devices",
+            "expected a whole number from 1 on, found a number at line 1, column 12",
+        ),
         ("SELECT * FROM devices WHERE tags.‸'x'", "expected a name, found a text at line 1, column 34"),
     ] {
         let (text, at) = unmark(marked);

@@ -49,7 +49,7 @@ impl Parser<'_> {
         if !self.takes_word("TOP", Expected::Column)? {
             return Ok(None);
         }
-        self.expected.insert(Expected::Whole);
+        self.expected.insert(Expected::Count);
         let top = match self.next.token {
             Token::Number(digits) => digits.parse().ok().filter(|top| *top > 0),
             Token::Word(_)
