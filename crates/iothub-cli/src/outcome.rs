@@ -1,5 +1,5 @@
 use iothub_model::ErrorCode;
-use iothub_service::Error;
+use iothub_service::{ConnectionFailure, Error};
 
 /// How a command ends that does not end well, told apart as far as a script would act differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ impl Outcome {
     pub(crate) fn of(error: &Error) -> Self {
         match error {
             Error::Refused { status, code, .. } => Self::of_refusal(*status, *code),
+            // Somebody else than the hub, or one whose CA is not known, stays that.
+            Error::Unreachable { failure: ConnectionFailure::NotTrusted, .. } => Self::Failed,
             Error::TimedOut { .. } | Error::Unreachable { .. } => Self::Unreached,
             Error::NotExpressible { .. } => Self::Misused,
             Error::Unreadable { .. } | _ => Self::Failed,

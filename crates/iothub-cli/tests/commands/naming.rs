@@ -60,9 +60,9 @@ fn a_hub_whose_authority_nobody_vouches_for_is_not_spoken_to() {
     let other = Hub::start();
     let elsewhere = Place::new();
     let login = hub.text("serviceConnectionString");
-    let line = listed(&elsewhere, &["--login", login], &[]).refused(6);
+    let line = listed(&elsewhere, &["--login", login], &[]).refused(1);
     assert!(line.contains("name its CA with --ca FILE"), "{line}");
-    let line = listed(&elsewhere, &["--login", login, "--ca", other.text("caFile")], &[]).refused(6);
+    let line = listed(&elsewhere, &["--login", login, "--ca", other.text("caFile")], &[]).refused(1);
     assert!(line.contains("does the CA file belong to this hub?"), "{line}");
 }
 
