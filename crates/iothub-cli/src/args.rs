@@ -2,7 +2,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     ca, completion, configuration, consumer_group, context, demo, device, digital_twin, env, explain,
-    feedback, job, keep, manual, method, module, monitor, query, sas, twin, up,
+    feedback, job, keep, manual, method, module, monitor, policy, query, sas, twin, up,
 };
 use crate::output::Format;
 
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Device(device::Command),
     #[command(subcommand)]
     Ca(ca::Command),
+    #[command(subcommand)]
+    Policy(policy::Command),
     #[command(subcommand)]
     Module(module::Command),
     #[command(subcommand)]

@@ -206,6 +206,12 @@ impl Login {
         Ok(split_port(self.parts()?.host().unwrap_or_default()).0)
     }
 
+    /// The connection string of a back end that signs with the key of a policy of this hub.
+    pub(crate) fn policy_connection_string(&self, policy: &str, key: &str) -> Result<String, Failure> {
+        let host = self.parts()?.host().unwrap_or_default().to_owned();
+        Ok(format!("HostName={host};SharedAccessKeyName={policy};SharedAccessKey={key}"))
+    }
+
     /// Where the service API is, if its name need not be looked up.
     pub(crate) fn https_address(&self) -> Result<Option<SocketAddr>, Failure> {
         self.unless_numeric(self.local.map(|local| local.https))

@@ -24,6 +24,7 @@ mod output;
 mod paged;
 mod progress;
 mod redaction;
+mod renewal;
 mod shell;
 mod signals;
 mod table;

@@ -236,7 +236,8 @@ impl Gate {
     ) -> Result<Credential, Denied> {
         match policy {
             Some(policy) => {
-                self.signed_by_policy(policy, Rights::DEVICE_CONNECT, verify).map(|()| Credential::Policy)
+                let print = self.signed_by_policy(policy, Rights::DEVICE_CONNECT, verify)?;
+                Ok(Credential::Policy { name: policy.into(), print })
             }
             None => signed_by_identity(entry, identity, verify).map(Credential::Key),
         }
@@ -269,7 +270,7 @@ impl Gate {
                 "the token names no policy (skn), which a back end needs",
             ));
         };
-        self.signed_by_policy(&policy.to_string(), needed, |key| key.verify(&token))
+        self.signed_by_policy(&policy.to_string(), needed, |key| key.verify(&token)).map(drop)
     }
 
     /// Until when a proof counts that expires at `expiry`.
@@ -290,18 +291,18 @@ impl Gate {
         name: &str,
         needed: Rights,
         verify: impl Fn(&SharedKey) -> bool,
-    ) -> Result<(), Denied> {
+    ) -> Result<KeyPrint, Denied> {
         let Some(policy) = self.policies.get(name) else {
             return Err(Denied::new(Rule::UnknownPolicy, format!("there is no policy {name:?}")));
         };
-        if which([&policy.primary, &policy.secondary], verify).is_none() {
+        let Some(key) = which([&policy.primary, &policy.secondary], verify) else {
             return Err(Denied::new(
                 Rule::WrongKey,
                 format!(
                     "the signature is by neither key of policy {name:?}, or of other text than was presented"
                 ),
             ));
-        }
+        };
         if !policy.rights.contains(needed) {
             let held = policy.rights;
             return Err(Denied::new(
@@ -309,7 +310,7 @@ impl Gate {
                 format!("policy {name:?} has the rights {held}, and {needed} is needed"),
             ));
         }
-        Ok(())
+        Ok(KeyPrint::of(key))
     }
 }
 

@@ -23,6 +23,11 @@ pub enum Change {
         /// Its rights and keys.
         policy: Policy,
     },
+    /// A policy lets nobody in any longer.
+    PolicyRemoved {
+        /// Its name.
+        name: String,
+    },
     /// So many messages were counted on a day. Only a hub whose edition limits them counts.
     MessagesCounted {
         /// Days since 1970.

@@ -10,7 +10,12 @@ use crate::certificate::Thumbprints;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Credential {
     /// A key of a policy.
-    Policy,
+    Policy {
+        /// The name of the policy.
+        name: String,
+        /// The key.
+        print: KeyPrint,
+    },
     /// A key of its own.
     Key(KeyPrint),
     /// A certificate of its own.
@@ -40,7 +45,7 @@ pub(crate) enum Scope {
 impl Credential {
     pub(crate) const fn scope(&self) -> Scope {
         match self {
-            Self::Policy => Scope::Hub,
+            Self::Policy { .. } => Scope::Hub,
             Self::Key(_) => Scope::Device,
             Self::Certificate(_) | Self::Issued { .. } => Scope::Certificate,
         }
@@ -50,7 +55,7 @@ impl Credential {
     pub(crate) fn suits(&self, registered: &Authentication) -> bool {
         let kind = registered.kind;
         match self {
-            Self::Policy => true,
+            Self::Policy { .. } => true,
             Self::Key(print) => {
                 let keys = &registered.symmetric_key;
                 let mut keys = [&keys.primary_key, &keys.secondary_key].into_iter().flatten();

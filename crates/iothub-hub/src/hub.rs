@@ -233,6 +233,7 @@ impl Hub {
             Change::PolicySet { name, policy } => {
                 self.gate.policies.insert(name.clone(), policy.clone());
             }
+            Change::PolicyRemoved { name } => drop(self.gate.policies.remove(name)),
             Change::MessagesCounted { day, messages } => self.meter.set(*day, *messages),
             Change::AuthoritySet { name, authority } => {
                 self.gate.authorities.insert(name.clone(), authority.clone());
@@ -324,8 +325,9 @@ impl Hub {
 
     /// Makes what every hub has and this one does not have yet.
     fn start(&mut self, now: Now, effects: &mut Effects) {
-        for (name, rights) in Rights::DEFAULT_POLICIES {
-            if !self.gate.policies.contains_key(name) {
+        // What was removed does not come back.
+        if self.gate.policies.is_empty() {
+            for (name, rights) in Rights::DEFAULT_POLICIES {
                 let policy = Policy { rights, primary: self.source.key(), secondary: self.source.key() };
                 self.record(Change::PolicySet { name: name.into(), policy }, effects);
             }

@@ -1,11 +1,11 @@
 use iothub_model::ErrorCode;
 
 macro_rules! rules {
-    ($($(#[$about:meta])* $rule:ident = $name:literal $advice:literal;)+) => {
+    ($(#[doc = $meaning:literal] $rule:ident = $name:literal $advice:literal;)+) => {
         /// Why a hub has refused something: which rule was broken.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Rule {
-            $($(#[$about])* $rule,)+
+            $(#[doc = $meaning] $rule,)+
             /// A back end's request was refused, with this code.
             Request(ErrorCode),
         }
@@ -19,6 +19,14 @@ macro_rules! rules {
                 }
             }
 
+            /// What was broken, in a sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$rule => $meaning.trim_ascii_start(),)+
+                    Self::Request(code) => code.meaning(),
+                }
+            }
+
             /// What to do about it, in a sentence.
             pub const fn advice(self) -> &'static str {
                 match self {
@@ -27,8 +35,8 @@ macro_rules! rules {
                 }
             }
 
-            #[cfg(test)]
-            const ALL: &[Self] = &[$(Self::$rule,)+];
+            /// All rules but those that have a code of the service API.
+            pub const ALL: &[Self] = &[$(Self::$rule,)+];
         }
     };
 }
@@ -133,9 +141,10 @@ mod tests {
     #[test]
     fn a_rule_has_a_name_of_its_own_and_a_sentence() {
         for (at, rule) in Rule::ALL.iter().enumerate() {
-            let (name, advice) = (rule.name(), rule.advice());
+            let (name, meaning, advice) = (rule.name(), rule.meaning(), rule.advice());
             assert!(name.bytes().all(|b| b == b'-' || b.is_ascii_lowercase()), "{name}");
             assert!(advice.ends_with('.') && !advice.contains("  "), "{name}: {advice}");
+            assert!(meaning.ends_with('.') && !meaning.starts_with(' '), "{name}: {meaning}");
             assert!(Rule::ALL[..at].iter().all(|other| other.name() != name), "{name} is there twice");
         }
         assert_eq!(Rule::Request(ErrorCode::DeviceNotOnline).name(), "DeviceNotOnline");

@@ -56,7 +56,9 @@ mod websocket;
 pub use backup::{BackupError, back_up, reset, restore};
 pub use error::{Port, StartError};
 pub use events::{Batch, Bounds, EventLog, Limits as ReadLimits, Logged, Position};
-pub use iothub_hub::{CommandSettings, Edition, Event, EventKind, SettingOutOfRange, Sku, UnitsOutOfRange};
+pub use iothub_hub::{
+    CommandSettings, Edition, Event, EventKind, Rule, SettingOutOfRange, Sku, UnitsOutOfRange,
+};
 pub use journal::JournalError;
 pub use options::{Limits, Options};
 pub use ready::{NotFound, Ready, Urls};

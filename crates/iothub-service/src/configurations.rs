@@ -52,7 +52,7 @@ impl Service {
         self.send(put(configuration)?.on(at_least_any(condition))).await
     }
 
-    /// Deletes a configuration. What it set stays.
+    /// Deletes a configuration. What it set is removed, unless another one sets it as well.
     ///
     /// # Errors
     ///

@@ -142,6 +142,7 @@ mod methods;
 mod modules;
 mod options;
 mod pages;
+mod policies;
 mod queries;
 mod queue;
 mod refusals;

@@ -15,6 +15,7 @@ pub(crate) mod manual;
 pub(crate) mod method;
 pub(crate) mod module;
 pub(crate) mod monitor;
+pub(crate) mod policy;
 pub(crate) mod query;
 pub(crate) mod sas;
 pub(crate) mod twin;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Context(command) => context::run(&command, &mut output),
         Command::Device(command) => one_thread()?.block_on(device::run(&command, &mut output)),
         Command::Ca(command) => one_thread()?.block_on(ca::run(&command, &mut output)),
+        Command::Policy(command) => one_thread()?.block_on(policy::run(&command, &mut output)),
         Command::Module(command) => one_thread()?.block_on(module::run(&command, &mut output)),
         Command::Query(arguments) => one_thread()?.block_on(query::run(&arguments, &mut output)),
         Command::Configuration(command) => one_thread()?.block_on(configuration::run(&command, &mut output)),

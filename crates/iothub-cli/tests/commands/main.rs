@@ -26,6 +26,7 @@ mod modules;
 mod monitor;
 mod naming;
 mod piping;
+mod policies;
 mod querying;
 mod sas;
 mod secrets;

@@ -81,7 +81,7 @@ impl Hub {
                 Stage::Serving(serving) => match &serving.credential {
                     Credential::Issued { authority } if authority == name => Some(Arc::clone(&serving.key)),
                     Credential::Issued { .. }
-                    | Credential::Policy
+                    | Credential::Policy { .. }
                     | Credential::Key(_)
                     | Credential::Certificate(_) => None,
                 },

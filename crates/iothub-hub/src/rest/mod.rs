@@ -13,6 +13,7 @@ mod identities;
 mod job_rows;
 mod jobs;
 mod path;
+mod policies;
 mod query;
 mod refusals;
 mod registration;
@@ -283,6 +284,10 @@ impl Hub {
             }
             ("GET", Resource::Registry) => self.export(&path, request),
             ("POST", Resource::Registry) => self.import(now, &path, request, effects),
+            ("GET", Resource::Policies) => Ok(self.list_policies()),
+            ("GET", Resource::Policy(name)) => self.get_policy(name),
+            ("PUT", Resource::Policy(name)) => self.put_policy(now, name, request, effects),
+            ("DELETE", Resource::Policy(name)) => self.delete_policy(now, name, effects),
             ("GET", Resource::Authorities) => self.list_authorities(),
             ("GET", Resource::Authority(name)) => self.get_authority(name),
             ("PUT", Resource::Authority(name)) => self.put_authority(now, name, request, effects),

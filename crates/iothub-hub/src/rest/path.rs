@@ -5,7 +5,7 @@ use crate::input::RestRequest;
 use crate::policy::Rights;
 use crate::quota::Operation;
 use crate::registry::Key;
-use crate::rest::{Failure, authorities, configurations};
+use crate::rest::{Failure, authorities, configurations, policies};
 
 /// What a request is about.
 #[derive(Clone, Debug)]
@@ -110,6 +110,10 @@ pub(crate) enum Resource {
     Refusals(String),
     /// `/$local/registry`
     Registry,
+    /// `/$local/policies`
+    Policies,
+    /// `/$local/policies/{name}`
+    Policy(String),
     /// `/$local/authorities`
     Authorities,
     /// `/$local/authorities/{name}`
@@ -183,6 +187,8 @@ impl Path {
             // IoT Hub asks for it in either direction: an export has every key.
             R::Registry => Terms { rights: Rights::REGISTRY_WRITE, is_local: true, ..registry },
             R::Authorities | R::Authority(_) => Terms { rights, ..local },
+            // Who reads keys or gives rights can do everything.
+            R::Policies | R::Policy(_) => Terms { rights: Rights::ALL, ..local },
             R::Refusals(_) => Terms { rights: Rights::REGISTRY_READ, ..local },
             // An export has every key.
             R::NewTransfer | R::Transfers | R::Transfer(_) => {
@@ -273,6 +279,8 @@ impl Resource {
             | Self::Checkpoints(_)
             | Self::Checkpoint(..)
             | Self::Registry
+            | Self::Policies
+            | Self::Policy(_)
             | Self::Authorities
             | Self::Authority(_) => None,
         }
@@ -331,6 +339,8 @@ impl Resource {
             }
             [a, b, q] if is(a, "$local") && is(b, "devices") && is(q, "query") => Self::ExplainedQuery,
             [a, b] if is(a, "$local") && is(b, "registry") => Self::Registry,
+            [a, b] if is(a, "$local") && is(b, "policies") => Self::Policies,
+            [a, b, n] if is(a, "$local") && is(b, "policies") => Self::Policy(policies::name(n)?),
             [a, b] if is(a, "$local") && is(b, "authorities") => Self::Authorities,
             [a, b, n] if is(a, "$local") && is(b, "authorities") => Self::Authority(authorities::name(n)?),
             [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "deadLetters") => {

@@ -1,4 +1,6 @@
-use iothub_model::{Authentication, Capabilities, Device, ErrorCode, ExportImportDevice, Module, Status};
+use iothub_model::{
+    Authentication, Capabilities, Device, ErrorCode, ExportImportDevice, Module, Status, SymmetricKey,
+};
 
 use crate::key::from_base64;
 use crate::registry::Key;
@@ -96,15 +98,15 @@ impl Wish {
             check_len("parentScopes", Some(scope), SCOPE_MAX)?;
         }
         if let Some(authentication) = &mut self.authentication {
-            check_keys(authentication)?;
+            check_keys(&authentication.symmetric_key)?;
             settle_thumbprints(authentication)?;
         }
         Ok(self)
     }
 }
 
-fn check_keys(authentication: &Authentication) -> Result<(), Failure> {
-    let keys = &authentication.symmetric_key;
+/// Refuses keys that are none.
+pub(super) fn check_keys(keys: &SymmetricKey) -> Result<(), Failure> {
     for (name, key) in [("primaryKey", &keys.primary_key), ("secondaryKey", &keys.secondary_key)] {
         let Some(key) = key else { continue };
         // What it is instead is not told: it may be a key with one character wrong.

@@ -18,6 +18,7 @@ mod fetching;
 mod indexing;
 mod jobs;
 mod methods;
+mod policies;
 mod preview311;
 mod preview5;
 mod querying;

@@ -170,6 +170,7 @@ impl Record {
             (Change::Job { step, .. }, Some(pass)) if step.is_restated() => pass.stated += len,
             (
                 Change::PolicySet { .. }
+                | Change::PolicyRemoved { .. }
                 | Change::MessagesCounted { .. }
                 | Change::AuthoritySet { .. }
                 | Change::AuthorityRemoved { .. }

@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Update(UpdateArguments),
     /// Delete a configuration
     ///
-    /// What it has set stays set, unless another one sets it otherwise.
+    /// What it has set is removed, unless another one sets it as well.
     #[command(after_help = "Examples:\n  iothub configuration delete fans")]
     Delete(DeleteArguments),
     /// Show what a metric of a configuration counts

@@ -1,6 +1,3 @@
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use clap::ValueEnum;
 use iothub_codec::Identity;
 use iothub_model::{AuthenticationType, IfMatch};
 
@@ -10,6 +7,7 @@ use crate::hub::Hub;
 use crate::identity::DeviceArgument;
 use crate::login::HubArguments;
 use crate::output::Output;
+use crate::renewal::Renewal;
 
 /// Give a device a new key
 ///
@@ -25,20 +23,12 @@ pub(crate) struct Arguments {
     device: DeviceArgument,
     /// Which key: primary, secondary, both, or swap to have them change places
     #[arg(long, visible_alias = "kt", value_name = "TYPE")]
-    key_type: KeyType,
+    key_type: Renewal,
     /// Show its keys
     #[arg(long)]
     show_keys: bool,
     #[command(flatten)]
     hub: HubArguments,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum KeyType {
-    Primary,
-    Secondary,
-    Both,
-    Swap,
 }
 
 pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
@@ -51,22 +41,8 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
         let kind = authentication.kind;
         return Err(Failure::failed(format_args!("{id} has no keys: it authenticates by {kind}")));
     }
-    let keys = &mut authentication.symmetric_key;
-    match arguments.key_type {
-        KeyType::Primary => keys.primary_key = Some(new_key()?),
-        KeyType::Secondary => keys.secondary_key = Some(new_key()?),
-        KeyType::Both => (keys.primary_key, keys.secondary_key) = (Some(new_key()?), Some(new_key()?)),
-        KeyType::Swap => core::mem::swap(&mut keys.primary_key, &mut keys.secondary_key),
-    }
+    arguments.key_type.apply_to(&mut authentication.symmetric_key)?;
     let condition = device.etag.clone().map_or(IfMatch::Any, IfMatch::Exactly);
     let device = hub.service.update_device(&device, &condition).await.map_err(explain)?;
     show(&device, Keys::asked_for(arguments.show_keys), output)
-}
-
-/// 32 bytes of chance, in base64.
-fn new_key() -> Result<String, Failure> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::failed(format_args!("this machine gives no chance for a key: {error}")))?;
-    Ok(STANDARD.encode(bytes))
 }

@@ -3,6 +3,7 @@ mod status;
 
 use iothub_codec::Status;
 use iothub_model::ErrorCode;
+use iothub_server::Rule;
 use serde_json::{Value, json};
 
 use crate::commands::explain::reason::Reason;
@@ -13,14 +14,15 @@ use crate::table;
 /// Say what an error code means and what to do about it
 ///
 /// Knows the codes of the service API by number and name (404103, DeviceNotOnline), all of one HTTP status
-/// (404), the statuses of the previews (0501, Throttled), the reason codes of MQTT 5 (0x87, 135) and the return
-/// codes of CONNACK in MQTT 3.1.1 (5). Without a code it lists all. It needs no hub.
+/// (404), the statuses of the previews (0501, Throttled), the reason codes of MQTT 5 (0x87, 135), the return
+/// codes of CONNACK in MQTT 3.1.1 (5), and the rules that the hub's log names (wrong-key). Without a code it lists all. It needs no hub.
 #[derive(clap::Args)]
 #[command(after_help = r#"Examples:
   iothub explain 404103
   iothub explain DeviceNotOnline
   iothub explain 0501                           a status of the previews
   iothub explain 0x87                           a reason code of MQTT 5
+  iothub explain wrong-key                      a rule, as a hub logs it
   iothub explain -o json | jq -r .name"#)]
 pub(crate) struct Arguments {
     /// A code or a name, as in an error message or a log
@@ -34,6 +36,7 @@ enum Subject {
     Code(ErrorCode),
     Status(Status),
     Reason(Reason),
+    Rule(Rule),
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
@@ -58,7 +61,8 @@ impl Subject {
         let codes = ErrorCode::ALL.iter().copied().map(Self::Code);
         let statuses = Status::ALL.iter().copied().map(Self::Status);
         let reasons = Reason::all().map(Self::Reason);
-        codes.chain(statuses).chain(reasons).collect()
+        let rules = Rule::ALL.iter().copied().map(Self::Rule);
+        codes.chain(statuses).chain(reasons).chain(rules).collect()
     }
 
     /// What the text can stand for. The forms do not overlap, but names may be shared.
@@ -81,6 +85,8 @@ impl Subject {
         let by_number = match self {
             Self::Reason(reason) => reason.has_number(text),
             Self::Code(_) | Self::Status(_) => text.eq_ignore_ascii_case(&self.code()),
+            // Some differ from the name of a code in case alone.
+            Self::Rule(rule) => return text == rule.name(),
         };
         by_number || (!wanted.is_empty() && plain(self.name()) == wanted)
     }
@@ -90,6 +96,7 @@ impl Subject {
             Self::Code(code) => code.number().to_string(),
             Self::Status(status) => format!("{:04X}", status.code()),
             Self::Reason(reason) => reason.to_string(),
+            Self::Rule(_) => "rule".to_owned(),
         }
     }
 
@@ -101,6 +108,7 @@ impl Subject {
                 None => "undefined status",
             },
             Self::Reason(reason) => reason.name(),
+            Self::Rule(rule) => rule.name(),
         }
     }
 
@@ -109,6 +117,7 @@ impl Subject {
             Self::Code(code) => code.meaning(),
             Self::Status(status) => status::meaning(status),
             Self::Reason(reason) => reason.meaning(),
+            Self::Rule(rule) => rule.meaning(),
         }
     }
 
@@ -117,6 +126,7 @@ impl Subject {
             Self::Code(code) => code.advice(),
             Self::Status(status) => status::advice(status),
             Self::Reason(reason) => reason.advice(),
+            Self::Rule(rule) => rule.advice(),
         }
     }
 
@@ -130,6 +140,7 @@ impl Subject {
                 status.http()
             ),
             Self::Reason(reason) => reason.place().to_owned(),
+            Self::Rule(_) => "the hub's log, and `iothub device show ID --diagnose`".to_owned(),
         }
     }
 
@@ -156,7 +167,7 @@ impl Subject {
                     "the same will fail again"
                 }
             }
-            Self::Status(_) | Self::Code(_) | Self::Reason(_) => "",
+            Self::Status(_) | Self::Code(_) | Self::Reason(_) | Self::Rule(_) => "",
         };
         table::record([
             ("code", self.code()),
@@ -200,6 +211,9 @@ mod tests {
             ("5", &["5"]),
             // Both tables have that name.
             ("Quota Exceeded", &["0502", "0x97"]),
+            ("wrong-key", &["rule"]),
+            ("Throttled", &["0501"]),
+            ("throttled", &["0501", "rule"]),
             ("412", &["412000", "412001", "412002", "412003", "412004"]),
             ("0199", &["0199"]),
             ("404104 ", &["404104"]),
@@ -218,7 +232,12 @@ mod tests {
     #[test]
     fn everything_that_is_listed_is_found_by_its_code_and_explained() {
         for subject in Subject::all() {
-            assert_eq!(Subject::find(&subject.code()), [subject]);
+            match subject {
+                Subject::Rule(rule) => assert!(Subject::find(rule.name()).contains(&subject)),
+                Subject::Code(_) | Subject::Status(_) | Subject::Reason(_) => {
+                    assert_eq!(Subject::find(&subject.code()), [subject]);
+                }
+            }
             for sentence in [subject.meaning(), subject.advice()] {
                 assert!(sentence.ends_with('.') && !sentence.contains("  "), "{subject:?}: {sentence}");
             }
