@@ -106,6 +106,11 @@ fn order(now: Now, id: &str, request: JobRequest) -> Result<JobOrder, Failure> {
             format!("{id:.128?} cannot name a job: 1 to {ID_MAX} ASCII letters, digits and `-` can");
         return Err(Failure::new(ErrorCode::ArgumentInvalid, message));
     }
+    if id.eq_ignore_ascii_case("query") {
+        // Whoever asks for a job of that name is given the list of all.
+        let message = format!("{id:?} cannot name a job: its address is that of the list of jobs");
+        return Err(Failure::new(ErrorCode::ArgumentInvalid, message));
+    }
     if !request.job_id.is_empty() && request.job_id != id {
         return Err(unfit("jobId", &format_args!("{:.128?}, and the address says {id:?}", request.job_id)));
     }

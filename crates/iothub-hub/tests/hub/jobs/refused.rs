@@ -22,6 +22,8 @@ fn what_cannot_be_a_job_is_refused_with_its_place() {
         ("there", update("*"), "JobAlreadyExists", "There is a job named there already"),
         ("a b", update("*"), "ArgumentInvalid", "cannot name a job"),
         (&"x".repeat(65), update("*"), "ArgumentInvalid", "cannot name a job"),
+        ("query", update("*"), "ArgumentInvalid", "cannot name a job"),
+        ("QUERY", update("*"), "ArgumentInvalid", "cannot name a job"),
         ("j", with(update("*"), &["jobId"], json!("k")), "ArgumentInvalid", "jobId: \"k\""),
         ("j", with(update("*"), &["type"], json!("export")), "ArgumentInvalid", "type: export, and must be"),
         ("j", with(update("*"), &["type"], json!(null)), "ArgumentInvalid", "type: unknown"),
