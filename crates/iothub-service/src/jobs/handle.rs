@@ -28,9 +28,11 @@ use crate::{Error, FailedAgain, JobWatch, Pages, Service, clock};
 ///     println!("{}: {} of {}, {} failed", now.status, devices.done_count(), devices.device_count, devices.failed_count);
 /// }
 ///
-/// let mut again = job.failed_again();
-/// while let Some(job) = again.next("reboot-p1-again").await? {
+/// // One job names some hundred devices only, so that there may be several.
+/// let (mut again, mut number) = (job.failed_again(), 1);
+/// while let Some(job) = again.next(&format!("reboot-p1-again-{number}")).await? {
 ///     job.wait(Duration::from_secs(600)).await?;
+///     number += 1;
 /// }
 /// # Ok(()) }
 /// ```
