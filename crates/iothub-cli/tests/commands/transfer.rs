@@ -29,6 +29,31 @@ fn a_registry_goes_from_one_hub_to_another() {
     assert!(without.contains("\"primaryKey\":null") && !exported.contains("\"primaryKey\":null"));
 }
 
+#[cfg(unix)]
+#[test]
+fn an_export_is_written_to_a_pipe_and_not_put_in_its_place() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+
+    let hub = Hub::start();
+    let exported = hub.line("device export").ok();
+    let pipe = hub.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe).unwrap()
+    });
+    assert_eq!(hub.run(&["device", "export", "--file", &pipe]).ok(), "");
+    assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    assert_eq!(reader.join().unwrap(), exported);
+
+    let file = hub.path("registry.jsonl");
+    let partial = format!("{file}.part");
+    std::fs::write(&partial, "of an export that was killed").unwrap();
+    std::fs::set_permissions(&partial, PermissionsExt::from_mode(0o666)).unwrap();
+    assert_eq!(hub.run(&["device", "export", "--file", &file]).ok(), "");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
 #[test]
 fn a_device_may_be_known_by_its_certificate() {
     let hub = Hub::start();

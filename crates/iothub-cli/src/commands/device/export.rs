@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use iothub_service::{ExportPage, ExportedKeys};
@@ -19,7 +19,7 @@ use crate::progress::{Progress, Reached};
   iothub device export | gzip > registry.jsonl.gz
   iothub device export --file registry.jsonl --no-keys"#)]
 pub(crate) struct Arguments {
-    /// Where to write to, else standard output. The file is there when all of it is
+    /// Where to write to, else standard output. The file is there when all of it is; a pipe or a device is written to
     #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Keep the keys of devices back: new ones are made when it is read elsewhere
@@ -37,16 +37,17 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
         return Ok(());
     };
     let unwritable = |error| Failure::failed(format_args!("cannot write {}: {error}", path.display()));
-    let partial = beside(path);
-    let mut file = create(&partial).map_err(unwritable)?;
+    let (mut file, partial) = begin(path).map_err(unwritable)?;
     let count = pages(&hub, keys, |page| file.write_all(page.lines.as_bytes()).map_err(unwritable)).await;
     let kept = count.and_then(|count| {
-        file.sync_all().and_then(|()| std::fs::rename(&partial, path)).map_err(unwritable)?;
+        if let Some(partial) = &partial {
+            file.sync_all().and_then(|()| std::fs::rename(partial, path)).map_err(unwritable)?;
+        }
         Ok(count)
     });
-    if kept.is_err() {
+    if let (Err(_), Some(partial)) = (&kept, &partial) {
         // What is not whole is not left behind for somebody to import.
-        let _ = std::fs::remove_file(&partial);
+        let _ = std::fs::remove_file(partial);
     }
     let count = kept?;
     if output.is_for_people() {
@@ -78,16 +79,30 @@ async fn pages(
     }
 }
 
+/// What to write to, and where that is if it is to take the place of what is at the path.
+fn begin(path: &Path) -> io::Result<(File, Option<PathBuf>)> {
+    // A file in the place of a pipe or a device would be of use to nobody who has it open, and to nobody after.
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Ok((File::options().write(true).open(path)?, None));
+    }
+    let partial = beside(path);
+    Ok((create(&partial)?, Some(partial)))
+}
+
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     PathBuf::from(name)
 }
 
-/// For the eyes of its owner: it may hold every key.
-fn create(path: &Path) -> std::io::Result<File> {
+/// For the eyes of its owner: it may hold every key. What was left there by another export may be open to others.
+fn create(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     let mut options = File::options();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
