@@ -47,7 +47,7 @@ impl Hub {
                 let row = query.row(&row).to_string().into_bytes();
                 len += row.len();
                 page.rows.push(row);
-                place.given += 1;
+                place.count_one();
             }
         }
         page

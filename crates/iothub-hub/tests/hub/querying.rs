@@ -1,3 +1,5 @@
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -169,6 +171,18 @@ fn what_cannot_be_answered_is_refused() {
         assert_eq!(status, 400, "{body} {headers:?}: {text}");
         assert!(text.contains(message), "{body} {headers:?}: {text}");
     }
+}
+
+#[test]
+fn a_continuation_may_say_that_more_rows_were_given_than_can_be_counted() {
+    let mut world = fleet();
+    let query = "SELECT * FROM devices";
+    let next = page(&mut world, query, "1", "").next.unwrap();
+    let mut place: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(next).unwrap()).unwrap();
+    place["given"] = u64::MAX.into();
+    let bent = BASE64_URL_SAFE_NO_PAD.encode(place.to_string());
+    let page = page(&mut world, query, "5", &bent);
+    assert_eq!((page.rows.len(), page.next), (1, None));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) fn scanned(registry: &Registry, asked: &Asked, walk: &Walk) -> (Page,
             let row = query.row(&row).to_string().into_bytes();
             len += row.len();
             page.rows.push(row);
-            place.given += 1;
+            place.count_one();
         }
         if place.given >= top || stops.peek().is_none() {
             break;

@@ -72,6 +72,11 @@ impl Place {
         }
     }
 
+    /// One more row was given. How many there were is the client's word, however many it says.
+    pub(in crate::rest) const fn count_one(&mut self) {
+        self.given = self.given.saturating_add(1);
+    }
+
     /// Whether both are of the same query.
     pub(super) fn is_of(&self, other: &Self) -> bool {
         self.of == other.of
