@@ -30,7 +30,7 @@ impl Source for Row<'_> {
                 "reported" => self.property(twin.reported(), path, (step, steps)),
                 _ => Datum::Undefined,
             },
-            _ => self.written(path),
+            _ => self.looked_up(path),
         }
     }
 }
@@ -42,6 +42,11 @@ impl Document for Row<'_> {
 }
 
 impl Row<'_> {
+    /// All of it as JSON.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        serde_json::to_vec(&twin(self.key, self.entry)).expect("twins have text for keys, all that can fail")
+    }
+
     fn property<'s>(
         &'s self,
         section: &'s Section,
@@ -50,7 +55,7 @@ impl Row<'_> {
     ) -> Datum<'s> {
         match (step, steps) {
             (Step::Name(name), []) if name.as_str() == "$version" => Datum::Number(section.version().into()),
-            (Step::Name(name), _) if name.as_str() == "$metadata" => self.written(path),
+            (Step::Name(name), _) if name.as_str() == "$metadata" => self.looked_up(path),
             _ => member(section.properties(), step, steps),
         }
     }
@@ -69,7 +74,7 @@ impl Row<'_> {
     }
 
     /// What is asked for rarely is looked up in the whole document.
-    fn written(&self, path: &Path) -> Datum<'_> {
+    fn looked_up(&self, path: &Path) -> Datum<'_> {
         match self.document().resolve(path).into_value() {
             Some(value) => Datum::from(value),
             None => Datum::Undefined,

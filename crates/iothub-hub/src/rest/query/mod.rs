@@ -1,5 +1,6 @@
 //! Questions about all twins, answered page by page.
 
+mod ahead;
 mod explanation;
 mod grouping;
 mod page;

@@ -1,3 +1,5 @@
+use iothub_query::Select;
+
 use crate::registry::Registry;
 use crate::rest::query::place::Place;
 use crate::rest::query::walk::Walk;
@@ -25,7 +27,10 @@ pub(super) fn scanned(registry: &Registry, asked: &Asked, walk: &Walk) -> (Page,
         looked_at += 1;
         let row = Row { key: stop.key, entry: stop.entry };
         if is_of(query.from, stop.key) && query.selects(&row) {
-            let row = query.row(&row).to_string().into_bytes();
+            let row = match query.select {
+                Select::All => row.written(),
+                Select::Elements(_) => query.row(&row).to_string().into_bytes(),
+            };
             len += row.len();
             page.rows.push(row);
             place.count_one();

@@ -5,6 +5,7 @@ use roaring::RoaringBitmap;
 
 use crate::index::Plan;
 use crate::registry::{Entry, Key, Registry};
+use crate::rest::query::ahead::Ahead;
 use crate::rest::query::place::{After, Run};
 
 /// A way past all identities that a query can mean.
@@ -64,16 +65,20 @@ impl Walk {
     /// Those still to come.
     pub(super) fn rest<'w>(&'w self, registry: &'w Registry) -> Box<dyn Iterator<Item = Stop<'w>> + 'w> {
         match &self.way {
-            Way::Slots(slots, first) => Box::new(slots.range(*first..).filter_map(|slot| {
-                let (key, entry) = registry.at(slot)?;
-                Some(Stop { slot, key, entry })
-            })),
-            Way::Names(span, first) => Box::new(
-                registry
+            Way::Slots(slots, first) => {
+                let stops = slots.range(*first..).filter_map(|slot| {
+                    let (key, entry) = registry.at(slot)?;
+                    Some(Stop { slot, key, entry })
+                });
+                Box::new(Ahead::of(stops))
+            }
+            Way::Names(span, first) => {
+                let stops = registry
                     .seats_from(first.clone())
                     .take_while(|(_, key, _)| span.reaches(&key.device))
-                    .map(|(slot, key, entry)| Stop { slot, key, entry }),
-            ),
+                    .map(|(slot, key, entry)| Stop { slot, key, entry });
+                Box::new(Ahead::of(stops))
+            }
         }
     }
 
