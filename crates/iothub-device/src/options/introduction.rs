@@ -1,0 +1,95 @@
+use core::time::Duration;
+
+use iothub_codec::{EncodeError, Introduction, Proof, Publish, Telemetry};
+use iothub_proto::{Hello, Limits, Now};
+
+use super::Options;
+use crate::chance::seed;
+use crate::conversation::Conversation;
+use crate::credentials::Claimant;
+use crate::error::ConnectError;
+use crate::message::Message;
+use crate::not_expressible::NotExpressible;
+
+/// What the device says of itself with each connection.
+impl Options {
+    /// Begins a connection of the conversation, with a new proof.
+    pub(crate) fn introduce(
+        &self,
+        now: Now,
+        within: Duration,
+        conversation: &mut Conversation<'_>,
+    ) -> Result<(), ConnectError> {
+        let proven = self.credentials.prove(self.dialect, &self.claimant(now));
+        let introduction = Introduction {
+            host: &self.host,
+            client_agent: Some(&self.product_info),
+            model_id: self.model_id.as_deref(),
+        };
+        self.check(&introduction, proven.proof())?;
+        let will =
+            self.will.as_ref().map(|will| (will, will.properties.pairs(), will.properties.system_pairs()));
+        let mut room = Vec::new();
+        let will = match &will {
+            Some((will, pairs, system)) => {
+                Some(self.write_will(will, &will.telemetry(system, pairs), &mut room)?)
+            }
+            None => None,
+        };
+        let hello = Hello {
+            introduction,
+            proof: proven.proof(),
+            valid_until: proven.valid_until(),
+            session: self.session,
+            keep_alive_s: self.keep_alive_s,
+            will,
+            packet_len_max: Some(Limits::CLASSIC.maximum_packet_size),
+            seed: seed(&self.host),
+        };
+        conversation.open(now, &hello, within)
+    }
+
+    /// Renews the credentials of the conversation, if they can be.
+    pub(crate) fn renew(&self, now: Now, conversation: &mut Conversation<'_>) -> Result<(), ConnectError> {
+        match self.credentials.renew(&self.claimant(now)) {
+            Some(signature) => conversation.renew(now, &signature),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn claimant(&self, now: Now) -> Claimant<'_> {
+        let (host, identity, lifetime) = (&*self.host, self.identity(), self.token_lifetime);
+        Claimant { host, identity, now: now.timestamp, lifetime }
+    }
+
+    /// What these options ask for must be something that the dialect has.
+    fn check(&self, introduction: &Introduction<'_>, proof: Proof<'_>) -> Result<(), NotExpressible> {
+        let codec = self.codec();
+        let anonymous = Introduction { model_id: None, ..*introduction };
+        NotExpressible::check("a given SAS token", codec, |codec| {
+            codec.encode_connect(&anonymous, proof, &mut []).map(drop)
+        })?;
+        NotExpressible::check("a model id", codec, |codec| {
+            codec.encode_connect(introduction, Proof::None, &mut []).map(drop)
+        })?;
+        for channel in self.channels.iter() {
+            NotExpressible::check("inputs of a module", codec, |codec| {
+                codec.filters(channel, &mut []).map(drop)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn write_will<'a>(
+        &self,
+        will: &Message,
+        telemetry: &Telemetry<'a>,
+        room: &'a mut Vec<u8>,
+    ) -> Result<Publish<'a>, ConnectError> {
+        will.check(self.codec())?;
+        if let Err(EncodeError::BufferTooSmall { needed }) = self.codec().encode(telemetry, room) {
+            room.resize(needed, 0);
+        }
+        Ok(self.codec().encode(telemetry, room).map_err(iothub_proto::SendError::from)?)
+    }
+}

@@ -1,0 +1,72 @@
+use core::time::Duration;
+
+use iothub_proto::Backoff;
+
+use super::Options;
+
+/// How long things take at most, and how many wait.
+impl Options {
+    /// How long an operation may take, unless [`Self::operation_timeout`] says otherwise.
+    pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+    /// How long connecting may take, unless [`Self::connect_timeout`] says otherwise.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+    /// Messages that wait to be sent, unless [`Self::waiting_messages`] says otherwise.
+    pub const WAITING_MESSAGES: usize = 32;
+    /// Method calls that wait for the application, unless [`Self::waiting_calls`] says otherwise.
+    pub const WAITING_CALLS: usize = 16;
+    /// Commands that wait for the application, unless [`Self::waiting_commands`] says otherwise.
+    pub const WAITING_COMMANDS: usize = 16;
+    /// Desired changes that wait for the application, unless [`Self::waiting_changes`] says otherwise.
+    pub const WAITING_CHANGES: usize = 16;
+
+    /// How long to wait before connecting again.
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// How long connecting may take, from the name's look-up to the last subscription.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long each operation may take, waiting for a connection included.
+    #[must_use]
+    pub fn operation_timeout(mut self, timeout: Duration) -> Self {
+        self.operation_timeout = timeout;
+        self
+    }
+
+    /// How many messages wait to be sent before [`Device::send`](crate::Device::send) waits for room.
+    #[must_use]
+    pub fn waiting_messages(mut self, count: usize) -> Self {
+        self.waiting_messages = count;
+        self
+    }
+
+    /// How many method calls wait for the application; further ones are answered with
+    /// [`MethodResponse::BUSY`](crate::MethodResponse::BUSY).
+    #[must_use]
+    pub fn waiting_calls(mut self, count: usize) -> Self {
+        self.waiting_calls = count;
+        self
+    }
+
+    /// How many commands, and how many input messages, wait for the application; further ones are left
+    /// to be delivered again.
+    #[must_use]
+    pub fn waiting_commands(mut self, count: usize) -> Self {
+        self.waiting_commands = count;
+        self
+    }
+
+    /// How many desired changes wait for the application; then the oldest are dropped.
+    #[must_use]
+    pub fn waiting_changes(mut self, count: usize) -> Self {
+        self.waiting_changes = count;
+        self
+    }
+}

@@ -1,0 +1,239 @@
+mod conversing;
+mod error;
+mod introduction;
+mod limits;
+mod network;
+
+use core::time::Duration;
+
+use iothub_codec::{Channels, Codec, ConnectionString, Dialect, Identity, IdentityBuf, SharedKey};
+use iothub_proto::{Backoff, Session};
+
+use crate::address::Address;
+use crate::client_certificate::ClientCertificate;
+use crate::credentials::Credentials;
+use crate::message::Message;
+
+pub use error::OptionsError;
+pub(crate) use network::Roots;
+
+/// Who connects where, how, and with what limits.
+///
+/// Made from a connection string, changed as needed, consumed by
+/// [`Device::connect`](crate::Device::connect). What it shows in logs has no secret in it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    identity: IdentityBuf,
+    /// The hub's name, as it is signed and introduced: without a port, and not the gateway's.
+    host: String,
+    /// The name that the server's certificate has to be for.
+    tls_name: String,
+    address: Address,
+    credentials: Credentials,
+    dialect: Dialect,
+    model_id: Option<String>,
+    product_info: String,
+    will: Option<Message>,
+    session: Session,
+    keep_alive_s: u16,
+    token_lifetime: Duration,
+    pub(crate) roots: Roots,
+    pub(crate) channels: Channels,
+    pub(crate) backoff: Backoff,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) operation_timeout: Duration,
+    pub(crate) waiting_messages: usize,
+    pub(crate) waiting_calls: usize,
+    pub(crate) waiting_commands: usize,
+    pub(crate) waiting_changes: usize,
+}
+
+impl Options {
+    /// Reads the connection string of a device or module, with a shared key or a token. For one with a certificate
+    /// there is [`Self::with_certificate`].
+    ///
+    /// `HostName` may carry a port, as in `localhost:18883`. `GatewayHostName`, with or without a port,
+    /// says where to connect instead.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] says which part is missing or wrong; no secret is in it.
+    pub fn from_connection_string(text: &str) -> Result<Self, OptionsError> {
+        let parts = ConnectionString::parse(text)?;
+        let credentials = match (parts.key(), parts.signature()) {
+            _ if parts.x509() => return Err(OptionsError::CertificateMissing),
+            (Some(key), _) => Credentials::Key {
+                key: SharedKey::from_base64(key)?,
+                policy: parts.key_name().map(str::to_owned),
+            },
+            (None, Some(token)) => Credentials::Token(token.as_str().to_owned()),
+            (None, None) => return Err(OptionsError::Missing { part: "SharedAccessKey" }),
+        };
+        Self::new(&parts, credentials)
+    }
+
+    /// The same for a device that the hub knows by a certificate: the connection string needs no key, and may say
+    /// `x509=true`.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] says which part is missing or wrong.
+    pub fn with_certificate(text: &str, certificate: ClientCertificate) -> Result<Self, OptionsError> {
+        Self::new(&ConnectionString::parse(text)?, Credentials::Certificate(certificate))
+    }
+
+    fn new(parts: &ConnectionString<'_>, credentials: Credentials) -> Result<Self, OptionsError> {
+        let identity = parts.identity().ok_or(OptionsError::Missing { part: "DeviceId" })?;
+        let host: Address = parts.host().ok_or(OptionsError::Missing { part: "HostName" })?.parse()?;
+        let address: Address = match parts.gateway() {
+            Some(gateway) => gateway.parse()?,
+            None => host.clone(),
+        };
+        Ok(Self {
+            identity: IdentityBuf::new(identity),
+            host: host.host().to_owned(),
+            tls_name: address.host().to_owned(),
+            address,
+            credentials,
+            dialect: Dialect::Classic,
+            model_id: None,
+            product_info: concat!("iothub-device/", env!("CARGO_PKG_VERSION")).to_owned(),
+            will: None,
+            session: Session::Resume,
+            keep_alive_s: Self::KEEP_ALIVE_S,
+            token_lifetime: Self::TOKEN_LIFETIME,
+            roots: Roots::Platform,
+            channels: Channels::NONE,
+            backoff: Backoff::DEFAULT,
+            connect_timeout: Self::CONNECT_TIMEOUT,
+            operation_timeout: Self::OPERATION_TIMEOUT,
+            waiting_messages: Self::WAITING_MESSAGES,
+            waiting_calls: Self::WAITING_CALLS,
+            waiting_commands: Self::WAITING_COMMANDS,
+            waiting_changes: Self::WAITING_CHANGES,
+        })
+    }
+
+    /// Who connects.
+    pub fn identity(&self) -> Identity<'_> {
+        self.identity.as_identity()
+    }
+
+    /// The name of the hub, without a port.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Where the connection goes.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(crate) fn tls_name(&self) -> &str {
+        &self.tls_name
+    }
+
+    pub(crate) fn credentials_may_get_better(&self) -> bool {
+        self.credentials.may_get_better()
+    }
+
+    pub(crate) fn certificate(&self) -> Option<&ClientCertificate> {
+        self.credentials.certificate()
+    }
+
+    /// What reads and writes the messages of this device.
+    pub(crate) fn codec(&self) -> Codec<'_> {
+        Codec::new(self.dialect, self.identity())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use iothub_codec::BadSharedKey;
+    use iothub_proto::Now;
+
+    use super::*;
+    use crate::address::BadAddress;
+
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+    fn options(text: &str) -> Result<Options, OptionsError> {
+        Options::from_connection_string(&text.replace("KEY", KEY))
+    }
+
+    #[test]
+    fn a_token_does_not_expire_before_it_can_be_used() {
+        let min = Options::TOKEN_LIFETIME_MIN;
+        for (asked, given) in [(Duration::ZERO, min), (min, min), (2 * min, 2 * min)] {
+            let options = options("HostName=hub1.net;DeviceId=d;SharedAccessKey=KEY").unwrap();
+            let now = Now::default();
+            assert_eq!(options.token_lifetime(asked).claimant(now).lifetime, given, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn the_port_and_the_gateway_say_where_to_connect_and_nothing_else() {
+        for (text, host, tls_name, address) in [
+            ("HostName=hub1.net;DeviceId=d;SharedAccessKey=KEY", "hub1.net", "hub1.net", "hub1.net:8883"),
+            (
+                "HostName=localhost:18883;DeviceId=d;SharedAccessKey=KEY",
+                "localhost",
+                "localhost",
+                "localhost:18883",
+            ),
+            (
+                "HostName=hub1.net;DeviceId=d;SharedAccessKey=KEY;GatewayHostName=edge:1",
+                "hub1.net",
+                "edge",
+                "edge:1",
+            ),
+        ] {
+            let options = options(text).unwrap();
+            assert_eq!((options.host(), options.tls_name()), (host, tls_name), "{text}");
+            assert_eq!(options.address().to_string(), address, "{text}");
+        }
+        let elsewhere = options("HostName=hub1.net;DeviceId=d;SharedAccessKey=KEY").unwrap();
+        let elsewhere = elsewhere.connect_to("127.0.0.1:9".parse().unwrap());
+        assert_eq!((elsewhere.host(), elsewhere.tls_name()), ("hub1.net", "hub1.net"));
+        assert_eq!(elsewhere.address().to_string(), "127.0.0.1:9");
+    }
+
+    #[test]
+    fn who_connects_is_a_device_or_a_module_of_one() {
+        let device = options("HostName=h;DeviceId=d;SharedAccessKey=KEY").unwrap();
+        let module = options("HostName=h;DeviceId=d;ModuleId=m;SharedAccessKey=KEY").unwrap();
+        assert_eq!(device.identity().to_string(), "d");
+        assert_eq!(module.identity().to_string(), "d/m");
+    }
+
+    #[test]
+    fn what_says_not_enough_is_refused_with_the_part() {
+        for (text, error) in [
+            (
+                "HostName=h;SharedAccessKeyName=service;SharedAccessKey=KEY",
+                OptionsError::Missing { part: "DeviceId" },
+            ),
+            ("HostName=h;DeviceId=d", OptionsError::Missing { part: "SharedAccessKey" }),
+            ("HostName=h;DeviceId=d;SharedAccessKey=AAEC", OptionsError::BadKey(BadSharedKey::TooShort)),
+            ("HostName=h:0;DeviceId=d;SharedAccessKey=KEY", OptionsError::BadAddress(BadAddress)),
+            ("HostName=h;DeviceId=d;x509=true", OptionsError::CertificateMissing),
+        ] {
+            assert_eq!(options(text).unwrap_err(), error, "{text}");
+        }
+        assert!(matches!(options("HostName").unwrap_err(), OptionsError::Unreadable(_)));
+    }
+
+    #[test]
+    fn options_show_no_secret() {
+        let token = "SharedAccessSignature sr=h&sig=c2VjcmV0&se=1893456000";
+        for text in [
+            "HostName=h;DeviceId=d;SharedAccessKey=KEY",
+            &format!("HostName=h;DeviceId=d;SharedAccessSignature={token}"),
+        ] {
+            let shown = format!("{:?}", options(text).unwrap().ca_pem("CERTIFICATE"));
+            for secret in [KEY, "c2VjcmV0", "CERTIFICATE"] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+        }
+    }
+}
