@@ -8,7 +8,7 @@ use tokio::sync::{oneshot, watch};
 use crate::answering::Answering;
 use crate::clock::Clock;
 use crate::commands::{Commands, Inputs};
-use crate::dial::{Dial, TlsDial};
+use crate::dial::TlsDial;
 use crate::driver;
 use crate::error::{ConnectError, SendError, SubscribeError};
 use crate::inboxes::Inboxes;
@@ -18,6 +18,7 @@ use crate::methods::{MethodResponse, Methods};
 use crate::options::Options;
 use crate::outcome::operation;
 use crate::status::{ConnectionStatus, StatusWatch};
+use crate::transport::Transport;
 use crate::twin::Twin;
 
 /// A device, or a module of one, that is connected to its hub.
@@ -54,17 +55,27 @@ impl Device {
     /// Outside a tokio runtime with I/O and time.
     pub async fn connect(options: Options) -> Result<Self, ConnectError> {
         let dial = TlsDial::new(&options).await?;
-        Self::start(options, dial).await
+        Self::connect_over(options, dial).await
     }
 
-    pub(crate) async fn start(options: Options, dial: impl Dial) -> Result<Self, ConnectError> {
+    /// Connects likewise, over streams of the caller's making: a radio, a tunnel, a gateway on the same machine, or in
+    /// a test the end of a pipe.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`], whether or not another attempt could succeed.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with time.
+    pub async fn connect_over(options: Options, transport: impl Transport) -> Result<Self, ConnectError> {
         let clock = Clock::start();
         let timeout = options.operation_timeout;
         let (entries, lanes) = lanes(options.waiting_messages);
         let inboxes =
             Arc::new(Inboxes::new(options.waiting_calls, options.waiting_commands, options.waiting_changes));
         let (connected, first) = oneshot::channel();
-        let driven = driver::drive(options, dial, clock, lanes, Arc::clone(&inboxes), connected);
+        let driven = driver::drive(options, transport, clock, lanes, Arc::clone(&inboxes), connected);
         tokio::spawn(driven);
         // The driver always says how it went, unless the runtime drops it.
         let status = first.await.unwrap_or(Err(ConnectError::ClosedByHub))?;

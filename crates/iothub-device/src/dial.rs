@@ -4,7 +4,6 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -12,14 +11,7 @@ use tokio_rustls::client::TlsStream;
 use crate::address::Address;
 use crate::error::ConnectError;
 use crate::options::{Options, Roots};
-
-/// How a byte stream to the hub comes about. One per transport.
-pub(crate) trait Dial: Send + Sync + 'static {
-    type Stream: AsyncRead + AsyncWrite + Send + Unpin;
-
-    /// Makes one connection, and gives up when dropped.
-    fn dial(&self) -> impl Future<Output = Result<Self::Stream, ConnectError>> + Send;
-}
+use crate::transport::Transport;
 
 /// TLS over TCP.
 pub(crate) struct TlsDial {
@@ -47,10 +39,10 @@ impl TlsDial {
     }
 }
 
-impl Dial for TlsDial {
+impl Transport for TlsDial {
     type Stream = TlsStream<TcpStream>;
 
-    async fn dial(&self) -> Result<Self::Stream, ConnectError> {
+    async fn connect(&self) -> Result<Self::Stream, ConnectError> {
         let unreachable = |source| ConnectError::Unreachable { address: self.address.to_string(), source };
         let tcp =
             TcpStream::connect((self.address.host(), self.address.port())).await.map_err(unreachable)?;

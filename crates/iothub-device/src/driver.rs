@@ -9,21 +9,21 @@ use tracing::{debug, info};
 use crate::chance;
 use crate::clock::Clock;
 use crate::conversation::Conversation;
-use crate::dial::Dial;
 use crate::error::{AnswerError, ConnectError};
 use crate::inboxes::Inboxes;
 use crate::lanes::Lanes;
 use crate::link::{Link, Turn};
 use crate::options::Options;
 use crate::status::ConnectionStatus;
+use crate::transport::Transport;
 
 /// How the first connection came out.
 pub(crate) type FirstOutcome = Result<watch::Receiver<ConnectionStatus>, ConnectError>;
 
 /// Keeps a device connected until it is closed, its last handle is dropped, or that makes no sense.
-pub(crate) async fn drive<D: Dial>(
+pub(crate) async fn drive<T: Transport>(
     options: Options,
-    dial: D,
+    transport: T,
     clock: Clock,
     lanes: Lanes,
     inboxes: Arc<Inboxes>,
@@ -33,7 +33,7 @@ pub(crate) async fn drive<D: Dial>(
     let mut driver = Driver {
         conversation: Conversation::new(codec, options.channels, Arc::clone(&inboxes)),
         options: &options,
-        dial,
+        transport,
         clock,
         lanes,
         audience: Audience::new(first),
@@ -49,9 +49,9 @@ pub(crate) async fn drive<D: Dial>(
     audience.closed(cause);
 }
 
-struct Driver<'o, D> {
+struct Driver<'o, T> {
     options: &'o Options,
-    dial: D,
+    transport: T,
     clock: Clock,
     lanes: Lanes,
     conversation: Conversation<'o>,
@@ -77,7 +77,7 @@ const HELD: Duration = Duration::from_secs(30);
 /// How long a goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-impl<D: Dial> Driver<'_, D> {
+impl<T: Transport> Driver<'_, T> {
     /// Returns what cannot be mended, if it was that.
     async fn run(&mut self) -> Option<ConnectError> {
         loop {
@@ -108,8 +108,8 @@ impl<D: Dial> Driver<'_, D> {
     async fn connection(&mut self) -> End {
         let within = self.options.connect_timeout;
         let began = self.clock.now();
-        let dial = tokio::time::timeout(within, self.dial.dial());
-        let stream = match offline(&mut self.lanes, dial).await {
+        let dialled = tokio::time::timeout(within, self.transport.connect());
+        let stream = match offline(&mut self.lanes, dialled).await {
             None => return End::Stopped,
             Some(Err(_)) => return End::Failed(ConnectError::TimedOut { after: within }),
             Some(Ok(Err(error))) => return End::Failed(error),

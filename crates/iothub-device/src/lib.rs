@@ -72,6 +72,7 @@ mod outcome;
 mod properties;
 mod refusal;
 mod status;
+mod transport;
 mod twin;
 
 pub use address::{Address, BadAddress};
@@ -87,6 +88,7 @@ pub use options::{Options, OptionsError};
 pub use properties::Properties;
 pub use refusal::Refusal;
 pub use status::{ConnectionStatus, StatusWatch};
+pub use transport::Transport;
 pub use twin::{Twin, TwinDocument, TwinSection};
 
 pub use iothub_codec::{Channels, Dialect, Status, SystemProperty};

@@ -21,7 +21,7 @@ async fn the_first_refusal_is_the_outcome_of_connect() {
             (RefusalReason::BadUserName, Status::BAD_REQUEST),
         ] {
             let (mut hub, wire) = Hub::new();
-            let connecting = tokio::spawn(Device::start(options(dialect), wire));
+            let connecting = tokio::spawn(Device::connect_over(options(dialect), wire));
             hub.arrival().await.refuse(reason, status).await;
             let error = connecting.await.unwrap().unwrap_err();
             let ConnectError::Refused { reason: given, refusal, .. } = &error else { panic!("{error}") };
@@ -39,8 +39,10 @@ async fn the_first_refusal_is_the_outcome_of_connect() {
 async fn a_hub_that_says_nothing_is_not_waited_for_for_ever() {
     for dialect in dialects() {
         let (mut hub, wire) = Hub::new();
-        let connecting =
-            tokio::spawn(Device::start(options(dialect).connect_timeout(Duration::from_secs(7)), wire));
+        let connecting = tokio::spawn(Device::connect_over(
+            options(dialect).connect_timeout(Duration::from_secs(7)),
+            wire,
+        ));
         let began = Clock::start();
         let _connection = hub.arrival().await;
         let error = connecting.await.unwrap().unwrap_err();
@@ -53,7 +55,7 @@ async fn a_hub_that_says_nothing_is_not_waited_for_for_ever() {
 async fn a_connect_that_is_given_up_leaves_nothing_behind() {
     for dialect in dialects() {
         let (mut hub, wire) = Hub::new();
-        let connecting = tokio::spawn(Device::start(options(dialect), wire));
+        let connecting = tokio::spawn(Device::connect_over(options(dialect), wire));
         let mut connection = hub.arrival().await;
         connecting.abort();
         assert_eq!(connection.next().await, Did::Closed);
@@ -432,7 +434,7 @@ async fn options_that_the_dialect_cannot_say_connect_nowhere() {
         ),
     ] {
         let (mut hub, wire) = Hub::new();
-        let error = Device::start(options, wire).await.unwrap_err();
+        let error = Device::connect_over(options, wire).await.unwrap_err();
         assert!(!error.is_retryable());
         assert_eq!(error.to_string(), expected);
         // It did dial, and said nothing.

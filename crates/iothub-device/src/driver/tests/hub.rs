@@ -12,9 +12,9 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::clock::Clock;
 use crate::device::Device;
-use crate::dial::Dial;
 use crate::error::ConnectError;
 use crate::options::Options;
+use crate::transport::Transport;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// What fits into the wire while nobody reads, in bytes.
@@ -42,10 +42,10 @@ pub(super) fn elapsed(clock: Clock) -> Duration {
 /// Dials by handing the other end of a pipe to a [`Hub`].
 pub(super) struct Wire(mpsc::UnboundedSender<DuplexStream>);
 
-impl Dial for Wire {
+impl Transport for Wire {
     type Stream = DuplexStream;
 
-    async fn dial(&self) -> Result<DuplexStream, ConnectError> {
+    async fn connect(&self) -> Result<DuplexStream, ConnectError> {
         let (ours, theirs) = duplex(WIRE);
         self.0.send(theirs).expect("the test has a hub");
         Ok(ours)
@@ -127,7 +127,7 @@ impl Hub {
     /// A device that has connected, and its connection.
     pub(super) async fn with_device(options: Options) -> (Self, Device, Connection) {
         let (mut hub, wire) = Self::new();
-        let connecting = tokio::spawn(Device::start(options, wire));
+        let connecting = tokio::spawn(Device::connect_over(options, wire));
         let mut connection = hub.arrival().await;
         connection.accept(Session::Fresh).await;
         let (device, connection) = connection.during(connecting).await;

@@ -228,7 +228,7 @@ async fn a_property_that_the_dialect_does_not_have_is_named_with_the_dialect_tha
 #[tokio::test(start_paused = true)]
 async fn what_the_hub_announces_to_take_is_kept_to() {
     let (mut hub, wire) = Hub::new();
-    let connecting = tokio::spawn(Device::start(options(Dialect::Preview5), wire));
+    let connecting = tokio::spawn(Device::connect_over(options(Dialect::Preview5), wire));
     let mut connection = hub.arrival().await;
     connection.limits.receive_maximum = 1;
     connection.limits.maximum_packet_size = 200;
