@@ -2,12 +2,12 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use iothub_codec::{
-    Ack, Channels, Codec, Detail, EncodeError, Operation, Outcome, Reply, RequestIdBuf, Signature, Status,
-    TwinGet,
+    Ack, Channels, Codec, Detail, EncodeError, Operation, Outcome, Reply, RequestIdBuf, Status, TwinGet,
 };
 use iothub_mqtt::{Client, WriteError};
 use iothub_proto::{DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
 
+use crate::credentials::Proven;
 use crate::desk::{Asker, Declined, Desk};
 use crate::error::{AnswerError, ConnectError, NeverSent, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
@@ -55,6 +55,15 @@ const RENEW_WITHIN: Duration = Duration::from_secs(10);
 enum Unsent {
     Session(iothub_proto::SendError),
     Mqtt(WriteError),
+}
+
+/// What becomes of a connection with a new proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renewing {
+    /// It goes on.
+    ThisConnection,
+    /// Another takes its place.
+    ByConnecting,
 }
 
 impl<'d> Conversation<'d> {
@@ -113,20 +122,21 @@ impl<'d> Conversation<'d> {
         self.desk.take_renewal()
     }
 
-    /// Sends new credentials, or, where that cannot be said, has the connection replaced.
-    pub(crate) fn renew(&mut self, now: Now, signature: &Signature<'_>) -> Result<(), ConnectError> {
-        let sent = self.write(|session, mqtt, out| {
-            let packet = session.renew(now, signature, out)?;
-            mqtt.send(now.instant, &packet)?;
-            Ok(())
-        });
-        match sent {
-            Err(Unsent::Session(iothub_proto::SendError::Encode(EncodeError::NotExpressible))) => {
-                self.renew_by = Some(now.instant.after(RENEW_WITHIN));
+    /// Sends a new proof, or, where that cannot be said, has the connection replaced by one that begins with it.
+    pub(crate) fn renew(&mut self, now: Now, proven: &Proven<'_>) -> Result<Renewing, ConnectError> {
+        if let Proven::Signature(signature) = proven {
+            let sent = self.write(|session, mqtt, out| {
+                let packet = session.renew(now, signature, out)?;
+                mqtt.send(now.instant, &packet)?;
                 Ok(())
+            });
+            match sent {
+                Err(Unsent::Session(iothub_proto::SendError::Encode(EncodeError::NotExpressible))) => {}
+                sent => return Ok(sent.map(|()| Renewing::ThisConnection)?),
             }
-            sent => Ok(sent?),
         }
+        self.renew_by = Some(now.instant.after(RENEW_WITHIN));
+        Ok(Renewing::ByConnecting)
     }
 
     /// The connection is gone.

@@ -8,12 +8,13 @@ use tracing::{debug, info};
 
 use crate::chance;
 use crate::clock::Clock;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Renewing};
 use crate::error::{AnswerError, ConnectError};
 use crate::inboxes::Inboxes;
 use crate::lanes::Lanes;
 use crate::link::{Link, Turn};
 use crate::options::Options;
+use crate::proofs::Proofs;
 use crate::status::ConnectionStatus;
 use crate::transport::Transport;
 
@@ -33,6 +34,7 @@ pub(crate) async fn drive<T: Transport>(
     let mut driver = Driver {
         conversation: Conversation::new(codec, options.channels, Arc::clone(&inboxes)),
         options: &options,
+        proofs: Proofs::new(&options, clock),
         transport,
         clock,
         lanes,
@@ -51,6 +53,7 @@ pub(crate) async fn drive<T: Transport>(
 
 struct Driver<'o, T> {
     options: &'o Options,
+    proofs: Proofs<'o>,
     transport: T,
     clock: Clock,
     lanes: Lanes,
@@ -87,6 +90,10 @@ impl<T: Transport> Driver<'_, T> {
             if self.ready_since.take().is_some_and(|since| now.since(since) >= HELD) {
                 self.failures = 0;
             }
+            if matches!(end, End::Failed(ConnectError::Refused { reason: RefusalReason::NotAuthorized, .. }))
+            {
+                self.proofs.refused();
+            }
             match end {
                 End::Stopped => return None,
                 End::Renewal => debug!("connecting again with new credentials"),
@@ -106,6 +113,12 @@ impl<T: Transport> Driver<'_, T> {
 
     /// Makes one connection and serves it until it ends.
     async fn connection(&mut self) -> End {
+        // Before the hub is dialled, which would not wait for somebody else's signature.
+        let proven = match offline(&mut self.lanes, self.proofs.next()).await {
+            None => return End::Stopped,
+            Some(Err(error)) => return End::Failed(error),
+            Some(Ok(proven)) => proven,
+        };
         let within = self.options.connect_timeout;
         let began = self.clock.now();
         let dialled = tokio::time::timeout(within, self.transport.connect());
@@ -117,7 +130,8 @@ impl<T: Transport> Driver<'_, T> {
         };
         let mut link = Link::new(stream);
         let left = within.saturating_sub(self.clock.now().since(began));
-        if let Err(error) = self.options.introduce(self.clock.now_on_both(), left, &mut self.conversation) {
+        let now = self.clock.now_on_both();
+        if let Err(error) = self.options.introduce(now, left, &proven, &mut self.conversation) {
             return End::Failed(error);
         }
         let end = self.serve(&mut link).await;
@@ -149,10 +163,7 @@ impl<T: Transport> Driver<'_, T> {
                 self.audience.connected();
             }
             if self.conversation.takes_credentials() {
-                let now = self.clock.now_on_both();
-                if let Err(error) = self.options.renew(now, &mut self.conversation) {
-                    return End::Failed(error);
-                }
+                self.proofs.renew();
             }
             if self.conversation.is_renewal_due(now) {
                 return End::Renewal;
@@ -165,7 +176,7 @@ impl<T: Transport> Driver<'_, T> {
         &mut self,
         link: &mut Link<S>,
     ) -> Result<Step, ConnectError> {
-        let Self { lanes, clock, conversation, .. } = self;
+        let Self { lanes, clock, conversation, proofs, .. } = self;
         let wake = conversation.poll_timeout();
         let (telemetry, asks) = (conversation.takes_telemetry(), conversation.takes_asks());
         let answers = conversation.takes_answers();
@@ -178,6 +189,12 @@ impl<T: Transport> Driver<'_, T> {
             Some(outgoing) = lanes.telemetry.recv(), if telemetry => conversation.send(clock.now(), outgoing)?,
             Some(ask) = lanes.asks.recv(), if asks => conversation.ask(clock.now(), ask)?,
             Some(answer) = lanes.answers.recv(), if answers => conversation.answer(clock.now(), answer)?,
+            proven = proofs.renewed() => {
+                let proven = proven?;
+                if conversation.renew(clock.now_on_both(), &proven)? == Renewing::ByConnecting {
+                    proofs.keep(proven);
+                }
+            }
             () = clock.sleep_until(wake) => conversation.handle_timeout(clock.now())?,
             _ = lanes.stop.changed() => return Ok(Step::Stopped),
         }

@@ -5,6 +5,7 @@ use iothub_codec::EncodeError;
 use iothub_mqtt::{WireError, WriteError};
 use iothub_proto::{PeerError, RefusalReason, Retry};
 
+use crate::credentials::CredentialsError;
 use crate::not_expressible::NotExpressible;
 use crate::outcome::Missing;
 use crate::refusal::Refusal;
@@ -44,6 +45,9 @@ pub enum ConnectError {
         /// The name.
         name: String,
     },
+    /// There is nothing to prove with who the device is: whoever has its secrets gave none.
+    #[error("no credentials: {0}")]
+    Credentials(#[from] CredentialsError),
     /// The hub did not accept the device.
     #[error("refused by the hub: {reason}{}", .refusal.remark())]
     Refused {
@@ -105,6 +109,7 @@ impl ConnectError {
             Self::Refused { reason, retry, .. } => {
                 *retry == Retry::Later || *reason == RefusalReason::NotAuthorized
             }
+            Self::Credentials(error) => error.is_retryable(),
             Self::NoRoots { .. }
             | Self::BadServerName { .. }
             | Self::NotExpressible(_)

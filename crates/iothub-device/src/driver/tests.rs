@@ -2,6 +2,7 @@
 
 mod calls;
 mod connection;
+mod credentials;
 mod hub;
 mod telemetry;
 mod twin;

@@ -6,21 +6,26 @@ use iothub_proto::{Hello, Limits, Now};
 use super::Options;
 use crate::chance::seed;
 use crate::conversation::Conversation;
-use crate::credentials::Claimant;
+use crate::credentials::{Claimant, CredentialsError, Proven};
 use crate::error::ConnectError;
 use crate::message::Message;
 use crate::not_expressible::NotExpressible;
 
 /// What the device says of itself with each connection.
 impl Options {
-    /// Begins a connection of the conversation, with a new proof.
+    /// A new proof.
+    pub(crate) async fn prove(&self, now: Now) -> Result<Proven<'_>, CredentialsError> {
+        self.credentials.prove(self.dialect, &self.claimant(now)).await
+    }
+
+    /// Begins a connection of the conversation.
     pub(crate) fn introduce(
         &self,
         now: Now,
         within: Duration,
+        proven: &Proven<'_>,
         conversation: &mut Conversation<'_>,
     ) -> Result<(), ConnectError> {
-        let proven = self.credentials.prove(self.dialect, &self.claimant(now));
         let introduction = Introduction {
             host: &self.host,
             client_agent: Some(&self.product_info),
@@ -49,17 +54,9 @@ impl Options {
         conversation.open(now, &hello, within)
     }
 
-    /// Renews the credentials of the conversation, if they can be.
-    pub(crate) fn renew(&self, now: Now, conversation: &mut Conversation<'_>) -> Result<(), ConnectError> {
-        match self.credentials.renew(&self.claimant(now)) {
-            Some(signature) => conversation.renew(now, &signature),
-            None => Ok(()),
-        }
-    }
-
     pub(super) fn claimant(&self, now: Now) -> Claimant<'_> {
         let (host, identity, lifetime) = (&*self.host, self.identity(), self.token_lifetime);
-        Claimant { host, identity, now: now.timestamp, lifetime }
+        Claimant { host, identity, now: now.timestamp, lifetime, within: self.connect_timeout }
     }
 
     /// What these options ask for must be something that the dialect has.

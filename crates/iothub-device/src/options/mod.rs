@@ -6,12 +6,13 @@ mod network;
 
 use core::time::Duration;
 
+use bytes::Bytes;
 use iothub_codec::{Channels, Codec, ConnectionString, Dialect, Identity, IdentityBuf, SharedKey};
 use iothub_proto::{Backoff, Session};
 
 use crate::address::Address;
 use crate::client_certificate::ClientCertificate;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Provider, ProviderError, TokenWanted};
 use crate::message::Message;
 
 pub use error::OptionsError;
@@ -82,6 +83,77 @@ impl Options {
         Self::new(&ConnectionString::parse(text)?, Credentials::Certificate(certificate))
     }
 
+    /// The same for a device whose tokens come from elsewhere, as from a vault: the connection string needs no key.
+    ///
+    /// `tokens` is asked before a connection is made, unless less than half of the life of the token before is over, and
+    /// for another when most of that is; then, again and again until there is one, while the connection goes on. The
+    /// expiry is read from the token. Such tokens are good for [`Dialect::Classic`] only.
+    ///
+    /// A refusal is a [`ConnectError::Credentials`], and so is an answer that takes longer than
+    /// [`Self::connect_timeout`].
+    ///
+    /// ```
+    /// # async fn read(path: String) -> Result<String, std::io::Error> { Ok(path) }
+    /// use iothub_device::{Options, ProviderError, TokenWanted};
+    ///
+    /// let text = "HostName=hub1.azure-devices.net;DeviceId=dev-1";
+    /// let options = Options::with_tokens(text, |wanted: TokenWanted| async move {
+    ///     let token = read(format!("iothub/{}", wanted.resource)).await?;
+    ///     if token.is_empty() {
+    ///         return Err(ProviderError::fatal("this device was retired"));
+    ///     }
+    ///     Ok(token)
+    /// })?;
+    /// # Ok::<(), iothub_device::OptionsError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] says which part is missing or wrong.
+    ///
+    /// [`ConnectError::Credentials`]: crate::ConnectError::Credentials
+    pub fn with_tokens<F>(
+        text: &str,
+        tokens: impl Fn(TokenWanted) -> F + Send + Sync + 'static,
+    ) -> Result<Self, OptionsError>
+    where
+        F: Future<Output = Result<String, ProviderError>> + Send + 'static,
+    {
+        Self::new(&ConnectionString::parse(text)?, Credentials::Tokens(Provider::new(tokens)))
+    }
+
+    /// The same for a device whose key cannot be read, as in a secure element or a vault that signs: the connection string
+    /// needs no key, and may name that of a policy with `SharedAccessKeyName`.
+    ///
+    /// `sign` gives the HMAC-SHA256 code of a message, in any dialect. It is asked for each connection, and for each
+    /// renewal; its failures are those of [`Self::with_tokens`].
+    ///
+    /// ```
+    /// # use iothub_device::ProviderError;
+    /// # async fn element(slot: u8, message: &[u8]) -> Result<[u8; 32], ProviderError> { Ok([slot; 32]) }
+    /// use bytes::Bytes;
+    /// use iothub_device::Options;
+    ///
+    /// let text = "HostName=hub1.azure-devices.net;DeviceId=dev-1";
+    /// let options = Options::with_signer(text, |message: Bytes| async move { element(3, &message).await })?;
+    /// # Ok::<(), iothub_device::OptionsError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] says which part is missing or wrong.
+    pub fn with_signer<F>(
+        text: &str,
+        sign: impl Fn(Bytes) -> F + Send + Sync + 'static,
+    ) -> Result<Self, OptionsError>
+    where
+        F: Future<Output = Result<[u8; 32], ProviderError>> + Send + 'static,
+    {
+        let parts = ConnectionString::parse(text)?;
+        let policy = parts.key_name().map(str::to_owned);
+        Self::new(&parts, Credentials::Signer { codes: Provider::new(sign), policy })
+    }
+
     fn new(parts: &ConnectionString<'_>, credentials: Credentials) -> Result<Self, OptionsError> {
         let identity = parts.identity().ok_or(OptionsError::Missing { part: "DeviceId" })?;
         let host: Address = parts.host().ok_or(OptionsError::Missing { part: "HostName" })?.parse()?;
@@ -135,6 +207,10 @@ impl Options {
 
     pub(crate) fn credentials_may_get_better(&self) -> bool {
         self.credentials.may_get_better()
+    }
+
+    pub(crate) const fn credentials_are_renewable(&self) -> bool {
+        self.credentials.are_renewable()
     }
 
     pub(crate) fn certificate(&self) -> Option<&ClientCertificate> {

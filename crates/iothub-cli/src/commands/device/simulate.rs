@@ -126,6 +126,7 @@ fn advised(error: &ConnectError) -> String {
         }
         ConnectError::Tls { .. } => format!("{error} (does the CA file belong to this hub?)"),
         ConnectError::Unreachable { .. }
+        | ConnectError::Credentials(_)
         | ConnectError::NoRoots { .. }
         | ConnectError::BadServerName { .. }
         | ConnectError::TimedOut { .. }
