@@ -7,7 +7,7 @@ use core::error::Error;
 use core::time::Duration;
 use std::env;
 
-use iothub_device::{Device, Message, MethodResponse, Options};
+use iothub_device::{Device, Message, Options};
 use serde_json::json;
 
 #[tokio::main]
@@ -19,12 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let device = Device::connect(options.model_id("dtmi:com:example:Thermostat;1")).await?;
 
-    device
-        .on_method(async |name, _argument| match name.as_str() {
-            "reset" => MethodResponse::new(200, json!({ "reset": true })),
-            _ => MethodResponse::new(404, json!({ "message": "no such method" })),
-        })
-        .await?;
+    device.on_method("reset", async |_: serde_json::Value, _call| Ok(json!({ "reset": true }))).await?;
 
     let twin = device.twin();
     let mut changes = twin.desired_changes().await?;

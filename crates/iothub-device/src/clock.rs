@@ -29,12 +29,15 @@ impl Clock {
         Now { instant: self.now(), timestamp: Timestamp::from_millis(millis) }
     }
 
+    /// The same point on the clock of the runtime.
+    pub(crate) fn on_runtime(self, at: Instant) -> tokio::time::Instant {
+        self.origin + Duration::from_millis(at.as_millis())
+    }
+
     /// Returns when that time has come; without one, never.
     pub(crate) async fn sleep_until(self, wake: Option<(Instant, &'static str)>) {
         match wake {
-            Some((at, _)) => {
-                tokio::time::sleep_until(self.origin + Duration::from_millis(at.as_millis())).await;
-            }
+            Some((at, _)) => tokio::time::sleep_until(self.on_runtime(at)).await,
             None => core::future::pending().await,
         }
     }

@@ -8,11 +8,11 @@ use iothub_mqtt::{Client, WriteError};
 use iothub_proto::{DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
 
 use crate::credentials::Proven;
-use crate::desk::{Asker, Declined, Desk};
+use crate::desk::{Asker, Desk, Settled};
 use crate::error::{AnswerError, ConnectError, NeverSent, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::{Answer, AnswerKind, Ask, Outgoing, Section};
-use crate::methods::MethodResponse;
+use crate::methods::{CallAnswer, MethodResponse};
 use crate::not_expressible::NotExpressible;
 use crate::outcome::Done;
 
@@ -98,8 +98,8 @@ impl<'d> Conversation<'d> {
         self.mqtt.handle_read(now, len);
         while let Some(packet) = self.mqtt.poll_packet()? {
             let Some(event) = self.session.handle_packet(now, &bounded(packet))? else { continue };
-            if let Some(declined) = self.desk.deliver(event)? {
-                self.decline(now, &declined)?;
+            if let Some(settled) = self.desk.deliver(now, event)? {
+                self.answer_call(now, settled)?;
             }
         }
         self.advance(now)
@@ -109,7 +109,7 @@ impl<'d> Conversation<'d> {
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectError> {
         self.mqtt.handle_timeout(now)?;
         while let Some(event) = self.session.handle_timeout(now) {
-            self.desk.deliver(event)?;
+            self.desk.deliver(now, event)?;
         }
         if let Some((_, after)) = self.ready_by.filter(|(at, _)| *at <= now) {
             return Err(ConnectError::TimedOut { after });
@@ -144,7 +144,7 @@ impl<'d> Conversation<'d> {
         self.session.handle_disconnect();
         while let Some(event) = self.session.handle_timeout(now) {
             // Requests that are lost, and ends of nothing else: there is no connection to be refused.
-            let _ = self.desk.deliver(event);
+            let _ = self.desk.deliver(now, event);
         }
         self.mqtt.reset(Session::Resume);
         self.desk.disconnected();
@@ -152,8 +152,12 @@ impl<'d> Conversation<'d> {
         self.renew_by = None;
     }
 
-    /// Says goodbye, so that the hub does not publish the will.
+    /// Answers the calls that nobody else will, and says goodbye, so that the hub does not publish the will.
     pub(crate) fn say_goodbye(&mut self, now: Instant) {
+        for settled in self.desk.cut_off_calls() {
+            // Whatever is wrong, the connection ends.
+            let _ = self.answer_call(now, settled);
+        }
         // Where nothing was agreed on yet, there is nothing to say goodbye to.
         let _ = self.mqtt.send(now, &Packet::Disconnect(Ack::SUCCESS));
     }
@@ -285,7 +289,8 @@ impl<'d> Conversation<'d> {
 
     /// Whether it is time to replace the connection by one with new credentials.
     pub(crate) fn is_renewal_due(&self, now: Instant) -> bool {
-        let quiet = self.desk.unacknowledged() == 0 && self.desk.unanswered() == 0;
+        let quiet =
+            self.desk.unacknowledged() == 0 && self.desk.unanswered() == 0 && !self.desk.has_open_calls();
         self.renew_by.is_some_and(|by| by <= now || (quiet && self.mqtt.poll_bytes().is_none()))
     }
 
@@ -376,7 +381,10 @@ impl<'d> Conversation<'d> {
             Ok(())
         });
         match sent {
-            Ok(()) => Ok(Ok(())),
+            Ok(()) => {
+                self.desk_answered(what);
+                Ok(Ok(()))
+            }
             Err(Unsent::Session(error)) => Ok(Err(match never_sent(&error) {
                 Some(error) => self.unanswered(what, error),
                 None => AnswerError::Disconnected,
@@ -419,14 +427,29 @@ impl<'d> Conversation<'d> {
         })
     }
 
-    fn decline(&mut self, now: Instant, declined: &Declined) -> Result<(), ConnectError> {
-        let Declined { request, name, response } = declined;
-        self.write(|session, mqtt, out| {
-            let packet = reply(session, (request, name), response, out)?;
-            mqtt.send(now, &packet)?;
-            Ok(())
-        })
-        .map_err(ConnectError::from)
+    /// Remembers the answer to a call, which may be delivered again.
+    fn desk_answered(&mut self, what: &AnswerKind) {
+        match what {
+            AnswerKind::Method { request, response, .. } => {
+                self.desk.answered(request, CallAnswer::Response(response.clone()));
+            }
+            AnswerKind::Decline { request, status, .. } => {
+                self.desk.answered(request, CallAnswer::Declined(*status));
+            }
+            AnswerKind::Settle { .. } => {}
+        }
+    }
+
+    /// Answers a call for which the application has nothing to say, or has said it.
+    fn answer_call(&mut self, now: Instant, settled: Settled) -> Result<(), ConnectError> {
+        let Settled { request, name, answer } = settled;
+        let what = match answer {
+            CallAnswer::Response(response) => AnswerKind::Method { request, name, response },
+            CallAnswer::Declined(status) => AnswerKind::Decline { request, name, status },
+        };
+        // What the session does not take it has no connection for.
+        let _ = self.answer_now(now, &what)?;
+        Ok(())
     }
 
     /// Writes and sends a packet, with more room for its topic if it needs that.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use iothub_codec::{Channels, RequestIdBuf};
-use iothub_proto::{AckToken, DeviceEvent, Ticket};
+use iothub_proto::{AckToken, DeviceEvent, Instant, Ticket};
 use tracing::{debug, warn};
 
 use crate::commands::{ArrivedCommand, ArrivedInput};
@@ -11,7 +11,7 @@ use crate::desired::DesiredUpdate;
 use crate::error::{ConnectError, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::ConnectionNumber;
-use crate::methods::{ArrivedCall, MethodResponse};
+use crate::methods::{Arrival, ArrivedCall, CallAnswer, CallMemory, MethodResponse};
 use crate::outcome::Done;
 use crate::refusal::Refusal;
 use crate::twin::RawSection;
@@ -28,6 +28,8 @@ pub(crate) struct Desk {
     sent: BTreeMap<AckToken, Done<(), SendError>>,
     asked: BTreeMap<Ticket, Asker>,
     subscribers: Vec<(Channels, Done<(), SubscribeError>)>,
+    /// The calls of this connection.
+    calls: CallMemory,
     renewal_wanted: bool,
 }
 
@@ -40,10 +42,10 @@ pub(crate) enum Asker {
 
 /// A call that the device answers by itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Declined {
+pub(crate) struct Settled {
     pub(crate) request: RequestIdBuf,
     pub(crate) name: String,
-    pub(crate) response: MethodResponse,
+    pub(crate) answer: CallAnswer,
 }
 
 impl Desk {
@@ -55,6 +57,7 @@ impl Desk {
             sent: BTreeMap::new(),
             asked: BTreeMap::new(),
             subscribers: Vec::new(),
+            calls: CallMemory::default(),
             renewal_wanted: false,
         }
     }
@@ -64,7 +67,11 @@ impl Desk {
     /// # Errors
     ///
     /// [`ConnectError`]: the connection is over.
-    pub(crate) fn deliver(&mut self, event: DeviceEvent<'_>) -> Result<Option<Declined>, ConnectError> {
+    pub(crate) fn deliver(
+        &mut self,
+        now: Instant,
+        event: DeviceEvent<'_>,
+    ) -> Result<Option<Settled>, ConnectError> {
         match event {
             // Seen from the session's state, together with the channels.
             DeviceEvent::Ready => {}
@@ -103,7 +110,7 @@ impl Desk {
             DeviceEvent::TimedOut { ticket } => drop(self.asked.remove(&ticket)),
             DeviceEvent::Command { command, ack } => self.take_command(&command, ack),
             DeviceEvent::Input { input, ack } => self.take_input(&input, ack),
-            DeviceEvent::Method(call) => return Ok(self.called(&call)),
+            DeviceEvent::Method(call) => return Ok(self.called(now, &call)),
             DeviceEvent::DesiredChanged(change) => {
                 let patch = Bytes::copy_from_slice(change.patch);
                 self.inboxes.desired(DesiredUpdate::Patch { version: change.version, patch });
@@ -124,6 +131,7 @@ impl Desk {
     pub(crate) fn disconnected(&mut self) {
         self.connection = self.connection.next();
         self.renewal_wanted = false;
+        self.calls = CallMemory::default();
         self.inboxes.disconnected();
     }
 
@@ -160,6 +168,22 @@ impl Desk {
         self.asked.len()
     }
 
+    /// A call of this connection was answered.
+    pub(crate) fn answered(&mut self, request: &RequestIdBuf, answer: CallAnswer) {
+        self.calls.answered(request, answer);
+    }
+
+    /// Every call that awaits an answer, and how it is answered when the connection is about to end.
+    pub(crate) fn cut_off_calls(&mut self) -> Vec<Settled> {
+        let answer = CallAnswer::Response(MethodResponse::CUT_OFF);
+        let calls = self.calls.take_open().into_iter();
+        calls.map(|(request, name)| Settled { request, name, answer: answer.clone() }).collect()
+    }
+
+    pub(crate) fn has_open_calls(&self) -> bool {
+        self.calls.has_open()
+    }
+
     /// Whether new credentials are wanted, which is said once.
     pub(crate) fn take_renewal(&mut self) -> bool {
         core::mem::take(&mut self.renewal_wanted)
@@ -180,11 +204,17 @@ impl Desk {
         }
     }
 
-    fn called(&self, call: &iothub_codec::MethodCall<'_>) -> Option<Declined> {
+    fn called(&mut self, now: Instant, call: &iothub_codec::MethodCall<'_>) -> Option<Settled> {
         let (request, name) = (call.request.to_buf(), call.name.to_owned());
+        match self.calls.arrive(request, &name, call.payload) {
+            Arrival::New => {}
+            Arrival::Known => return None,
+            Arrival::Answered(answer) => return Some(Settled { request, name, answer }),
+        }
         if !self.wanted.contains(Channels::METHODS) {
             // A subscription of an earlier run that the hub still has.
-            return Some(Declined { request, name, response: MethodResponse::NOT_SERVED });
+            let answer = CallAnswer::Response(MethodResponse::NOT_SERVED);
+            return Some(Settled { request, name, answer });
         }
         let arrived = ArrivedCall {
             connection: self.connection,
@@ -193,10 +223,11 @@ impl Desk {
             payload: Bytes::copy_from_slice(call.payload),
             content_type: call.content.media_type.map(|text| text.to_string()),
             content_encoding: call.content.encoding.map(|text| text.to_string()),
+            arrived: now,
         };
         let ArrivedCall { name, .. } = self.inboxes.calls.push(arrived).err()?;
         debug!(method = name, "too many calls are waiting");
-        Some(Declined { request, name, response: MethodResponse::BUSY })
+        Some(Settled { request, name, answer: CallAnswer::Response(MethodResponse::BUSY) })
     }
 
     fn take_command(&self, command: &iothub_codec::Command<'_>, ack: Option<AckToken>) {

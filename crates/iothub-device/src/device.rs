@@ -3,20 +3,23 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use iothub_codec::Channels;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
 use crate::answering::Answering;
 use crate::clock::Clock;
-use crate::commands::{Commands, Inputs};
+use crate::commands::{Commands, Inputs, Undone};
 use crate::dial::TlsDial;
 use crate::driver;
 use crate::error::{ConnectError, SendError, SubscribeError};
 use crate::inboxes::Inboxes;
 use crate::lanes::{Ask, LaneEntries, Outgoing, lanes};
 use crate::message::Message;
-use crate::methods::{MethodResponse, Methods};
-use crate::options::Options;
+use crate::methods::{Handlers, Invocation, MethodResponse, Methods, Terms};
+use crate::options::{Handling, Options};
 use crate::outcome::operation;
+use crate::properties::Properties;
 use crate::status::{ConnectionStatus, StatusWatch};
 use crate::transport::Transport;
 use crate::twin::Twin;
@@ -37,6 +40,8 @@ struct Shared {
     status: watch::Receiver<ConnectionStatus>,
     clock: Clock,
     timeout: Duration,
+    handlers: Arc<Handlers>,
+    handling: Handling,
 }
 
 impl Device {
@@ -70,7 +75,7 @@ impl Device {
     /// Outside a tokio runtime with time.
     pub async fn connect_over(options: Options, transport: impl Transport) -> Result<Self, ConnectError> {
         let clock = Clock::start();
-        let timeout = options.operation_timeout;
+        let (timeout, handling) = (options.operation_timeout, options.handling);
         let (entries, lanes) = lanes(options.waiting_messages);
         let inboxes =
             Arc::new(Inboxes::new(options.waiting_calls, options.waiting_commands, options.waiting_changes));
@@ -79,7 +84,9 @@ impl Device {
         tokio::spawn(driven);
         // The driver always says how it went, unless the runtime drops it.
         let status = first.await.unwrap_or(Err(ConnectError::ClosedByHub))?;
-        Ok(Self { shared: Arc::new(Shared { entries, inboxes, status, clock, timeout }) })
+        let handlers = Arc::default();
+        let shared = Shared { entries, inboxes, status, clock, timeout, handlers, handling };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Sends a message to the cloud, and returns when the hub has acknowledged it.
@@ -116,22 +123,63 @@ impl Device {
         Ok(Methods::new(Arc::clone(&self.shared.inboxes), self.answering()))
     }
 
-    /// Answers direct methods with `handler`, in a task of its own, until the device is closed.
+    /// Answers the direct method of that name with `handler`, until the device is closed.
     ///
-    /// Up to eight calls are handled at a time. A handler that panics answers with
-    /// [`MethodResponse::FAILED`].
+    /// The argument is read as JSON, and the result, with the code 200, written as such; a handler that wants another
+    /// code gives an `Err` with the response. An argument that `T` does not read is answered with 400 and what is wrong
+    /// with it, a panic with [`MethodResponse::FAILED`], a method that has no handler with [`MethodResponse::UNKNOWN`].
+    /// [`Options::calls_at_once`] says how many handlers run at a time, and [`Options::call_timeout`] how long each may
+    /// take: then its future is dropped, and the caller told [`MethodResponse::OVERRUN`]. A handler that is not done when
+    /// the device is closed is dropped, too.
+    ///
+    /// The handler is there, in the place of an earlier one, when this is called; what is awaited is the subscription.
+    /// So none of several methods is unknown while others are being added:
+    ///
+    /// ```no_run
+    /// # use iothub_device::{Device, MethodResponse, SubscribeError};
+    /// # use serde_json::json;
+    /// # async fn listen(device: Device) -> Result<(), SubscribeError> {
+    /// tokio::try_join!(
+    ///     device.on_method("set-valve", async |angle: u16, _call| match angle {
+    ///         0..=90 => Ok(json!({ "moved": angle })),
+    ///         _ => Err(MethodResponse::new(409, json!({ "message": "it does not turn that far" }))),
+    ///     }),
+    ///     device.on_method("self-test", async |(), call| Ok(call.remaining().as_secs())),
+    /// )?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SubscribeError`].
-    pub async fn on_method<F, A>(&self, handler: F) -> Result<(), SubscribeError>
+    /// [`SubscribeError`]. The handler stays, and answers as soon as the hub grants the subscription after all.
+    pub fn on_method<T, R, F, A>(
+        &self,
+        name: impl Into<String>,
+        handler: F,
+    ) -> impl Future<Output = Result<(), SubscribeError>> + Send
+    where
+        T: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+        F: Fn(T, Invocation) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<R, MethodResponse>> + Send + 'static,
+    {
+        self.shared.handlers.insert(name.into(), handler);
+        self.answer_calls()
+    }
+
+    /// Answers every direct method that has no handler of its own with `handler`, which gets its name and the argument
+    /// as it came; otherwise as [`Self::on_method`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::on_method`].
+    pub fn on_any_method<F, A>(&self, handler: F) -> impl Future<Output = Result<(), SubscribeError>> + Send
     where
         F: Fn(String, Bytes) -> A + Send + Sync + 'static,
         A: Future<Output = MethodResponse> + Send + 'static,
     {
-        let methods = self.methods().await?;
-        tokio::spawn(methods.serve(handler));
-        Ok(())
+        self.shared.handlers.insert_fallback(handler);
+        self.answer_calls()
     }
 
     /// Listens to commands, from when this returns.
@@ -144,6 +192,27 @@ impl Device {
         Ok(Commands::new(Arc::clone(&self.shared.inboxes), self.answering()))
     }
 
+    /// Deals with commands by `handler`, which gets payload and properties, until the device is closed.
+    ///
+    /// A command is completed when its handler has returned `Ok`, and not before. With [`Undone::Again`], or after a
+    /// panic, it is abandoned, and with [`Undone::Never`] rejected; where the dialect cannot say that, it is left
+    /// unacknowledged, which the hub takes for [`Undone::Again`]: it delivers the command again with the next connection,
+    /// and may hold others back until then. [`Options::commands_at_once`] says how many handlers run at a time. A
+    /// command may come twice; to tell that by its message id is left to the handler.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError`].
+    pub async fn on_command<F, A>(&self, handler: F) -> Result<(), SubscribeError>
+    where
+        F: Fn(Bytes, Properties) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), Undone>> + Send + 'static,
+    {
+        let commands = self.commands().await?;
+        tokio::spawn(commands.serve(self.shared.handling.commands_at_once, handler));
+        Ok(())
+    }
+
     /// Listens to the inputs of this module, from when this returns.
     ///
     /// # Errors
@@ -152,6 +221,22 @@ impl Device {
     pub async fn inputs(&self) -> Result<Inputs, SubscribeError> {
         self.subscribe(Channels::INPUTS).await?;
         Ok(Inputs::new(Arc::clone(&self.shared.inboxes), self.answering()))
+    }
+
+    /// Deals with what comes to the inputs of this module by `handler`, which gets the name of the input, payload and
+    /// properties; otherwise as [`Self::on_command`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::inputs`].
+    pub async fn on_input<F, A>(&self, handler: F) -> Result<(), SubscribeError>
+    where
+        F: Fn(String, Bytes, Properties) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), Undone>> + Send + 'static,
+    {
+        let inputs = self.inputs().await?;
+        tokio::spawn(inputs.serve(self.shared.handling.commands_at_once, handler));
+        Ok(())
     }
 
     /// Watches how the device stands with its hub.
@@ -187,6 +272,13 @@ impl Device {
 
     pub(crate) fn timeout(&self) -> Duration {
         self.shared.timeout
+    }
+
+    async fn answer_calls(&self) -> Result<(), SubscribeError> {
+        let Shared { handlers, handling, clock, inboxes, .. } = &*self.shared;
+        let terms = Terms { clock: *clock, at_once: handling.calls_at_once, timeout: handling.call_timeout };
+        handlers.serve(Methods::new(Arc::clone(inboxes), self.answering()), terms);
+        self.subscribe(Channels::METHODS).await
     }
 
     fn answering(&self) -> Answering {

@@ -136,7 +136,13 @@ impl<T: Transport> Driver<'_, T> {
         }
         let end = self.serve(&mut link).await;
         match end {
-            End::Stopped | End::Renewal => self.conversation.say_goodbye(self.clock.now()),
+            End::Stopped | End::Renewal => {
+                let now = self.clock.now();
+                if let Err(error) = self.take_answers(now) {
+                    return End::Failed(error);
+                }
+                self.conversation.say_goodbye(now);
+            }
             End::Failed(ConnectError::Peer(_) | ConnectError::Wire(_)) => {
                 self.conversation.complain(self.clock.now());
             }
@@ -203,12 +209,8 @@ impl<T: Transport> Driver<'_, T> {
 
     /// Takes everything from the lanes that can be sent, so that it goes out in one write.
     fn take_what_waits(&mut self, now: Instant) -> Result<(), ConnectError> {
+        self.take_answers(now)?;
         let Self { lanes, conversation, .. } = self;
-        while conversation.takes_answers()
-            && let Ok(answer) = lanes.answers.try_recv()
-        {
-            conversation.answer(now, answer)?;
-        }
         while conversation.takes_asks()
             && let Ok(ask) = lanes.asks.try_recv()
         {
@@ -218,6 +220,16 @@ impl<T: Transport> Driver<'_, T> {
             && let Ok(outgoing) = lanes.telemetry.try_recv()
         {
             conversation.send(now, outgoing)?;
+        }
+        Ok(())
+    }
+
+    fn take_answers(&mut self, now: Instant) -> Result<(), ConnectError> {
+        let Self { lanes, conversation, .. } = self;
+        while conversation.takes_answers()
+            && let Ok(answer) = lanes.answers.try_recv()
+        {
+            conversation.answer(now, answer)?;
         }
         Ok(())
     }

@@ -15,9 +15,9 @@
 //! device.send(Message::new(r#"{"t":21.5}"#).content_type("application/json")).await?;
 //! device.twin().report(&json!({ "firmware": "1.4.2" })).await?;
 //! device
-//!     .on_method(async |name, _payload| match name.as_str() {
-//!         "reboot" => MethodResponse::new(200, json!({ "in": "5 s" })),
-//!         _ => MethodResponse::new(404, json!(null)),
+//!     .on_method("reboot", async |delay_s: u64, _call| match delay_s {
+//!         0..=3600 => Ok(json!({ "in": format!("{delay_s} s") })),
+//!         _ => Err(MethodResponse::new(409, json!({ "message": "not that late" }))),
 //!     })
 //!     .await?;
 //! # Ok(()) }
@@ -78,13 +78,13 @@ mod twin;
 
 pub use address::{Address, BadAddress};
 pub use client_certificate::{BadClientCertificate, ClientCertificate};
-pub use commands::{Command, Commands, InputMessage, Inputs};
+pub use commands::{Command, Commands, InputMessage, Inputs, Undone};
 pub use credentials::{CredentialsError, ProviderError, TokenWanted};
 pub use desired::{DesiredChanges, DesiredUpdate};
 pub use device::Device;
 pub use error::{AnswerError, ConnectError, SendError, SubscribeError, TwinError};
 pub use message::Message;
-pub use methods::{MethodCall, MethodResponse, Methods};
+pub use methods::{Invocation, MethodCall, MethodResponse, Methods};
 pub use not_expressible::NotExpressible;
 pub use options::{Options, OptionsError};
 pub use properties::Properties;

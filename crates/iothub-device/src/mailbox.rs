@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 pub(crate) struct Mailbox<T> {
     content: Mutex<Content<T>>,
     arrived: Notify,
+    closed: Notify,
 }
 
 #[derive(Debug)]
@@ -23,7 +24,7 @@ struct Content<T> {
 impl<T> Mailbox<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         let content = Content { items: VecDeque::new(), capacity, closed: false };
-        Self { content: Mutex::new(content), arrived: Notify::new() }
+        Self { content: Mutex::new(content), arrived: Notify::new(), closed: Notify::new() }
     }
 
     /// Gives the item back when there is no room.
@@ -56,6 +57,14 @@ impl<T> Mailbox<T> {
         }
     }
 
+    /// Returns when the mailbox is closed. Cancel-safe.
+    pub(crate) async fn closed(&self) {
+        let closed = self.closed.notified();
+        if !self.lock().closed {
+            closed.await;
+        }
+    }
+
     pub(crate) fn clear(&self) {
         self.lock().items.clear();
     }
@@ -66,6 +75,7 @@ impl<T> Mailbox<T> {
         content.items.clear();
         drop(content);
         self.arrived.notify_waiters();
+        self.closed.notify_waiters();
     }
 
     /// Nothing panics while holding the lock, so a poisoned one is as good as any.

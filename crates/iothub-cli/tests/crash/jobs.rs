@@ -179,7 +179,7 @@ async fn listen(hub: &Killable, id: &str, key: &str, jobs: &Shared) -> Device {
         *jobs.lock().unwrap().calls.entry((job, id.clone())).or_default() += 1;
         async { MethodResponse::new(200, json!({"done": true})) }
     };
-    device.on_method(answer).await.unwrap();
+    device.on_any_method(answer).await.unwrap();
     device
 }
 

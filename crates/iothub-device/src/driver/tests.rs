@@ -3,6 +3,7 @@
 mod calls;
 mod connection;
 mod credentials;
+mod handlers;
 mod hub;
 mod telemetry;
 mod twin;

@@ -1,5 +1,6 @@
 mod conversing;
 mod error;
+mod handling;
 mod introduction;
 mod limits;
 mod network;
@@ -16,6 +17,7 @@ use crate::credentials::{Credentials, Provider, ProviderError, TokenWanted};
 use crate::message::Message;
 
 pub use error::OptionsError;
+pub(crate) use handling::Handling;
 pub(crate) use network::Roots;
 
 /// Who connects where, how, and with what limits.
@@ -47,6 +49,7 @@ pub struct Options {
     pub(crate) waiting_calls: usize,
     pub(crate) waiting_commands: usize,
     pub(crate) waiting_changes: usize,
+    pub(crate) handling: Handling,
 }
 
 impl Options {
@@ -183,6 +186,7 @@ impl Options {
             waiting_calls: Self::WAITING_CALLS,
             waiting_commands: Self::WAITING_COMMANDS,
             waiting_changes: Self::WAITING_CHANGES,
+            handling: Handling::default(),
         })
     }
 

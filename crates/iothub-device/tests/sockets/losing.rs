@@ -19,7 +19,7 @@ async fn a_restart_of_the_hub_loses_no_message_and_no_subscription() {
     let site = Site::with(kept(&scratch, 0)).await;
     let port = site.hub.mqtt_address().port();
     let device = iothub_device::Device::connect(site.options().backoff(SOON)).await.unwrap();
-    device.on_method(async |_, _| MethodResponse::new(200, json!("here again"))).await.unwrap();
+    device.on_any_method(async |_, _| MethodResponse::new(200, json!("here again"))).await.unwrap();
     let mut status = device.status();
 
     let sending: Vec<_> = (0..100)

@@ -117,7 +117,7 @@ async fn a_method_travels_there_and_back() {
             "fail" => MethodResponse::new(500, json!({ "reason": "jammed" })),
             _ => MethodResponse::new(404, Value::Null),
         };
-        device.on_method(handler).await.unwrap();
+        device.on_any_method(handler).await.unwrap();
         for (name, status, payload) in [
             ("echo", 200, r#"{"angle":-110}"#),
             ("fail", 500, r#"{"reason":"jammed"}"#),

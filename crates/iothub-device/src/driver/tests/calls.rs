@@ -8,14 +8,14 @@ use super::hub::{Connection, Did, Hub, dialects, options, options_of};
 use crate::error::{AnswerError, SubscribeError};
 use crate::methods::MethodResponse;
 
-const SOON: Duration = Duration::from_secs(5);
+pub(super) const SOON: Duration = Duration::from_secs(5);
 
-async fn call(connection: &mut Connection, name: &'static str) {
+pub(super) async fn call(connection: &mut Connection, name: &'static str) {
     let now = Instant::default();
     connection.say(|session, out| session.call(now, SOON, name, br#"{"d":5}"#, out).unwrap()).await;
 }
 
-async fn command(connection: &mut Connection, payload: &'static [u8]) -> AckToken {
+pub(super) async fn command(connection: &mut Connection, payload: &'static [u8]) -> AckToken {
     let properties = Properties::new(said_of_commands(connection.dialect), &[("color", "red")]);
     let command = Command { payload, properties, qos: Qos::AtLeastOnce };
     let sent =
@@ -39,7 +39,7 @@ fn said_of_commands(dialect: Dialect) -> &'static [(SystemProperty, &'static str
     }
 }
 
-fn answered(code: i32, payload: &[u8]) -> Did {
+pub(super) fn answered(code: i32, payload: &[u8]) -> Did {
     Did::Answered { code, payload: payload.to_vec(), content_type: None }
 }
 
@@ -116,7 +116,7 @@ async fn a_handler_that_panics_is_answered_for_and_the_next_call_is_handled() {
             "panic" => panic!("as the test wants it"),
             _ => MethodResponse::raw(200, name),
         };
-        device.on_method(handler).await.unwrap();
+        device.on_any_method(handler).await.unwrap();
         call(&mut connection, "panic").await;
         assert_eq!(connection.next().await, answered(500, &MethodResponse::FAILED.payload));
         call(&mut connection, "reboot").await;
@@ -133,7 +133,7 @@ async fn so_is_one_that_panics_before_there_is_anything_to_wait_for() {
             assert!(name != "panic", "as the test wants it");
             core::future::ready(MethodResponse::raw(200, name))
         };
-        device.on_method(handler).await.unwrap();
+        device.on_any_method(handler).await.unwrap();
         call(&mut connection, "panic").await;
         assert_eq!(connection.next().await, answered(500, &MethodResponse::FAILED.payload));
         call(&mut connection, "reboot").await;

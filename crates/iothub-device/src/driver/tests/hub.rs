@@ -108,7 +108,11 @@ pub(super) enum Did {
         content_type: Option<String>,
     },
     Declined(Status),
+    /// To a call that was answered before.
+    AnsweredAgain,
     Completed(AckToken),
+    /// Something that the session has not sent.
+    Acknowledged(AckToken),
     Abandoned(AckToken),
     Rejected(AckToken),
     Renews(Shown),
@@ -187,9 +191,20 @@ impl Connection {
         &mut self,
         say: impl for<'b> FnOnce(&'b mut HubSession, &'b mut [u8]) -> (T, Packet<'b>),
     ) -> T {
+        self.say_times(1, say).await
+    }
+
+    /// The same, as if the packet were delivered so many times.
+    pub(super) async fn say_times<T>(
+        &mut self,
+        times: usize,
+        say: impl for<'b> FnOnce(&'b mut HubSession, &'b mut [u8]) -> (T, Packet<'b>),
+    ) -> T {
         let mut out = [0; 512];
         let (value, packet) = say(&mut self.session, &mut out);
-        self.mqtt.send(self.clock.now(), &packet).unwrap();
+        for _ in 0..times {
+            self.mqtt.send(self.clock.now(), &packet).unwrap();
+        }
         self.flush().await;
         value
     }
@@ -257,8 +272,8 @@ impl Connection {
                     self.mqtt.send(self.clock.now(), &Packet::SubAck { token, granted }).unwrap();
                     continue;
                 }
+                HubEvent::LateAck { token } => return Some(Did::Acknowledged(token)),
                 HubEvent::Unsubscribed { .. }
-                | HubEvent::LateAck { .. }
                 | HubEvent::Unanswered { .. }
                 | HubEvent::Unreadable { .. }
                 | HubEvent::Expired => {
@@ -284,7 +299,7 @@ impl Connection {
                     content_type: content.media_type.map(|text| text.to_string()),
                 },
                 Received::Declined { status, .. } => Did::Declined(status),
-                Received::LateAnswer => panic!("an answer to nothing"),
+                Received::LateAnswer => Did::AnsweredAgain,
             });
         }
         None

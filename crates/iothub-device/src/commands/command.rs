@@ -1,75 +1,31 @@
-use std::sync::Arc;
-
 use bytes::Bytes;
 use iothub_proto::{AckToken, Verdict};
 
 use crate::answering::Answering;
 use crate::error::AnswerError;
-use crate::inboxes::Inboxes;
 use crate::lanes::{AnswerKind, ConnectionNumber};
 use crate::properties::Properties;
-
-/// The commands that the back end queues for the device, as they come.
-///
-/// Made by [`Device::commands`](crate::Device::commands). It does not keep the device connected: when the
-/// last [`Device`](crate::Device) is gone, [`Self::next`] says so. Of several, each command reaches one.
-#[derive(Clone, Debug)]
-pub struct Commands {
-    inboxes: Arc<Inboxes>,
-    answering: Answering,
-}
-
-impl Commands {
-    pub(crate) fn new(inboxes: Arc<Inboxes>, answering: Answering) -> Self {
-        Self { inboxes, answering }
-    }
-
-    /// Waits for the next command; `None` when the device is closed. Cancel-safe.
-    ///
-    /// Commands of a connection that is gone are not given out: the hub delivers them again.
-    pub async fn next(&mut self) -> Option<Command> {
-        let ArrivedCommand { connection, payload, properties, ack } = self.inboxes.commands.next().await?;
-        let receipt = Receipt { answering: self.answering.clone(), connection, ack };
-        Some(Command { payload, properties, receipt })
-    }
-}
-
-/// The messages that the routes of an Edge device send to the inputs of this module, as they come.
-///
-/// Made by [`Device::inputs`](crate::Device::inputs); otherwise as [`Commands`].
-#[derive(Clone, Debug)]
-pub struct Inputs {
-    inboxes: Arc<Inboxes>,
-    answering: Answering,
-}
-
-impl Inputs {
-    pub(crate) fn new(inboxes: Arc<Inboxes>, answering: Answering) -> Self {
-        Self { inboxes, answering }
-    }
-
-    /// Waits for the next message; `None` when the device is closed. Cancel-safe.
-    pub async fn next(&mut self) -> Option<InputMessage> {
-        let ArrivedInput { connection, input, payload, properties, ack } = self.inboxes.inputs.next().await?;
-        let receipt = Receipt { answering: self.answering.clone(), connection, ack };
-        Some(InputMessage { input, payload, properties, receipt })
-    }
-}
 
 /// A message from the cloud.
 ///
 /// The hub keeps it until [`Self::complete`] or [`Self::reject`]. Dropped without that it is not acknowledged, and the
-/// hub delivers it again with the next connection.
+/// hub delivers it again with the next connection. Until then it is one of those that may be unacknowledged at a time:
+/// when there are so many, the hub sends no others.
 #[derive(Debug)]
 pub struct Command {
     /// The bytes.
     pub payload: Bytes,
     /// The properties of the message.
     pub properties: Properties,
-    receipt: Receipt,
+    pub(super) receipt: Receipt,
 }
 
 impl Command {
+    pub(super) fn new(arrived: ArrivedCommand, answering: Answering) -> Self {
+        let ArrivedCommand { connection, payload, properties, ack } = arrived;
+        Self { payload, properties, receipt: Receipt { answering, connection, ack } }
+    }
+
     /// Tells the hub that the command was dealt with, and returns when that is on its way.
     ///
     /// # Errors
@@ -110,10 +66,15 @@ pub struct InputMessage {
     pub payload: Bytes,
     /// The properties of the message.
     pub properties: Properties,
-    receipt: Receipt,
+    pub(super) receipt: Receipt,
 }
 
 impl InputMessage {
+    pub(super) fn new(arrived: ArrivedInput, answering: Answering) -> Self {
+        let ArrivedInput { connection, input, payload, properties, ack } = arrived;
+        Self { input, payload, properties, receipt: Receipt { answering, connection, ack } }
+    }
+
     /// Tells the hub that the message was dealt with, and returns when that is on its way.
     ///
     /// # Errors
@@ -124,8 +85,9 @@ impl InputMessage {
     }
 }
 
+/// What the hub waits for.
 #[derive(Debug)]
-struct Receipt {
+pub(super) struct Receipt {
     answering: Answering,
     connection: ConnectionNumber,
     /// There at QoS 1.
@@ -133,13 +95,20 @@ struct Receipt {
 }
 
 impl Receipt {
-    async fn settle(self, verdict: Verdict) -> Result<(), AnswerError> {
+    pub(super) async fn settle(self, verdict: Verdict) -> Result<(), AnswerError> {
         match (self.ack, verdict) {
             (Some(token), _) => {
                 self.answering.answer(self.connection, AnswerKind::Settle { token, verdict }).await
             }
             (None, Verdict::Complete) => Ok(()),
             (None, Verdict::Abandon | Verdict::Reject) => Err(AnswerError::NotAwaited),
+        }
+    }
+
+    /// The same for those who cannot wait for the outcome.
+    pub(super) fn settle_soon(self, verdict: Verdict) {
+        if let Some(token) = self.ack {
+            self.answering.answer_soon(self.connection, AnswerKind::Settle { token, verdict });
         }
     }
 }
