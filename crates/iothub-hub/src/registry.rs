@@ -6,6 +6,7 @@ use std::sync::Arc;
 use iothub_codec::Identity;
 use iothub_model::{Authentication, Capabilities, Etag, Status, Violation};
 use iothub_proto::Timestamp;
+use iothub_query::Collection;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::Queue;
@@ -24,6 +25,16 @@ pub struct Key {
     /// The module, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
+}
+
+impl Key {
+    /// Among which rows of a query it is.
+    pub(crate) const fn collection(&self) -> Collection {
+        match self.module {
+            None => Collection::Devices,
+            Some(_) => Collection::Modules,
+        }
+    }
 }
 
 impl From<Identity<'_>> for Key {
@@ -118,6 +129,9 @@ impl Registry {
     pub(crate) const MODULES_PER_DEVICE: usize = 50;
     /// Most devices and modules.
     pub(crate) const CAPACITY: usize = 1_000_000;
+    /// Most devices and modules that are looked at in one go: a hub does nothing else meanwhile. What is about more of
+    /// them goes on a little later.
+    pub(crate) const LOOKED_AT_MAX: usize = 10_000;
 
     pub(crate) fn get(&self, key: &Key) -> Option<&Entry> {
         let slot = *self.names.get(key)?;

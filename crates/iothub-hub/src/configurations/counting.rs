@@ -5,12 +5,11 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use iothub_proto::{Instant, Now};
-use iothub_query::{Collection, Query};
+use iothub_query::Query;
 
 use super::store::Configurations;
-use super::sweep::LOOKED_AT_MAX;
 use crate::hub::Hub;
-use crate::registry::Key;
+use crate::registry::{Key, Registry};
 use crate::rest::Row;
 
 /// From the end of one count to the beginning of the next at least this, and so many times as long as it took.
@@ -86,14 +85,13 @@ impl Hub {
     /// Whether that was the last.
     fn count_slice(&self, pass: &mut Pass) -> bool {
         let queries: Vec<_> = self.configurations.queries().collect();
-        let keys_max = (LOOKED_AT_MAX / (1 + queries.len())).max(1);
+        let keys_max = (Registry::LOOKED_AT_MAX / (1 + queries.len())).max(1);
         let first = pass.after.take().map_or(Bound::Unbounded, Bound::Excluded);
         let mut looked_at = 0;
         for (key, entry) in self.registry.from(first).take(keys_max) {
             let row = Row { key, entry };
-            let collection = if key.module.is_some() { Collection::Modules } else { Collection::Devices };
             for (id, name, query) in &queries {
-                if query.from == collection && query.selects(&row) {
+                if query.from == key.collection() && query.selects(&row) {
                     *pass.found.entry(((*id).clone(), (*name).clone())).or_default() += 1;
                 }
             }

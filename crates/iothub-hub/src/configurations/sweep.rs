@@ -9,11 +9,9 @@ use iothub_proto::Now;
 use crate::change::Change;
 use crate::effect::Effects;
 use crate::hub::Hub;
-use crate::registry::Key;
+use crate::registry::{Key, Registry};
 use crate::timers::Due;
 
-/// Most conditions that are put to twins in one slice.
-pub(super) const LOOKED_AT_MAX: usize = 10_000;
 /// Most devices and modules that are changed in one slice, and most effects that it may have on the way to there.
 const CHANGED_MAX: usize = 200;
 const EFFECTS_MAX: usize = 2_000;
@@ -80,7 +78,7 @@ impl Hub {
     fn sweep(&mut self, now: Now, effects: &mut Effects) {
         let Some(sweep) = &self.configurations.sweep else { return };
         let first = sweep.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
-        let keys_max = (LOOKED_AT_MAX / (1 + self.configurations.len())).max(1);
+        let keys_max = (Registry::LOOKED_AT_MAX / (1 + self.configurations.len())).max(1);
         let (mut concerned, mut last, mut count) = (Vec::new(), None, 0);
         for (key, _) in self.registry.from(first).take(keys_max) {
             if !self.verdicts(key).is_empty() {

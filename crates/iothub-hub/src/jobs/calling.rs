@@ -10,13 +10,13 @@ use crate::effect::Effects;
 use crate::hub::Hub;
 use crate::jobs::changing::gone;
 use crate::jobs::job::Stage;
-use crate::jobs::limits::{BETWEEN, CALLED_AT_A_TIME, CALLS_MAX, LOOKED_AT, PAUSE};
+use crate::jobs::limits::{BETWEEN, CALLED_AT_A_TIME, CALLS_MAX, PAUSE};
 use crate::jobs::order::Work;
 use crate::jobs::result::DeviceResult;
 use crate::jobs::slots::Slots;
 use crate::jobs::step::JobStep;
 use crate::quota::{Excess, Operation};
-use crate::registry::Key;
+use crate::registry::{Key, Registry};
 use crate::rest::Failure;
 
 /// Names the call of one device for a job.
@@ -78,7 +78,7 @@ impl Hub {
             // Those that were passed over come first.
             let again = job.ready.first().copied();
             let Some(slot) = again.or((job.next < job.devices.len()).then_some(job.next)) else { break };
-            if looked_at == LOOKED_AT || turn.called.len() == CALLED_AT_A_TIME {
+            if looked_at == Registry::LOOKED_AT_MAX || turn.called.len() == CALLED_AT_A_TIME {
                 turn.wait = Some(BETWEEN);
                 break;
             }

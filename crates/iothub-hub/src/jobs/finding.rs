@@ -1,17 +1,17 @@
 //! Which devices a job is about: the registry is looked through, a part at a time.
 
 use core::ops::Bound;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use iothub_model::JobStatus;
 use iothub_proto::Now;
-use iothub_query::{Collection, Condition, ConstraintKind, Literal, Root};
+use iothub_query::{Collection, Condition};
 
 use crate::effect::Effects;
 use crate::hub::Hub;
-use crate::jobs::limits::{BETWEEN, LOOKED_AT};
+use crate::jobs::limits::BETWEEN;
 use crate::jobs::step::JobStep;
-use crate::registry::{Entry, Key};
+use crate::registry::{Entry, Key, Registry};
 use crate::rest::row::Row;
 
 /// Some of the devices of a job, and the last that was looked at for them if there are more.
@@ -41,26 +41,21 @@ impl Hub {
     }
 
     fn look_through(&self, from: Collection, condition: &Condition, after: Option<&str>) -> Found {
-        let holds = |(key, entry): &(&Key, &Entry)| {
-            key.module.is_some() == (from == Collection::Modules) && condition.holds(&Row { key, entry })
-        };
+        let holds =
+            |(key, entry): &(&Key, &Entry)| key.collection() == from && condition.holds(&Row { key, entry });
         let name = |(key, _): (&Key, &Entry)| key.to_string();
-        if let Some(devices) = named(condition) {
-            let of_device = |device| {
-                let key = Key { device, module: None };
-                let modules = self.registry.modules(&key.device).map(|(key, _)| key.clone());
-                let keys: Vec<Key> = core::iter::once(key.clone()).chain(modules).collect();
-                keys
-            };
-            let keys: Vec<Key> = devices.into_iter().flat_map(of_device).collect();
-            let entries = keys.iter().filter_map(|key| Some((key, self.registry.get(key)?)));
-            return Found { names: entries.filter(holds).map(name).collect(), reached: None };
+        // Slots are not recorded, so that what is found by them has to be found in one go.
+        let slots = if after.is_none() { self.registry.plan(Some(condition), from).slots } else { None };
+        if let Some(slots) = slots.filter(|slots| slots.len() <= Registry::LOOKED_AT_MAX as u64) {
+            let entries = slots.iter().filter_map(|slot| self.registry.at(slot));
+            let found: BTreeMap<&Key, &Entry> = entries.filter(holds).collect();
+            return Found { names: found.into_iter().map(name).collect(), reached: None };
         }
         let first = after.map_or(Bound::Unbounded, |after| Bound::Excluded(key_of(after)));
         let mut entries = self.registry.from(first);
         let mut found = Found { names: Vec::new(), reached: None };
         let mut last = None;
-        for entry in entries.by_ref().take(LOOKED_AT) {
+        for entry in entries.by_ref().take(Registry::LOOKED_AT_MAX) {
             last = Some(entry.0);
             if holds(&entry) {
                 found.names.push(name(entry));
@@ -71,24 +66,6 @@ impl Hub {
         }
         found
     }
-}
-
-/// The only devices of which the condition can hold, if it names them.
-fn named(condition: &Condition) -> Option<BTreeSet<String>> {
-    let text = |literal: Literal| match literal {
-        Literal::Text(text) => Some(text),
-        Literal::Null | Literal::Bool(_) | Literal::Number(_) => None,
-    };
-    condition.constraints().into_iter().find_map(|constraint| {
-        match (constraint.path.root(), constraint.path.steps()) {
-            (Root::Name(name), []) if name.as_str() == "deviceId" => match constraint.kind {
-                ConstraintKind::Equal(literal) => Some(text(literal).into_iter().collect()),
-                ConstraintKind::OneOf(literals) => Some(literals.into_iter().filter_map(text).collect()),
-                ConstraintKind::Range { .. } | ConstraintKind::Prefix(_) | ConstraintKind::Defined => None,
-            },
-            _ => None,
-        }
-    })
 }
 
 /// As it was written for a record: `device` or `device/module`.

@@ -16,9 +16,6 @@ pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long a job is kept after its end.
 pub(super) const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Identities that are looked at in one go for those that a job is about. The hub does nothing else meanwhile, nor with
-/// those that follow.
-pub(super) const LOOKED_AT: usize = 10_000;
 /// Twins that are changed in one go, and devices that are called.
 pub(super) const CHANGED_AT_A_TIME: usize = 200;
 pub(super) const CALLED_AT_A_TIME: usize = 200;

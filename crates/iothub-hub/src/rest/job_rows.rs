@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::hub::Hub;
 use crate::jobs::{DeviceResult, Job, JobEnd, Progress};
-use crate::registry::Key;
-use crate::rest::query::{LEN_MAX, LOOKED_AT_MAX, Page, Place};
+use crate::registry::{Key, Registry};
+use crate::rest::query::{LEN_MAX, Page, Place};
 use crate::twin::date;
 
 impl Hub {
@@ -36,7 +36,7 @@ impl Hub {
             if place.given >= top {
                 break;
             }
-            if page.rows.len() >= rows_max || len >= LEN_MAX || looked_at >= LOOKED_AT_MAX {
+            if page.rows.len() >= rows_max || len >= LEN_MAX || looked_at >= Registry::LOOKED_AT_MAX {
                 place.job = Some((number, at));
                 page.next = Some(place);
                 break;

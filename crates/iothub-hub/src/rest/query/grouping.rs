@@ -8,11 +8,12 @@ use iothub_query::Groups;
 use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
 use crate::input::ExchangeId;
+use crate::registry::Registry;
 use crate::rest::query::explanation::Explanation;
 use crate::rest::query::page::Page;
 use crate::rest::query::place::Place;
 use crate::rest::query::walk::Walk;
-use crate::rest::query::{Asked, LOOKED_AT_MAX, invalid, is_of};
+use crate::rest::query::{Asked, invalid};
 use crate::rest::row::Row;
 use crate::rest::{Failure, Outcome};
 use crate::timers::Due;
@@ -117,10 +118,10 @@ impl Hub {
     ) -> Result<Outcome, Failure> {
         let Grouping { asked, walk, groups, explanation, .. } = &mut grouping;
         let mut behind = None;
-        for stop in walk.rest(&self.registry).take(LOOKED_AT_MAX) {
+        for stop in walk.rest(&self.registry).take(Registry::LOOKED_AT_MAX) {
             explanation.looked_at += 1;
             let row = Row { key: stop.key, entry: stop.entry };
-            if is_of(asked.query.from, stop.key) && asked.query.selects(&row) {
+            if stop.key.collection() == asked.query.from && asked.query.selects(&row) {
                 groups.add(&row).map_err(|error| invalid(error.to_string()))?;
             }
             behind = Some(walk.behind(&stop));

@@ -16,7 +16,6 @@ use iothub_query::{Collection, Query, Select};
 use crate::hub::Hub;
 use crate::index::Plan;
 use crate::input::{ExchangeId, RestRequest};
-use crate::registry::Key;
 use crate::response::Response;
 use crate::rest::registration::json;
 use crate::rest::{Failure, Outcome};
@@ -32,9 +31,6 @@ use walk::Walk;
 /// Most rows of a page, and how many it has when the caller does not say.
 const ROWS_MAX: usize = 1000;
 const ROWS_USUAL: usize = 100;
-/// Most identities that are looked at at once: a hub does nothing else meanwhile. A page ends there however few rows it
-/// has; rows that are made of many twins go on a little later.
-pub(super) const LOOKED_AT_MAX: usize = 10_000;
 
 /// What whoever asks wants to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,14 +137,6 @@ impl Asked {
             Answer::Explained => explanation.around(&rows),
         };
         Response { status: 200, headers, body }
-    }
-}
-
-const fn is_of(collection: Collection, key: &Key) -> bool {
-    match collection {
-        Collection::Devices => key.module.is_none(),
-        Collection::Modules => key.module.is_some(),
-        Collection::Jobs => false,
     }
 }
 

@@ -1,9 +1,9 @@
 use iothub_query::Select;
 
 use crate::registry::Registry;
+use crate::rest::query::Asked;
 use crate::rest::query::place::Place;
 use crate::rest::query::walk::Walk;
-use crate::rest::query::{Asked, LOOKED_AT_MAX, is_of};
 use crate::rest::row::Row;
 
 /// A page ends behind the row that makes it longer than this, in bytes.
@@ -26,7 +26,7 @@ pub(super) fn scanned(registry: &Registry, asked: &Asked, walk: &Walk) -> (Page,
     while let Some(stop) = stops.next() {
         looked_at += 1;
         let row = Row { key: stop.key, entry: stop.entry };
-        if is_of(query.from, stop.key) && query.selects(&row) {
+        if stop.key.collection() == query.from && query.selects(&row) {
             let row = match query.select {
                 Select::All => row.written(),
                 Select::Elements(_) => query.row(&row).to_string().into_bytes(),
@@ -38,7 +38,7 @@ pub(super) fn scanned(registry: &Registry, asked: &Asked, walk: &Walk) -> (Page,
         if place.given >= top || stops.peek().is_none() {
             break;
         }
-        if page.rows.len() >= *rows_max || len >= LEN_MAX || looked_at >= LOOKED_AT_MAX {
+        if page.rows.len() >= *rows_max || len >= LEN_MAX || looked_at >= Registry::LOOKED_AT_MAX {
             place.after = Some(walk.behind(&stop));
             page.next = Some(place);
             break;

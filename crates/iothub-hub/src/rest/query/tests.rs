@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::page::scanned;
 use super::place::{Place, Run};
 use super::walk::Walk;
-use super::{Answer, Asked, is_of};
+use super::{Answer, Asked};
 use crate::input::ConnectionId;
 use crate::registry::{Key, Record, Registry};
 use crate::rest::row::Row;
@@ -79,7 +79,7 @@ const CASES: u32 = 2;
 fn compare(registry: &Registry, text: &str) -> Result<(), TestCaseError> {
     let query = Query::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     let selected = |(key, entry): (&Key, &crate::registry::Entry)| {
-        (is_of(query.from, key) && query.selects(&Row { key, entry })).then(|| key.clone())
+        (key.collection() == query.from && query.selects(&Row { key, entry })).then(|| key.clone())
     };
     let expected: Vec<Key> = registry.iter().filter_map(selected).collect();
     if let Some(found) = registry.found(query.condition.as_ref().unwrap()) {
