@@ -208,6 +208,24 @@ impl Hub {
         }
     }
 
+    /// Closes the connections that were let in by such a credential, because of what the back end did.
+    pub(crate) fn expel_where(
+        &mut self,
+        now: Now,
+        is_lost: impl Fn(&Credential) -> bool,
+        why: &str,
+        effects: &mut Effects,
+    ) {
+        let lost = |connection: &Connection| match &connection.stage {
+            Stage::Serving(serving) => is_lost(&serving.credential).then(|| Arc::clone(&serving.key)),
+            Stage::Greeting | Stage::Closing => None,
+        };
+        let keys: Vec<Arc<Key>> = self.connections.values().filter_map(lost).collect();
+        for key in keys {
+            self.expel(now, &key, why, effects);
+        }
+    }
+
     /// Closes a device's connection, if there is one, because of its next.
     pub(crate) fn take_over(&mut self, now: Now, key: &Key, effects: &mut Effects) {
         if let Some(id) = self.registry.get(key).and_then(|entry| entry.connection) {

@@ -1,8 +1,6 @@
 //! The certificate authorities that devices' certificates may go back to. Azure keeps them outside of the hub; this is
 //! local.
 
-use std::sync::Arc;
-
 use iothub_model::{CertificateAuthority, Date, ErrorCode};
 use iothub_proto::Now;
 use rustls_pki_types::CertificateDer;
@@ -11,13 +9,11 @@ use rustls_pki_types::pem::PemObject;
 use crate::authority::Authority;
 use crate::certificate::Certificate;
 use crate::change::Change;
-use crate::connection::Stage;
 use crate::credential::Credential;
 use crate::effect::Effects;
 use crate::hub::Hub;
-use crate::input::{ConnectionId, RestRequest};
+use crate::input::RestRequest;
 use crate::key::to_base64;
-use crate::registry::Key;
 use crate::rest::registration::json;
 use crate::rest::{Failure, Outcome};
 use crate::twin::date;
@@ -76,21 +72,11 @@ impl Hub {
 
     /// Ends the connections of devices that an authority let in which is not there any longer.
     fn expel_issued(&mut self, now: Now, name: &str, effects: &mut Effects) {
-        let issued =
-            |(_, connection): (&ConnectionId, &crate::connection::Connection)| match &connection.stage {
-                Stage::Serving(serving) => match &serving.credential {
-                    Credential::Issued { authority } if authority == name => Some(Arc::clone(&serving.key)),
-                    Credential::Issued { .. }
-                    | Credential::Policy { .. }
-                    | Credential::Key(_)
-                    | Credential::Certificate(_) => None,
-                },
-                Stage::Greeting | Stage::Closing => None,
-            };
-        let keys: Vec<Arc<Key>> = self.connections.iter().filter_map(issued).collect();
-        for key in keys {
-            self.expel(now, &key, "the authority of its certificate was removed", effects);
-        }
+        let issued = |credential: &Credential| match credential {
+            Credential::Issued { authority } => authority == name,
+            Credential::Policy { .. } | Credential::Key(_) | Credential::Certificate(_) => false,
+        };
+        self.expel_where(now, issued, "the authority of its certificate was removed", effects);
     }
 }
 
@@ -132,18 +118,6 @@ fn document(name: &str, authority: &Authority) -> CertificateAuthority {
         created: Date::from_millis(authority.created_ms),
         certificate: pem,
     }
-}
-
-/// Accepts what may name an authority: letters, digits, `-`, `.` and `_`.
-pub(super) fn name(text: &str) -> Result<String, Failure> {
-    let fit = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-    if fit && (1..=Authority::NAME_MAX).contains(&text.len()) {
-        return Ok(text.into());
-    }
-    let max = Authority::NAME_MAX;
-    let message =
-        format!("the name of an authority has 1 to {max} letters, digits, dashes, dots and underscores");
-    Err(Failure::new(ErrorCode::ArgumentInvalid, message))
 }
 
 fn unknown(name: &str) -> Failure {

@@ -12,6 +12,7 @@ mod feedback;
 mod identities;
 mod job_rows;
 mod jobs;
+mod name;
 mod path;
 mod policies;
 mod query;

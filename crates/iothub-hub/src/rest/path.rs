@@ -1,11 +1,13 @@
 use iothub_codec::{DeviceId, ModuleId};
 use iothub_model::ErrorCode;
 
+use crate::authority::Authority;
 use crate::input::RestRequest;
-use crate::policy::Rights;
+use crate::policy::{Policy, Rights};
 use crate::quota::Operation;
 use crate::registry::Key;
-use crate::rest::{Failure, authorities, configurations, policies};
+use crate::rest::name::name;
+use crate::rest::{Failure, configurations};
 
 /// What a request is about.
 #[derive(Clone, Debug)]
@@ -340,9 +342,13 @@ impl Resource {
             [a, b, q] if is(a, "$local") && is(b, "devices") && is(q, "query") => Self::ExplainedQuery,
             [a, b] if is(a, "$local") && is(b, "registry") => Self::Registry,
             [a, b] if is(a, "$local") && is(b, "policies") => Self::Policies,
-            [a, b, n] if is(a, "$local") && is(b, "policies") => Self::Policy(policies::name(n)?),
+            [a, b, n] if is(a, "$local") && is(b, "policies") => {
+                Self::Policy(name(n, "a policy", Policy::NAME_MAX)?)
+            }
             [a, b] if is(a, "$local") && is(b, "authorities") => Self::Authorities,
-            [a, b, n] if is(a, "$local") && is(b, "authorities") => Self::Authority(authorities::name(n)?),
+            [a, b, n] if is(a, "$local") && is(b, "authorities") => {
+                Self::Authority(name(n, "an authority", Authority::NAME_MAX)?)
+            }
             [a, b, d, c] if is(a, "$local") && is(b, "devices") && is(c, "deadLetters") => {
                 Self::DeadLetters(device(d)?)
             }

@@ -1,18 +1,14 @@
 //! The policies of a hub. Azure has them in its management API; this is local.
 
-use std::sync::Arc;
-
 use iothub_model::{ErrorCode, SharedAccessPolicy, SymmetricKey};
 use iothub_proto::Now;
 
 use crate::change::Change;
-use crate::connection::Stage;
 use crate::credential::Credential;
 use crate::effect::Effects;
 use crate::hub::Hub;
 use crate::input::RestRequest;
 use crate::policy::{Policy, Rights};
-use crate::registry::Key;
 use crate::rest::registration::json;
 use crate::rest::wish::check_keys;
 use crate::rest::{Failure, Outcome};
@@ -87,37 +83,15 @@ impl Hub {
 
     /// Ends the connections that a policy let in and would not let in any longer.
     fn expel_admitted(&mut self, now: Now, name: &str, effects: &mut Effects) {
-        let policy = self.gate.policies.get(name);
+        let policy = self.gate.policies.get(name).cloned();
         let lost = |credential: &Credential| match credential {
             Credential::Policy { name: by, print } => {
-                by == name && !policy.is_some_and(|policy| policy.still_admits(*print))
+                by == name && !policy.as_ref().is_some_and(|policy| policy.still_admits(*print))
             }
             Credential::Key(_) | Credential::Certificate(_) | Credential::Issued { .. } => false,
         };
-        let serving = self.connections.values().filter_map(|connection| match &connection.stage {
-            Stage::Serving(serving) => Some(serving),
-            Stage::Greeting | Stage::Closing => None,
-        });
-        let keys: Vec<Arc<Key>> = serving
-            .filter(|serving| lost(&serving.credential))
-            .map(|serving| Arc::clone(&serving.key))
-            .collect();
-        for key in keys {
-            self.expel(now, &key, "the policy that let it in has changed", effects);
-        }
+        self.expel_where(now, lost, "the policy that let it in has changed", effects);
     }
-}
-
-/// Accepts what may name a policy: letters, digits, `-`, `.` and `_`.
-pub(super) fn name(text: &str) -> Result<String, Failure> {
-    let fit = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-    if fit && (1..=Policy::NAME_MAX).contains(&text.len()) {
-        return Ok(text.into());
-    }
-    let max = Policy::NAME_MAX;
-    let message =
-        format!("the name of a policy has 1 to {max} letters, digits, dashes, dots and underscores");
-    Err(Failure::new(ErrorCode::ArgumentInvalid, message))
 }
 
 fn document(name: &str, policy: &Policy) -> SharedAccessPolicy {
