@@ -37,7 +37,10 @@ impl fmt::Display for Date {
         let Some(millis) = self.0 else { return f.pad("0001-01-01T00:00:00Z") };
         let nanos = i128::from(millis) * 1_000_000;
         let date = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|_| fmt::Error)?;
-        f.pad(&date.format(WRITTEN).map_err(|_| fmt::Error)?)
+        let mut written = [0; WRITTEN_LEN];
+        let mut room = &mut written[..];
+        date.format_into(&mut room, WRITTEN).map_err(|_| fmt::Error)?;
+        f.pad(str::from_utf8(&written).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -88,6 +91,9 @@ fn split_offset(text: &str) -> Result<(&str, UtcOffset), BadDate> {
         }
     }
 }
+
+/// Bytes of what [`WRITTEN`] makes of any date that there can be.
+const WRITTEN_LEN: usize = 28;
 
 const WRITTEN: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:7]Z");

@@ -90,7 +90,7 @@ pub use problem::{Form, Problem, Refusal};
 pub use query_plan::{ExplainedRows, IndexUse, QueryAccess, QueryPlan};
 pub use query_specification::QuerySpecification;
 pub use refusal_record::RefusalRecord;
-pub use section::Section;
+pub use section::{Section, WrittenMembers};
 pub use shared_access_policy::SharedAccessPolicy;
 pub use statistics::{RegistryStatistics, ServiceStatistics};
 pub use tags::Tags;

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::{Date, Object};
@@ -50,18 +51,31 @@ impl Metadata {
     }
 
     /// The value of `$metadata`, its members in the order of `properties`.
-    pub(crate) fn view(&self, properties: &Object) -> Value {
-        let mut view = Object::new();
-        view.insert("$lastUpdated".into(), self.stamp.at.to_string().into());
-        if let Some(version) = self.stamp.version {
-            view.insert("$lastUpdatedVersion".into(), version.into());
+    pub(crate) fn view<'a>(&'a self, properties: &'a Object) -> MetadataView<'a> {
+        MetadataView { metadata: self, properties: Some(properties) }
+    }
+}
+
+/// Metadata as back ends see it.
+#[derive(Clone, Copy)]
+pub(crate) struct MetadataView<'a> {
+    metadata: &'a Metadata,
+    properties: Option<&'a Object>,
+}
+
+impl Serialize for MetadataView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Metadata { stamp, members } = self.metadata;
+        let mut view = serializer.serialize_map(None)?;
+        view.serialize_entry("$lastUpdated", &stamp.at)?;
+        if let Some(version) = stamp.version {
+            view.serialize_entry("$lastUpdatedVersion", &version)?;
         }
-        let nothing = Object::new();
-        for (name, value) in properties {
-            if let Some(member) = self.members.get(name) {
-                view.insert(name.clone(), member.view(value.as_object().unwrap_or(&nothing)));
+        for (name, value) in self.properties.into_iter().flatten() {
+            if let Some(metadata) = members.get(name) {
+                view.serialize_entry(name, &MetadataView { metadata, properties: value.as_object() })?;
             }
         }
-        Value::Object(view)
+        view.end()
     }
 }

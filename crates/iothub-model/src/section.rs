@@ -1,4 +1,5 @@
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::metadata::{Metadata, Stamp};
@@ -93,22 +94,56 @@ impl Section {
 
     /// What a back end sees: the properties, `$metadata` and `$version`.
     pub fn service_view(&self) -> Object {
-        let mut view = self.properties.clone();
-        view.insert("$metadata".into(), self.metadata.view(&self.properties));
-        self.versioned(view)
+        self.viewed(self.properties.clone())
+    }
+
+    /// [`Self::service_view`] to be written, without the copies that it is made of.
+    pub const fn as_written(&self) -> WrittenMembers<'_> {
+        WrittenMembers::Section(self)
     }
 
     /// What a back end is told of the latest change: what [`Self::apply`] gave for it, and the `$metadata` of that.
     pub fn change_view(&self, told: &Object) -> Object {
         let mut view = told.clone();
         view.remove("$version");
-        let metadata = self.metadata.view(&view);
-        view.insert("$metadata".into(), metadata);
-        self.versioned(view)
+        self.viewed(view)
+    }
+
+    /// These members with what is known of them.
+    fn viewed(&self, mut members: Object) -> Object {
+        let metadata = serde_json::to_value(self.metadata.view(&members));
+        members.insert("$metadata".into(), metadata.expect("dates, numbers and objects of them are JSON"));
+        self.versioned(members)
     }
 
     fn versioned(&self, mut members: Object) -> Object {
         members.insert("$version".into(), self.version.into());
         members
+    }
+}
+
+/// Members of a [`Twin`](crate::Twin) that is only written, borrowed from where they are kept.
+#[derive(Clone, Copy, Debug)]
+pub enum WrittenMembers<'a> {
+    /// As they are.
+    Plain(&'a Object),
+    /// As a back end sees them: with `$metadata` and `$version`.
+    Section(&'a Section),
+}
+
+impl Serialize for WrittenMembers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Plain(members) => members.serialize(serializer),
+            Self::Section(Section { kind: _, version, properties, metadata }) => {
+                let mut view = serializer.serialize_map(Some(properties.len() + 2))?;
+                for (name, value) in properties {
+                    view.serialize_entry(name, value)?;
+                }
+                view.serialize_entry("$metadata", &metadata.view(properties))?;
+                view.serialize_entry("$version", version)?;
+                view.end()
+            }
+        }
     }
 }

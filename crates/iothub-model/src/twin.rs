@@ -9,9 +9,12 @@ use crate::{
 };
 
 /// The twin of a device or module as a back end sees it.
+///
+/// Its tags and properties are objects of their own, unless it is only to be written: then
+/// [`WrittenMembers`](crate::WrittenMembers) do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Twin {
+#[serde(rename_all = "camelCase", bound(deserialize = "O: Default + Deserialize<'de>"))]
+pub struct Twin<O = Object> {
     /// Whose twin this is.
     pub device_id: String,
     /// Of which module of that device, if of one.
@@ -55,10 +58,10 @@ pub struct Twin {
     pub version: u64,
     /// What back ends note about the device.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub tags: Object,
+    pub tags: O,
     /// What back ends want, and what the device says.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub properties: Properties,
+    pub properties: Properties<O>,
     /// What the device can do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
@@ -75,14 +78,14 @@ pub struct Twin {
 
 /// Both sections of a twin, each with its `$metadata` and `$version`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Properties {
+#[serde(default, bound(deserialize = "O: Default + Deserialize<'de>"))]
+pub struct Properties<O = Object> {
     /// What back ends want.
     #[serde(deserialize_with = "null_is_default")]
-    pub desired: Object,
+    pub desired: O,
     /// What the device says.
     #[serde(deserialize_with = "null_is_default")]
-    pub reported: Object,
+    pub reported: O,
 }
 
 /// What a back end sends to change a twin, or as the whole of what it may write.

@@ -342,6 +342,8 @@ proptest! {
             prop_assert_eq!(&device, &model);
             let view = section.service_view();
             prop_assert!(mirrors(&view["$metadata"], section.properties()), "{:?}", view);
+            let (viewed, written) = (json!(view).to_string(), serde_json::to_string(&section.as_written()));
+            prop_assert_eq!(viewed, written.unwrap(), "what is written has the members of the view, in its order");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Devices and modules, read.
 
-use iothub_model::{Capabilities, ConnectionState, Date, Device, ErrorCode, Module};
+use iothub_model::{Capabilities, ConnectionState, Date, Device, ErrorCode, Module, WrittenMembers};
 
 use crate::configurations;
 use crate::hub::Hub;
@@ -100,7 +100,27 @@ pub(super) fn module(key: &Key, entry: &Entry) -> Module {
     }
 }
 
+/// The twin of an identity, as a document of its own.
 pub(super) fn twin(key: &Key, entry: &Entry) -> iothub_model::Twin {
+    let twin = &entry.twin;
+    let desired = twin.desired().service_view();
+    let reported = twin.reported().service_view();
+    twin_of(key, entry, (twin.tags().as_object().clone(), iothub_model::Properties { desired, reported }))
+}
+
+/// The same to be written at once, which takes no copies of what is in it.
+pub(super) fn written_twin<'e>(key: &Key, entry: &'e Entry) -> iothub_model::Twin<WrittenMembers<'e>> {
+    let twin = &entry.twin;
+    let (desired, reported) = (twin.desired().as_written(), twin.reported().as_written());
+    let tags = WrittenMembers::Plain(twin.tags().as_object());
+    twin_of(key, entry, (tags, iothub_model::Properties { desired, reported }))
+}
+
+fn twin_of<O>(
+    key: &Key,
+    entry: &Entry,
+    (tags, properties): (O, iothub_model::Properties<O>),
+) -> iothub_model::Twin<O> {
     let Entry { record, presence, queue, twin, assigned, connection: _ } = entry;
     iothub_model::Twin {
         device_id: key.device.clone(),
@@ -117,11 +137,8 @@ pub(super) fn twin(key: &Key, entry: &Entry) -> iothub_model::Twin {
         x509_thumbprint: record.authentication.x509_thumbprint.clone(),
         model_id: presence.model_id.clone(),
         version: twin.version(),
-        tags: twin.tags().as_object().clone(),
-        properties: iothub_model::Properties {
-            desired: twin.desired().service_view(),
-            reported: twin.reported().service_view(),
-        },
+        tags,
+        properties,
         capabilities: key.module.is_none().then_some(Capabilities { ..record.capabilities }),
         device_scope: record.device_scope.clone(),
         parent_scopes: record.parent_scopes.clone(),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::configurations;
 use crate::registry::{Entry, Key};
-use crate::rest::identities::{connection_state, twin};
+use crate::rest::identities::{connection_state, twin, written_twin};
 
 /// A twin as queries see it, answered from where the registry has it.
 pub(crate) struct Row<'r> {
@@ -44,7 +44,8 @@ impl Document for Row<'_> {
 impl Row<'_> {
     /// All of it as JSON.
     pub(crate) fn written(&self) -> Vec<u8> {
-        serde_json::to_vec(&twin(self.key, self.entry)).expect("twins have text for keys, all that can fail")
+        serde_json::to_vec(&written_twin(self.key, self.entry))
+            .expect("twins have text for keys, all that can fail")
     }
 
     fn property<'s>(
