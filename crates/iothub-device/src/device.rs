@@ -1,3 +1,4 @@
+use core::future::ready;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -5,13 +6,13 @@ use bytes::Bytes;
 use iothub_codec::Channels;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use crate::answering::Answering;
 use crate::clock::Clock;
 use crate::commands::{Commands, Inputs, Undone};
 use crate::dial::TlsDial;
-use crate::driver;
+use crate::driver::{self, Ends, FirstOutcome};
 use crate::error::{ConnectError, SendError, SubscribeError};
 use crate::inboxes::Inboxes;
 use crate::lanes::{Ask, LaneEntries, Outgoing, lanes};
@@ -20,7 +21,7 @@ use crate::methods::{Handlers, Invocation, MethodResponse, Methods, Terms};
 use crate::options::{Handling, Options};
 use crate::outcome::operation;
 use crate::properties::Properties;
-use crate::status::{ConnectionStatus, StatusWatch};
+use crate::status::{Announcer, StatusBoard, StatusChanges, StatusWatch};
 use crate::transport::Transport;
 use crate::twin::Twin;
 
@@ -37,7 +38,8 @@ pub struct Device {
 struct Shared {
     entries: LaneEntries,
     inboxes: Arc<Inboxes>,
-    status: watch::Receiver<ConnectionStatus>,
+    status: StatusWatch,
+    board: Arc<StatusBoard>,
     clock: Clock,
     timeout: Duration,
     handlers: Arc<Handlers>,
@@ -47,9 +49,8 @@ struct Shared {
 impl Device {
     /// Connects, and returns when everything can be sent.
     ///
-    /// This is one attempt; from then on the device reconnects by itself, as
-    /// [`ConnectError::is_retryable`] and [`Options::backoff`] say. Dropped before it returns, nothing is
-    /// left behind.
+    /// This is one attempt; from then on the device reconnects by itself, as [`Options::reconnect_policy`] says.
+    /// [`Self::start`] does so from the beginning. Dropped before it returns, nothing is left behind.
     ///
     /// # Errors
     ///
@@ -74,19 +75,37 @@ impl Device {
     ///
     /// Outside a tokio runtime with time.
     pub async fn connect_over(options: Options, transport: impl Transport) -> Result<Self, ConnectError> {
-        let clock = Clock::start();
-        let (timeout, handling) = (options.operation_timeout, options.handling);
-        let (entries, lanes) = lanes(options.waiting_messages);
-        let inboxes =
-            Arc::new(Inboxes::new(options.waiting_calls, options.waiting_commands, options.waiting_changes));
         let (connected, first) = oneshot::channel();
-        let driven = driver::drive(options, transport, clock, lanes, Arc::clone(&inboxes), connected);
-        tokio::spawn(driven);
+        let mut shared = Shared::begin(options, ready(Ok(transport)), Some(connected));
         // The driver always says how it went, unless the runtime drops it.
-        let status = first.await.unwrap_or(Err(ConnectError::ClosedByHub))?;
-        let handlers = Arc::default();
-        let shared = Shared { entries, inboxes, status, clock, timeout, handlers, handling };
+        first.await.unwrap_or(Err(ConnectError::ClosedByHub))?;
+        shared.status.mark_seen();
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// A device that connects by itself, now or when it can: this returns at once, also where there is no network.
+    ///
+    /// From the first attempt on it goes by [`Options::reconnect_policy`]. Operations wait for the connection, each
+    /// until its own deadline; [`Self::status`] and [`Self::status_changes`] tell how it stands. What can never succeed,
+    /// such as certificates to trust that cannot be read, ends the device as
+    /// [`ConnectionStatus::Closed`](crate::ConnectionStatus::Closed).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
+    pub fn start(options: Options) -> Self {
+        let dialling = options.clone();
+        let dial = async move { TlsDial::new(&dialling).await };
+        Self { shared: Arc::new(Shared::begin(options, dial, None)) }
+    }
+
+    /// The same, over streams of the caller's making.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with time.
+    pub fn start_over(options: Options, transport: impl Transport) -> Self {
+        Self { shared: Arc::new(Shared::begin(options, ready(Ok(transport)), None)) }
     }
 
     /// Sends a message to the cloud, and returns when the hub has acknowledged it.
@@ -239,9 +258,14 @@ impl Device {
         Ok(())
     }
 
-    /// Watches how the device stands with its hub.
+    /// Watches how the device stands with its hub: the latest status, for whoever waits for it.
     pub fn status(&self) -> StatusWatch {
-        StatusWatch::new(self.shared.status.clone())
+        self.shared.status.clone()
+    }
+
+    /// How the device stands with its hub, and every change of it from now on: for logs and alarms.
+    pub fn status_changes(&self) -> StatusChanges {
+        self.shared.board.changes()
     }
 
     /// Sends what is on its way, says goodbye to the hub, and returns when the connection is closed.
@@ -283,5 +307,23 @@ impl Device {
 
     fn answering(&self) -> Answering {
         Answering::new(self.shared.entries.answers.clone(), self.timeout())
+    }
+}
+
+impl Shared {
+    /// Begins the task of a device that is not connected yet.
+    fn begin<T: Transport>(
+        options: Options,
+        transport: impl Future<Output = Result<T, ConnectError>> + Send + 'static,
+        first: Option<oneshot::Sender<FirstOutcome>>,
+    ) -> Self {
+        let (clock, timeout, handling) = (Clock::start(), options.operation_timeout, options.handling);
+        let (entries, lanes) = lanes(options.waiting_messages);
+        let inboxes =
+            Arc::new(Inboxes::new(options.waiting_calls, options.waiting_commands, options.waiting_changes));
+        let (announcer, status, board) = Announcer::new();
+        let ends = Ends { clock, lanes, inboxes: Arc::clone(&inboxes), announcer, first };
+        tokio::spawn(driver::drive(options, transport, ends));
+        Self { entries, inboxes, status, board, clock, timeout, handlers: Arc::default(), handling }
     }
 }

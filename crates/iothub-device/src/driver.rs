@@ -1,9 +1,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use iothub_proto::{Instant, RefusalReason, Seed};
+use iothub_proto::{FailureClass, Instant, Reconnecting, Setback};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tracing::{debug, info};
 
 use crate::chance;
@@ -15,38 +15,50 @@ use crate::lanes::Lanes;
 use crate::link::{Link, Turn};
 use crate::options::Options;
 use crate::proofs::Proofs;
-use crate::status::ConnectionStatus;
+use crate::status::{Announcer, ConnectionStatus};
 use crate::transport::Transport;
 
 /// How the first connection came out.
-pub(crate) type FirstOutcome = Result<watch::Receiver<ConnectionStatus>, ConnectError>;
+pub(crate) type FirstOutcome = Result<(), ConnectError>;
+
+/// What a device's task is given: the driver's ends of what its handles hold.
+pub(crate) struct Ends {
+    pub(crate) clock: Clock,
+    pub(crate) lanes: Lanes,
+    pub(crate) inboxes: Arc<Inboxes>,
+    pub(crate) announcer: Announcer,
+    /// There when somebody waits for the first connection: then one that fails is not followed by another.
+    pub(crate) first: Option<oneshot::Sender<FirstOutcome>>,
+}
 
 /// Keeps a device connected until it is closed, its last handle is dropped, or that makes no sense.
 pub(crate) async fn drive<T: Transport>(
     options: Options,
-    transport: T,
-    clock: Clock,
-    lanes: Lanes,
-    inboxes: Arc<Inboxes>,
-    first: oneshot::Sender<FirstOutcome>,
+    transport: impl Future<Output = Result<T, ConnectError>>,
+    ends: Ends,
 ) {
-    let codec = options.codec();
-    let mut driver = Driver {
-        conversation: Conversation::new(codec, options.channels, Arc::clone(&inboxes)),
-        options: &options,
-        proofs: Proofs::new(&options, clock),
-        transport,
-        clock,
-        lanes,
-        audience: Audience::new(first),
-        seed: chance::seed(options.host()),
-        failures: 0,
-        ready_since: None,
+    let Ends { clock, mut lanes, inboxes, announcer, first } = ends;
+    let mut audience = Audience { first, announcer };
+    let cause = match offline(&mut lanes, transport).await {
+        None => None,
+        Some(Err(cause)) => Some(cause),
+        Some(Ok(transport)) => {
+            let mut driver = Driver {
+                conversation: Conversation::new(options.codec(), options.channels, Arc::clone(&inboxes)),
+                options: &options,
+                proofs: Proofs::new(&options, clock),
+                transport,
+                clock,
+                lanes: &mut lanes,
+                audience: &mut audience,
+                reconnecting: Reconnecting::new(chance::seed(options.host())),
+                is_ready: false,
+            };
+            driver.run().await
+        }
     };
-    let cause = driver.run().await;
-    let Driver { conversation, lanes, audience, .. } = driver;
     // Whoever hears that the device is closed finds it closed.
-    drop((conversation, lanes));
+    drop(lanes);
     inboxes.close();
     audience.closed(cause);
 }
@@ -56,13 +68,12 @@ struct Driver<'o, T> {
     proofs: Proofs<'o>,
     transport: T,
     clock: Clock,
-    lanes: Lanes,
+    lanes: &'o mut Lanes,
     conversation: Conversation<'o>,
-    audience: Audience,
-    seed: Seed,
-    /// Attempts since a connection last held.
-    failures: u32,
-    ready_since: Option<Instant>,
+    audience: &'o mut Audience,
+    reconnecting: Reconnecting,
+    /// Whether this connection is known to be ready.
+    is_ready: bool,
 }
 
 /// How a connection, or the attempt to make one, ended.
@@ -74,9 +85,6 @@ enum End {
     Failed(ConnectError),
 }
 
-/// A connection that was ready for that long counts as one that held, so that a hub which accepts and
-/// closes at once is not hurried.
-const HELD: Duration = Duration::from_secs(30);
 /// How long a goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -84,37 +92,65 @@ impl<T: Transport> Driver<'_, T> {
     /// Returns what cannot be mended, if it was that.
     async fn run(&mut self) -> Option<ConnectError> {
         loop {
+            self.is_ready = false;
             let end = self.connection().await;
             let now = self.clock.now();
             self.conversation.disconnected(now);
-            if self.ready_since.take().is_some_and(|since| now.since(since) >= HELD) {
-                self.failures = 0;
-            }
-            if matches!(end, End::Failed(ConnectError::Refused { reason: RefusalReason::NotAuthorized, .. }))
-            {
-                self.proofs.refused();
-            }
             match end {
                 End::Stopped => return None,
-                End::Renewal => debug!("connecting again with new credentials"),
-                End::Failed(cause) if self.is_final(&cause) => return Some(cause),
+                End::Renewal => {
+                    debug!("connecting again with new credentials");
+                    self.reconnecting.replaced(now);
+                }
                 End::Failed(cause) => {
-                    let delay = self.options.backoff.delay(self.failures, &mut self.seed);
-                    self.failures = self.failures.saturating_add(1);
-                    info!(%cause, retry_in = ?delay, "disconnected");
-                    self.audience.disconnected(cause, delay);
-                    let wake = Some((now.after(delay), "the next attempt"));
+                    let wait = match self.judge(now, cause) {
+                        Ok(wait) => wait,
+                        Err(cause) => return Some(cause),
+                    };
+                    let wake = Some((now.after(wait), "the next attempt"));
                     // Told to stop, there is nothing to be mended.
-                    offline(&mut self.lanes, self.clock.sleep_until(wake)).await?;
+                    offline(self.lanes, self.clock.sleep_until(wake)).await?;
                 }
             }
+        }
+    }
+
+    /// How long to wait before another attempt, which is announced; or that there is to be none.
+    fn judge(&mut self, now: Instant, cause: ConnectError) -> Result<Duration, ConnectError> {
+        if cause.class() == FailureClass::NotAuthorized {
+            self.proofs.refused();
+        }
+        let class = self.class(&cause);
+        let Setback { class, failures, retry_in } =
+            self.reconnecting.failed(now, class, &self.options.policy);
+        // Whoever calls `connect` decides whether to call it again.
+        let Some(retry_in) = retry_in.filter(|_| !self.audience.is_first()) else { return Err(cause) };
+        let advice = if class == cause.class() {
+            cause.advice(self.clock.now_on_both().timestamp)
+        } else {
+            class.advice().into()
+        };
+        info!(%cause, %class, failures, ?retry_in, advice = &*advice, "disconnected");
+        let cause = Arc::new(cause);
+        let status = ConnectionStatus::Disconnected { cause, class, advice, failures, retry_in };
+        self.audience.disconnected(status);
+        Ok(retry_in)
+    }
+
+    fn class(&self, cause: &ConnectError) -> FailureClass {
+        let class = cause.class();
+        // A token that was given gets no better; a key or certificate may be accepted when the hub has learned of it.
+        if class == FailureClass::NotAuthorized && !self.options.credentials_may_get_better() {
+            FailureClass::Rejected
+        } else {
+            class
         }
     }
 
     /// Makes one connection and serves it until it ends.
     async fn connection(&mut self) -> End {
         // Before the hub is dialled, which would not wait for somebody else's signature.
-        let proven = match offline(&mut self.lanes, self.proofs.next()).await {
+        let proven = match offline(self.lanes, self.proofs.next()).await {
             None => return End::Stopped,
             Some(Err(error)) => return End::Failed(error),
             Some(Ok(proven)) => proven,
@@ -122,7 +158,7 @@ impl<T: Transport> Driver<'_, T> {
         let within = self.options.connect_timeout;
         let began = self.clock.now();
         let dialled = tokio::time::timeout(within, self.transport.connect());
-        let stream = match offline(&mut self.lanes, dialled).await {
+        let stream = match offline(self.lanes, dialled).await {
             None => return End::Stopped,
             Some(Err(_)) => return End::Failed(ConnectError::TimedOut { after: within }),
             Some(Ok(Err(error))) => return End::Failed(error),
@@ -164,8 +200,9 @@ impl<T: Transport> Driver<'_, T> {
             if let Err(error) = self.take_what_waits(now) {
                 return End::Failed(error);
             }
-            if self.conversation.is_ready() && self.ready_since.is_none() {
-                self.ready_since = Some(now);
+            if self.conversation.is_ready() && !self.is_ready {
+                self.is_ready = true;
+                self.reconnecting.ready(now);
                 self.audience.connected();
             }
             if self.conversation.takes_credentials() {
@@ -233,16 +270,6 @@ impl<T: Transport> Driver<'_, T> {
         }
         Ok(())
     }
-
-    /// Whether another attempt makes no sense.
-    fn is_final(&self, cause: &ConnectError) -> bool {
-        let refused = matches!(cause, ConnectError::Refused { reason: RefusalReason::NotAuthorized, .. });
-        // Whoever calls `connect` decides whether to call it again. A token that was given gets no better;
-        // a key or certificate may be accepted when the hub has learned of it.
-        self.audience.is_first()
-            || !cause.is_retryable()
-            || (refused && !self.options.credentials_may_get_better())
-    }
 }
 
 enum Step {
@@ -268,33 +295,24 @@ async fn offline<T>(lanes: &mut Lanes, something: impl Future<Output = T>) -> Op
 struct Audience {
     /// Whoever waits for the first connection.
     first: Option<oneshot::Sender<FirstOutcome>>,
-    status: watch::Sender<ConnectionStatus>,
+    announcer: Announcer,
 }
 
 impl Audience {
-    fn new(first: oneshot::Sender<FirstOutcome>) -> Self {
-        // Nobody sees this status before it is true.
-        Self { first: Some(first), status: watch::Sender::new(ConnectionStatus::Connected) }
-    }
-
     fn is_first(&self) -> bool {
         self.first.is_some()
     }
 
     fn connected(&mut self) {
-        match self.first.take() {
-            Some(first) => drop(first.send(Ok(self.status.subscribe()))),
-            // A connection that was only replaced has been connected all the time.
-            None => drop(self.status.send_if_modified(|status| {
-                let news = !matches!(status, ConnectionStatus::Connected);
-                *status = ConnectionStatus::Connected;
-                news
-            })),
+        self.announcer.connected();
+        if let Some(first) = self.first.take() {
+            // Who waited may have given up.
+            let _ = first.send(Ok(()));
         }
     }
 
-    fn disconnected(&self, cause: ConnectError, retry_in: Duration) {
-        self.status.send_replace(ConnectionStatus::Disconnected { cause: Arc::new(cause), retry_in });
+    fn disconnected(&self, status: ConnectionStatus) {
+        self.announcer.announce(status);
     }
 
     fn closed(self, cause: Option<ConnectError>) {
@@ -303,7 +321,7 @@ impl Audience {
             // Whoever waited for the first connection has given up.
             (Some(_), None) => {}
             (None, cause) => {
-                self.status.send_replace(ConnectionStatus::Closed { cause: cause.map(Arc::new) });
+                self.announcer.announce(ConnectionStatus::Closed { cause: cause.map(Arc::new) });
             }
         }
     }

@@ -1,14 +1,16 @@
 use core::time::Duration;
+use std::borrow::Cow;
 use std::io;
 
 use iothub_codec::EncodeError;
 use iothub_mqtt::{WireError, WriteError};
-use iothub_proto::{PeerError, RefusalReason, Retry};
+use iothub_proto::{FailureClass, PeerError, RefusalReason, Retry, Timestamp};
 
 use crate::credentials::CredentialsError;
 use crate::not_expressible::NotExpressible;
 use crate::outcome::Missing;
 use crate::refusal::Refusal;
+use crate::skew::{self, OutOfDate};
 
 /// Why there is no connection to the hub.
 ///
@@ -100,31 +102,54 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// What this is, as far as it decides about the next attempt.
+    pub fn class(&self) -> FailureClass {
+        match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } => FailureClass::Unreachable,
+            Self::Tls { source, .. } if OutOfDate::of(source).is_some() => FailureClass::ClockSkewed,
+            Self::Tls { source, .. } if skew::tls_error(source).is_some() => FailureClass::Untrusted,
+            // What broke was below TLS.
+            Self::Tls { .. } => FailureClass::Unreachable,
+            Self::Refused { reason, refusal, retry } => {
+                FailureClass::of_refusal(*reason, refusal.status, *retry)
+            }
+            Self::Dismissed { reason_code, refusal } => {
+                FailureClass::of_dismissal(*reason_code, refusal.status)
+            }
+            Self::Credentials(error) if error.is_retryable() => FailureClass::Unproven,
+            Self::NotRenewed | Self::Wire(WireError::Silent { .. } | WireError::NotReading { .. }) => {
+                FailureClass::Silent
+            }
+            Self::ClosedByHub | Self::Broken(_) | Self::Unsendable(_) => FailureClass::Lost,
+            Self::Wire(_) | Self::Peer(_) => FailureClass::Disorderly,
+            Self::NoRoots { .. }
+            | Self::BadServerName { .. }
+            | Self::Credentials(_)
+            | Self::NotExpressible(_)
+            | Self::Unwritable(_) => FailureClass::Misconfigured,
+        }
+    }
+
     /// Whether connecting again in the same way, later, can succeed.
     ///
     /// Of the refusals, [`RefusalReason::NotAuthorized`] counts as such: keys are rotated and devices
     /// enabled without the device's doing.
     pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Refused { reason, retry, .. } => {
-                *retry == Retry::Later || *reason == RefusalReason::NotAuthorized
-            }
-            Self::Credentials(error) => error.is_retryable(),
-            Self::NoRoots { .. }
-            | Self::BadServerName { .. }
-            | Self::NotExpressible(_)
-            | Self::Unwritable(_) => false,
-            Self::Unreachable { .. }
-            | Self::Dismissed { .. }
-            | Self::NotRenewed
-            | Self::Tls { .. }
-            | Self::TimedOut { .. }
-            | Self::ClosedByHub
-            | Self::Broken(_)
-            | Self::Wire(_)
-            | Self::Peer(_)
-            | Self::Unsendable(_) => true,
+        !matches!(self.class(), FailureClass::Rejected | FailureClass::Misconfigured)
+    }
+
+    /// What to do about it, as a sentence; `clock` is what the device's clock said when it happened.
+    pub(crate) fn advice(&self, clock: Timestamp) -> Cow<'static, str> {
+        if let Self::Tls { source, .. } = self
+            && let Some(skew) = OutOfDate::of(source)
+        {
+            return skew.advice().into();
         }
+        let class = self.class();
+        if class == FailureClass::NotAuthorized {
+            return skew::advice_about_proof(clock).into();
+        }
+        class.advice().into()
     }
 }
 

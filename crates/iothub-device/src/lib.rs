@@ -23,6 +23,15 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Staying connected
+//!
+//! [`Device::connect`] returns when the device is connected, or says why it is not; [`Device::start`] returns at once and
+//! connects when that can be done. From then on a connection that ends is followed by another, subscriptions included:
+//! after a wait of chance that grows with each failure in a row, and whose bounds depend on what has failed
+//! ([`ByClass`] has the table, [`Options::reconnect_policy`] changes it). What no other attempt can mend ends the device.
+//! [`Device::status`] has the latest [`ConnectionStatus`], [`Device::status_changes`] each of them, with the cause and a
+//! sentence of advice.
+//!
 //! # What a dialect can say
 //!
 //! [`Options::dialect`] chooses how device and hub talk: in the classic way, or in one of two that were previews once.
@@ -72,6 +81,7 @@ mod outcome;
 mod proofs;
 mod properties;
 mod refusal;
+mod skew;
 mod status;
 mod transport;
 mod twin;
@@ -89,12 +99,14 @@ pub use not_expressible::NotExpressible;
 pub use options::{Options, OptionsError};
 pub use properties::Properties;
 pub use refusal::Refusal;
-pub use status::{ConnectionStatus, StatusWatch};
+pub use status::{ConnectionStatus, StatusChange, StatusChanges, StatusWatch};
 pub use transport::Transport;
 pub use twin::{Twin, TwinDocument, TwinSection};
 
 pub use iothub_codec::{Channels, Dialect, Status, SystemProperty};
-pub use iothub_proto::{Backoff, RefusalReason, Retry, Session};
+pub use iothub_proto::{
+    Backoff, ByClass, Failure, FailureClass, Next, ReconnectPolicy, RefusalReason, Retry, Session,
+};
 
 /// Compiles what the README of the workspace shows.
 #[cfg(doctest)]

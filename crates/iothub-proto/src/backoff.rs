@@ -20,6 +20,12 @@ impl Seed {
         }
     }
 
+    /// A wait of chance from nothing to `bound`, in whole milliseconds.
+    pub(crate) fn wait(&mut self, bound: Duration) -> Duration {
+        let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.up_to(bound_ms))
+    }
+
     /// The next number: SplitMix64.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -48,9 +54,7 @@ impl Backoff {
 
     /// The wait before the attempt after `failures` failed ones.
     pub fn delay(self, failures: u32, seed: &mut Seed) -> Duration {
-        let bound = self.bound(failures);
-        let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(seed.up_to(bound_ms))
+        seed.wait(self.bound(failures))
     }
 
     /// The longest that [`Self::delay`] gives after `failures` failed attempts.

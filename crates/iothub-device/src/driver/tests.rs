@@ -5,5 +5,6 @@ mod connection;
 mod credentials;
 mod handlers;
 mod hub;
+mod staying;
 mod telemetry;
 mod twin;

@@ -1,7 +1,5 @@
 use core::time::Duration;
 
-use iothub_proto::Backoff;
-
 use super::Options;
 
 /// How long things take at most, and how many wait.
@@ -18,13 +16,6 @@ impl Options {
     pub const WAITING_COMMANDS: usize = 16;
     /// Desired changes that wait for the application, unless [`Self::waiting_changes`] says otherwise.
     pub const WAITING_CHANGES: usize = 16;
-
-    /// How long to wait before connecting again.
-    #[must_use]
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
-    }
 
     /// How long connecting may take, from the name's look-up to the last subscription.
     #[must_use]

@@ -4,12 +4,13 @@ mod handling;
 mod introduction;
 mod limits;
 mod network;
+mod staying;
 
 use core::time::Duration;
 
 use bytes::Bytes;
 use iothub_codec::{Channels, Codec, ConnectionString, Dialect, Identity, IdentityBuf, SharedKey};
-use iothub_proto::{Backoff, Session};
+use iothub_proto::Session;
 
 use crate::address::Address;
 use crate::client_certificate::ClientCertificate;
@@ -19,6 +20,7 @@ use crate::message::Message;
 pub use error::OptionsError;
 pub(crate) use handling::Handling;
 pub(crate) use network::Roots;
+pub(crate) use staying::Policy;
 
 /// Who connects where, how, and with what limits.
 ///
@@ -42,7 +44,7 @@ pub struct Options {
     token_lifetime: Duration,
     pub(crate) roots: Roots,
     pub(crate) channels: Channels,
-    pub(crate) backoff: Backoff,
+    pub(crate) policy: Policy,
     pub(crate) connect_timeout: Duration,
     pub(crate) operation_timeout: Duration,
     pub(crate) waiting_messages: usize,
@@ -179,7 +181,7 @@ impl Options {
             token_lifetime: Self::TOKEN_LIFETIME,
             roots: Roots::Platform,
             channels: Channels::NONE,
-            backoff: Backoff::DEFAULT,
+            policy: Policy::default(),
             connect_timeout: Self::CONNECT_TIMEOUT,
             operation_timeout: Self::OPERATION_TIMEOUT,
             waiting_messages: Self::WAITING_MESSAGES,

@@ -164,6 +164,7 @@ async fn follow_status(device: &Device, name: &str, journal: &Journal<'_>) -> Re
     let mut next = Some(watch.current());
     while let Some(status) = next {
         match status {
+            ConnectionStatus::Connecting => {}
             ConnectionStatus::Connected => {
                 journal.note(&Deed::Connected { device_id: name.to_owned() })?;
             }
@@ -171,7 +172,7 @@ async fn follow_status(device: &Device, name: &str, journal: &Journal<'_>) -> Re
             ConnectionStatus::Disconnected { cause, .. } if is_refusal(&cause) => {
                 return Err(refused_again(name, &cause));
             }
-            ConnectionStatus::Disconnected { cause, retry_in } => {
+            ConnectionStatus::Disconnected { cause, retry_in, .. } => {
                 let retry_in_ms = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
                 journal.note(&Deed::Disconnected { cause: cause.to_string(), retry_in_ms })?;
             }
