@@ -35,21 +35,12 @@ impl Service {
     pub async fn edit_twin(
         &self,
         of: Identity<'_>,
-        mut edit: impl FnMut(&Twin) -> Option<TwinPatch>,
+        edit: impl FnMut(&Twin) -> Option<TwinPatch>,
     ) -> Result<Twin, Error> {
-        self.in_time(async {
-            let mut rounds = Rounds::default();
-            loop {
-                let twin = self.get_twin(of).await?;
-                let Some(patch) = edit(&twin) else { return Ok(twin) };
-                let condition = self.unchanged_since(twin.etag.as_ref())?;
-                match self.update_twin(of, &patch, &condition).await {
-                    Ok(twin) => return Ok(twin),
-                    Err(error) => rounds.after(error).await?,
-                }
-            }
-        })
-        .await
+        let get = || self.get_twin(of);
+        let update =
+            |patch: TwinPatch, condition| async move { self.update_twin(of, &patch, &condition).await };
+        self.edit(get, edit, |twin| twin.etag.as_ref(), update).await
     }
 
     /// Changes what stands about a device in the registry, and gives it as it then stands. If `edit` changes nothing,
@@ -63,23 +54,9 @@ impl Service {
         device: DeviceId<'_>,
         mut edit: impl FnMut(&mut Device),
     ) -> Result<Device, Error> {
-        self.in_time(async {
-            let mut rounds = Rounds::default();
-            loop {
-                let before = self.get_device(device).await?;
-                let mut after = before.clone();
-                edit(&mut after);
-                if after == before {
-                    return Ok(before);
-                }
-                let condition = self.unchanged_since(before.etag.as_ref())?;
-                match self.update_device(&after, &condition).await {
-                    Ok(device) => return Ok(device),
-                    Err(error) => rounds.after(error).await?,
-                }
-            }
-        })
-        .await
+        let get = || self.get_device(device);
+        let update = |device: Device, condition| async move { self.update_device(&device, &condition).await };
+        self.edit(get, |before| changed(before, &mut edit), |device| device.etag.as_ref(), update).await
     }
 
     /// The same with a module.
@@ -93,23 +70,9 @@ impl Service {
         module: ModuleId<'_>,
         mut edit: impl FnMut(&mut Module),
     ) -> Result<Module, Error> {
-        self.in_time(async {
-            let mut rounds = Rounds::default();
-            loop {
-                let before = self.get_module(device, module).await?;
-                let mut after = before.clone();
-                edit(&mut after);
-                if after == before {
-                    return Ok(before);
-                }
-                let condition = self.unchanged_since(before.etag.as_ref())?;
-                match self.update_module(&after, &condition).await {
-                    Ok(module) => return Ok(module),
-                    Err(error) => rounds.after(error).await?,
-                }
-            }
-        })
-        .await
+        let get = || self.get_module(device, module);
+        let update = |module: Module, condition| async move { self.update_module(&module, &condition).await };
+        self.edit(get, |before| changed(before, &mut edit), |module| module.etag.as_ref(), update).await
     }
 
     /// The same with a configuration.
@@ -122,18 +85,38 @@ impl Service {
         id: &str,
         mut edit: impl FnMut(&mut Configuration),
     ) -> Result<Configuration, Error> {
+        let get = || self.get_configuration(id);
+        let update = async |configuration: Configuration, condition| {
+            self.update_configuration(&configuration, &condition).await
+        };
+        self.edit(
+            get,
+            |before| changed(before, &mut edit),
+            |configuration| configuration.etag.as_ref(),
+            update,
+        )
+        .await
+    }
+
+    /// Writes what `change` makes of what `get` finds, on the condition that it is still that.
+    async fn edit<T, C, G, U>(
+        &self,
+        get: impl Fn() -> G,
+        mut change: impl FnMut(&T) -> Option<C>,
+        etag: impl Fn(&T) -> Option<&Etag>,
+        update: impl Fn(C, IfMatch) -> U,
+    ) -> Result<T, Error>
+    where
+        G: Future<Output = Result<T, Error>>,
+        U: Future<Output = Result<T, Error>>,
+    {
         self.in_time(async {
             let mut rounds = Rounds::default();
             loop {
-                let before = self.get_configuration(id).await?;
-                let mut after = before.clone();
-                edit(&mut after);
-                if after == before {
-                    return Ok(before);
-                }
-                let condition = self.unchanged_since(before.etag.as_ref())?;
-                match self.update_configuration(&after, &condition).await {
-                    Ok(configuration) => return Ok(configuration),
+                let before = get().await?;
+                let Some(change) = change(&before) else { return Ok(before) };
+                match update(change, self.unchanged_since(etag(&before))?).await {
+                    Ok(after) => return Ok(after),
                     Err(error) => rounds.after(error).await?,
                 }
             }
@@ -156,6 +139,13 @@ impl Service {
             None => Err(self.unreadable("there is no etag in it".into())),
         }
     }
+}
+
+/// What `edit` makes of it, if that is something else.
+fn changed<T: Clone + PartialEq>(before: &T, edit: &mut impl FnMut(&mut T)) -> Option<T> {
+    let mut after = before.clone();
+    edit(&mut after);
+    (after != *before).then_some(after)
 }
 
 /// How often somebody else was faster.
