@@ -21,7 +21,7 @@ pub(crate) enum Command {
     Add(AddArguments),
     /// List the authorities
     #[command(after_help = "Examples:\n  iothub ca list")]
-    List(ListArguments),
+    List(HubArguments),
     /// Trust an authority no longer
     ///
     /// Devices that are connected by way of it are disconnected.
@@ -42,12 +42,6 @@ pub(crate) struct AddArguments {
 }
 
 #[derive(clap::Args)]
-pub(crate) struct ListArguments {
-    #[command(flatten)]
-    hub: HubArguments,
-}
-
-#[derive(clap::Args)]
 pub(crate) struct RemoveArguments {
     /// What the hub calls it
     #[arg(value_name = "NAME")]
@@ -59,7 +53,7 @@ pub(crate) struct RemoveArguments {
 pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Add(arguments) => add(arguments, output).await,
-        Command::List(arguments) => list(arguments, output).await,
+        Command::List(hub) => list(hub, output).await,
         Command::Remove(arguments) => remove(arguments, output).await,
     }
 }
@@ -80,8 +74,8 @@ async fn add(arguments: &AddArguments, output: &mut Output) -> Result<(), Failur
     })
 }
 
-async fn list(arguments: &ListArguments, output: &mut Output) -> Result<(), Failure> {
-    let hub = Hub::open(&arguments.hub)?;
+async fn list(hub: &HubArguments, output: &mut Output) -> Result<(), Failure> {
+    let hub = Hub::open(hub)?;
     let listed = hub.service.list_authorities().await.map_err(|error| hub.explain(error, None))?;
     output.show(&listed, || {
         let row = |each: &CertificateAuthority| {

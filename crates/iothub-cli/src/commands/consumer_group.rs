@@ -18,7 +18,7 @@ pub(crate) enum Command {
     Create(NamedArguments),
     /// List the consumer groups
     #[command(after_help = "Examples:\n  iothub consumer-group list")]
-    List(ListArguments),
+    List(HubArguments),
     /// Show how far a consumer group has read each partition
     #[command(
         after_help = "Examples:\n  iothub consumer-group show billing\n  iothub consumer-group show '$Default'"
@@ -38,16 +38,10 @@ pub(crate) struct NamedArguments {
     hub: HubArguments,
 }
 
-#[derive(clap::Args)]
-pub(crate) struct ListArguments {
-    #[command(flatten)]
-    hub: HubArguments,
-}
-
 pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Create(arguments) => create(arguments, output).await,
-        Command::List(arguments) => list(arguments, output).await,
+        Command::List(hub) => list(hub, output).await,
         Command::Show(arguments) => show(arguments, output).await,
         Command::Delete(arguments) => delete(arguments, output).await,
     }
@@ -60,8 +54,8 @@ async fn create(arguments: &NamedArguments, output: &mut Output) -> Result<(), F
     output.show(&created, || table::record([("name", created.name.clone())]))
 }
 
-async fn list(arguments: &ListArguments, output: &mut Output) -> Result<(), Failure> {
-    let hub = Hub::open(&arguments.hub)?;
+async fn list(hub: &HubArguments, output: &mut Output) -> Result<(), Failure> {
+    let hub = Hub::open(hub)?;
     let listed = hub.service.consumer_groups().await.map_err(|error| hub.explain(error, None))?;
     output.show(&listed, || {
         table::rows(["NAME"], listed.iter().map(|each: &ConsumerGroup| [each.name.clone()]))

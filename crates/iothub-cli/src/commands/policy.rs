@@ -21,7 +21,7 @@ pub(crate) enum Command {
     Create(CreateArguments),
     /// List the policies and their rights
     #[command(after_help = "Examples:\n  iothub policy list")]
-    List(ListArguments),
+    List(HubArguments),
     /// Show a policy, with --show-keys also its keys and connection string
     #[command(after_help = r#"Examples:
   iothub policy show service
@@ -75,12 +75,6 @@ enum Right {
 }
 
 #[derive(clap::Args)]
-pub(crate) struct ListArguments {
-    #[command(flatten)]
-    hub: HubArguments,
-}
-
-#[derive(clap::Args)]
 pub(crate) struct ShowArguments {
     #[command(flatten)]
     named: NamedArguments,
@@ -113,7 +107,7 @@ pub(crate) struct NamedArguments {
 pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Create(arguments) => create(arguments, output).await,
-        Command::List(arguments) => list(arguments, output).await,
+        Command::List(hub) => list(hub, output).await,
         Command::Show(arguments) => show(arguments, output).await,
         Command::RenewKey(arguments) => renew_key(arguments, output).await,
         Command::Delete(arguments) => delete(arguments, output).await,
@@ -129,8 +123,8 @@ async fn create(arguments: &CreateArguments, output: &mut Output) -> Result<(), 
     print(&hub, created, arguments.show_keys, output)
 }
 
-async fn list(arguments: &ListArguments, output: &mut Output) -> Result<(), Failure> {
-    let hub = Hub::open(&arguments.hub)?;
+async fn list(hub: &HubArguments, output: &mut Output) -> Result<(), Failure> {
+    let hub = Hub::open(hub)?;
     let mut listed = hub.service.list_policies().await.map_err(|error| hub.explain(error, None))?;
     listed.iter_mut().for_each(|policy| policy.keys = Default::default());
     let documents = listed.iter().map(document).collect::<Result<Vec<_>, _>>()?;

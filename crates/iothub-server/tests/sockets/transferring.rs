@@ -1,7 +1,5 @@
 //! Imports and exports reach the disk, and only where they may.
 
-use core::time::Duration;
-
 use crate::peers::*;
 use iothub_server::{Options, Running, StartError};
 use serde_json::Value;
@@ -18,7 +16,6 @@ async fn end(hub: &Running, body: &str) -> Value {
         if job["status"] != "running" {
             return job;
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
