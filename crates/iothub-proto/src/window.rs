@@ -1,9 +1,11 @@
 use crate::packet::AckToken;
 
-/// QoS 1 messages that were sent and are not acknowledged yet.
+/// QoS 1 messages that were sent and are not acknowledged yet, in the order in which they were.
 #[derive(Clone, Debug)]
 pub(crate) struct Window<const N: usize> {
-    open: [Option<AckToken>; N],
+    /// Of which `..len` are open. What is behind them means nothing.
+    tokens: [AckToken; N],
+    len: u16,
     next: AckToken,
 }
 
@@ -12,7 +14,7 @@ impl<const N: usize> Window<N> {
     pub(crate) const RESERVED: AckToken = AckToken::new(u16::MAX).expect("not zero");
 
     pub(crate) const fn new() -> Self {
-        Self { open: [None; N], next: AckToken::FIRST }
+        Self { tokens: [AckToken::FIRST; N], len: 0, next: AckToken::FIRST }
     }
 
     /// A token for one more message; `None` while `limit` or all places are taken.
@@ -44,32 +46,38 @@ impl<const N: usize> Window<N> {
 
     /// Whether the token was open.
     pub(crate) fn close(&mut self, token: AckToken) -> bool {
-        match self.open.iter_mut().find(|place| **place == Some(token)) {
-            Some(place) => {
-                *place = None;
-                true
-            }
-            None => false,
-        }
+        // Mostly the first: acknowledgements come in the order of the messages.
+        let Some(at) = self.iter().position(|open| *open == token) else { return false };
+        let len = self.len();
+        self.tokens.copy_within(at + 1..len, at);
+        self.len -= 1;
+        true
     }
 
-    /// One of the open tokens.
+    /// The one that has been open for longest.
     pub(crate) fn first(&self) -> Option<AckToken> {
-        self.open.iter().flatten().copied().next()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.open.iter().flatten().count()
+        self.iter().copied().next()
     }
 
     pub(crate) fn contains(&self, token: AckToken) -> bool {
-        self.open.contains(&Some(token))
+        // Most are not in it, and then looking at all without a branch is quicker than stopping early.
+        self.iter().fold(false, |found, open| found | (*open == token))
+    }
+
+    const fn len(&self) -> usize {
+        self.len as usize
     }
 
     fn put(&mut self, token: AckToken) -> Option<AckToken> {
-        let place = self.open.iter_mut().find(|place| place.is_none())?;
-        *place = Some(token);
+        const { assert!(N <= u16::MAX as usize, "there are no more tokens") };
+        let len = self.len();
+        *self.tokens.get_mut(len)? = token;
+        self.len += 1;
         Some(token)
+    }
+
+    fn iter(&self) -> core::slice::Iter<'_, AckToken> {
+        self.tokens.get(..self.len()).unwrap_or_default().iter()
     }
 }
 
@@ -90,5 +98,24 @@ mod tests {
         assert!(!window.close(two), "the second acknowledgement is nothing");
         assert_eq!(window.open(2), None, "the limit is below the room");
         assert_eq!(window.open(3), AckToken::new(4));
+    }
+
+    #[test]
+    fn tokens_come_out_in_the_order_in_which_they_were_opened() {
+        let mut window = Window::<4>::new();
+        for token in [7, 5, 9, 1].map(|id| AckToken::new(id).unwrap()) {
+            assert!(window.admit(token));
+        }
+        assert!(!window.admit(AckToken::new(2).unwrap()), "all places are taken");
+        assert!(window.admit(AckToken::new(5).unwrap()), "a repeated message");
+        assert!(window.close(AckToken::new(5).unwrap()));
+        assert!(window.admit(AckToken::new(2).unwrap()));
+        let mut order = [0; 4];
+        for place in &mut order {
+            let first = window.first().unwrap();
+            assert!(window.close(first));
+            *place = first.get();
+        }
+        assert_eq!((order, window.first()), ([7, 9, 1, 2], None));
     }
 }

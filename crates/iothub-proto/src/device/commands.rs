@@ -6,7 +6,7 @@ use crate::packet::{AckToken, Packet};
 use crate::verdict::Verdict;
 use crate::window::Window;
 
-impl<const REQUESTS: usize> DeviceSession<'_, REQUESTS> {
+impl<const REQUESTS: usize, const WINDOW: usize> DeviceSession<'_, REQUESTS, WINDOW> {
     /// Tells the hub what became of a command or input message.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub struct Hello<'a> {
     pub seed: Seed,
 }
 
-impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
+impl<'d, const REQUESTS: usize, const WINDOW: usize> DeviceSession<'d, REQUESTS, WINDOW> {
     /// Begins a connection: the packet to send first.
     ///
     /// The hub's answer comes as [`DeviceEvent::Ready`] or [`DeviceEvent::ConnectRefused`]. A connection that

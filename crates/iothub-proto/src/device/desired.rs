@@ -162,7 +162,7 @@ impl Desired {
     }
 }
 
-impl<const REQUESTS: usize> DeviceSession<'_, REQUESTS> {
+impl<const REQUESTS: usize, const WINDOW: usize> DeviceSession<'_, REQUESTS, WINDOW> {
     /// Since when the twin is to be asked for, if it is and can be.
     pub(super) fn twin_due(&self) -> Option<Instant> {
         match self.desired.phase {

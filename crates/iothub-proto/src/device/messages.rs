@@ -1,12 +1,12 @@
 use iothub_codec::{Ack, Content, Operation, Publish, Qos, Reply, RequestId, Status, Telemetry, ToDevice};
 
 use super::event::DeviceEvent;
-use super::{DeviceSession, OWED, UNSETTLED, WINDOW};
+use super::{DeviceSession, OWED, UNSETTLED};
 use crate::error::{PeerError, SendError};
 use crate::packet::{AckToken, Packet};
 use crate::time::Instant;
 
-impl<const REQUESTS: usize> DeviceSession<'_, REQUESTS> {
+impl<const REQUESTS: usize, const WINDOW: usize> DeviceSession<'_, REQUESTS, WINDOW> {
     /// Sends a message to the cloud.
     ///
     /// At QoS 1 the token names it until [`DeviceEvent::Sent`] or [`DeviceEvent::SendRefused`]; at QoS 0 there is
@@ -28,7 +28,8 @@ impl<const REQUESTS: usize> DeviceSession<'_, REQUESTS> {
         let ack = match telemetry.qos {
             Qos::AtMostOnce => None,
             Qos::AtLeastOnce => {
-                let limit = self.flow.receive_maximum.min(WINDOW);
+                let window = u16::try_from(WINDOW).unwrap_or(u16::MAX);
+                let limit = self.flow.receive_maximum.min(window);
                 let token = self.unacknowledged.open(usize::from(limit));
                 Some(token.ok_or(SendError::WindowFull { limit })?)
             }

@@ -26,7 +26,8 @@ use desired::Desired;
 use renewal::Renewal;
 use subscribing::Subscribed;
 
-/// The device's end of the conversation, in any dialect, remembering at most `REQUESTS` open requests.
+/// The device's end of the conversation, in any dialect, remembering at most `REQUESTS` open requests and leaving at
+/// most `WINDOW` QoS 1 messages unacknowledged, however many more the hub would take.
 ///
 /// It outlives connections: [`Self::connect`] begins one, [`Self::handle_disconnect`] ends it, and
 /// messages that were not acknowledged keep their [`AckToken`] from one to the next. Whoever has the bytes
@@ -41,13 +42,13 @@ use subscribing::Subscribed;
 /// [`DeviceEvent::DesiredCurrent`] again. The session asks the hub for it by itself. An application that asks, too, is
 /// told of no change that its [`DeviceEvent::Twin`] contains already.
 #[derive(Clone, Debug)]
-pub struct DeviceSession<'d, const REQUESTS: usize = 8> {
+pub struct DeviceSession<'d, const REQUESTS: usize = 8, const WINDOW: usize = 16> {
     codec: Codec<'d>,
     state: State,
     flow: Flow,
     seed: Seed,
     subscribed: Subscribed,
-    unacknowledged: Window<{ WINDOW as usize }>,
+    unacknowledged: Window<WINDOW>,
     /// What the session acknowledges by itself.
     owed: Window<{ OWED as usize }>,
     /// What came over this connection and awaits [`Self::settle`].
@@ -57,8 +58,6 @@ pub struct DeviceSession<'d, const REQUESTS: usize = 8> {
     renewal: Renewal,
 }
 
-/// Most QoS 1 messages a device leaves unacknowledged, however many more the hub would take.
-const WINDOW: u16 = 16;
 /// Most QoS 1 messages of the hub that await their PUBACK from this session.
 const OWED: u16 = 16;
 /// Most commands and input messages that await the application: the queue of a device holds 50.
@@ -80,7 +79,7 @@ enum Asked {
     Report,
 }
 
-impl<'d, const REQUESTS: usize> DeviceSession<'d, REQUESTS> {
+impl<'d, const REQUESTS: usize, const WINDOW: usize> DeviceSession<'d, REQUESTS, WINDOW> {
     /// A session that is offline and will subscribe to `channels`; where it follows the desired properties,
     /// [`Channels::DESIRED`] brings [`Channels::REPLIES`] along. What the dialect does not have, such as inputs of what is no module, ends as
     /// [`EncodeError::NotExpressible`](iothub_codec::EncodeError::NotExpressible) from [`Self::poll_transmit`].

@@ -67,7 +67,7 @@ fn moment(now: Now, valid_until: Timestamp, seed: &mut Seed) -> Instant {
     now.instant.after(Duration::from_millis(percent_ms * RENEW_AFTER_PERCENT + spread_ms))
 }
 
-impl<const REQUESTS: usize> DeviceSession<'_, REQUESTS> {
+impl<const REQUESTS: usize, const WINDOW: usize> DeviceSession<'_, REQUESTS, WINDOW> {
     /// Renews the signature without connecting again: only over MQTT 5. The policy must be that of the connection.
     ///
     /// The hub answers with [`DeviceEvent::Renewed`], or ends the connection; if it does neither within half a

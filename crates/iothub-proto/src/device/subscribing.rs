@@ -54,7 +54,7 @@ fn is_open(codec: Codec<'_>, channel: Channels) -> bool {
     codec.filters(channel, &mut []).is_ok_and(Filters::is_empty)
 }
 
-impl<const REQUESTS: usize> DeviceSession<'_, REQUESTS> {
+impl<const REQUESTS: usize, const WINDOW: usize> DeviceSession<'_, REQUESTS, WINDOW> {
     /// Adds channels to subscribe to. If the hub has to grant them, [`DeviceEvent::Ready`] comes again when it has.
     ///
     /// [`Channels::DESIRED`] brings [`Channels::REPLIES`] along, as in [`Self::new`].

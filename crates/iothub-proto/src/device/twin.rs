@@ -10,7 +10,7 @@ use crate::packet::Packet;
 use crate::requests::Ticket;
 use crate::time::Instant;
 
-impl<const REQUESTS: usize> DeviceSession<'_, REQUESTS> {
+impl<const REQUESTS: usize, const WINDOW: usize> DeviceSession<'_, REQUESTS, WINDOW> {
     /// Asks for the twin.
     ///
     /// It comes as [`DeviceEvent::Twin`] within `timeout`; otherwise the request ends as
