@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use iothub_codec::Version;
 use iothub_proto::{AckToken, Limits, Session};
 
@@ -7,7 +9,9 @@ use crate::outbox::Outbox;
 
 /// QoS 1 messages that were sent and not yet acknowledged, as bytes, in the order in which they were sent.
 pub(crate) struct Inflight {
-    messages: Vec<Message>,
+    messages: VecDeque<Message>,
+    /// Their names go up from the first to the last, as those of a session do that opens one after the other.
+    ascending: bool,
     /// How many of them, from the first, were sent on this connection. The others wait for the hub to take more.
     sent: usize,
     /// Messages of an earlier connection that are too long for the hub of this one.
@@ -30,7 +34,8 @@ struct Message {
 impl Inflight {
     pub(crate) const fn new(limit: u16) -> Self {
         Self {
-            messages: Vec::new(),
+            messages: VecDeque::new(),
+            ascending: true,
             sent: 0,
             refused: Vec::new(),
             spare: Vec::new(),
@@ -54,14 +59,21 @@ impl Inflight {
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.clear();
         bytes.extend_from_slice(publish);
-        self.messages.push(Message { token, bytes });
+        self.ascending = match (self.messages.front(), self.messages.back()) {
+            (Some(first), Some(last)) => {
+                self.ascending && distance(first.token, last.token) < distance(first.token, token)
+            }
+            (None, _) | (_, None) => true,
+        };
+        self.messages.push_back(Message { token, bytes });
         self.sent += 1;
     }
 
     /// Forgets the message of that name. One that is unknown was acknowledged before, and is nothing.
     pub(crate) fn settle(&mut self, token: AckToken, outbox: &mut Outbox) {
-        if let Some(index) = self.messages.iter().position(|message| message.token == token) {
-            let message = self.messages.remove(index);
+        if let Some(index) = self.messages.iter().position(|message| message.token == token)
+            && let Some(message) = self.messages.remove(index)
+        {
             self.keep_spare(message.bytes);
             if index < self.sent {
                 self.sent -= 1;
@@ -127,10 +139,21 @@ impl Inflight {
 
     /// Whether that name is not in use.
     pub(crate) fn is_free(&self, token: AckToken) -> Result<(), WriteError> {
-        if self.messages.iter().any(|message| message.token == token) {
+        if self.is_between(token) && self.messages.iter().any(|message| message.token == token) {
             Err(WriteError::TokenInUse { token })
         } else {
             Ok(())
+        }
+    }
+
+    /// Whether one of the messages can have that name. With many of them it is quicker than looking at each.
+    fn is_between(&self, token: AckToken) -> bool {
+        match (self.messages.front(), self.messages.back()) {
+            (Some(first), Some(last)) if self.ascending => {
+                distance(first.token, token) <= distance(first.token, last.token)
+            }
+            (Some(_), Some(_)) => true,
+            (None, _) | (_, None) => false,
         }
     }
 
@@ -146,9 +169,45 @@ impl Inflight {
     const SPARE_MAX: usize = 72 * 1024;
 }
 
+/// How many names on from `first` the other is.
+const fn distance(first: AckToken, other: AckToken) -> u16 {
+    other.get().wrapping_sub(first.get())
+}
+
 /// Shows the names only, not what the messages say.
 impl core::fmt::Debug for Inflight {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_list().entries(self.messages.iter().map(|message| message.token)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(id: u16) -> AckToken {
+        AckToken::new(id).unwrap()
+    }
+
+    #[test]
+    fn a_name_is_free_when_no_message_has_it() {
+        let mut outbox = Outbox::new(Limits::CLASSIC);
+        for ids in [&[1, 2, 3][..], &[65_534, 65_535, 1, 2], &[5, 9, 7], &[9, 5, 7, 20], &[3, 1, 65_535]] {
+            for settled in 0..ids.len() {
+                let mut inflight = Inflight::new(16);
+                ids.iter().for_each(|id| inflight.push(token(*id), b"PUBLISH"));
+                for (count, id) in ids.iter().enumerate() {
+                    assert!(inflight.admit(token(*id)).is_err(), "{ids:?} {id}");
+                    if count < settled {
+                        inflight.settle(token(*id), &mut outbox);
+                        assert_eq!(inflight.admit(token(*id)), Ok(()), "{ids:?} {id}");
+                    }
+                }
+                for id in (1..30).chain(65_500..=65_535) {
+                    let free = !ids[settled..].contains(&id);
+                    assert_eq!(inflight.is_free(token(id)).is_ok(), free, "{ids:?} {settled} {id}");
+                }
+            }
+        }
     }
 }
