@@ -11,10 +11,11 @@ use crate::credentials::Proven;
 use crate::desk::{Asker, Desk, Settled};
 use crate::error::{AnswerError, ConnectError, NeverSent, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
-use crate::lanes::{Answer, AnswerKind, Ask, Outgoing, Section};
+use crate::lanes::{Answer, AnswerKind, Ask, Section};
 use crate::methods::{CallAnswer, MethodResponse};
 use crate::not_expressible::NotExpressible;
 use crate::outcome::Done;
+use crate::telemetry::Outgoing;
 
 /// The device's side of all its connections, without their sockets: session, MQTT, and who waits for what.
 ///
@@ -22,8 +23,10 @@ use crate::outcome::Done;
 /// and the MQTT endpoint.
 pub(crate) struct Conversation<'d> {
     codec: Codec<'d>,
-    session: DeviceSession<'d, REQUESTS>,
+    session: Device<'d>,
     mqtt: Client,
+    /// What this end takes, and does at most, whatever the hub says.
+    own: Limits,
     desk: Desk,
     /// Where topics are written.
     scratch: Vec<u8>,
@@ -36,16 +39,18 @@ pub(crate) struct Conversation<'d> {
     renew_by: Option<Instant>,
 }
 
+type Device<'d> = DeviceSession<'d, REQUESTS, WINDOW_MAX>;
+
 /// Twin requests that are open at a time.
 const REQUESTS: usize = 8;
+/// Most messages that may be unacknowledged at a time.
+pub(crate) const WINDOW_MAX: usize = 256;
 /// Bytes that wait for the socket while more is taken from the lanes.
 const WRITE_AHEAD: usize = 64 * 1024;
 /// Most room for topics and properties: what goes into a packet.
-const SCRATCH_MAX: usize = OWN.maximum_packet_size as usize;
+const SCRATCH_MAX: usize = Limits::CLASSIC.maximum_packet_size as usize;
 /// First room for them.
 const SCRATCH: usize = 512;
-/// What this end takes, and does at most, whatever the hub says.
-const OWN: Limits = Limits::CLASSIC;
 /// MQTT 5's reason code for what has none of its own.
 const PROTOCOL_ERROR: u8 = 0x82;
 /// How long a connection that is to be replaced waits for what is under way.
@@ -67,11 +72,14 @@ pub(crate) enum Renewing {
 }
 
 impl<'d> Conversation<'d> {
-    pub(crate) fn new(codec: Codec<'d>, channels: Channels, inboxes: Arc<Inboxes>) -> Self {
+    /// One that leaves at most `window` messages unacknowledged.
+    pub(crate) fn new(codec: Codec<'d>, channels: Channels, window: u16, inboxes: Arc<Inboxes>) -> Self {
+        let own = Limits { receive_maximum: window, ..Limits::CLASSIC };
         Self {
             codec,
             session: DeviceSession::new(codec, channels),
-            mqtt: Client::new(OWN),
+            mqtt: Client::new(own),
+            own,
             desk: Desk::new(inboxes, channels),
             scratch: vec![0; SCRATCH],
             held_telemetry: None,
@@ -97,7 +105,7 @@ impl<'d> Conversation<'d> {
     pub(crate) fn handle_read(&mut self, now: Instant, len: usize) -> Result<(), ConnectError> {
         self.mqtt.handle_read(now, len);
         while let Some(packet) = self.mqtt.poll_packet()? {
-            let Some(event) = self.session.handle_packet(now, &bounded(packet))? else { continue };
+            let Some(event) = self.session.handle_packet(now, &bounded(packet, self.own))? else { continue };
             if let Some(settled) = self.desk.deliver(now, event)? {
                 self.answer_call(now, settled)?;
             }
@@ -111,10 +119,23 @@ impl<'d> Conversation<'d> {
         while let Some(event) = self.session.handle_timeout(now) {
             self.desk.deliver(now, event)?;
         }
+        self.expire(now);
         if let Some((_, after)) = self.ready_by.filter(|(at, _)| *at <= now) {
             return Err(ConnectError::TimedOut { after });
         }
         self.advance(now)
+    }
+
+    /// Tells of messages that were not acknowledged in time, connected or not.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.desk.expire(now);
+        self.held_telemetry = self.held_telemetry.take().and_then(|held| held.still_wanted(now));
+    }
+
+    /// When to call [`Self::expire`].
+    pub(crate) fn earliest_expiry(&self) -> Option<Instant> {
+        let held = self.held_telemetry.as_ref().and_then(|held| held.deadline);
+        [self.desk.earliest(), held.map(|deadline| deadline.at)].into_iter().flatten().min()
     }
 
     /// Whether new credentials are wanted, which is said once.
@@ -170,11 +191,7 @@ impl<'d> Conversation<'d> {
 
     /// Sends a message, or holds it until it can be sent.
     pub(crate) fn send(&mut self, now: Instant, outgoing: Outgoing) -> Result<(), ConnectError> {
-        let Outgoing { message, done } = outgoing;
-        if done.is_given_up() {
-            // Given up before it was sent, so it never is.
-            return Ok(());
-        }
+        let Some(Outgoing { message, report, deadline }) = outgoing.still_wanted(now) else { return Ok(()) };
         let (system, application) = (message.properties.system_pairs(), message.properties.pairs());
         let telemetry = message.telemetry(&system, &application);
         let sent = self.write(|session, mqtt, out| {
@@ -183,14 +200,14 @@ impl<'d> Conversation<'d> {
             Ok(token)
         });
         match sent {
-            Ok(Some(token)) => self.desk.sent(token, done),
-            Ok(None) => done.end(Ok(())),
+            Ok(Some(token)) => self.desk.sent(token, report, deadline),
+            Ok(None) => report.end(Ok(())),
             Err(Unsent::Session(error)) => match never_sent(&error) {
-                Some(error) => done.end(Err(match message.check(self.codec) {
+                Some(error) => report.end(Err(match message.check(self.codec) {
                     Err(inexpressible) => SendError::NotExpressible(inexpressible),
                     Ok(()) => error.into(),
                 })),
-                None => self.held_telemetry = Some(Outgoing { message, done }),
+                None => self.held_telemetry = Some(Outgoing { message, report, deadline }),
             },
             Err(Unsent::Mqtt(error)) => return Err(error.into()),
         }
@@ -268,7 +285,7 @@ impl<'d> Conversation<'d> {
 
     /// Whether a message could go out now.
     pub(crate) fn takes_telemetry(&self) -> bool {
-        let room = self.desk.unacknowledged() < usize::from(OWN.receive_maximum);
+        let room = self.desk.unacknowledged() < usize::from(self.own.receive_maximum);
         self.session.is_ready() && self.held_telemetry.is_none() && room && self.takes_more()
     }
 
@@ -297,7 +314,8 @@ impl<'d> Conversation<'d> {
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let ready = self.ready_by.map(|(at, _)| (at, "the connection has to be ready"));
         let renewal = self.renew_by.map(|at| (at, "the connection is replaced"));
-        [self.session.poll_timeout(), self.mqtt.poll_timeout(), ready, renewal]
+        let expiry = self.earliest_expiry().map(|at| (at, "a message is overdue"));
+        [self.session.poll_timeout(), self.mqtt.poll_timeout(), ready, renewal, expiry]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
@@ -455,7 +473,7 @@ impl<'d> Conversation<'d> {
     /// Writes and sends a packet, with more room for its topic if it needs that.
     fn write<T>(
         &mut self,
-        mut write: impl FnMut(&mut DeviceSession<'d, REQUESTS>, &mut Client, &mut [u8]) -> Result<T, Unsent>,
+        mut write: impl FnMut(&mut Device<'d>, &mut Client, &mut [u8]) -> Result<T, Unsent>,
     ) -> Result<T, Unsent> {
         loop {
             match write(&mut self.session, &mut self.mqtt, &mut self.scratch) {
@@ -471,16 +489,16 @@ impl<'d> Conversation<'d> {
 }
 
 /// What the hub says it takes, as far as this end goes along.
-fn bounded(packet: Packet<'_>) -> Packet<'_> {
+fn bounded(packet: Packet<'_>, own: Limits) -> Packet<'_> {
     let Packet::Connected { session, limits } = packet else { return packet };
-    let maximum_packet_size = limits.maximum_packet_size.min(OWN.maximum_packet_size);
-    let receive_maximum = limits.receive_maximum.min(OWN.receive_maximum);
+    let maximum_packet_size = limits.maximum_packet_size.min(own.maximum_packet_size);
+    let receive_maximum = limits.receive_maximum.min(own.receive_maximum);
     Packet::Connected { session, limits: Limits { maximum_packet_size, receive_maximum, ..limits } }
 }
 
 /// The answer to the method of that name, with all that it says of its payload.
 fn reply<'b>(
-    session: &mut DeviceSession<'_, REQUESTS>,
+    session: &mut Device<'_>,
     (request, name): (&'b RequestIdBuf, &'b str),
     response: &'b MethodResponse,
     out: &'b mut [u8],

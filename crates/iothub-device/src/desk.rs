@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use crate::lanes::ConnectionNumber;
 use crate::methods::{Arrival, ArrivedCall, CallAnswer, CallMemory, MethodResponse};
 use crate::outcome::Done;
 use crate::refusal::Refusal;
+use crate::telemetry::{Deadline, Earliest, Report};
 use crate::twin::RawSection;
 
 /// Who waits for what: hands each event of the session to whom it is for.
@@ -25,12 +26,23 @@ pub(crate) struct Desk {
     inboxes: Arc<Inboxes>,
     /// Every channel that was ever asked for and not refused.
     wanted: Channels,
-    sent: BTreeMap<AckToken, Done<(), SendError>>,
+    /// In the order in which they were sent, which is mostly that in which they are acknowledged.
+    sent: VecDeque<Sent>,
+    earliest: Earliest,
     asked: BTreeMap<Ticket, Asker>,
     subscribers: Vec<(Channels, Done<(), SubscribeError>)>,
     /// The calls of this connection.
     calls: CallMemory,
     renewal_wanted: bool,
+}
+
+/// A message that is not acknowledged yet.
+#[derive(Debug)]
+struct Sent {
+    token: AckToken,
+    /// `None` once it was told that its time is over.
+    report: Option<Report>,
+    deadline: Option<Deadline>,
 }
 
 #[derive(Debug)]
@@ -54,7 +66,8 @@ impl Desk {
             connection: ConnectionNumber::default(),
             inboxes,
             wanted,
-            sent: BTreeMap::new(),
+            sent: VecDeque::new(),
+            earliest: Earliest::default(),
             asked: BTreeMap::new(),
             subscribers: Vec::new(),
             calls: CallMemory::default(),
@@ -135,8 +148,29 @@ impl Desk {
         self.inboxes.disconnected();
     }
 
-    pub(crate) fn sent(&mut self, token: AckToken, done: Done<(), SendError>) {
-        self.sent.insert(token, done);
+    pub(crate) fn sent(&mut self, token: AckToken, report: Report, deadline: Option<Deadline>) {
+        self.earliest.add(deadline);
+        self.sent.push_back(Sent { token, report: Some(report), deadline });
+    }
+
+    /// Tells of the messages that were not acknowledged in time. They stay on their way.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        if !self.earliest.is_over(now) {
+            return;
+        }
+        for Sent { report, deadline, .. } in &mut self.sent {
+            if let Some(over) = deadline.take_if(|deadline| deadline.is_over(now))
+                && let Some(report) = report.take()
+            {
+                report.end(Err(over.outcome()));
+            }
+        }
+        self.earliest = self.sent.iter().map(|sent| sent.deadline).collect();
+    }
+
+    /// When to call [`Self::expire`].
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        self.earliest.get()
     }
 
     pub(crate) fn asked(&mut self, ticket: Ticket, asker: Asker) {
@@ -190,8 +224,9 @@ impl Desk {
     }
 
     fn end_sent(&mut self, token: AckToken, outcome: Result<(), SendError>) {
-        if let Some(done) = self.sent.remove(&token) {
-            done.end(outcome);
+        let at = self.sent.iter().position(|sent| sent.token == token);
+        if let Some(Sent { report: Some(report), .. }) = at.and_then(|at| self.sent.remove(at)) {
+            report.end(outcome);
         }
     }
 

@@ -15,13 +15,14 @@ use crate::dial::TlsDial;
 use crate::driver::{self, Ends, FirstOutcome};
 use crate::error::{ConnectError, SendError, SubscribeError};
 use crate::inboxes::Inboxes;
-use crate::lanes::{Ask, LaneEntries, Outgoing, lanes};
+use crate::lanes::{Ask, LaneEntries, lanes};
 use crate::message::Message;
 use crate::methods::{Handlers, Invocation, MethodResponse, Methods, Terms};
 use crate::options::{Handling, Options};
 use crate::outcome::operation;
 use crate::properties::Properties;
 use crate::status::{Announcer, StatusBoard, StatusChanges, StatusWatch};
+use crate::telemetry::{Deadline, Delivery, EnqueueError, NoRoom, Outgoing, Report, Unheard};
 use crate::transport::Transport;
 use crate::twin::Twin;
 
@@ -111,20 +112,53 @@ impl Device {
     /// Sends a message to the cloud, and returns when the hub has acknowledged it.
     ///
     /// At [`Message::at_most_once`] it returns when the message is on its way. A message that is not
-    /// acknowledged when a connection breaks is sent again over the next. Dropped before it returns, the
-    /// message may or may not be sent.
+    /// acknowledged when a connection breaks is sent again over the next. Dropped before it returns, a message that is
+    /// not on its way yet is never sent. For many messages at a time there is [`Self::enqueue`].
     ///
     /// # Errors
     ///
     /// [`SendError`].
     pub async fn send(&self, message: Message) -> Result<(), SendError> {
-        let size = message.size();
-        if size > Message::SIZE_MAX {
-            return Err(SendError::TooLarge { size, limit: Message::SIZE_MAX });
+        self.hand_over(message, Unheard::GivenUp).await.await
+    }
+
+    /// Puts a message behind those that wait to be sent, and returns when it is there; the [`Delivery`] says later what
+    /// became of it.
+    ///
+    /// As many as [`Options::window`] says are on their way at a time, in the order in which they were put there. While
+    /// as much waits as [`Options::waiting_messages`] and [`Options::waiting_bytes`] say, this waits for room, and those
+    /// who wait get it in turn. What keeps the message from being sent is told by the delivery as well. Dropped before
+    /// it returns, nothing is sent.
+    ///
+    /// ```no_run
+    /// # async fn run(device: iothub_device::Device, rows: Vec<String>) -> Result<(), iothub_device::SendError> {
+    /// let mut deliveries = Vec::new();
+    /// for row in rows {
+    ///     deliveries.push(device.enqueue(iothub_device::Message::new(row)).await);
+    /// }
+    /// for delivery in deliveries {
+    ///     delivery.await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn enqueue(&self, message: Message) -> Delivery {
+        self.hand_over(message, Unheard::SentAllTheSame).await
+    }
+
+    /// The same for who cannot wait: without room the message comes back.
+    ///
+    /// # Errors
+    ///
+    /// [`EnqueueError`], with the message in it.
+    pub fn try_enqueue(&self, message: Message) -> Result<Delivery, EnqueueError> {
+        let (report, delivery) = Report::new(Unheard::SentAllTheSame);
+        let Some(report) = refuse_too_large(&message, report) else { return Ok(delivery) };
+        match self.entries().telemetry.try_reserve(message.size()) {
+            Ok(room) => room.put(self.outgoing(message, report)),
+            Err(NoRoom::Now) => return Err(EnqueueError::Full(message)),
+            Err(NoRoom::EverAgain) => return Err(EnqueueError::Closed(message)),
         }
-        let (done, outcome) = operation();
-        let outgoing = Outgoing { message, done };
-        outcome.within(self.timeout(), self.entries().telemetry.send(outgoing)).await
+        Ok(delivery)
     }
 
     /// The device's twin.
@@ -282,6 +316,35 @@ impl Device {
         outcome.within(self.timeout(), self.entries().asks.send(ask)).await
     }
 
+    /// Puts a message into its lane, and waits for room there for as long as the message may take.
+    async fn hand_over(&self, message: Message, unheard: Unheard) -> Delivery {
+        let (report, delivery) = Report::new(unheard);
+        let Some(report) = refuse_too_large(&message, report) else { return delivery };
+        let (lane, size) = (&self.entries().telemetry, message.size());
+        let outgoing = self.outgoing(message, report);
+        let room = match lane.try_reserve(size) {
+            Ok(room) => Some(room),
+            Err(NoRoom::EverAgain) => None,
+            Err(NoRoom::Now) => tokio::select! {
+                room = lane.reserve(size) => room,
+                () = self.shared.clock.sleep_until(outgoing.deadline.map(|over| (over.at, "no room"))) => {
+                    outgoing.expire();
+                    return delivery;
+                }
+            },
+        };
+        // Without room there is no driver, and dropping the report says so.
+        if let Some(room) = room {
+            room.put(outgoing);
+        }
+        delivery
+    }
+
+    fn outgoing(&self, message: Message, report: Report) -> Outgoing {
+        let after = message.deadline.unwrap_or(self.timeout());
+        Outgoing { message, report, deadline: Some(Deadline::new(self.clock().now(), after)) }
+    }
+
     pub(crate) fn entries(&self) -> &LaneEntries {
         &self.shared.entries
     }
@@ -318,7 +381,7 @@ impl Shared {
         first: Option<oneshot::Sender<FirstOutcome>>,
     ) -> Self {
         let (clock, timeout, handling) = (Clock::start(), options.operation_timeout, options.handling);
-        let (entries, lanes) = lanes(options.waiting_messages);
+        let (entries, lanes) = lanes(options.waiting_messages, options.waiting_bytes);
         let inboxes =
             Arc::new(Inboxes::new(options.waiting_calls, options.waiting_commands, options.waiting_changes));
         let (announcer, status, board) = Announcer::new();
@@ -326,4 +389,14 @@ impl Shared {
         tokio::spawn(driver::drive(options, transport, ends));
         Self { entries, inboxes, status, board, clock, timeout, handlers: Arc::default(), handling }
     }
+}
+
+/// Tells of what no hub takes; otherwise it has not been told of anything.
+fn refuse_too_large(message: &Message, report: Report) -> Option<Report> {
+    let size = message.size();
+    if size <= Message::SIZE_MAX {
+        return Some(report);
+    }
+    report.end(Err(SendError::TooLarge { size, limit: Message::SIZE_MAX }));
+    None
 }

@@ -39,12 +39,14 @@ pub(crate) async fn drive<T: Transport>(
 ) {
     let Ends { clock, mut lanes, inboxes, announcer, first } = ends;
     let mut audience = Audience { first, announcer };
-    let cause = match offline(&mut lanes, transport).await {
+    let mut conversation =
+        Conversation::new(options.codec(), options.channels, options.window, Arc::clone(&inboxes));
+    let cause = match offline(&mut lanes, &mut conversation, clock, transport).await {
         None => None,
         Some(Err(cause)) => Some(cause),
         Some(Ok(transport)) => {
             let mut driver = Driver {
-                conversation: Conversation::new(options.codec(), options.channels, Arc::clone(&inboxes)),
+                conversation,
                 options: &options,
                 proofs: Proofs::new(&options, clock),
                 transport,
@@ -109,7 +111,8 @@ impl<T: Transport> Driver<'_, T> {
                     };
                     let wake = Some((now.after(wait), "the next attempt"));
                     // Told to stop, there is nothing to be mended.
-                    offline(self.lanes, self.clock.sleep_until(wake)).await?;
+                    let Self { lanes, conversation, clock, .. } = self;
+                    offline(lanes, conversation, *clock, clock.sleep_until(wake)).await?;
                 }
             }
         }
@@ -150,15 +153,17 @@ impl<T: Transport> Driver<'_, T> {
     /// Makes one connection and serves it until it ends.
     async fn connection(&mut self) -> End {
         // Before the hub is dialled, which would not wait for somebody else's signature.
-        let proven = match offline(self.lanes, self.proofs.next()).await {
+        let Self { lanes, conversation, clock, proofs, .. } = self;
+        let proven = match offline(lanes, conversation, *clock, proofs.next()).await {
             None => return End::Stopped,
             Some(Err(error)) => return End::Failed(error),
             Some(Ok(proven)) => proven,
         };
         let within = self.options.connect_timeout;
         let began = self.clock.now();
-        let dialled = tokio::time::timeout(within, self.transport.connect());
-        let stream = match offline(self.lanes, dialled).await {
+        let Self { lanes, conversation, clock, transport, .. } = self;
+        let dialled = tokio::time::timeout(within, transport.connect());
+        let stream = match offline(lanes, conversation, *clock, dialled).await {
             None => return End::Stopped,
             Some(Err(_)) => return End::Failed(ConnectError::TimedOut { after: within }),
             Some(Ok(Err(error))) => return End::Failed(error),
@@ -220,7 +225,8 @@ impl<T: Transport> Driver<'_, T> {
         link: &mut Link<S>,
     ) -> Result<Step, ConnectError> {
         let Self { lanes, clock, conversation, proofs, .. } = self;
-        let wake = conversation.poll_timeout();
+        let overdue = lanes.telemetry.earliest().map(|at| (at, "a message has waited too long"));
+        let wake = [conversation.poll_timeout(), overdue].into_iter().flatten().min_by_key(|(at, _)| *at);
         let (telemetry, asks) = (conversation.takes_telemetry(), conversation.takes_asks());
         let answers = conversation.takes_answers();
         tokio::select! {
@@ -229,7 +235,7 @@ impl<T: Transport> Driver<'_, T> {
                 Turn::Written => {}
                 Turn::Ended => return Err(ConnectError::ClosedByHub),
             },
-            Some(outgoing) = lanes.telemetry.recv(), if telemetry => conversation.send(clock.now(), outgoing)?,
+            outgoing = lanes.telemetry.recv(), if telemetry => conversation.send(clock.now(), outgoing)?,
             Some(ask) = lanes.asks.recv(), if asks => conversation.ask(clock.now(), ask)?,
             Some(answer) = lanes.answers.recv(), if answers => conversation.answer(clock.now(), answer)?,
             proven = proofs.renewed() => {
@@ -238,7 +244,12 @@ impl<T: Transport> Driver<'_, T> {
                     proofs.keep(proven);
                 }
             }
-            () = clock.sleep_until(wake) => conversation.handle_timeout(clock.now())?,
+            () = lanes.telemetry.earlier() => {}
+            () = clock.sleep_until(wake) => {
+                let now = clock.now();
+                lanes.telemetry.expire(now);
+                conversation.handle_timeout(now)?;
+            }
             _ = lanes.stop.changed() => return Ok(Step::Stopped),
         }
         Ok(Step::Done)
@@ -254,7 +265,7 @@ impl<T: Transport> Driver<'_, T> {
             conversation.ask(now, ask)?;
         }
         while conversation.takes_telemetry()
-            && let Ok(outgoing) = lanes.telemetry.try_recv()
+            && let Some(outgoing) = lanes.telemetry.try_recv()
         {
             conversation.send(now, outgoing)?;
         }
@@ -279,13 +290,26 @@ enum Step {
 
 /// Waits for something while there is no connection; `None` when the device is to stop.
 ///
-/// Telemetry and requests stay in their lanes for the next connection.
-async fn offline<T>(lanes: &mut Lanes, something: impl Future<Output = T>) -> Option<T> {
+/// Telemetry and requests stay where they are for the next connection, until their time is over.
+async fn offline<T>(
+    lanes: &mut Lanes,
+    conversation: &mut Conversation<'_>,
+    clock: Clock,
+    something: impl Future<Output = T>,
+) -> Option<T> {
     tokio::pin!(something);
     loop {
+        let overdue = [lanes.telemetry.earliest(), conversation.earliest_expiry()];
+        let overdue = overdue.into_iter().flatten().min().map(|at| (at, "a message has waited too long"));
         tokio::select! {
             value = &mut something => return Some(value),
             Some(answer) = lanes.answers.recv() => answer.done.end(Err(AnswerError::Disconnected)),
+            () = lanes.telemetry.earlier() => {}
+            () = clock.sleep_until(overdue) => {
+                let now = clock.now();
+                lanes.telemetry.expire(now);
+                conversation.expire(now);
+            }
             _ = lanes.stop.changed() => return None,
         }
     }

@@ -3,10 +3,10 @@ use iothub_codec::{Channels, RequestId, RequestIdBuf, Status, TwinGet, TwinPart}
 use iothub_proto::{AckToken, Instant, Verdict};
 use tokio::sync::{mpsc, watch};
 
-use crate::error::{AnswerError, SendError, SubscribeError, TwinError};
-use crate::message::Message;
+use crate::error::{AnswerError, SubscribeError, TwinError};
 use crate::methods::MethodResponse;
 use crate::outcome::Done;
+use crate::telemetry::{Lane, LaneEntry, lane};
 use crate::twin::RawSection;
 
 /// The driver's end of what the handles send it.
@@ -14,7 +14,7 @@ use crate::twin::RawSection;
 /// Three lanes, because each is held up by something else: telemetry while too much is unacknowledged,
 /// requests while too many are open, answers only while the socket takes nothing.
 pub(crate) struct Lanes {
-    pub(crate) telemetry: mpsc::Receiver<Outgoing>,
+    pub(crate) telemetry: Lane,
     pub(crate) asks: mpsc::Receiver<Ask>,
     pub(crate) answers: mpsc::Receiver<Answer>,
     /// Changes when the device is closed, and fails when its last handle is dropped.
@@ -24,15 +24,15 @@ pub(crate) struct Lanes {
 /// The handles' end.
 #[derive(Debug)]
 pub(crate) struct LaneEntries {
-    pub(crate) telemetry: mpsc::Sender<Outgoing>,
+    pub(crate) telemetry: LaneEntry,
     pub(crate) asks: mpsc::Sender<Ask>,
     pub(crate) answers: mpsc::Sender<Answer>,
     pub(crate) stop: watch::Sender<()>,
 }
 
-/// Both ends, with room for so many telemetry messages.
-pub(crate) fn lanes(telemetry_capacity: usize) -> (LaneEntries, Lanes) {
-    let (telemetry_in, telemetry) = mpsc::channel(telemetry_capacity.max(1));
+/// Both ends, with room for so much telemetry.
+pub(crate) fn lanes(messages_max: usize, bytes_max: usize) -> (LaneEntries, Lanes) {
+    let (telemetry_in, telemetry) = lane(messages_max, bytes_max);
     let (asks_in, asks) = mpsc::channel(ASKS);
     let (answers_in, answers) = mpsc::channel(ANSWERS);
     let (stop_in, stop) = watch::channel(());
@@ -46,13 +46,6 @@ pub(crate) fn lanes(telemetry_capacity: usize) -> (LaneEntries, Lanes) {
 const ASKS: usize = 8;
 /// Method replies and what became of commands that wait for the driver.
 const ANSWERS: usize = 16;
-
-/// Telemetry.
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    pub(crate) message: Message,
-    pub(crate) done: Done<(), SendError>,
-}
 
 /// What the hub answers.
 #[derive(Debug)]

@@ -83,6 +83,7 @@ mod properties;
 mod refusal;
 mod skew;
 mod status;
+mod telemetry;
 mod transport;
 mod twin;
 
@@ -100,6 +101,7 @@ pub use options::{Options, OptionsError};
 pub use properties::Properties;
 pub use refusal::Refusal;
 pub use status::{ConnectionStatus, StatusChange, StatusChanges, StatusWatch};
+pub use telemetry::{Delivery, EnqueueError};
 pub use transport::Transport;
 pub use twin::{Twin, TwinDocument, TwinSection};
 

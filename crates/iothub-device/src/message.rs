@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 use bytes::Bytes;
 use iothub_codec::{Codec, Qos, SystemProperty, Telemetry};
 
@@ -12,12 +14,13 @@ use crate::properties::Properties;
 pub struct Message {
     pub(crate) payload: Bytes,
     pub(crate) properties: Properties,
-    pub(crate) qos: Delivery,
+    pub(crate) qos: Guarantee,
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// How often a message arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Delivery {
+pub(crate) enum Guarantee {
     #[default]
     AtLeastOnce,
     AtMostOnce,
@@ -80,7 +83,16 @@ impl Message {
     /// Sends the message once and forgets it: QoS 0. What is under way when a connection breaks is lost.
     #[must_use]
     pub fn at_most_once(mut self) -> Self {
-        self.qos = Delivery::AtMostOnce;
+        self.qos = Guarantee::AtMostOnce;
+        self
+    }
+
+    /// How long the outcome is waited for, from when the message is handed over; if it is not said here,
+    /// [`Options::operation_timeout`](crate::Options::operation_timeout). A message that still waits to be sent then
+    /// is never sent.
+    #[must_use]
+    pub fn deadline(mut self, after: Duration) -> Self {
+        self.deadline = Some(after);
         self
     }
 
@@ -113,8 +125,8 @@ impl Message {
 
     fn qos(&self) -> Qos {
         match self.qos {
-            Delivery::AtLeastOnce => Qos::AtLeastOnce,
-            Delivery::AtMostOnce => Qos::AtMostOnce,
+            Guarantee::AtLeastOnce => Qos::AtLeastOnce,
+            Guarantee::AtMostOnce => Qos::AtMostOnce,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod connection;
 mod credentials;
+mod enqueueing;
 mod handlers;
 mod hub;
 mod staying;

@@ -8,8 +8,6 @@ impl Options {
     pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
     /// How long connecting may take, unless [`Self::connect_timeout`] says otherwise.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-    /// Messages that wait to be sent, unless [`Self::waiting_messages`] says otherwise.
-    pub const WAITING_MESSAGES: usize = 32;
     /// Method calls that wait for the application, unless [`Self::waiting_calls`] says otherwise.
     pub const WAITING_CALLS: usize = 16;
     /// Commands that wait for the application, unless [`Self::waiting_commands`] says otherwise.
@@ -28,13 +26,6 @@ impl Options {
     #[must_use]
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.operation_timeout = timeout;
-        self
-    }
-
-    /// How many messages wait to be sent before [`Device::send`](crate::Device::send) waits for room.
-    #[must_use]
-    pub fn waiting_messages(mut self, count: usize) -> Self {
-        self.waiting_messages = count;
         self
     }
 

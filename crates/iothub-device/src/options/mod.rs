@@ -5,6 +5,7 @@ mod introduction;
 mod limits;
 mod network;
 mod staying;
+mod telemetry;
 
 use core::time::Duration;
 
@@ -47,7 +48,9 @@ pub struct Options {
     pub(crate) policy: Policy,
     pub(crate) connect_timeout: Duration,
     pub(crate) operation_timeout: Duration,
+    pub(crate) window: u16,
     pub(crate) waiting_messages: usize,
+    pub(crate) waiting_bytes: usize,
     pub(crate) waiting_calls: usize,
     pub(crate) waiting_commands: usize,
     pub(crate) waiting_changes: usize,
@@ -184,7 +187,9 @@ impl Options {
             policy: Policy::default(),
             connect_timeout: Self::CONNECT_TIMEOUT,
             operation_timeout: Self::OPERATION_TIMEOUT,
+            window: Self::WINDOW,
             waiting_messages: Self::WAITING_MESSAGES,
+            waiting_bytes: Self::WAITING_BYTES,
             waiting_calls: Self::WAITING_CALLS,
             waiting_commands: Self::WAITING_COMMANDS,
             waiting_changes: Self::WAITING_CHANGES,

@@ -1,0 +1,241 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use iothub_proto::Instant;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
+
+use super::queue::{Outgoing, Queue, Room};
+
+/// The application's end: takes messages while there is room.
+#[derive(Clone, Debug)]
+pub(crate) struct LaneEntry(Arc<Shared>);
+
+/// The driver's end. Dropped, it ends all that waits.
+#[derive(Debug)]
+pub(crate) struct Lane(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    queue: Mutex<Queue>,
+    arrived: Notify,
+    /// Something has to be ended earlier than all that was there before.
+    earlier: Notify,
+    /// Room that is left. Whoever waits for some gets it in the order in which they came.
+    messages: Semaphore,
+    bytes: Semaphore,
+    bytes_max: usize,
+}
+
+/// Why there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    Now,
+    EverAgain,
+}
+
+/// Room for one message. Dropped, it is given back.
+pub(crate) struct Reserved<'l> {
+    entry: &'l LaneEntry,
+    message: SemaphorePermit<'l>,
+    bytes: SemaphorePermit<'l>,
+}
+
+/// Both ends, with room for so many messages and bytes.
+pub(crate) fn lane(messages_max: usize, bytes_max: usize) -> (LaneEntry, Lane) {
+    let messages_max = messages_max.clamp(1, Semaphore::MAX_PERMITS);
+    let bytes_max = bytes_max.clamp(1, u32::MAX as usize);
+    let shared = Arc::new(Shared {
+        queue: Mutex::default(),
+        arrived: Notify::new(),
+        earlier: Notify::new(),
+        messages: Semaphore::new(messages_max),
+        bytes: Semaphore::new(bytes_max),
+        bytes_max,
+    });
+    (LaneEntry(Arc::clone(&shared)), Lane(shared))
+}
+
+impl LaneEntry {
+    /// Room for a message of that size, if there is some now. One that is longer than all of it gets all.
+    pub(crate) fn try_reserve(&self, size: usize) -> Result<Reserved<'_>, NoRoom> {
+        let message = self.0.messages.try_acquire()?;
+        let bytes = self.0.bytes.try_acquire_many(self.permits(size))?;
+        Ok(Reserved { entry: self, message, bytes })
+    }
+
+    /// The same, as soon as there is room. Cancel-safe. `None` when there will never be any.
+    pub(crate) async fn reserve(&self, size: usize) -> Option<Reserved<'_>> {
+        let message = self.0.messages.acquire().await.ok()?;
+        let bytes = self.0.bytes.acquire_many(self.permits(size)).await.ok()?;
+        Some(Reserved { entry: self, message, bytes })
+    }
+
+    /// There is at least one, so that messages without a payload wait for room, too.
+    fn permits(&self, size: usize) -> u32 {
+        u32::try_from(size.clamp(1, self.0.bytes_max)).unwrap_or(u32::MAX)
+    }
+}
+
+impl Reserved<'_> {
+    /// Puts the message at the end of the queue.
+    pub(crate) fn put(self, outgoing: Outgoing) {
+        let Self { entry: LaneEntry(shared), message, bytes } = self;
+        let mut queue = shared.queue();
+        // The driver may have gone in between; then the outcome is that of the report which is dropped here.
+        if shared.messages.is_closed() {
+            return;
+        }
+        let earliest = queue.earliest();
+        queue.push(outgoing, Room { messages: message.num_permits(), bytes: bytes.num_permits() });
+        let is_earlier = queue.earliest() != earliest;
+        drop(queue);
+        message.forget();
+        bytes.forget();
+        shared.arrived.notify_one();
+        if is_earlier {
+            shared.earlier.notify_one();
+        }
+    }
+}
+
+impl Lane {
+    /// The next message. Cancel-safe.
+    pub(crate) async fn recv(&self) -> Outgoing {
+        loop {
+            if let Some(outgoing) = self.try_recv() {
+                return outgoing;
+            }
+            self.0.arrived.notified().await;
+        }
+    }
+
+    /// The next message, if one waits.
+    pub(crate) fn try_recv(&self) -> Option<Outgoing> {
+        let (outgoing, room) = self.0.queue().pop()?;
+        self.0.give_back(room);
+        Some(outgoing)
+    }
+
+    /// Ends what has waited for too long.
+    pub(crate) fn expire(&self, now: Instant) {
+        let room = self.0.queue().expire(now);
+        self.0.give_back(room);
+    }
+
+    /// Waits until [`Self::earliest`] says another time than it perhaps did. Cancel-safe.
+    pub(crate) async fn earlier(&self) {
+        self.0.earlier.notified().await;
+    }
+
+    /// When to call [`Self::expire`].
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        self.0.queue().earliest()
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue();
+        self.0.messages.close();
+        self.0.bytes.close();
+        let waiting = core::mem::take(&mut *queue);
+        drop(queue);
+        drop(waiting);
+    }
+}
+
+impl Shared {
+    /// Nothing panics while holding the lock, so a poisoned one is as good as any.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, room: Room) {
+        if room.messages > 0 {
+            self.messages.add_permits(room.messages);
+            self.bytes.add_permits(room.bytes);
+        }
+    }
+}
+
+impl From<TryAcquireError> for NoRoom {
+    fn from(error: TryAcquireError) -> Self {
+        match error {
+            TryAcquireError::NoPermits => Self::Now,
+            TryAcquireError::Closed => Self::EverAgain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::delivery::{Delivery, Report, Unheard};
+    use super::*;
+    use crate::error::SendError;
+    use crate::message::Message;
+
+    fn message(name: &'static str) -> (Outgoing, Delivery) {
+        let (report, delivery) = Report::new(Unheard::SentAllTheSame);
+        (Outgoing { message: Message::new(name), report, deadline: None }, delivery)
+    }
+
+    fn put(entry: &LaneEntry, name: &'static str) -> Result<Delivery, NoRoom> {
+        let (outgoing, delivery) = message(name);
+        entry.try_reserve(outgoing.message.size())?.put(outgoing);
+        Ok(delivery)
+    }
+
+    #[tokio::test]
+    async fn there_is_room_for_so_many_messages_and_for_so_many_bytes() {
+        for (messages, bytes, names, taken) in [
+            (2, 100, &["a", "b", "c"][..], 2),
+            (9, 4, &["aa", "bb", "c"], 2),
+            (9, 4, &["", "", "", "", ""], 4),
+            // Longer than all room, it has all of it.
+            (9, 4, &["aaaaaaaa", "b"], 1),
+            (0, 0, &["a", "b"], 1),
+        ] {
+            let (entry, lane) = lane(messages, bytes);
+            let outcomes: Vec<_> = names.iter().map(|name| put(&entry, name)).collect();
+            let full = outcomes.iter().position(Result::is_err);
+            assert_eq!(full, Some(taken), "{names:?}");
+            lane.try_recv().unwrap();
+            assert!(put(&entry, "").is_ok(), "one less leaves room");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_room_gets_it_in_turn_and_who_gives_up_leaves_it() {
+        let (entry, lane) = lane(1, 100);
+        let _first = put(&entry, "a");
+        let mut impatient = Box::pin(entry.reserve(1));
+        let mut patient = Box::pin(entry.reserve(1));
+        assert!(futures_poll(&mut impatient).is_none() && futures_poll(&mut patient).is_none());
+        drop(impatient);
+        lane.try_recv().unwrap();
+        let (outgoing, _delivery) = message("b");
+        patient.await.unwrap().put(outgoing);
+        assert_eq!(lane.recv().await.message.payload, "b");
+    }
+
+    #[tokio::test]
+    async fn what_waits_ends_with_the_driver() {
+        let (entry, lane) = lane(2, 100);
+        let waiting = put(&entry, "a").unwrap();
+        let reserved = entry.try_reserve(1).unwrap();
+        let (late, late_delivery) = message("late");
+        drop(lane);
+        reserved.put(late);
+        assert_eq!((waiting.await, late_delivery.await), (Err(SendError::Closed), Err(SendError::Closed)));
+        assert!(matches!(entry.try_reserve(1), Err(NoRoom::EverAgain)));
+        assert!(entry.reserve(1).await.is_none());
+    }
+
+    /// Polls once, without being woken.
+    fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        let mut cx = core::task::Context::from_waker(core::task::Waker::noop());
+        match core::pin::Pin::new(future).poll(&mut cx) {
+            core::task::Poll::Ready(output) => Some(output),
+            core::task::Poll::Pending => None,
+        }
+    }
+}
