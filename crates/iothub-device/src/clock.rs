@@ -25,6 +25,10 @@ impl Clock {
     pub(crate) fn now_on_both(self) -> Now {
         // A clock before 1970 was never set; expiry dates made from it will be refused by the hub.
         let civil = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Where a test has stopped the runtime's time and turned it, the days go with it. Else there is no difference.
+        let (system, runtime) = (std::time::Instant::now(), tokio::time::Instant::now().into_std());
+        let civil = (civil + runtime.saturating_duration_since(system))
+            .saturating_sub(system.saturating_duration_since(runtime));
         let millis = u64::try_from(civil.as_millis()).unwrap_or(u64::MAX);
         Now { instant: self.now(), timestamp: Timestamp::from_millis(millis) }
     }
@@ -53,6 +57,11 @@ mod tests {
         let at = Instant::from_millis(5_000);
         clock.sleep_until(Some((at, "test"))).await;
         assert!(clock.now() >= at);
+        let day = Duration::from_secs(24 * 3_600);
+        let before = clock.now_on_both().timestamp;
+        tokio::time::advance(day).await;
+        let passed = clock.now_on_both().timestamp.since(before);
+        assert!(passed >= day && passed < day + Duration::from_secs(60), "{passed:?}");
         let without = tokio::time::timeout(Duration::from_secs(3_600), clock.sleep_until(None)).await;
         assert!(without.is_err(), "without a time it waits for ever");
     }
