@@ -14,6 +14,7 @@ use time::{Duration, OffsetDateTime};
 use crate::folder::Folder;
 
 /// A certificate authority of the hub's own, and the certificate it gave the hub.
+#[derive(Clone)]
 pub(crate) struct Authority {
     ca_pem: String,
     server_pem: String,

@@ -17,12 +17,18 @@ use crate::stranger::Stranger;
 
 /// Serves one device until its connection ends. Its CONNECT has to come before `greeting_due`; a stranger it is until
 /// that is accepted.
-pub(crate) async fn serve<S>(
-    stream: S,
-    peer: Peer,
-    (stranger, greeting_due): (Stranger, Instant),
-    shared: &Shared,
-) where
+pub(crate) async fn serve<S>(stream: S, peer: Peer, guest: (Stranger, Instant), shared: &Shared)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    match &shared.premises().interposer {
+        None => serve_over(stream, peer, guest, shared).await,
+        Some(interposer) => serve_over(interposer.interpose(Box::new(stream)), peer, guest, shared).await,
+    }
+}
+
+async fn serve_over<S>(stream: S, peer: Peer, (stranger, greeting_due): (Stranger, Instant), shared: &Shared)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let attached = Attached::new(peer, shared);

@@ -13,6 +13,11 @@ pub(crate) struct Doorway {
 }
 
 impl Doorway {
+    /// Nothing, where that port would be.
+    pub(crate) const fn none(number: u16) -> Self {
+        Self { sockets: Vec::new(), address: SocketAddr::new(LOOPBACK, number) }
+    }
+
     /// Listens on `ip`, or without one on both loopback addresses; on port 0, on a port that is free.
     pub(crate) async fn open(ip: Option<IpAddr>, number: u16, port: Port) -> Result<Self, StartError> {
         let mut first = listen(SocketAddr::new(ip.unwrap_or(LOOPBACK), number), port).await?;

@@ -1,7 +1,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use iothub_hub::{ConnectionId, Effects, ExchangeId, Hub, Input, Recording, RestRequest};
+use iothub_hub::{Change, ConnectionId, Effect, Effects, ExchangeId, Hub, Input, Recording, RestRequest};
 use iothub_proto::{Instant, Now};
 use tokio::sync::Notify;
 
@@ -55,6 +55,29 @@ impl Driver {
             Err(_) => {
                 self.carrier.fail("the hub has broken a rule of its own");
                 Err(Stopped)
+            }
+        }
+    }
+
+    /// Everything that the hub would record if it began now; `None` when it cannot go on.
+    pub(crate) fn restated(&self) -> Option<Vec<Change>> {
+        let mut entered = self.enter().ok()?;
+        let now = entered.now;
+        let Desk { hub, .. } = &mut **entered.desk.as_mut()?;
+        let (mut changes, mut effects) = (Vec::new(), Effects::new());
+        loop {
+            hub.handle(now, Input::Restate { identities: STATED_AT_A_TIME }, &mut effects);
+            // A hub that may not have anything recorded states nothing.
+            if effects.is_empty() {
+                return None;
+            }
+            for effect in effects.drain(..) {
+                if let Effect::Record(change) = effect {
+                    changes.push(change);
+                }
+            }
+            if changes.last() == Some(&Change::RestatementEnded) {
+                return Some(changes);
             }
         }
     }

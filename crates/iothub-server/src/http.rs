@@ -184,6 +184,27 @@ async fn turn_away(request: RestRequest<'_>, shared: &Shared) -> Option<Response
     Some(exchange.end(request.method, answer).await)
 }
 
+/// Has the hub answer somebody in this process.
+pub(crate) async fn ask_in_process(request: RestRequest<'_>, shared: &Shared) -> iothub_hub::Response {
+    let nothing = |status| iothub_hub::Response { status, headers: Vec::new(), body: Vec::new() };
+    let driver = &shared.driver;
+    driver.carrier().has_room(Batch::default()).await;
+    let (mut exchange, answer) = Exchange::begin(driver);
+    match driver.enter() {
+        Ok(mut hub) if !shared.is_stopping() => {
+            hub.handle(Input::Rest { exchange: exchange.id, request });
+        }
+        Ok(_) | Err(_) => driver.carrier().expect_no_longer(exchange.id),
+    }
+    let answer = answer.await;
+    exchange.open = false;
+    match answer {
+        Ok(Answer::Response(response)) => response,
+        Ok(Answer::Reading(_)) => nothing(501),
+        Err(_) => nothing(503),
+    }
+}
+
 /// Has the hub answer, however long that takes it.
 async fn ask(request: RestRequest<'_>, shared: &Shared) -> Response<Body> {
     let driver = &shared.driver;

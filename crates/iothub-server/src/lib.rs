@@ -27,6 +27,7 @@ mod driver;
 mod error;
 mod events;
 mod folder;
+mod harness;
 mod http;
 mod journal;
 mod listener;
@@ -56,6 +57,7 @@ mod websocket;
 pub use backup::{BackupError, back_up, reset, restore};
 pub use error::{Port, StartError};
 pub use events::{Batch, Bounds, EventLog, Limits as ReadLimits, Logged, Position};
+pub use harness::{ByteStream, Door, Harness, Interposer, Reach, Response, RestRequest, State};
 pub use iothub_hub::{
     CommandSettings, Edition, Event, EventKind, Rule, SettingOutOfRange, Sku, UnitsOutOfRange,
 };

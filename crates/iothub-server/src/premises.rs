@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::body::Room;
+use crate::harness::Interposer;
 use crate::options::Limits;
 use crate::stranger::Stranger;
 
@@ -11,6 +12,7 @@ use crate::stranger::Stranger;
 pub(crate) struct Premises {
     pub(crate) limits: Limits,
     pub(crate) bodies: Room,
+    pub(crate) interposer: Option<Arc<dyn Interposer>>,
     places: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
     stop: watch::Sender<bool>,
@@ -26,10 +28,11 @@ pub(crate) struct Place {
 pub(crate) type AtWork = mpsc::Sender<Infallible>;
 
 impl Premises {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, interposer: Option<Arc<dyn Interposer>>) -> Self {
         Self {
             limits,
             bodies: Room::new(),
+            interposer,
             places: Arc::new(Semaphore::new(limits.connections)),
             strangers: Arc::new(Semaphore::new(limits.strangers)),
             stop: watch::Sender::new(false),

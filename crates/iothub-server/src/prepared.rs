@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use iothub_codec::DeviceId;
-use iothub_hub::{Config, Effects, Hub, Input, Seed};
+use iothub_hub::{Change, Config, Effects, Hub, Input, Seed};
 use rustls::ServerConfig;
 use time::OffsetDateTime;
 
@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::error::StartError;
 use crate::events::Events;
 use crate::folder::Folder;
+use crate::harness::{Harness, Reach, State};
 use crate::journal::Journal;
 use crate::options::Options;
 use crate::ready::{Ready, Urls};
@@ -24,10 +25,11 @@ use crate::tls::{self, ClientCertificates};
 /// Everything that hubs need to serve, but sockets and tasks.
 pub(crate) struct Prepared {
     pub(crate) options: Options,
+    pub(crate) harness: Harness,
     pub(crate) clock: Clock,
     pub(crate) mqtt_tls: Arc<ServerConfig>,
     pub(crate) https_tls: Arc<ServerConfig>,
-    pub(crate) ca_pem: String,
+    pub(crate) authority: Authority,
     pub(crate) main: PreparedHub,
     /// By the names that clients know them by.
     pub(crate) others: Vec<PreparedHub>,
@@ -59,27 +61,38 @@ struct Data {
 
 impl Prepared {
     /// Reads and makes files: not for a thread that has others to serve.
-    pub(crate) fn new(options: Options, mqtt: SocketAddr, https: SocketAddr) -> Result<Self, StartError> {
+    pub(crate) fn new(
+        options: Options,
+        mut harness: Harness,
+        mqtt: SocketAddr,
+        https: SocketAddr,
+    ) -> Result<Self, StartError> {
         check_ready_device(options.ready_device.as_deref())?;
         check_further_hubs(&options)?;
-        let clock = Clock::start();
+        let clock = match harness.reach {
+            Reach::Ports => Clock::start(),
+            Reach::Door => Clock::start_with_runtime(),
+        };
         let places = Places::take(options.data.as_deref())?;
-        let authority = authority(&options, &places, clock)?;
+        let (changes, authority) = match harness.state.take() {
+            Some(State { changes, authority }) => (changes, authority),
+            None => (Vec::new(), authority(&options, &places, clock)?),
+        };
         let ca_file = places.put_ca(&authority)?;
         let tls =
             |clients, alpn: &[&[u8]]| tls::config(&authority, clients, alpn).map_err(StartError::certificate);
         let mqtt_tls = tls(ClientCertificates::Asked, &[])?;
         let https_tls = tls(ClientCertificates::NotAsked, &[b"http/1.1"])?;
-        let ca_pem = authority.ca_pem().to_owned();
         let site = Site { options: &options, ca_file: &ca_file, mqtt, https, clock };
         let mut others = Vec::new();
         for name in &options.further_hubs {
             let data = options.data.as_ref().map(|data| data.join(FURTHER_HUBS).join(name));
             let transfers = options.transfer_folder.as_ref().map(|folder| folder.join(name));
-            others.push(site.prepare(name, Places::take(data.as_deref())?, transfers.as_deref())?);
+            others.push(site.prepare(name, Places::take(data.as_deref())?, transfers.as_deref(), &[])?);
         }
-        let main = site.prepare(options.host_name(), places, options.transfer_folder.as_deref())?;
-        Ok(Self { clock, mqtt_tls, https_tls, ca_pem, main, others, options })
+        let transfers = options.transfer_folder.as_deref();
+        let main = site.prepare(options.host_name(), places, transfers, &changes)?;
+        Ok(Self { clock, mqtt_tls, https_tls, authority, main, others, options, harness })
     }
 }
 
@@ -98,9 +111,11 @@ impl Site<'_> {
         name: &str,
         places: Places,
         transfers: Option<&Path>,
+        changes: &[Change],
     ) -> Result<PreparedHub, StartError> {
         let transfers = transfers.map(transfer_folder).transpose()?;
-        let Begun { hub, journal, events, effects } = bring_up(self.options, name, &places, self.clock)?;
+        let Begun { hub, journal, events, effects } =
+            bring_up(self.options, name, &places, self.clock, changes)?;
         let ready = self.ready(name, &hub);
         Ok(PreparedHub { hub, journal, events, effects, ready, places, transfers })
     }
@@ -202,7 +217,13 @@ struct Begun {
 }
 
 /// The hub as it was, and begun. What that changes is on disk when this returns.
-fn bring_up(options: &Options, host: &str, places: &Places, clock: Clock) -> Result<Begun, StartError> {
+fn bring_up(
+    options: &Options,
+    host: &str,
+    places: &Places,
+    clock: Clock,
+    changes: &[Change],
+) -> Result<Begun, StartError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(StartError::Chance)?;
     let mut config = Config::new(Seed(seed));
@@ -212,6 +233,9 @@ fn bring_up(options: &Options, host: &str, places: &Places, clock: Clock) -> Res
     config.commands = options.commands;
     config.transfers = options.transfer_folder.is_some();
     let mut hub = Hub::new(config);
+    for change in changes {
+        hub.apply(change).expect("these are the changes that a hub has stated of itself");
+    }
     let retention = options.retention;
     let mut journal = match &places.data {
         Some(data) => Some(Journal::open(&data.folder, retention, |change| hub.apply(change))?),

@@ -10,12 +10,14 @@ use iothub_hub::Input;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
+use crate::authority::Authority;
 use crate::carrier::Carrier;
 use crate::clock::Clock;
 use crate::doorway::Doorway;
 use crate::driver::Driver;
 use crate::error::{Port, StartError};
 use crate::events::EventLog;
+use crate::harness::{Door, Harness, Reach, State};
 use crate::listener::Listener;
 use crate::options::Options;
 use crate::premises::Premises;
@@ -36,10 +38,25 @@ impl Server {
     ///
     /// [`StartError`], and then nothing is left behind but what belongs into `options.data`.
     pub async fn start(options: Options) -> Result<Running, StartError> {
-        let mqtt = Doorway::open(options.bind, options.mqtt_port, Port::Mqtt).await?;
-        let https = Doorway::open(options.bind, options.https_port, Port::Https).await?;
+        Self::start_in(options, Harness::default()).await
+    }
+
+    /// The same for a test, which may put itself between the hub and its devices, do without sockets, and begin with what
+    /// another hub ended with. What `options` say of ports and addresses is of no account for a hub without sockets.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::start`].
+    pub async fn start_in(options: Options, harness: Harness) -> Result<Running, StartError> {
+        let (mqtt, https) = match harness.reach {
+            Reach::Ports => (
+                Doorway::open(options.bind, options.mqtt_port, Port::Mqtt).await?,
+                Doorway::open(options.bind, options.https_port, Port::Https).await?,
+            ),
+            Reach::Door => (Doorway::none(Options::MQTT_PORT), Doorway::none(Options::HTTPS_PORT)),
+        };
         let (mqtt_address, https_address) = (mqtt.address, https.address);
-        let prepare = move || Prepared::new(options, mqtt_address, https_address);
+        let prepare = move || Prepared::new(options, harness, mqtt_address, https_address);
         let prepared = match tokio::task::spawn_blocking(prepare).await {
             Ok(prepared) => prepared?,
             Err(error) => match error.try_into_panic() {
@@ -59,7 +76,8 @@ pub struct Running {
     others: Vec<Kept>,
     /// Ends when all tasks have.
     at_work: mpsc::Receiver<Infallible>,
-    ca_pem: String,
+    door: Door,
+    authority: Authority,
 }
 
 /// What there is of a hub besides its tasks.
@@ -102,6 +120,15 @@ impl Running {
         }
     }
 
+    /// Stops as [`Self::stop`] does, and gives what a hub in memory knew, for [`Harness::state`]; of the first hub, if
+    /// there are several. `None` if it could not go on.
+    pub async fn into_state(self) -> Option<State> {
+        let (sites, authority) = (Arc::clone(&self.sites), self.authority.clone());
+        self.stop().await;
+        let changes = sites.main().driver.restated()?;
+        Some(State { changes, authority })
+    }
+
     /// Returns when one of the hubs cannot go on, and why: then its connections are closed, and all should be
     /// stopped.
     pub async fn failed(&self) -> String {
@@ -119,6 +146,11 @@ impl Running {
     /// What has to be known to use the further hubs, in the order of [`Options::further_hubs`].
     pub fn further_hubs(&self) -> impl Iterator<Item = &Ready> {
         self.others.iter().map(|kept| &kept.ready)
+    }
+
+    /// A way into the first hub from this process.
+    pub fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// The events of devices, and about them.
@@ -143,7 +175,7 @@ impl Running {
 
     /// The certificate of the authority that clients have to trust, as PEM.
     pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
+        self.authority.ca_pem()
     }
 
     /// The file with [`Self::ca_pem`].
@@ -180,8 +212,8 @@ impl fmt::Debug for Running {
 }
 
 fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, StartError> {
-    let Prepared { options, clock, mqtt_tls, https_tls, ca_pem, main, others } = prepared;
-    let premises = Arc::new(Premises::new(options.limits));
+    let Prepared { options, harness, clock, mqtt_tls, https_tls, authority, main, others } = prepared;
+    let premises = Arc::new(Premises::new(options.limits, harness.interposer));
     let mut kept = Vec::new();
     let mut shared = Vec::new();
     for prepared in others {
@@ -193,7 +225,8 @@ fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, S
     let (main, main_shared) = Kept::new(main, clock, &premises)?;
     let sites = Arc::new(Sites::new(main_shared, shared));
     let (sign, at_work) = mpsc::channel(1);
-    let running = Running { sites: Arc::clone(&sites), main, others: kept, at_work, ca_pem };
+    let door = Door { sites: Arc::clone(&sites), at_work: sign.downgrade() };
+    let running = Running { sites: Arc::clone(&sites), main, others: kept, at_work, door, authority };
     for (doorway, tls, port) in [(mqtt, mqtt_tls, Port::Mqtt), (https, https_tls, Port::Https)] {
         let tls = TlsAcceptor::from(tls);
         for socket in doorway.sockets {
@@ -212,7 +245,10 @@ fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, S
             }
         });
     }
-    running.post()
+    match harness.reach {
+        Reach::Ports => running.post(),
+        Reach::Door => Ok(running),
+    }
 }
 
 impl Kept {
