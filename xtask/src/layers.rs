@@ -67,6 +67,11 @@ const LAYERS: &[Layer] = &[
         on: &["iothub-device", "iothub-service", "iothub-server"],
         elsewhere: Elsewhere::Any,
     },
+    Layer {
+        name: "iothub-test",
+        on: &["iothub-device", "iothub-service", "iothub-server"],
+        elsewhere: Elsewhere::Any,
+    },
     // It tries all that speaks MQTT, from outside.
     Layer { name: "iothub-conformance", on: &["iothub-server"], elsewhere: Elsewhere::Any },
     // Examples use what their readers would, and what is beside it comes from elsewhere.
