@@ -14,6 +14,7 @@
 
 mod aliasing;
 mod chance;
+mod crowd;
 mod document;
 mod fault;
 mod fleet;
@@ -21,6 +22,7 @@ mod ledger;
 mod link;
 mod pair;
 
+pub use crowd::{Beyond, Course, Crowd};
 pub use fault::{Fault, Faults};
 pub use fleet::{Report, run};
 pub use ledger::{Broken, Property};

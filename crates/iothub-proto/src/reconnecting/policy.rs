@@ -63,7 +63,7 @@ pub enum Next {
 /// | `ClosedEarly` | 5 s | 5 min | a second client with the same identity looks like this, and a hub in trouble |
 /// | `ClockSkewed` | 5 s | 60 s | clocks are set soon after a start, once there is a network |
 /// | `Busy` | 10 s | 2 min | to come back soon is what keeps a hub busy |
-/// | `Throttled` | 15 s | 10 min | likewise, and quotas are by the minute |
+/// | `Throttled` | 15 s | 5 min | likewise |
 /// | `NotAuthorized`, `Untrusted`, `Disorderly` | 30 s | 5 min | only a person can change that, whom the device should not outwait |
 /// | `TakenOver` | 30 s | 10 min | two clients with one identity end each other's connections for ever |
 /// | `Rejected`, `Misconfigured` | never | never | the hub, or the device itself, would say the same each time |
@@ -129,7 +129,7 @@ const fn usual(class: FailureClass) -> Option<Backoff> {
         | FailureClass::ClockSkewed => (5, 60),
         FailureClass::ClosedEarly => (5, 300),
         FailureClass::Busy => (10, 120),
-        FailureClass::Throttled => (15, 600),
+        FailureClass::Throttled => (15, 300),
         FailureClass::NotAuthorized | FailureClass::Untrusted | FailureClass::Disorderly => (30, 300),
         FailureClass::TakenOver => (30, 600),
         FailureClass::Rejected | FailureClass::Misconfigured => return None,
