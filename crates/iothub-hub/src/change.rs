@@ -1,12 +1,12 @@
-use iothub_model::ConfigurationContent;
-use iothub_model::JobProperties;
+use iothub_model::{ConfigurationContent, FeedbackRecord, JobProperties};
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
-use crate::commands::{DeadLetter, KeptFeedback, QueuedCommand};
+use crate::commands::{DeadLetter, QueuedCommand};
 use crate::configurations::{Assigned, KeptConfiguration};
 use crate::consumer_group::{Checkpoint, ConsumerGroup};
 use crate::jobs::JobStep;
+use crate::pickup::KeptRecord;
 use crate::policy::Policy;
 use crate::registry::{Key, Record};
 use crate::restatement::Stated;
@@ -89,7 +89,7 @@ pub enum Change {
         /// Numbers these, from 1.
         number: u64,
         /// What became of it.
-        feedback: KeptFeedback,
+        feedback: KeptRecord<FeedbackRecord>,
     },
     /// Back ends have read that, or nobody has in time.
     FeedbackRemoved {

@@ -2,13 +2,13 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use iothub_codec::DeviceId;
-use iothub_model::Violation;
+use iothub_model::{FeedbackRecord, Violation};
 use iothub_proto::{Instant, Now, Timestamp};
 
 use crate::auth::Gate;
 use crate::call::Calls;
 use crate::change::Change;
-use crate::commands::{CommandSettings, DeadLetters, Feedback};
+use crate::commands::{CommandSettings, DeadLetters};
 use crate::configurations::Configurations;
 use crate::connection::Connection;
 use crate::consumer_group::ConsumerGroups;
@@ -19,6 +19,7 @@ use crate::input::{ConnectionId, Input};
 use crate::jobs::Jobs;
 use crate::key::Source;
 use crate::notice::{Level, Notice};
+use crate::pickup::Pickup;
 use crate::policy::{Policy, Rights};
 use crate::presence::PresenceNumbers;
 use crate::quota::{Edition, Excess, Meter, Operation};
@@ -97,7 +98,7 @@ pub struct Hub {
     pub(crate) meter: Meter,
     /// While everything is stated anew.
     pub(crate) restatement: Option<Restatement>,
-    pub(crate) feedback: Feedback,
+    pub(crate) feedback: Pickup<FeedbackRecord>,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) groups: ConsumerGroups,
     pub(crate) configurations: Configurations,
@@ -133,7 +134,7 @@ impl Hub {
             diary: Diary::default(),
             meter: Meter::default(),
             restatement: None,
-            feedback: Feedback::default(),
+            feedback: Pickup::default(),
             dead_letters: DeadLetters::default(),
             groups: ConsumerGroups::default(),
             configurations: Configurations::default(),

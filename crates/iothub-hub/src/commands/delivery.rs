@@ -3,12 +3,13 @@ use iothub_model::{CommandOutcome, FeedbackRecord, FeedbackWanted};
 use iothub_proto::{AckToken, Delivery, Now, SendError};
 
 use crate::change::Change;
-use crate::commands::{DeadLetter, KeptFeedback, QueuedCommand};
+use crate::commands::{DeadLetter, QueuedCommand};
 use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
 use crate::key::from_base64;
 use crate::notice::{Level, Notice};
 use crate::packet::PacketBuf;
+use crate::pickup::KeptRecord;
 use crate::registry::Key;
 use crate::rule::Rule;
 use crate::timers::Due;
@@ -181,7 +182,7 @@ impl Hub {
             device_generation_id: generation,
         };
         let expires_ms = now.timestamp.after(self.config.commands.feedback_ttl()).as_millis();
-        let (number, feedback) = (self.feedback.next_number(), KeptFeedback { record, expires_ms });
+        let (number, feedback) = (self.feedback.next_number(), KeptRecord { record, expires_ms });
         self.record(Change::FeedbackAdded { number, feedback }, effects);
     }
 

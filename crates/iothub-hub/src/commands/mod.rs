@@ -2,14 +2,11 @@
 
 mod dead_letters;
 mod delivery;
-mod feedback;
 mod queue;
 mod settings;
 
 pub use dead_letters::DeadLetter;
 pub(crate) use dead_letters::DeadLetters;
-pub(crate) use feedback::Feedback;
-pub use feedback::KeptFeedback;
 pub(crate) use queue::Queue;
 pub use queue::QueuedCommand;
 pub use settings::{CommandSettings, SettingOutOfRange};

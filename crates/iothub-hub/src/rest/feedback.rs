@@ -13,7 +13,8 @@ impl Hub {
     pub(super) fn receive_feedback(&mut self, now: Now, effects: &mut Effects) -> Outcome {
         self.drop_feedback(now, effects);
         let lock = self.source.lock();
-        let Some(batch) = self.feedback.lock(now.instant, lock, self.config.commands.feedback_lock()) else {
+        let held = self.config.commands.feedback_lock();
+        let Some(batch) = self.feedback.lock(now.instant, lock, (BATCH_MAX, held)) else {
             return Outcome::empty(204);
         };
         let Outcome::Done(mut response) = Outcome::json(200, &batch.records, None) else {
@@ -55,6 +56,9 @@ impl Hub {
         }
     }
 }
+
+/// Most records in one batch.
+const BATCH_MAX: usize = 64;
 
 /// A lock as it stands in an etag and a path.
 pub(super) fn read_lock(text: &str) -> Option<u64> {

@@ -1,14 +1,14 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use iothub_model::FeedbackRecord;
 use iothub_proto::{Instant, Now, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// What became of commands, until back ends have read it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Feedback {
-    waiting: BTreeMap<u64, Waiting>,
+/// Records for back ends, such as what became of commands, until one of them has read them. Whoever is handed some has
+/// them under a lock, and completes them or gives them back.
+#[derive(Clone, Debug)]
+pub(crate) struct Pickup<R> {
+    waiting: BTreeMap<u64, Waiting<R>>,
     last: u64,
     /// Not recorded: after a restart nobody holds anything.
     locks: BTreeMap<u64, Lock>,
@@ -17,16 +17,16 @@ pub(crate) struct Feedback {
 /// A record as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KeptFeedback {
-    /// What became of the command.
-    pub record: FeedbackRecord,
+pub struct KeptRecord<R> {
+    /// What a back end is told.
+    pub record: R,
     /// When it is dropped if nobody has read it, in milliseconds since 1970.
     pub expires_ms: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Waiting {
-    kept: KeptFeedback,
+struct Waiting<R> {
+    kept: KeptRecord<R>,
     /// How often it was read and not completed.
     returned: u32,
     locked: bool,
@@ -39,14 +39,18 @@ struct Lock {
 }
 
 /// Records that were read together, and the lock under which they can be completed.
-pub(crate) struct Batch<'a> {
-    pub(crate) records: Vec<&'a FeedbackRecord>,
+pub(crate) struct Batch<'a, R> {
+    pub(crate) records: Vec<&'a R>,
     pub(crate) lock: u64,
 }
 
-impl Feedback {
-    /// Most records in one batch.
-    pub(crate) const BATCH_MAX: usize = 64;
+impl<R> Default for Pickup<R> {
+    fn default() -> Self {
+        Self { waiting: BTreeMap::new(), last: 0, locks: BTreeMap::new() }
+    }
+}
+
+impl<R> Pickup<R> {
     /// Most records that are kept; the oldest make room.
     pub(crate) const CAPACITY: usize = 10_000;
 
@@ -55,7 +59,7 @@ impl Feedback {
         self.last + 1
     }
 
-    pub(crate) fn add(&mut self, number: u64, kept: KeptFeedback) {
+    pub(crate) fn add(&mut self, number: u64, kept: KeptRecord<R>) {
         self.last = self.last.max(number);
         self.waiting.insert(number, Waiting { kept, returned: 0, locked: false });
         while self.waiting.len() > Self::CAPACITY {
@@ -69,7 +73,7 @@ impl Feedback {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &KeptFeedback)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &KeptRecord<R>)> {
         self.waiting.iter().map(|(number, waiting)| (*number, &waiting.kept))
     }
 
@@ -80,7 +84,7 @@ impl Feedback {
         for lock in ended {
             self.give_back(lock);
         }
-        let is_over = |waiting: &Waiting| {
+        let is_over = |waiting: &Waiting<R>| {
             !waiting.locked
                 && (Timestamp::from_millis(waiting.kept.expires_ms) <= now.timestamp
                     || waiting.returned >= deliveries_max)
@@ -88,11 +92,17 @@ impl Feedback {
         self.waiting.iter().filter(|(_, waiting)| is_over(waiting)).map(|(number, _)| *number).collect()
     }
 
-    /// Hands out what nobody has, and keeps it from others for a while; `None` if there is nothing.
-    pub(crate) fn lock(&mut self, now: Instant, lock: u64, held: Duration) -> Option<Batch<'_>> {
+    /// Hands out what nobody has, at most so many at once, and keeps it from others for a while; `None` if there is
+    /// nothing.
+    pub(crate) fn lock(
+        &mut self,
+        now: Instant,
+        lock: u64,
+        (most, held): (usize, Duration),
+    ) -> Option<Batch<'_, R>> {
         let mut numbers = Vec::new();
         for (number, waiting) in &mut self.waiting {
-            if !waiting.locked && numbers.len() < Self::BATCH_MAX {
+            if !waiting.locked && numbers.len() < most {
                 waiting.locked = true;
                 numbers.push(*number);
             }
@@ -127,69 +137,58 @@ impl Feedback {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use iothub_model::{CommandOutcome, Date};
-
+    const MOST: usize = 64;
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn kept(id: u64, expires_ms: u64) -> KeptFeedback {
-        let record = FeedbackRecord {
-            original_message_id: id.to_string(),
-            enqueued_time_utc: Date::NEVER,
-            status_code: CommandOutcome::Success,
-            description: "Success".into(),
-            device_id: "d".into(),
-            device_generation_id: "g".into(),
-        };
-        KeptFeedback { record, expires_ms }
+    fn kept(id: u64, expires_ms: u64) -> KeptRecord<u64> {
+        KeptRecord { record: id, expires_ms }
     }
 
     fn at(millis: u64) -> Now {
         Now { instant: Instant::from_millis(millis), timestamp: Timestamp::from_millis(millis) }
     }
 
-    fn ids(batch: Option<Batch<'_>>) -> Vec<String> {
-        batch.map_or_else(Vec::new, |batch| {
-            batch.records.iter().map(|record| record.original_message_id.clone()).collect()
-        })
+    fn ids(batch: Option<Batch<'_, u64>>) -> Vec<u64> {
+        batch.map_or_else(Vec::new, |batch| batch.records.into_iter().copied().collect())
     }
 
     #[test]
     fn a_batch_is_one_readers_until_it_is_completed_or_given_back() {
-        let mut feedback = Feedback::default();
+        let mut pickup = Pickup::default();
         for number in 1..=70 {
-            feedback.add(number, kept(number, u64::MAX));
+            pickup.add(number, kept(number, u64::MAX));
         }
-        assert_eq!(ids(feedback.lock(at(0).instant, 1, MINUTE)).len(), Feedback::BATCH_MAX);
-        assert_eq!(ids(feedback.lock(at(0).instant, 2, MINUTE)), ["65", "66", "67", "68", "69", "70"]);
-        assert!(feedback.lock(at(0).instant, 3, MINUTE).is_none());
-        assert!(feedback.give_back(2) && !feedback.give_back(2));
-        let numbers = feedback.complete(1).unwrap();
-        feedback.remove(&numbers);
-        assert_eq!(feedback.complete(1), None);
-        assert_eq!(ids(feedback.lock(at(0).instant, 4, MINUTE)), ["65", "66", "67", "68", "69", "70"]);
-        assert_eq!(feedback.next_number(), 71);
+        assert_eq!(ids(pickup.lock(at(0).instant, 1, (MOST, MINUTE))).len(), MOST);
+        assert_eq!(ids(pickup.lock(at(0).instant, 2, (MOST, MINUTE))), [65, 66, 67, 68, 69, 70]);
+        assert!(pickup.lock(at(0).instant, 3, (MOST, MINUTE)).is_none());
+        assert!(pickup.give_back(2) && !pickup.give_back(2));
+        let numbers = pickup.complete(1).unwrap();
+        pickup.remove(&numbers);
+        assert_eq!(pickup.complete(1), None);
+        assert_eq!(ids(pickup.lock(at(0).instant, 4, (MOST, MINUTE))), [65, 66, 67, 68, 69, 70]);
+        assert_eq!(pickup.next_number(), 71);
     }
 
     #[test]
     fn what_nobody_completes_ends() {
-        let mut feedback = Feedback::default();
-        feedback.add(1, kept(1, 3_600_000));
-        feedback.add(2, kept(2, 50));
-        assert_eq!(ids(feedback.lock(at(0).instant, 1, MINUTE)), ["1", "2"]);
-        assert!(feedback.overdue(at(59_999), 2).is_empty(), "what is locked does not expire");
-        assert_eq!(feedback.overdue(at(60_000), 2), [2]);
-        feedback.remove(&[2]);
-        assert_eq!(ids(feedback.lock(at(60_000).instant, 2, MINUTE)), ["1"]);
-        assert_eq!(feedback.overdue(at(120_000), 2), [1], "read twice");
+        let mut pickup = Pickup::default();
+        pickup.add(1, kept(1, 3_600_000));
+        pickup.add(2, kept(2, 50));
+        assert_eq!(ids(pickup.lock(at(0).instant, 1, (MOST, MINUTE))), [1, 2]);
+        assert!(pickup.overdue(at(59_999), 2).is_empty(), "what is locked does not expire");
+        assert_eq!(pickup.overdue(at(60_000), 2), [2]);
+        pickup.remove(&[2]);
+        assert_eq!(ids(pickup.lock(at(60_000).instant, 2, (MOST, MINUTE))), [1]);
+        assert_eq!(pickup.overdue(at(120_000), 2), [1], "read twice");
     }
 
     #[test]
     fn the_oldest_make_room() {
-        let mut feedback = Feedback::default();
-        for number in 1..=Feedback::CAPACITY as u64 + 5 {
-            feedback.add(number, kept(number, u64::MAX));
+        let mut pickup = Pickup::default();
+        for number in 1..=Pickup::<u64>::CAPACITY as u64 + 5 {
+            pickup.add(number, kept(number, u64::MAX));
         }
-        assert_eq!(feedback.iter().count(), Feedback::CAPACITY);
-        assert_eq!(feedback.iter().next().unwrap().0, 6);
+        assert_eq!(pickup.iter().count(), Pickup::<u64>::CAPACITY);
+        assert_eq!(pickup.iter().next().unwrap().0, 6);
     }
 }
