@@ -75,6 +75,7 @@ fn register(hub: &mut Hub, token: &str, body: &str) {
         path: "/devices",
         query: Some("api-version=2021-04-12"),
         headers: &[("host", HOST), ("authorization", token)],
+        certificates: &[],
         body: body.as_bytes(),
     };
     hub.handle(NOW, Input::Rest { exchange: ExchangeId(1), request }, &mut effects);
@@ -86,6 +87,7 @@ fn register(hub: &mut Hub, token: &str, body: &str) {
         | Effect::Read { .. }
         | Effect::Close { .. }
         | Effect::Transfer { .. }
+        | Effect::Files(_)
         | Effect::Log(_) => None,
     });
     assert_eq!(status, Some(200));

@@ -1,4 +1,4 @@
-use iothub_model::{ConfigurationContent, FeedbackRecord, JobProperties};
+use iothub_model::{ConfigurationContent, FeedbackRecord, FileNotification, JobProperties};
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
@@ -11,6 +11,7 @@ use crate::policy::Policy;
 use crate::registry::{Key, Record};
 use crate::restatement::Stated;
 use crate::twin::TwinEdit;
+use crate::uploads::{KeptBlob, KeptUpload};
 
 /// One step of a hub's state, as it is recorded. Applying all of them in order gives the hub back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -194,6 +195,53 @@ pub enum Change {
     PresenceNumbered {
         /// None has reached it.
         below: u64,
+    },
+    /// What is given to those who may have a file is signed with this key from now on.
+    FileKeySet {
+        /// In base64.
+        key: String,
+    },
+    /// A device began to upload a file.
+    UploadBegan {
+        /// Names the upload.
+        id: String,
+        /// What it is.
+        upload: KeptUpload,
+        /// It had begun already, and is stated anew.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        is_restated: bool,
+    },
+    /// An upload ended, well or not.
+    UploadEnded {
+        /// Which one.
+        id: String,
+    },
+    /// A file was written.
+    BlobSet {
+        /// Its name: `{device}/{name}`.
+        name: String,
+        /// What is kept of it.
+        blob: Box<KeptBlob>,
+        /// It was there already, and is stated anew.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        is_restated: bool,
+    },
+    /// A file was removed.
+    BlobRemoved {
+        /// Its name.
+        name: String,
+    },
+    /// A back end is to be told of a file.
+    FileNotificationAdded {
+        /// Numbers these, from 1.
+        number: u64,
+        /// What it is told.
+        notification: Box<KeptRecord<FileNotification>>,
+    },
+    /// Back ends have read that, or nobody has in time.
+    FileNotificationsRemoved {
+        /// Which of them.
+        numbers: Vec<u64>,
     },
     /// Everything was stated anew: what was recorded before the last [`Self::RestatementBegan`] is of no use any longer.
     /// Changes nothing.

@@ -6,6 +6,7 @@ use crate::packet::PacketBuf;
 use crate::reading::Reading;
 use crate::response::Response;
 use crate::transfers::TransferStep;
+use crate::uploads::FileStep;
 
 /// One thing to be done about what happened. Effects are carried out in order.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub enum Effect {
         /// What is to be done.
         step: TransferStep,
     },
+    /// Something to be done with files that devices upload.
+    Files(FileStep),
     /// Close a connection, after what was sent on it before.
     Close {
         /// Which connection.

@@ -2,7 +2,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use iothub_codec::DeviceId;
-use iothub_model::{FeedbackRecord, Violation};
+use iothub_model::{FeedbackRecord, FileNotification, Violation};
 use iothub_proto::{Instant, Now, Timestamp};
 
 use crate::auth::Gate;
@@ -31,6 +31,7 @@ use crate::telemetry::LatestTime;
 use crate::timers::{Due, Timers};
 use crate::transfers::Transfers;
 use crate::twin::Told;
+use crate::uploads::{Blobs, FileSettings, Uploads};
 
 /// What a hub is made with.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct Config {
     pub commands: CommandSettings,
     /// Whether there is somebody who carries out [`Effect::Transfer`]; else imports and exports are refused.
     pub transfers: bool,
+    /// What devices may upload, if there is somebody who has the bytes; else uploads are refused.
+    pub files: Option<FileSettings>,
 }
 
 /// 32 bytes of chance. They do not show.
@@ -75,6 +78,7 @@ impl Config {
             edition: Edition::UNLIMITED,
             commands: CommandSettings::default(),
             transfers: false,
+            files: None,
         }
     }
 }
@@ -104,6 +108,9 @@ pub struct Hub {
     pub(crate) configurations: Configurations,
     pub(crate) jobs: Jobs,
     pub(crate) transfers: Transfers,
+    pub(crate) uploads: Uploads,
+    pub(crate) blobs: Blobs,
+    pub(crate) file_notifications: Pickup<FileNotification>,
     /// How many partitions the event log has.
     pub(crate) partitions: u8,
     pub(crate) latest_time: LatestTime,
@@ -140,6 +147,9 @@ impl Hub {
             configurations: Configurations::default(),
             jobs: Jobs::default(),
             transfers: Transfers::default(),
+            uploads: Uploads::default(),
+            blobs: Blobs::default(),
+            file_notifications: Pickup::default(),
             partitions: Self::PARTITIONS,
             latest_time: LatestTime::default(),
             recording: Recording::default(),
@@ -179,6 +189,11 @@ impl Hub {
                 self.abandon_grouping(exchange);
             }
             Input::Transferred { number, outcome } => self.transferred(now, number, outcome, effects),
+            Input::BlobWritten { exchange, blob } => self.blob_written(now, exchange, blob, effects),
+            Input::BlobUnwanted { exchange, name, condition } => {
+                self.remove_blob(exchange, name, &condition, effects);
+            }
+            Input::BlobsLost { names } => self.lose_blobs(&names, effects),
             Input::Stop => {
                 self.stop_calls(now, effects);
                 self.stop_groupings(now, effects);
@@ -308,6 +323,25 @@ impl Hub {
                     restatement.jobs.has_reached(*number, step);
                 }
             }
+            Change::FileKeySet { key } => self.uploads.set_key(key),
+            Change::UploadBegan { id, upload, is_restated } => {
+                self.uploads.set(id, upload.clone());
+                if let (true, Some(restatement)) = (*is_restated, &mut self.restatement) {
+                    restatement.uploads.has_reached_upload(id);
+                }
+            }
+            Change::UploadEnded { id } => self.uploads.end(id),
+            Change::BlobSet { name, blob, is_restated } => {
+                self.blobs.set(name, Some(blob));
+                if let (true, Some(restatement)) = (*is_restated, &mut self.restatement) {
+                    restatement.uploads.has_reached_blob(name);
+                }
+            }
+            Change::BlobRemoved { name } => self.blobs.set(name, None),
+            Change::FileNotificationAdded { number, notification } => {
+                self.file_notifications.add(*number, (**notification).clone());
+            }
+            Change::FileNotificationsRemoved { numbers } => self.file_notifications.remove(numbers),
             Change::PresenceNumbered { below } => self.presence_numbers.reserve(*below),
         }
         Ok(Told::default())
@@ -333,6 +367,10 @@ impl Hub {
                 self.record(Change::PolicySet { name: name.into(), policy }, effects);
             }
         }
+        if self.config.files.is_some() && self.uploads.key().is_none() {
+            let key = self.source.key();
+            self.record(Change::FileKeySet { key }, effects);
+        }
         if let Some(device) = self.config.ready_device.clone() {
             let key = Key { device, module: None };
             match DeviceId::new(&key.device) {
@@ -350,6 +388,7 @@ impl Hub {
         }
         self.presence_numbers.resume();
         self.watch_commands(now);
+        self.watch_uploads(now);
         self.sweep_anew(now);
         self.resume_jobs(now, effects);
         self.end_transfers(now, effects);
@@ -364,6 +403,7 @@ impl Hub {
             Due::Command(key) => self.command_due(now, &key, effects),
             Due::Configurations => self.configurations_due(now, effects),
             Due::Job(number) => self.job_due(now, number, effects),
+            Due::Upload(id) => self.upload_due(now, id, effects),
             Due::JobHistory => self.history_due(now, effects),
             Due::Grouping(exchange) => self.grouping_due(now, exchange, effects),
             Due::Index => self.index_due(now),

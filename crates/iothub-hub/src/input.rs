@@ -6,6 +6,7 @@ use iothub_proto::Packet;
 use crate::notice::Level;
 use crate::recording::Recording;
 use crate::transfers::Transferred;
+use crate::uploads::{BlobCondition, WrittenBlob};
 
 /// Names a connection of a device while it lasts. Made by the server, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +51,27 @@ pub enum Input<'a> {
         exchange: ExchangeId,
         /// The request.
         request: RestRequest<'a>,
+    },
+    /// A file was written that [`Hub::open_blob`](crate::Hub::open_blob) has let somebody write.
+    BlobWritten {
+        /// Names the request in [`Effect::Respond`](crate::Effect::Respond).
+        exchange: ExchangeId,
+        /// The file.
+        blob: WrittenBlob,
+    },
+    /// A file is to be removed that [`Hub::open_blob`](crate::Hub::open_blob) has let somebody remove.
+    BlobUnwanted {
+        /// Names the request in [`Effect::Respond`](crate::Effect::Respond).
+        exchange: ExchangeId,
+        /// Its name.
+        name: &'a str,
+        /// On what condition.
+        condition: BlobCondition,
+    },
+    /// Files are not there of which the hub thinks that they are. For the time behind [`Self::Start`].
+    BlobsLost {
+        /// Their names.
+        names: Vec<String>,
     },
     /// Nobody waits for the response of an HTTP request any longer.
     Abandoned {
@@ -125,6 +147,9 @@ pub struct RestRequest<'a> {
     pub query: Option<&'a str>,
     /// The headers: names in lower case.
     pub headers: &'a [(&'a str, &'a str)],
+    /// The certificate by which TLS knows the client, and those behind it, in DER; empty if it has shown none. That the
+    /// client has the key is proven; nothing else is.
+    pub certificates: &'a [Vec<u8>],
     /// The body.
     pub body: &'a [u8],
 }

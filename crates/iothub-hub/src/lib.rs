@@ -49,6 +49,7 @@ mod telemetry;
 mod timers;
 mod transfers;
 mod twin;
+mod uploads;
 
 pub use authority::Authority;
 pub use change::Change;
@@ -74,3 +75,7 @@ pub use rule::Rule;
 pub use system_properties::SystemProperties;
 pub use transfers::{TransferPlace, TransferStep, Transferred};
 pub use twin::TwinEdit;
+pub use uploads::{
+    BlobCondition, BlobDoor, BlobProblem, BlobRefusal, BlobRequest, CONTAINER, FileSettings, FileStep,
+    KeptBlob, KeptUpload, WrittenBlob,
+};

@@ -11,6 +11,7 @@ use crate::hub::Hub;
 use crate::jobs::StatingJobs;
 use crate::registry::{Entry, Key, Record};
 use crate::twin::Twin;
+use crate::uploads::StatingUploads;
 
 /// All that is recorded of a device or module, in one piece.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub(crate) struct Restatement {
     after: Option<Key>,
     /// Jobs come before.
     pub(crate) jobs: StatingJobs,
+    /// And so do uploads and files.
+    pub(crate) uploads: StatingUploads,
 }
 
 impl Restatement {
@@ -65,6 +68,9 @@ impl Hub {
             configurations,
             jobs,
             transfers,
+            uploads,
+            blobs,
+            file_notifications,
             restatement,
             config: _,
             partitions: _,
@@ -113,6 +119,12 @@ impl Hub {
                 for (number, kept) in feedback.iter() {
                     state(Change::FeedbackAdded { number, feedback: kept.clone() });
                 }
+                if let Some(key) = uploads.key_text() {
+                    state(Change::FileKeySet { key: key.into() });
+                }
+                for (number, kept) in file_notifications.iter() {
+                    state(Change::FileNotificationAdded { number, notification: Box::new(kept.clone()) });
+                }
                 for (number, letter) in dead_letters.iter() {
                     state(Change::DeadLettered { number, letter: Box::new(letter.clone()) });
                 }
@@ -120,6 +132,9 @@ impl Hub {
             }
         };
         if reached.after.is_none() && reached.jobs.state(jobs, identities, &mut state) {
+            return;
+        }
+        if reached.after.is_none() && reached.uploads.state((uploads, blobs), identities, &mut state) {
             return;
         }
         let first = reached.after.clone().map_or(Bound::Unbounded, Bound::Excluded);

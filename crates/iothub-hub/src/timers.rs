@@ -26,6 +26,8 @@ pub(crate) enum Due {
     Configurations,
     /// A job goes on.
     Job(u64),
+    /// An upload is over.
+    Upload(String),
     /// A job has been kept long enough.
     JobHistory,
     /// A query has more twins to look at.
@@ -44,6 +46,7 @@ impl Due {
             Self::Command(_) => "a command expires",
             Self::Configurations => "devices are looked at for configurations",
             Self::Job(_) => "a job goes on",
+            Self::Upload(_) => "an upload is over",
             Self::JobHistory => "a job is forgotten",
             Self::Grouping(_) => "a query goes on",
             Self::Index => "an index is made",

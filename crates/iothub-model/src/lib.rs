@@ -34,6 +34,7 @@ mod etag;
 mod event_log;
 mod export_import_device;
 mod feedback;
+mod file_upload;
 mod import_report;
 mod job;
 mod limits;
@@ -75,6 +76,9 @@ pub use event_log::{
 };
 pub use export_import_device::{ExportImportDevice, ImportMode, ImportedProperties};
 pub use feedback::{CommandOutcome, FeedbackRecord, FeedbackWanted};
+pub use file_upload::{
+    FileAccess, FileAccessRequest, FileNotification, FileUploadCompletion, FileUploadRequest, StoredFile,
+};
 pub use import_report::{ImportReport, LineError};
 pub use job::{
     DeviceJob, DeviceJobError, DeviceJobOutcome, DeviceJobStatistics, DeviceJobStatus, JobIdentity,

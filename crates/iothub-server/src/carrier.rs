@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use iothub_hub::{
-    ConnectionId, Effect, Effects, ExchangeId, Level, Notice, Reading, Recording, Response, Rule,
+    ConnectionId, Effect, Effects, ExchangeId, FileStep, Level, Notice, Reading, Recording, Response, Rule,
     TransferStep,
 };
 use iothub_proto::Instant;
@@ -31,6 +31,9 @@ pub(crate) struct Carrier {
     /// Steps of imports and exports. The hub makes one at a time.
     transfers: mpsc::UnboundedSender<Order>,
     orders: Mutex<Option<mpsc::UnboundedReceiver<Order>>>,
+    /// What is to be done with files of devices. The hub makes one for each that it no longer needs.
+    files: mpsc::UnboundedSender<FileStep>,
+    file_orders: Mutex<Option<mpsc::UnboundedReceiver<FileStep>>>,
     /// The record has grown long.
     restating: Notify,
     /// Whether there is room on the disk.
@@ -83,9 +86,12 @@ pub(crate) enum Answer {
 impl Carrier {
     pub(crate) fn new(events: Events) -> Self {
         let (transfers, orders) = mpsc::unbounded_channel();
+        let (files, file_orders) = mpsc::unbounded_channel();
         Self {
             transfers,
             orders: Mutex::new(Some(orders)),
+            files,
+            file_orders: Mutex::new(Some(file_orders)),
             queue: Mutex::default(),
             queued: Condvar::new(),
             room: Notify::new(),
@@ -121,6 +127,11 @@ impl Carrier {
     /// The steps of imports and exports, for whoever asks first.
     pub(crate) fn transfer_orders(&self) -> Option<mpsc::UnboundedReceiver<Order>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What is to be done with files of devices, for whoever asks first.
+    pub(crate) fn file_orders(&self) -> Option<mpsc::UnboundedReceiver<FileStep>> {
+        self.file_orders.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Returns when the hub is to state something anew.
@@ -242,6 +253,7 @@ impl Carrier {
                 Effect::Read { exchange, reading } => routes.answer(exchange, Answer::Reading(reading)),
                 // Whoever has the files may have ended already.
                 Effect::Transfer { number, step } => drop(self.transfers.send((number, step))),
+                Effect::Files(step) => drop(self.files.send(step)),
                 Effect::Log(notice) => log(&notice),
             }
         }

@@ -1,7 +1,10 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use iothub_hub::{Change, ConnectionId, Effect, Effects, ExchangeId, Hub, Input, Recording, RestRequest};
+use iothub_hub::{
+    BlobDoor, BlobProblem, BlobRefusal, BlobRequest, Change, ConnectionId, Effect, Effects, ExchangeId, Hub,
+    Input, Recording, RestRequest,
+};
 use iothub_proto::{Instant, Now};
 use tokio::sync::Notify;
 
@@ -153,6 +156,14 @@ impl Entered<'_> {
         self.desk.as_ref().is_some_and(|desk| desk.hub.may_ask(self.now, request))
     }
 
+    /// Whether the hub lets somebody do something with a file.
+    pub(crate) fn open_blob(&self, request: &BlobRequest<'_>) -> Result<BlobDoor, BlobRefusal> {
+        match &self.desk {
+            Some(desk) => desk.hub.open_blob(self.now, request),
+            None => Err(BlobRefusal::new(BlobProblem::ServerBusy, "the hub ends")),
+        }
+    }
+
     /// Says when the hub wants to be called; whoever asks is told if that becomes earlier.
     fn arm(&mut self) -> Option<Instant> {
         let desk = self.desk.as_mut()?;
@@ -205,7 +216,7 @@ mod tests {
         let answer = driver.carrier().expect(exchange);
         let headers = [("host", "hub.test"), ("authorization", owner)];
         let (path, query) = ("/devices/d", Some("api-version=2021-04-12"));
-        let request = RestRequest { method, path, query, headers: &headers, body };
+        let request = RestRequest { method, path, query, headers: &headers, certificates: &[], body };
         driver.enter().unwrap().handle(Input::Rest { exchange, request });
         let Answer::Response(response) = answer.await.unwrap() else { panic!("{method}") };
         response.status

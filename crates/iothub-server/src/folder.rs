@@ -76,12 +76,12 @@ impl Folder {
 
     /// Has the names of the files written down. Elsewhere a folder cannot be opened.
     #[cfg(unix)]
-    fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
 
     #[cfg(not(unix))]
-    fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 

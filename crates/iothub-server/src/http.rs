@@ -25,6 +25,7 @@ use crate::carrier::{Answer, Batch};
 use crate::connection;
 use crate::driver::Driver;
 use crate::events::Follower;
+use crate::files;
 use crate::listener::{Secured, turn_away_stranger};
 use crate::premises::Place;
 use crate::probes;
@@ -42,7 +43,9 @@ pub(crate) async fn serve(
     sites: Arc<Sites>,
 ) {
     let shared = sites.main();
-    let guest = Arc::new(Guest { _place: place, stranger: Mutex::new(Some(stranger)) });
+    let certificates = stream.inner().get_ref().1.peer_certificates().unwrap_or_default();
+    let certificates = certificates.iter().map(|der| der.to_vec()).collect();
+    let guest = Arc::new(Guest { _place: place, stranger: Mutex::new(Some(stranger)), certificates });
     let service = service_fn(|request| {
         let (guest, shared) = (Arc::clone(&guest), addressed(&request, &sites));
         async move { Ok::<_, Infallible>(answer(request, peer, guest, shared).await) }
@@ -81,9 +84,11 @@ fn is_stalled(source: &(dyn core::error::Error + 'static)) -> bool {
 }
 
 /// The client of a connection. It is a stranger until a request has shown that it may ask.
-struct Guest {
+pub(crate) struct Guest {
     _place: Place,
     stranger: Mutex<Option<Stranger>>,
+    /// What TLS knows it by.
+    certificates: Vec<Vec<u8>>,
 }
 
 impl Guest {
@@ -92,7 +97,7 @@ impl Guest {
     }
 
     /// Its place among the strangers, if it still has one. It has none afterwards.
-    fn stranger(&self) -> Option<Stranger> {
+    pub(crate) fn stranger(&self) -> Option<Stranger> {
         self.stranger.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -102,9 +107,9 @@ fn addressed(request: &Request<Incoming>, sites: &Sites) -> Arc<Shared> {
     Arc::clone(sites.pick(host_name(request.headers()).as_deref()))
 }
 
-type Body = Either<Full<Bytes>, StreamBody<Lines>>;
-type Head = hyper::http::request::Parts;
-type Lines = Pin<Box<dyn futures_util::Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
+pub(crate) type Body = Either<Full<Bytes>, StreamBody<Lines>>;
+pub(crate) type Head = hyper::http::request::Parts;
+pub(crate) type Lines = Pin<Box<dyn futures_util::Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
 
 async fn answer(
     request: Request<Incoming>,
@@ -118,13 +123,23 @@ async fn answer(
     if let Some(response) = probes::answer(&request, peer, &shared) {
         return response.map(|text| Either::Left(Full::from(text)));
     }
+    if files::is_at(request.uri().path()) {
+        return files::answer(request, peer, &guest, &shared).await;
+    }
     let (head, mut body) = request.into_parts();
     let Some(headers) = texts(&head.headers) else {
         let response = refuse(&head, peer, ErrorCode::GenericBadRequest, "a header is not UTF-8", &shared);
         return leave_unread(response, &head, body, &shared);
     };
     let (method, path, query) = (head.method.as_str(), head.uri.path(), head.uri.query());
-    let request = |body| RestRequest { method, path, query, headers: &headers, body };
+    let request = |body| RestRequest {
+        method,
+        path,
+        query,
+        headers: &headers,
+        certificates: &guest.certificates,
+        body,
+    };
     // Of a stranger who may not ask no body is read: there is room for so many only.
     if guest.is_stranger()
         && !body.is_end_stream()
@@ -149,7 +164,7 @@ async fn answer(
 }
 
 /// Ends the connection with the response to a request whose body is of no use.
-fn leave_unread(
+pub(crate) fn leave_unread(
     mut response: Response<Body>,
     head: &Head,
     body: Incoming,
@@ -218,7 +233,7 @@ async fn ask(request: RestRequest<'_>, shared: &Shared) -> Response<Body> {
 }
 
 /// A request that awaits its answer. The hub is told when nobody does any longer.
-struct Exchange<'a> {
+pub(crate) struct Exchange<'a> {
     id: ExchangeId,
     driver: &'a Driver,
     begin: Instant,
@@ -226,16 +241,29 @@ struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    fn begin(driver: &'a Driver) -> (Self, oneshot::Receiver<Answer>) {
+    pub(crate) fn begin(driver: &'a Driver) -> (Self, oneshot::Receiver<Answer>) {
         let (id, begin) = (driver.exchange_id(), driver.clock().now().instant);
         (Self { id, driver, begin, open: true }, driver.carrier().expect(id))
     }
 
-    async fn end(mut self, method: &str, answer: oneshot::Receiver<Answer>) -> Response<Body> {
+    pub(crate) const fn id(&self) -> ExchangeId {
+        self.id
+    }
+
+    async fn end(self, method: &str, answer: oneshot::Receiver<Answer>) -> Response<Body> {
+        let (driver, begin) = (self.driver, self.begin);
+        let response = self.answered(answer).await;
+        let took = driver.clock().now().instant.since(begin);
+        driver.metrics().responded(method, response.status().as_u16(), took);
+        response
+    }
+
+    /// What becomes of it, which is not counted.
+    pub(crate) async fn answered(mut self, answer: oneshot::Receiver<Answer>) -> Response<Body> {
         let driver = self.driver;
         let answer = answer.await;
         self.open = false;
-        let response = match answer {
+        match answer {
             Ok(Answer::Response(response)) => whole(response, driver),
             Ok(Answer::Reading(wanted)) => read(wanted, driver).await,
             Err(_) => refusal(
@@ -243,10 +271,7 @@ impl<'a> Exchange<'a> {
                 "the hub cannot go on; see its log",
                 driver.clock().now().timestamp,
             ),
-        };
-        let took = driver.clock().now().instant.since(self.begin);
-        driver.metrics().responded(method, response.status().as_u16(), took);
-        response
+        }
     }
 }
 
@@ -262,7 +287,7 @@ impl Drop for Exchange<'_> {
     }
 }
 
-fn whole(answer: iothub_hub::Response, driver: &Driver) -> Response<Body> {
+pub(crate) fn whole(answer: iothub_hub::Response, driver: &Driver) -> Response<Body> {
     let has_body = !answer.body.is_empty();
     let mut response = Response::new(Either::Left(Full::from(answer.body)));
     let Ok(status) = StatusCode::from_u16(answer.status) else {

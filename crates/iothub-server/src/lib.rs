@@ -26,6 +26,7 @@ mod doorway;
 mod driver;
 mod error;
 mod events;
+mod files;
 mod folder;
 mod harness;
 mod http;
@@ -59,7 +60,7 @@ pub use error::{Port, StartError};
 pub use events::{Batch, Bounds, EventLog, Limits as ReadLimits, Logged, Position};
 pub use harness::{ByteStream, Door, Harness, Interposer, Reach, Response, RestRequest, State};
 pub use iothub_hub::{
-    CommandSettings, Edition, Event, EventKind, Rule, SettingOutOfRange, Sku, UnitsOutOfRange,
+    CommandSettings, Edition, Event, EventKind, FileSettings, Rule, SettingOutOfRange, Sku, UnitsOutOfRange,
 };
 pub use journal::JournalError;
 pub use options::{Limits, Options};

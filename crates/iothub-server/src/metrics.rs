@@ -108,6 +108,7 @@ impl Metrics {
                 Effect::Respond { .. }
                 | Effect::Read { .. }
                 | Effect::Transfer { .. }
+                | Effect::Files(_)
                 | Effect::Close { .. } => {}
             }
         }

@@ -2,7 +2,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
-use iothub_hub::{CommandSettings, Edition};
+use iothub_hub::{CommandSettings, Edition, FileSettings};
 
 use crate::retention::Retention;
 
@@ -35,6 +35,9 @@ pub struct Options {
     /// The folder below which imports and exports read and write; without one they are refused. Further hubs have folders of
     /// their names in it.
     pub transfer_folder: Option<PathBuf>,
+    /// What devices may upload, and how back ends are told of it; without it devices cannot. Files are kept in the folder for
+    /// the data; without one in a folder that is removed when the hub stops, [less of them](FileSettings).
+    pub files: Option<FileSettings>,
     /// What a client can make the server spend.
     pub limits: Limits,
 }
@@ -89,6 +92,7 @@ impl Default for Options {
             edition: Edition::UNLIMITED,
             commands: CommandSettings::default(),
             transfer_folder: None,
+            files: Some(FileSettings::default()),
             limits: Limits::default(),
         }
     }

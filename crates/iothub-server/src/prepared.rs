@@ -13,6 +13,7 @@ use crate::authority::{Authority, CA};
 use crate::clock::Clock;
 use crate::error::StartError;
 use crate::events::Events;
+use crate::files::Store;
 use crate::folder::Folder;
 use crate::harness::{Harness, Reach, State};
 use crate::journal::Journal;
@@ -20,7 +21,7 @@ use crate::options::Options;
 use crate::ready::{Ready, Urls};
 use crate::retention::Retention;
 use crate::runtime::{self, Runtime, Settled};
-use crate::tls::{self, ClientCertificates};
+use crate::tls;
 
 /// Everything that hubs need to serve, but sockets and tasks.
 pub(crate) struct Prepared {
@@ -46,6 +47,8 @@ pub(crate) struct PreparedHub {
     pub(crate) places: Places,
     /// Where imports and exports read and write.
     pub(crate) transfers: Option<Arc<Path>>,
+    /// Where files of devices are.
+    pub(crate) files: Option<Arc<Store>>,
 }
 
 /// The folders that are the hub's while it runs.
@@ -79,10 +82,9 @@ impl Prepared {
             None => (Vec::new(), authority(&options, &places, clock)?),
         };
         let ca_file = places.put_ca(&authority)?;
-        let tls =
-            |clients, alpn: &[&[u8]]| tls::config(&authority, clients, alpn).map_err(StartError::certificate);
-        let mqtt_tls = tls(ClientCertificates::Asked, &[])?;
-        let https_tls = tls(ClientCertificates::NotAsked, &[b"http/1.1"])?;
+        let tls = |alpn: &[&[u8]]| tls::config(&authority, alpn).map_err(StartError::certificate);
+        let mqtt_tls = tls(&[])?;
+        let https_tls = tls(&[b"http/1.1"])?;
         let site = Site { options: &options, ca_file: &ca_file, mqtt, https, clock };
         let mut others = Vec::new();
         for name in &options.further_hubs {
@@ -114,10 +116,10 @@ impl Site<'_> {
         changes: &[Change],
     ) -> Result<PreparedHub, StartError> {
         let transfers = transfers.map(transfer_folder).transpose()?;
-        let Begun { hub, journal, events, effects } =
+        let Begun { hub, journal, events, effects, files } =
             bring_up(self.options, name, &places, self.clock, changes)?;
         let ready = self.ready(name, &hub);
-        Ok(PreparedHub { hub, journal, events, effects, ready, places, transfers })
+        Ok(PreparedHub { hub, journal, events, effects, ready, places, transfers, files })
     }
 }
 
@@ -134,6 +136,15 @@ impl Places {
     pub(crate) fn folders(&self) -> Vec<Folder> {
         let data = self.data.iter().map(|data| data.folder.clone());
         data.chain([self.settled.folder().clone()]).collect()
+    }
+
+    /// The files that devices have uploaded, and the names of those that are lost.
+    fn files(&self, hub: &Hub) -> Result<(Store, Vec<String>), StartError> {
+        let folder = self.data.as_ref().map_or(self.settled.folder(), |data| &data.folder);
+        let opened = folder
+            .inner(FILES)
+            .and_then(|folder| Store::open(&folder, hub.blob_files(), hub.blobs_being_written()));
+        opened.map_err(|source| StartError::Data { path: folder.path().join(FILES), source })
     }
 
     fn put_ca(&self, authority: &Authority) -> Result<PathBuf, StartError> {
@@ -214,6 +225,7 @@ struct Begun {
     journal: Option<Journal>,
     events: Events,
     effects: Effects,
+    files: Option<Arc<Store>>,
 }
 
 /// The hub as it was, and begun. What that changes is on disk when this returns.
@@ -232,6 +244,10 @@ fn bring_up(
     config.name = hub_name(host);
     config.commands = options.commands;
     config.transfers = options.transfer_folder.is_some();
+    config.files = match places.data {
+        Some(_) => options.files,
+        None => options.files.map(|files| files.limited_to(IN_MEMORY_MAX)),
+    };
     let mut hub = Hub::new(config);
     for change in changes {
         hub.apply(change).expect("these are the changes that a hub has stated of itself");
@@ -249,10 +265,18 @@ fn bring_up(
     hub.appends_to(events.partitions());
     let mut effects = Effects::new();
     hub.handle(clock.now(), Input::Start, &mut effects);
+    let files = match options.files {
+        Some(_) => {
+            let (store, lost) = places.files(&hub)?;
+            hub.handle(clock.now(), Input::BlobsLost { names: lost }, &mut effects);
+            Some(Arc::new(store))
+        }
+        None => None,
+    };
     if let Some(journal) = &mut journal {
         journal.commit(clock.now().timestamp, &effects)?;
     }
-    Ok(Begun { hub, journal, events, effects })
+    Ok(Begun { hub, journal, events, effects, files })
 }
 
 /// The name of a hub from that of its host: an address is one as a whole.
@@ -323,5 +347,9 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// The folder for the data of further hubs, inside that of the first.
 const FURTHER_HUBS: &str = "hubs";
+/// The folder for files of devices, inside that for the data.
+const FILES: &str = "files";
+/// Most bytes of files of a hub without a folder for its data, often where there is memory and no disk.
+const IN_MEMORY_MAX: u64 = 256 * 1024 * 1024;
 /// The policy that may do everything.
 const OWNER: &str = "iothubowner";

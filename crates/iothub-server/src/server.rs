@@ -17,6 +17,7 @@ use crate::doorway::Doorway;
 use crate::driver::Driver;
 use crate::error::{Port, StartError};
 use crate::events::EventLog;
+use crate::files;
 use crate::harness::{Door, Harness, Reach, State};
 use crate::listener::Listener;
 use crate::options::Options;
@@ -241,6 +242,7 @@ fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, S
             tokio::select! {
                 () = shared.driver.tick() => {}
                 () = transfers::serve(&shared) => {}
+                () = files::serve(&shared) => {}
                 () = shared.stopping() => {}
             }
         });
@@ -258,7 +260,7 @@ impl Kept {
         clock: Clock,
         premises: &Arc<Premises>,
     ) -> Result<(Self, Arc<Shared>), StartError> {
-        let PreparedHub { hub, journal, events, effects, ready, places, transfers } = prepared;
+        let PreparedHub { hub, journal, events, effects, ready, places, transfers, files } = prepared;
         let carrier = Arc::new(Carrier::new(events));
         carrier.carry_out(effects.into_iter());
         let committer = match journal {
@@ -266,7 +268,7 @@ impl Kept {
             None => None,
         };
         let driver = Driver::new(hub, clock, Arc::clone(&carrier));
-        let shared = Arc::new(Shared::new(driver, Arc::clone(premises), transfers));
+        let shared = Arc::new(Shared::new(driver, Arc::clone(premises), transfers, files));
         Ok((Self { carrier, committer, ready, posted: None, places }, shared))
     }
 

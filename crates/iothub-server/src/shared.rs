@@ -5,6 +5,7 @@ use iothub_hub::Recording;
 
 use crate::body::Room;
 use crate::driver::Driver;
+use crate::files::Store;
 use crate::options::Limits;
 use crate::premises::Premises;
 
@@ -14,12 +15,19 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// Where imports and exports read and write.
     pub(crate) transfers: Option<Arc<Path>>,
+    /// Where files of devices are.
+    pub(crate) files: Option<Arc<Store>>,
     premises: Arc<Premises>,
 }
 
 impl Shared {
-    pub(crate) fn new(driver: Driver, premises: Arc<Premises>, transfers: Option<Arc<Path>>) -> Self {
-        Self { driver, limits: premises.limits, transfers, premises }
+    pub(crate) fn new(
+        driver: Driver,
+        premises: Arc<Premises>,
+        transfers: Option<Arc<Path>>,
+        files: Option<Arc<Store>>,
+    ) -> Self {
+        Self { driver, limits: premises.limits, transfers, files, premises }
     }
 
     /// What this hub has in common with others in this process.

@@ -11,31 +11,16 @@ use rustls::{
 
 use crate::authority::Authority;
 
-/// Whether clients are asked for a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ClientCertificates {
-    /// They are, and may have none.
-    Asked,
-    /// They are not. Browsers would ask their users for one.
-    NotAsked,
-}
-
-/// TLS 1.2 and 1.3 with the hub's certificate: some clients speak exactly 1.2. `alpn` is what the listener speaks,
+/// TLS 1.2 and 1.3 with the hub's certificate: some clients speak exactly 1.2. Clients are asked for a certificate, and may have
+/// none. `alpn` is what the listener speaks,
 /// empty where its clients do not name it.
-pub(crate) fn config(
-    authority: &Authority,
-    clients: ClientCertificates,
-    alpn: &[&[u8]],
-) -> Result<Arc<ServerConfig>, TlsError> {
+pub(crate) fn config(authority: &Authority, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
     let chain =
         CertificateDer::pem_slice_iter(authority.server_pem().as_bytes()).collect::<Result<_, _>>()?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
-    let builder = match clients {
-        ClientCertificates::Asked => builder.with_client_cert_verifier(Arc::new(AnyHolder { provider })),
-        ClientCertificates::NotAsked => builder.with_no_client_auth(),
-    };
+    let builder = builder.with_client_cert_verifier(Arc::new(AnyHolder { provider }));
     let mut config = builder.with_single_cert(chain, authority.server_key()?)?;
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))

@@ -91,7 +91,8 @@ impl BackEnd {
         ];
         let headers = if is_there { &headers[..] } else { &headers[..3] };
         let query = Some("api-version=2021-04-12");
-        let response = door.ask(RestRequest { method, path: &path, query, headers, body }).await;
+        let response =
+            door.ask(RestRequest { method, path: &path, query, headers, certificates: &[], body }).await;
         let body = match response.body.is_empty() {
             true => b"null",
             false => &response.body[..],

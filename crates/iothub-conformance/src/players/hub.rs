@@ -74,7 +74,7 @@ impl<'a> HubPlayer<'a> {
                     self.sent.push_back((connection, deed));
                 }
                 Effect::Respond { exchange, response } => self.responses.push_back((exchange, response)),
-                Effect::Read { .. } | Effect::Transfer { .. } => {}
+                Effect::Read { .. } | Effect::Transfer { .. } | Effect::Files(_) => {}
                 Effect::Close { connection } => closed.push(connection),
                 Effect::Log(notice) => self.notice = Some(notice.why),
             }
@@ -97,8 +97,14 @@ impl<'a> HubPlayer<'a> {
             Some((path, query)) => (path, Some(query)),
             None => (request.path.as_str(), None),
         };
-        let request =
-            RestRequest { method: request.method, path, query, headers: &headers, body: &request.body };
+        let request = RestRequest {
+            method: request.method,
+            path,
+            query,
+            headers: &headers,
+            certificates: &[],
+            body: &request.body,
+        };
         self.put(Input::Rest { exchange, request });
         self.asked.push_back((exchange, question));
         if question == Question::Done {

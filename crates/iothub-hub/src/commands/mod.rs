@@ -3,7 +3,7 @@
 mod dead_letters;
 mod delivery;
 mod queue;
-mod settings;
+pub(crate) mod settings;
 
 pub use dead_letters::DeadLetter;
 pub(crate) use dead_letters::DeadLetters;

@@ -67,10 +67,7 @@ impl CommandSettings {
     ///
     /// [`SettingOutOfRange`].
     pub fn with_feedback_lock(self, feedback_lock: Duration) -> Result<Self, SettingOutOfRange> {
-        if !FEEDBACK_LOCK_S.contains(&feedback_lock.as_secs()) {
-            let (what, given) = ("the lock of feedback", format!("{feedback_lock:?}"));
-            return Err(SettingOutOfRange { what, given, min: "5 s", max: "300 s" });
-        }
+        within("the lock of feedback", feedback_lock, &FEEDBACK_LOCK_S, ("5 s", "300 s"))?;
         Ok(Self { feedback_lock, ..self })
     }
 
@@ -123,13 +120,23 @@ impl Default for CommandSettings {
 }
 
 fn check_ttl(what: &'static str, ttl: Duration) -> Result<(), SettingOutOfRange> {
-    if TTL_S.contains(&ttl.as_secs()) && ttl <= Duration::from_secs(*TTL_S.end()) {
-        return Ok(());
-    }
-    Err(SettingOutOfRange { what, given: format!("{ttl:?}"), min: "1 min", max: "2 days" })
+    within(what, ttl, &TTL_S, ("1 min", "2 days"))
 }
 
-fn check_deliveries(what: &'static str, count: u32) -> Result<(), SettingOutOfRange> {
+/// Whether a time is as long as it may be, in seconds.
+pub(crate) fn within(
+    what: &'static str,
+    time: Duration,
+    range: &RangeInclusive<u64>,
+    (min, max): (&'static str, &'static str),
+) -> Result<(), SettingOutOfRange> {
+    if range.contains(&time.as_secs()) && time <= Duration::from_secs(*range.end()) {
+        return Ok(());
+    }
+    Err(SettingOutOfRange { what, given: format!("{time:?}"), min, max })
+}
+
+pub(crate) fn check_deliveries(what: &'static str, count: u32) -> Result<(), SettingOutOfRange> {
     if DELIVERIES.contains(&count) {
         return Ok(());
     }

@@ -59,6 +59,8 @@ pub(crate) enum Operation {
     Job,
     /// Devices that jobs do something to.
     JobDevice,
+    /// Uploads of files that begin.
+    Upload,
 }
 
 impl Edition {
@@ -127,15 +129,15 @@ impl Edition {
     pub(crate) fn a_minute(self, operation: Operation) -> Option<u64> {
         use Operation::{
             Command, Configuration, Connection, Job, JobDevice, Method, Query, Registry, Telemetry, TwinRead,
-            TwinUpdate,
+            TwinUpdate, Upload,
         };
 
         let units = self.units;
         // At least so many a hub, and so many a unit.
         let (hub, unit) = match (self.sku, operation) {
             (Sku::Unlimited, _) => return None,
-            (Sku::F1 | Sku::S1 | Sku::S2, Registry | Command | Job) => (0, 100),
-            (Sku::S3, Registry | Command | Job) => (0, 5_000),
+            (Sku::F1 | Sku::S1 | Sku::S2, Registry | Command | Job | Upload) => (0, 100),
+            (Sku::S3, Registry | Command | Job | Upload) => (0, 5_000),
             (Sku::F1 | Sku::S1, Connection | Telemetry) => (6_000, 720),
             (Sku::S2, Connection | Telemetry) => (0, 7_200),
             (Sku::S3, Connection | Telemetry) => (0, 360_000),
@@ -197,6 +199,7 @@ impl fmt::Display for Operation {
             Self::Configuration => "operations on configurations",
             Self::Job => "requests about jobs",
             Self::JobDevice => "devices of jobs",
+            Self::Upload => "uploads",
         })
     }
 }

@@ -40,12 +40,15 @@ impl Hub {
         let refused =
             |why: String| Failure::new(ErrorCode::IotHubUnauthorizedAccess, format!("Unauthorized: {why}"));
         let id = DeviceId::new(device).map_err(|error| refused(error.to_string()))?;
-        let token = request.header("authorization");
-        let token = token.ok_or_else(|| refused("the header Authorization is missing".into()))?;
+        let proof = match (request.header("authorization"), request.certificates) {
+            (Some(token), _) => Proof::Token(token),
+            (None, []) => return Err(refused("the header Authorization is missing".into())),
+            (None, [_, ..]) => Proof::None,
+        };
         let host = request.header("host").unwrap_or_default();
         let admit = |host| {
-            let (identity, proof) = (Identity::device(id), Proof::Token(token));
-            self.gate.admit(&self.registry, &Bid { identity, host, proof, certificates: &[] }, now.timestamp)
+            let (identity, certificates) = (Identity::device(id), request.certificates);
+            self.gate.admit(&self.registry, &Bid { identity, host, proof, certificates }, now.timestamp)
         };
         // A token may name the host with its port, as a connection string does that has one.
         let admission = admit(crate::auth::without_port(host)).or_else(|denied| admit(host).or(Err(denied)));

@@ -9,6 +9,8 @@ mod digital_twins;
 mod entry;
 mod events;
 mod feedback;
+mod file_notifications;
+mod files;
 mod identities;
 mod job_rows;
 mod jobs;
@@ -23,6 +25,7 @@ mod statistics;
 mod transfer;
 mod transfers;
 mod twins;
+mod uploads;
 mod wish;
 
 pub(crate) use identities::not_found;
@@ -233,6 +236,23 @@ impl Hub {
             ("GET", Resource::Feedback) => Ok(self.receive_feedback(now, effects)),
             ("DELETE", Resource::FeedbackLock(lock)) => self.complete_feedback(now, lock, effects),
             ("POST", Resource::FeedbackReturn(lock)) => self.abandon_feedback(now, lock, effects),
+            ("GET", Resource::FileNotifications) => self.receive_file_notification(now, effects),
+            ("DELETE", Resource::FileNotificationLock(lock)) => {
+                self.complete_file_notification(now, lock, effects)
+            }
+            ("POST", Resource::FileNotificationReturn(lock)) => {
+                self.abandon_file_notification(now, lock, effects)
+            }
+            ("POST", Resource::DeviceFiles(key)) => self.begin_upload(now, (key, None), request, effects),
+            ("GET", Resource::DeviceFile(key, name)) => {
+                self.begin_upload(now, (key, Some(name)), request, effects)
+            }
+            ("POST", Resource::UploadEnds(key)) => self.complete_upload(now, (key, None), request, effects),
+            ("POST", Resource::UploadEnd(key, id)) => {
+                self.complete_upload(now, (key, Some(id)), request, effects)
+            }
+            ("GET", Resource::Files) => self.list_files(&path, request),
+            ("POST", Resource::FileAccess) => self.open_file(now, request),
             ("GET", Resource::DeviceBound(key)) => Ok(self.receive_command(now, key, effects)),
             ("DELETE", Resource::DeviceBoundLock(key, lock)) => {
                 let settlement = match path.parameter("reject") {
@@ -353,7 +373,7 @@ const fn charged(operation: Operation, len: usize) -> Option<usize> {
         | Operation::Connection
         | Operation::Configuration
         | Operation::Job => None,
-        Operation::TwinRead => Some(0),
+        Operation::TwinRead | Operation::Upload => Some(0),
         Operation::Method
         | Operation::TwinUpdate
         | Operation::Command

@@ -86,6 +86,24 @@ pub(crate) enum Resource {
     FeedbackLock(String),
     /// `/messages/serviceBound/feedback/{lock}/abandon`
     FeedbackReturn(String),
+    /// `/messages/serviceBound/filenotifications`, also behind `/$local`
+    FileNotifications,
+    /// `/messages/serviceBound/filenotifications/{lock}`
+    FileNotificationLock(String),
+    /// `/messages/serviceBound/filenotifications/{lock}/abandon`
+    FileNotificationReturn(String),
+    /// `/devices/{d}/files`
+    DeviceFiles(Key),
+    /// `/devices/{d}/files/{name}`, as long as that is read: deprecated
+    DeviceFile(Key, String),
+    /// `/devices/{d}/files/notifications`, as long as that is posted to
+    UploadEnds(Key),
+    /// `/devices/{d}/files/notifications/{correlationId}`
+    UploadEnd(Key, String),
+    /// `/$local/files`
+    Files,
+    /// `/$local/files/access`
+    FileAccess,
     /// `/devices/{d}/messages/deviceBound`
     DeviceBound(Key),
     /// `/devices/{d}/messages/deviceBound/{lock}`
@@ -210,12 +228,20 @@ impl Path {
             R::Commands(_) if method == "GET" => local,
             R::Commands(_) | R::ServiceStatistics => service,
             // Whoever is given something has it under a lock, and the end of that is recorded.
-            R::Feedback => Terms { is_recorded: true, ..local },
+            R::Feedback | R::FileNotifications => Terms { is_recorded: true, ..local },
+            R::DeviceFiles(_) | R::DeviceFile(..) => {
+                Terms { operation: Some(Operation::Upload), is_recorded: true, ..device }
+            }
+            R::UploadEnds(_) | R::UploadEnd(..) => device,
+            R::FileAccess => Terms { is_recorded: false, ..local },
             R::DeviceBound(_) => Terms { is_recorded: true, ..device },
             R::DeviceBoundLock(..) | R::DeviceBoundReturn(..) | R::DeviceEvents(_) => device,
             R::DeadLetters(_)
             | R::FeedbackLock(_)
             | R::FeedbackReturn(_)
+            | R::FileNotificationLock(_)
+            | R::FileNotificationReturn(_)
+            | R::Files
             | R::Events
             | R::Partitions
             | R::Partition(_)
@@ -251,6 +277,10 @@ impl Resource {
             | Self::DigitalTwin(key)
             | Self::DigitalTwinCommand(key, _)
             | Self::Methods(key)
+            | Self::DeviceFiles(key)
+            | Self::DeviceFile(key, _)
+            | Self::UploadEnds(key)
+            | Self::UploadEnd(key, _)
             | Self::DeviceBound(key)
             | Self::DeviceBoundLock(key, _)
             | Self::DeviceBoundReturn(key, _)
@@ -273,6 +303,11 @@ impl Resource {
             | Self::Feedback
             | Self::FeedbackLock(_)
             | Self::FeedbackReturn(_)
+            | Self::FileNotifications
+            | Self::FileNotificationLock(_)
+            | Self::FileNotificationReturn(_)
+            | Self::Files
+            | Self::FileAccess
             | Self::Events
             | Self::Partitions
             | Self::Partition(_)
@@ -294,6 +329,9 @@ impl Resource {
         let is = |word: &str, fixed: &str| word.eq_ignore_ascii_case(fixed);
         if let Some(messages) = Self::read_messages(&words)? {
             return Ok(Some(messages));
+        }
+        if let Some(upload) = Self::read_uploads(method, &words)? {
+            return Ok(Some(upload));
         }
         Ok(Some(match words[..] {
             [a] if is(a, "devices") => Self::Devices,
@@ -340,6 +378,8 @@ impl Resource {
                 Self::Refusals(device(d)?.device)
             }
             [a, b, q] if is(a, "$local") && is(b, "devices") && is(q, "query") => Self::ExplainedQuery,
+            [a, b] if is(a, "$local") && is(b, "files") => Self::Files,
+            [a, b, c] if is(a, "$local") && is(b, "files") && is(c, "access") => Self::FileAccess,
             [a, b] if is(a, "$local") && is(b, "registry") => Self::Registry,
             [a, b] if is(a, "$local") && is(b, "policies") => Self::Policies,
             [a, b, n] if is(a, "$local") && is(b, "policies") => {
@@ -390,9 +430,28 @@ impl Resource {
         })
     }
 
+    /// What a device asks that uploads a file.
+    fn read_uploads(method: &str, words: &[&str]) -> Result<Option<Self>, Failure> {
+        let [a, id, files, rest @ ..] = words else { return Ok(None) };
+        if !a.eq_ignore_ascii_case("devices") || !files.eq_ignore_ascii_case("files") {
+            return Ok(None);
+        }
+        let key = device(id)?;
+        let is_end = |word: &str| method == "POST" && word.eq_ignore_ascii_case("notifications");
+        Ok(Some(match *rest {
+            [] => Self::DeviceFiles(key),
+            [end] if is_end(end) => Self::UploadEnds(key),
+            [end, id] if is_end(end) => Self::UploadEnd(key, id.into()),
+            [..] if method == "GET" => Self::DeviceFile(key, rest.join("/")),
+            [..] => return Ok(None),
+        }))
+    }
+
     /// What is fetched, settled or sent message by message.
     fn read_messages(words: &[&str]) -> Result<Option<Self>, Failure> {
         let is = |word: &str, fixed: &str| word.eq_ignore_ascii_case(fixed);
+        // Published in either spelling.
+        let is_files = |word: &str| is(word, "filenotifications") || is(word, "fileuploadnotifications");
         let words = match words {
             [first, rest @ ..]
                 if is(first, "$local") && rest.first().is_some_and(|word| is(word, "messages")) =>
@@ -410,6 +469,15 @@ impl Resource {
                 if is(a, "messages") && is(b, "serviceBound") && is(c, "feedback") && is(d, "abandon") =>
             {
                 Self::FeedbackReturn(lock.into())
+            }
+            [a, b, c] if is(a, "messages") && is(b, "serviceBound") && is_files(c) => Self::FileNotifications,
+            [a, b, c, lock] if is(a, "messages") && is(b, "serviceBound") && is_files(c) => {
+                Self::FileNotificationLock(lock.into())
+            }
+            [a, b, c, lock, d]
+                if is(a, "messages") && is(b, "serviceBound") && is_files(c) && is(d, "abandon") =>
+            {
+                Self::FileNotificationReturn(lock.into())
             }
             [a, id, b, c] if is(a, "devices") && is(b, "messages") && is(c, "deviceBound") => {
                 Self::DeviceBound(device(id)?)

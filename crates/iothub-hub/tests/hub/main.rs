@@ -34,5 +34,6 @@ mod telemetry;
 mod transfer;
 mod transferring;
 mod twins;
+mod uploading;
 mod verdicts;
 mod world;

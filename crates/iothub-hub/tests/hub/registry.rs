@@ -386,7 +386,7 @@ fn who_has_no_good_token_is_not_told_what_there_is() {
         }
     }
     // Where a device may ask for something that is not there, it is told so.
-    for (path, status) in [("/devices/dev1/files", 404), ("/devices/dev2/files", 401)] {
+    for (path, status) in [("/devices/dev1/nothing", 404), ("/devices/dev2/files", 401)] {
         let response = world.rest_with("POST", path, "", &[("authorization", &device)]);
         assert_eq!(response.status, status, "{path}");
     }

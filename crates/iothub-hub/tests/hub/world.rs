@@ -5,8 +5,8 @@ use iothub_codec::{
     TokenRequest, Version,
 };
 use iothub_hub::{
-    Change, Config, ConnectionId, Edition, Effect, Event, ExchangeId, Hub, Input, Level, Notice, PacketBuf,
-    Peer, Reading, Response, RestRequest, Seed, TransferStep, Transport,
+    Change, Config, ConnectionId, Edition, Effect, Event, ExchangeId, FileSettings, FileStep, Hub, Input,
+    Level, Notice, PacketBuf, Peer, Reading, Response, RestRequest, Seed, TransferStep, Transport,
 };
 use iothub_proto::{AckToken, Instant, Now, Opening, Packet, RefusalReason, Session, Timestamp};
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ pub(crate) struct World {
     responses: Vec<(ExchangeId, Response)>,
     pub(crate) readings: Vec<Reading>,
     pub(crate) steps: Vec<(u64, TransferStep)>,
+    pub(crate) file_steps: Vec<FileStep>,
     closing: Vec<ConnectionId>,
     gone: Vec<ConnectionId>,
     last_id: u64,
@@ -67,6 +68,7 @@ impl World {
         config.edition = edition;
         config.ready_device = Some("dev1".into());
         config.transfers = true;
+        config.files = Some(FileSettings::default());
         Self {
             hub: Hub::new(config),
             now: Now { instant: Instant::from_millis(1_000_000), timestamp: BEGIN },
@@ -77,6 +79,7 @@ impl World {
             responses: Vec::new(),
             readings: Vec::new(),
             steps: Vec::new(),
+            file_steps: Vec::new(),
             closing: Vec::new(),
             gone: Vec::new(),
             last_id: 0,
@@ -98,6 +101,7 @@ impl World {
                     self.readings.push(reading);
                 }
                 Effect::Transfer { number, step } => self.steps.push((number, step)),
+                Effect::Files(step) => self.file_steps.push(step),
                 Effect::Close { connection } => self.closing.push(connection),
                 Effect::Log(notice) => self.notices.push(notice),
             }
@@ -355,7 +359,8 @@ impl World {
             Some((path, query)) => (path, Some(query)),
             None => (path, Some("api-version=2021-04-12")),
         };
-        let request = RestRequest { method, path, query, headers: &all, body: body.as_bytes() };
+        let request =
+            RestRequest { method, path, query, headers: &all, certificates: &[], body: body.as_bytes() };
         self.put(Input::Rest { exchange, request });
         exchange
     }

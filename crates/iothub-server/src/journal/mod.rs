@@ -36,6 +36,7 @@ use record::Record;
 #[cfg(test)]
 pub(crate) use space::Room;
 use space::Space;
+pub(crate) use space::{RESERVE, room};
 use tables::{BOUNDS, EVENTS, FORMAT, META, PARTITIONS, RECORD};
 
 /// The changes and events of a hub, on disk, in order. One process at a time.
@@ -143,6 +144,7 @@ impl Journal {
                 | Effect::Read { .. }
                 | Effect::Close { .. }
                 | Effect::Transfer { .. }
+                | Effect::Files(_)
                 | Effect::Log(_) => {}
             }
         }
@@ -190,6 +192,7 @@ pub(crate) const fn is_kept(effect: &Effect) -> bool {
         | Effect::Read { .. }
         | Effect::Close { .. }
         | Effect::Transfer { .. }
+        | Effect::Files(_)
         | Effect::Log(_) => false,
     }
 }

@@ -169,6 +169,10 @@ impl Record {
             (Change::IdentityStated { .. }, Some(pass)) => pass.stated += len,
             (Change::Job { step, .. }, Some(pass)) if step.is_restated() => pass.stated += len,
             (
+                Change::UploadBegan { is_restated: true, .. } | Change::BlobSet { is_restated: true, .. },
+                Some(pass),
+            ) => pass.stated += len,
+            (
                 Change::PolicySet { .. }
                 | Change::PolicyRemoved { .. }
                 | Change::MessagesCounted { .. }
@@ -184,6 +188,13 @@ impl Record {
                 | Change::DeadLettered { .. }
                 | Change::DeadLettersForgotten { .. }
                 | Change::PresenceNumbered { .. }
+                | Change::FileKeySet { .. }
+                | Change::UploadBegan { .. }
+                | Change::UploadEnded { .. }
+                | Change::BlobSet { .. }
+                | Change::BlobRemoved { .. }
+                | Change::FileNotificationAdded { .. }
+                | Change::FileNotificationsRemoved { .. }
                 | Change::ConsumerGroupSet { .. }
                 | Change::ConsumerGroupRemoved { .. }
                 | Change::CheckpointSet { .. }

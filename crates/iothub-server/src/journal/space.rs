@@ -47,8 +47,9 @@ impl fmt::Debug for Space {
     }
 }
 
+/// How much room there is on the file system that a folder is on.
 #[cfg(unix)]
-fn room(folder: &std::path::Path) -> io::Result<Room> {
+pub(crate) fn room(folder: &std::path::Path) -> io::Result<Room> {
     let system = rustix::fs::statvfs(folder)?;
     Ok(Room {
         free: system.f_bavail.saturating_mul(system.f_frsize),
@@ -57,12 +58,12 @@ fn room(folder: &std::path::Path) -> io::Result<Room> {
 }
 
 #[cfg(not(unix))]
-fn room(_: &std::path::Path) -> io::Result<Room> {
+pub(crate) fn room(_: &std::path::Path) -> io::Result<Room> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 /// With less than this left, writing ends: for what was decided already, and for the little that is recorded meanwhile.
-const RESERVE: u64 = 64 * 1024 * 1024;
+pub(crate) const RESERVE: u64 = 64 * 1024 * 1024;
 /// Of a small file system, one part in so many is enough.
 const RESERVE_SHARE: u64 = 8;
 

@@ -65,6 +65,7 @@ fn make(path: &Path) -> Vec<Change> {
             | Effect::Read { .. }
             | Effect::Close { .. }
             | Effect::Transfer { .. }
+            | Effect::Files(_)
             | Effect::Log(_) => None,
         }));
         journal.commit(at(0), &effects).unwrap();
@@ -402,7 +403,7 @@ fn request<'a>(
     headers: &'a [(&'a str, &'a str)],
     body: &'a [u8],
 ) -> RestRequest<'a> {
-    RestRequest { method, path, query: Some("api-version=2021-04-12"), headers, body }
+    RestRequest { method, path, query: Some("api-version=2021-04-12"), headers, certificates: &[], body }
 }
 
 fn owner_token(hub: &Hub) -> String {

@@ -123,16 +123,41 @@ async fn who_shows_a_certificate_without_having_its_key_is_not_let_in() {
 }
 
 #[tokio::test]
-async fn certificates_are_asked_for_on_the_mqtt_port_only() {
+async fn certificates_are_asked_for_on_both_ports_and_demanded_on_none() {
     let hub = hub().await;
     let (certificate, key) = make("anybody");
-    for (address, asked) in [(hub.mqtt_address(), 1), (hub.https_address(), 0)] {
+    for address in [hub.mqtt_address(), hub.https_address()] {
         let shown = Shown::new(&certificate, &key);
         secure_showing(&hub, address, rustls::ALL_VERSIONS, shown.clone()).await.unwrap();
-        assert_eq!(shown.asked.load(Ordering::Relaxed), asked, "{address}");
+        assert_eq!(shown.asked.load(Ordering::Relaxed), 1, "{address}");
+        secure(&hub, address).await;
     }
     // A device with a token may show one all the same.
     let shown = Shown::new(&certificate, &key);
     let stream = secure_showing(&hub, hub.mqtt_address(), rustls::ALL_VERSIONS, shown).await.unwrap();
     assert!(matches!(Device::new(stream).connect(&hub).await.unwrap(), PacketBuf::Connected(..)));
+}
+
+#[tokio::test]
+async fn a_device_that_is_known_by_its_certificate_uploads_over_https() {
+    let hub = hub().await;
+    let (certificate, key) = make("x1");
+    register(&hub, "x1", &certificate).await;
+    let (stranger, other) = make("x1");
+    for (certificate, key, status) in [(&certificate, &key, 200), (&stranger, &other, 401)] {
+        let shown = Shown::new(certificate, key);
+        let address = hub.https_address();
+        let mut stream = secure_showing(&hub, address, rustls::ALL_VERSIONS, shown).await.unwrap();
+        let body = r#"{"blobName":"f"}"#;
+        let request = format!(
+            "POST /devices/x1/files?api-version=2021-04-12 HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            body.len()
+        );
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
+        let mut reply = Vec::new();
+        let _ = soon(tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut reply)).await;
+        let reply = String::from_utf8(reply).unwrap();
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{reply}");
+    }
 }

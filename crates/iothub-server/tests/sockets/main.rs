@@ -4,6 +4,7 @@
 
 mod certificates;
 mod dialects;
+mod filing;
 mod keeping;
 mod logging;
 mod neighbours;
