@@ -12,6 +12,7 @@ mod fuzz;
 mod interop;
 mod layers;
 mod man;
+mod mosquitto;
 mod mutants;
 mod nostd;
 mod process;

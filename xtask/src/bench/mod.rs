@@ -1,8 +1,12 @@
 mod codec;
 mod fleet;
 mod hub;
+mod load;
+mod selection;
+mod server;
 mod start;
 mod storage;
+mod table;
 
 use clap::{Args, Subcommand};
 

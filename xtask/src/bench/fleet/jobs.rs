@@ -1,8 +1,8 @@
 use serde_json::Value;
 
 use super::{Bench, Show};
-use crate::bench::hub::server::Side;
-use crate::bench::hub::table::{Figure, Target};
+use crate::bench::server::Side;
+use crate::bench::table::{Figure, Target};
 use crate::failure::Failure;
 
 /// Twins that a job changes.

@@ -1,8 +1,8 @@
 use serde_json::Value;
 
 use super::{Bench, Show};
-use crate::bench::hub::server::{Server, Side};
-use crate::bench::hub::table::{Figure, Target};
+use crate::bench::server::{Server, Side};
+use crate::bench::table::{Figure, Target};
 use crate::failure::Failure;
 
 /// What of what the load says is a figure.

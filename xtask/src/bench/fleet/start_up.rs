@@ -1,7 +1,7 @@
 use std::process::{Command, Stdio};
 
 use super::{Bench, Show};
-use crate::bench::hub::table::{Figure, Target};
+use crate::bench::table::{Figure, Target};
 use crate::clock;
 use crate::failure::Failure;
 

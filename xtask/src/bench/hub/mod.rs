@@ -1,25 +1,21 @@
 //! A hub at work, beside a broker that does as much of the same as brokers do.
 
-mod broker;
-pub(super) mod load;
 mod row;
-pub(super) mod server;
-pub(super) mod table;
-
-use std::path::PathBuf;
 
 use clap::Args;
 
+use super::load::Load;
+use super::selection::Selection;
+use super::server::Programs;
+use super::table;
 use crate::failure::Failure;
-use crate::workspace;
-use load::Load;
+use crate::mosquitto;
 use row::ROWS;
-use server::Programs;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Only rows with one of these in their names
-    rows: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// How long each row is watched in each round
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
@@ -35,12 +31,6 @@ pub(super) struct Arguments {
     /// One round of a second, 2000 silent devices, 20 000 registered ones: under two minutes
     #[arg(long)]
     quick: bool,
-    /// Where data is kept, in folders that are removed afterwards
-    #[arg(long, value_name = "DIR")]
-    folder: Option<PathBuf>,
-    /// Measure this program instead of building `iothub` first
-    #[arg(long, value_name = "PROGRAM")]
-    iothub: Option<PathBuf>,
 }
 
 /// How much is measured.
@@ -62,26 +52,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let sizes =
         if arguments.quick { Sizes { seconds: 1, rounds: 1, idle: 2000, registered: 20_000 } } else { given };
-    let wanted =
-        |name: &str| arguments.rows.is_empty() || arguments.rows.iter().any(|part| name.contains(part));
-    let rows: Vec<_> = ROWS.iter().filter(|row| wanted(row.name)).collect();
-    if rows.is_empty() {
-        let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
-        return Err(Failure::new(format!("no row is named like that; there are: {}", names.join(", "))));
-    }
-    let iothub = match &arguments.iothub {
-        Some(program) => std::path::absolute(program).map_err(Failure::while_doing(program.display()))?,
-        None => workspace::build_iothub()?,
-    };
+    let selection = &arguments.selection;
+    let rows = selection.of(ROWS, |row| row.name)?;
+    let iothub = selection.iothub()?;
     let load = Load::build()?;
-    let broker = broker::program();
+    let broker = mosquitto::program();
     if let Err(why) = &broker {
         println!("without mosquitto: {why}");
     }
-    let folder = match &arguments.folder {
-        Some(folder) => folder.clone(),
-        None => workspace::target_directory()?.join("bench-hub"),
-    };
+    let folder = selection.folder("bench-hub")?;
     let programs = Programs { iothub, broker: broker.ok(), folder };
     table::head();
     for row in rows {

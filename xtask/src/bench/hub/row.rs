@@ -1,9 +1,9 @@
 use serde_json::Value;
 
 use super::Sizes;
-use super::load::Load;
-use super::server::{Programs, Server, Side};
-use super::table::{Figure, Target};
+use crate::bench::load::Load;
+use crate::bench::server::{Programs, Server, Side};
+use crate::bench::table::{Figure, Target};
 use crate::failure::Failure;
 
 /// Something that is measured at once.

@@ -6,23 +6,23 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::broker::Broker;
 use crate::clock;
 use crate::failure::Failure;
+use crate::mosquitto::Broker;
 use crate::process::{Running, Waited};
 
 /// What is measured.
-pub(in crate::bench) struct Programs {
-    pub(in crate::bench) iothub: PathBuf,
+pub(super) struct Programs {
+    pub(super) iothub: PathBuf,
     /// `None` if it cannot be had.
     pub(super) broker: Option<Broker>,
     /// For what servers keep.
-    pub(in crate::bench) folder: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 /// Who serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::bench) enum Side {
+pub(super) enum Side {
     Broker,
     /// A hub in memory.
     Memory,
@@ -31,24 +31,24 @@ pub(in crate::bench) enum Side {
 }
 
 /// A server that serves. It is stopped, and what it kept is removed, when this is dropped.
-pub(in crate::bench) struct Server {
+pub(super) struct Server {
     process: Running,
     /// What the load is told of it.
-    pub(in crate::bench) settings: Vec<String>,
-    pub(in crate::bench) pid: u32,
+    pub(super) settings: Vec<String>,
+    pub(super) pid: u32,
     /// From the start of the process until it served.
-    pub(in crate::bench) until_ready: Duration,
+    pub(super) until_ready: Duration,
     _kept: Option<Folder>,
 }
 
 impl Programs {
     /// For measurements that no broker is put beside.
-    pub(in crate::bench) fn without_broker(iothub: PathBuf, folder: PathBuf) -> Self {
+    pub(super) fn without_broker(iothub: PathBuf, folder: PathBuf) -> Self {
         Self { iothub, broker: None, folder }
     }
 
     /// Starts a server in a folder that is empty.
-    pub(in crate::bench) fn start(&self, side: Side) -> Result<Server, Failure> {
+    pub(super) fn start(&self, side: Side) -> Result<Server, Failure> {
         let folder = Folder::new(&self.folder, side)?;
         let mut server = match side {
             Side::Memory => self.hub(pinned(&self.iothub), None)?,
@@ -60,7 +60,7 @@ impl Programs {
     }
 
     /// Starts a hub on what another has left, which has to be gone.
-    pub(in crate::bench) fn start_again(&self, folder: &Folder) -> Result<Server, Failure> {
+    pub(super) fn start_again(&self, folder: &Folder) -> Result<Server, Failure> {
         // Nothing is compared with this, and all of the machine is there for it.
         self.hub(Command::new(&self.iothub), Some(&folder.0))
     }
@@ -123,7 +123,7 @@ impl Programs {
 
 impl Server {
     /// What it holds in memory, in bytes.
-    pub(in crate::bench) fn resident(&self) -> Result<f64, Failure> {
+    pub(super) fn resident(&self) -> Result<f64, Failure> {
         let path = format!("/proc/{}/status", self.pid);
         let status = std::fs::read_to_string(&path).map_err(Failure::while_doing(path))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
@@ -132,7 +132,7 @@ impl Server {
     }
 
     /// Kills it and gives what it kept.
-    pub(in crate::bench) fn kill(mut self) -> Option<Folder> {
+    pub(super) fn kill(mut self) -> Option<Folder> {
         let kept = self._kept.take();
         drop(self.process);
         kept
@@ -140,7 +140,7 @@ impl Server {
 }
 
 /// A folder of one server. Gone when dropped.
-pub(in crate::bench) struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
     fn new(inside: &Path, side: Side) -> Result<Self, Failure> {

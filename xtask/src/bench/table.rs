@@ -1,16 +1,16 @@
 /// What was measured of one thing.
-pub(in crate::bench) struct Figure {
-    pub(in crate::bench) name: String,
-    pub(in crate::bench) unit: &'static str,
-    pub(in crate::bench) ours: f64,
+pub(super) struct Figure {
+    pub(super) name: String,
+    pub(super) unit: &'static str,
+    pub(super) ours: f64,
     /// The broker's, where it does as much.
-    pub(in crate::bench) broker: Option<f64>,
-    pub(in crate::bench) target: Target,
+    pub(super) broker: Option<f64>,
+    pub(super) target: Target,
 }
 
 /// What is to be reached.
 #[derive(Clone, Copy)]
-pub(in crate::bench) enum Target {
+pub(super) enum Target {
     None,
     /// At most so many times the broker's.
     Ratio(f64),
@@ -20,18 +20,18 @@ pub(in crate::bench) enum Target {
     Least(f64),
 }
 
-pub(in crate::bench) fn head() {
+pub(super) fn head() {
     println!("{:<46}{:>12}{:>12}{:>8}   {:<14}{:<6}", "", "iothub", "mosquitto", "ratio", "target", "");
 }
 
 impl Figure {
     /// Prints it where no broker does as much.
-    pub(in crate::bench) fn print_alone(&self) {
+    pub(super) fn print_alone(&self) {
         let name = format!("{}, {}", self.name, self.unit);
         println!("{name:<62}{:>12}   {:<14}{:<6}", shown(self.ours), self.wanted(), self.verdict());
     }
 
-    pub(in crate::bench) fn print(&self) {
+    pub(super) fn print(&self) {
         let (broker, ratio) = match self.broker {
             Some(broker) => (shown(broker), format!("{:.2}", self.ours / broker)),
             None => ("-".to_owned(), "-".to_owned()),

@@ -9,7 +9,7 @@ use crate::workspace;
 
 /// The broker, and where it finds what it is linked to.
 #[derive(Clone)]
-pub(super) struct Broker {
+pub(crate) struct Broker {
     program: PathBuf,
     libraries: Option<PathBuf>,
 }
@@ -19,7 +19,7 @@ pub(super) struct Broker {
 /// # Errors
 ///
 /// It is not installed, and this is no Debian or cannot reach its packages.
-pub(super) fn program() -> Result<Broker, Failure> {
+pub(crate) fn program() -> Result<Broker, Failure> {
     // Where administrators' programs are is not on everybody's path.
     let installed = [PathBuf::from("mosquitto"), PathBuf::from("/usr/sbin/mosquitto")];
     if let Some(program) = installed.into_iter().find(|program| runs(program, None)) {
@@ -41,7 +41,7 @@ pub(super) fn program() -> Result<Broker, Failure> {
 }
 
 impl Broker {
-    pub(super) fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         command(&self.program, self.libraries.as_deref())
     }
 }

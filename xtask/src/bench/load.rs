@@ -9,11 +9,11 @@ use crate::cargo;
 use crate::failure::Failure;
 
 /// The program that puts a server to work.
-pub(in crate::bench) struct Load(PathBuf);
+pub(super) struct Load(PathBuf);
 
 impl Load {
     /// Builds the benchmark `load` of `iothub-server`.
-    pub(in crate::bench) fn build() -> Result<Self, Failure> {
+    pub(super) fn build() -> Result<Self, Failure> {
         let line = ["bench", "--package", "iothub-server", "--bench", "load", "--no-run"];
         cargo::run(&line)?;
         let messages = cargo::output(&[&line[..], &["--message-format", "json"]].concat())?;
@@ -25,7 +25,7 @@ impl Load {
     }
 
     /// Puts a server to work, and says what was measured.
-    pub(in crate::bench) fn run(
+    pub(super) fn run(
         &self,
         what: &str,
         server: &Server,
@@ -48,7 +48,7 @@ impl Load {
 }
 
 /// Whether servers and load can have processors of their own.
-pub(in crate::bench) fn can_pin() -> bool {
+pub(super) fn can_pin() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
     *CAN.get_or_init(|| {
         let tried = Command::new("taskset").args(["-c", "1", "true"]).output();
