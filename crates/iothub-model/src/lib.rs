@@ -6,7 +6,7 @@
 //! a clock.
 //!
 //! What a twin does when it is changed lives here as well: [`Section`] for desired and reported
-//! properties, [`Tags`] for tags, and [`merge()`] for the rule beneath both.
+//! properties, [`Tags`] for tags, [`merge()`] for the rule beneath both, and [`compose()`] for patches that wait.
 //!
 //! ```
 //! use iothub_model::{Date, Section, Update};
@@ -25,6 +25,7 @@ mod authentication;
 mod bulk_result;
 mod certificate_authority;
 mod command;
+mod compose;
 mod configuration;
 mod date;
 mod device;
@@ -63,6 +64,7 @@ pub use authentication::{Authentication, AuthenticationType, SymmetricKey, X509T
 pub use bulk_result::{BulkRegistryOperationResult, RegistryOperationError, RegistryOperationWarning};
 pub use certificate_authority::CertificateAuthority;
 pub use command::CommandDocument;
+pub use compose::{NotOnePatch, compose};
 pub use configuration::{
     Configuration, ConfigurationContent, ConfigurationMetrics, ConfigurationQueries, ConfigurationQueryErrors,
 };

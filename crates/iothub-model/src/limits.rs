@@ -82,6 +82,23 @@ pub(crate) fn check_patch(patch: &Object) -> Result<(), Violation> {
     check_members(patch, 0, Nulls::Remove)
 }
 
+/// Checks how deep a section nests.
+pub(crate) fn check_depth(section: &Object) -> Result<(), Violation> {
+    let too_deep = |(name, value): (&String, &Value)| (depth(value) > DEPTH_MAX).then(|| shown(name));
+    match section.iter().find_map(too_deep) {
+        None => Ok(()),
+        Some(path) => Err(Violation { path, rule: Rule::Depth }),
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+        Value::Array(elements) => 1 + elements.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+    }
+}
+
 /// Checks the sum of a section after a change.
 pub(crate) fn check_size(section: &Object, max: usize) -> Result<(), Violation> {
     let size = size_of_members(section);

@@ -2,6 +2,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::limits::{check_depth, check_json_len, check_size};
 use crate::metadata::{Metadata, Stamp};
 use crate::{Date, Object, Update, Violation};
 
@@ -75,6 +76,18 @@ impl Section {
         self.properties = next;
         self.version = version;
         Ok(self.versioned(told))
+    }
+
+    /// Checks what does not keep properties from being held and sent: how deep they nest, what they amount to, and how
+    /// long their JSON is. For those who receive them, and leave all other rules to the hub.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`] with the first that is too much.
+    pub fn check_extent(properties: &Object) -> Result<(), Violation> {
+        check_depth(properties)?;
+        check_size(properties, Self::SIZE_MAX)?;
+        check_json_len(properties)
     }
 
     /// How often the section has been changed, and one more.

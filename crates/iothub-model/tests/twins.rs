@@ -1,6 +1,8 @@
 //! What happens to a twin when it is changed.
 
-use iothub_model::{Date, Object, Patch, Rule, Section, Tags, Update, Violation, merge};
+use iothub_model::{
+    Date, NotOnePatch, Object, Patch, Rule, Section, Tags, Update, Violation, compose, merge,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -266,6 +268,49 @@ fn what_the_formula_counts_as_nothing_is_not_unlimited() {
 }
 
 #[test]
+fn what_is_received_is_checked_for_its_extent_and_nothing_else() {
+    let deep = |levels| (0..levels).fold(json!(1), |inner, _| json!({ "x": inner }));
+    let fat = |count: usize| json!(vec!["y".repeat(1024); count]);
+    for (properties, rule) in [
+        (json!({ "a b": null, "n": 1u64 << 60 }), None),
+        (json!({ "x": deep(10) }), None),
+        (json!({ "x": deep(11) }), Some(Rule::Depth)),
+        (json!({ "x": [[[[[[[[[[[]]]]]]]]]]] }), Some(Rule::Depth)),
+        (json!({ "": fat(32) }), None),
+        (json!({ "x": fat(32) }), Some(Rule::Size { size: 32 * 1024 + 1, max: 32 * 1024 })),
+        (json!({ "x": vec![""; 50_000] }), Some(Rule::JsonLength { len: 150_007 })),
+    ] {
+        let checked = Section::check_extent(properties.as_object().unwrap());
+        assert_eq!(checked.map_err(|violation| violation.rule).err(), rule, "{:.40}", properties.to_string());
+    }
+}
+
+#[test]
+fn two_patches_are_one_unless_what_was_taken_away_is_filled_anew() {
+    for (first, next, both) in [
+        (json!({}), json!({ "a": null }), Some(json!({ "a": null }))),
+        (json!({ "a": 1, "b": 2 }), json!({ "a": null }), Some(json!({ "a": null, "b": 2 }))),
+        (json!({ "a": null }), json!({ "a": [1] }), Some(json!({ "a": [1] }))),
+        (
+            json!({ "a": { "x": 1 } }),
+            json!({ "a": { "y": null } }),
+            Some(json!({ "a": { "x": 1, "y": null } })),
+        ),
+        (json!({ "a": { "x": 1 } }), json!({ "a": 5 }), Some(json!({ "a": 5 }))),
+        (json!({ "a": null }), json!({ "a": { "x": 1 } }), None),
+        (json!({ "a": 5 }), json!({ "b": 1, "a": { "x": 1 } }), None),
+        (json!({ "a": { "x": 5 } }), json!({ "b": 1, "a": { "x": {} } }), None),
+    ] {
+        let mut patch = first.as_object().unwrap().clone();
+        match (compose(&mut patch, next.as_object().unwrap()), both) {
+            (Ok(()), Some(both)) => assert_eq!(Value::Object(patch), both, "{first} {next}"),
+            (Err(NotOnePatch), None) => assert_eq!(Value::Object(patch), first, "{next}"),
+            (outcome, _) => panic!("{first} {next}: {outcome:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_violation_reads_as_a_sentence_after_a_colon() {
     for (path, rule, text) in [
         ("a.b", Rule::KeyCharacter('$'), "a.b: '$' is not allowed in a name"),
@@ -313,6 +358,19 @@ proptest! {
         let mut merged = target.clone();
         merge(&mut merged, &patch);
         prop_assert_eq!(Value::Object(merged), rfc_7396(Value::Object(target), &Value::Object(patch)));
+    }
+
+    #[test]
+    fn two_patches_as_one_do_what_both_do(target in any_object(), first in any_object(), next in any_object()) {
+        let mut one_by_one = target.clone();
+        merge(&mut one_by_one, &first);
+        merge(&mut one_by_one, &next);
+        let mut both = first;
+        if compose(&mut both, &next).is_ok() {
+            let mut at_once = target;
+            merge(&mut at_once, &both);
+            prop_assert_eq!(at_once, one_by_one);
+        }
     }
 
     #[test]
