@@ -260,7 +260,9 @@ impl<'d> Conversation<'d> {
         match (sent, ask) {
             (Ok(ticket), Ask::Twin { done, .. }) => self.desk.asked(ticket, Asker::Twin(done)),
             (Ok(ticket), Ask::Section { done, .. }) => self.desk.asked(ticket, Asker::Section(done)),
-            (Ok(ticket), Ask::Report { done, .. }) => self.desk.asked(ticket, Asker::Report(done)),
+            (Ok(ticket), Ask::Report { report, done, .. }) => {
+                self.desk.asked(ticket, Asker::Report { patch: report.patch, done });
+            }
             (Ok(_), Ask::Subscribe { .. } | Ask::TellDesired) => {}
             (Err(Unsent::Session(error)), ask) => match never_sent(&error) {
                 Some(error) => ask.fail(error.into()),
@@ -353,6 +355,9 @@ impl<'d> Conversation<'d> {
 
     /// Sends what the session owes, and what was held until now.
     fn advance(&mut self, now: Instant) -> Result<(), ConnectError> {
+        if self.desk.take_whole_wanted() {
+            self.session.tell_desired_again(now);
+        }
         self.transmit(now)?;
         if !self.session.is_ready() {
             return Ok(());

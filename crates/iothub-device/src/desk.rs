@@ -2,12 +2,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use iothub_codec::{Channels, RequestIdBuf};
+use iothub_codec::{Channels, RequestIdBuf, TwinPart};
 use iothub_proto::{AckToken, DeviceEvent, Instant, Ticket};
 use tracing::{debug, warn};
 
 use crate::commands::{ArrivedCommand, ArrivedInput};
-use crate::desired::DesiredUpdate;
 use crate::error::{ConnectError, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::ConnectionNumber;
@@ -15,7 +14,7 @@ use crate::methods::{Arrival, ArrivedCall, CallAnswer, CallMemory, MethodRespons
 use crate::outcome::Done;
 use crate::refusal::Refusal;
 use crate::telemetry::{Deadline, Earliest, Report};
-use crate::twin::RawSection;
+use crate::twin::{DesiredUpdate, Heard, Mirror, Mirrored, RawSection, Told};
 
 /// Who waits for what: hands each event of the session to whom it is for.
 ///
@@ -33,6 +32,11 @@ pub(crate) struct Desk {
     subscribers: Vec<(Channels, Done<(), SubscribeError>)>,
     /// The calls of this connection.
     calls: CallMemory,
+    mirror: Mirror,
+    /// The version of the desired properties that was told last.
+    desired_told: Option<u64>,
+    /// Whether the whole twin is to be asked for.
+    whole_wanted: bool,
     renewal_wanted: bool,
 }
 
@@ -49,7 +53,7 @@ struct Sent {
 pub(crate) enum Asker {
     Twin(Done<Bytes, TwinError>),
     Section(Done<Option<RawSection>, TwinError>),
-    Report(Done<Option<u64>, TwinError>),
+    Report { patch: Bytes, done: Done<Option<u64>, TwinError> },
 }
 
 /// A call that the device answers by itself.
@@ -71,6 +75,9 @@ impl Desk {
             asked: BTreeMap::new(),
             subscribers: Vec::new(),
             calls: CallMemory::default(),
+            mirror: Mirror::default(),
+            desired_told: None,
+            whole_wanted: false,
             renewal_wanted: false,
         }
     }
@@ -102,8 +109,8 @@ impl Desk {
             DeviceEvent::SendRefused { token, outcome } => {
                 self.end_sent(token, Err(SendError::Refused(outcome.into())));
             }
-            DeviceEvent::Twin { ticket, document, version, part: _ } => {
-                self.found(ticket, version, document);
+            DeviceEvent::Twin { ticket, document, version, part } => {
+                self.found((ticket, part), version, document);
             }
             DeviceEvent::NotModified { ticket } => {
                 if let Some(Asker::Section(done)) = self.asked.remove(&ticket) {
@@ -111,26 +118,36 @@ impl Desk {
                 }
             }
             DeviceEvent::Reported { ticket, version } => {
-                if let Some(Asker::Report(done)) = self.asked.remove(&ticket) {
+                if let Some(Asker::Report { patch, done }) = self.asked.remove(&ticket) {
+                    // Whoever hears of it finds it in the copy.
+                    self.mirror(|mirror, copy| mirror.reported(copy, version, &patch));
                     done.end(Ok(version));
                 }
             }
             DeviceEvent::Refused { ticket, status, code, reason } => {
                 self.fail(ticket, TwinError::Refused { refusal: Refusal::new(status, reason), code });
             }
-            DeviceEvent::Lost { ticket } => self.fail(ticket, TwinError::Disconnected),
+            DeviceEvent::Lost { ticket } => {
+                self.unsettled(ticket);
+                self.fail(ticket, TwinError::Disconnected);
+            }
             // Whoever asked has the same deadline, and has been told by it.
-            DeviceEvent::TimedOut { ticket } => drop(self.asked.remove(&ticket)),
+            DeviceEvent::TimedOut { ticket } => {
+                self.unsettled(ticket);
+                self.asked.remove(&ticket);
+            }
             DeviceEvent::Command { command, ack } => self.take_command(&command, ack),
             DeviceEvent::Input { input, ack } => self.take_input(&input, ack),
             DeviceEvent::Method(call) => return Ok(self.called(now, &call)),
             DeviceEvent::DesiredChanged(change) => {
-                let patch = Bytes::copy_from_slice(change.patch);
-                self.inboxes.desired(DesiredUpdate::Patch { version: change.version, patch });
+                let (version, patch) = (change.version, Bytes::copy_from_slice(change.patch));
+                self.mirror(|_, copy| Mirror::desired(copy, version, change.patch));
+                self.tell_desired(DesiredUpdate::Patch { version, patch });
             }
-            DeviceEvent::DesiredCurrent { version, desired, .. } => {
+            DeviceEvent::DesiredCurrent { version, desired, document } => {
                 let properties = Bytes::copy_from_slice(desired);
-                self.inboxes.desired(DesiredUpdate::Whole { version, properties });
+                self.mirror(|mirror, copy| mirror.whole(copy, document));
+                self.tell_desired(DesiredUpdate::Whole { version, properties });
             }
             DeviceEvent::DesiredMissed { known, version } => {
                 debug!(known, version, "changes were missed: asking for the twin");
@@ -145,6 +162,8 @@ impl Desk {
         self.connection = self.connection.next();
         self.renewal_wanted = false;
         self.calls = CallMemory::default();
+        self.mirror.disconnected();
+        (self.desired_told, self.whole_wanted) = (None, false);
         self.inboxes.disconnected();
     }
 
@@ -223,6 +242,28 @@ impl Desk {
         core::mem::take(&mut self.renewal_wanted)
     }
 
+    /// Whether the whole twin is to be asked for, which is said once.
+    pub(crate) fn take_whole_wanted(&mut self) -> bool {
+        core::mem::take(&mut self.whole_wanted)
+    }
+
+    fn tell_desired(&mut self, update: DesiredUpdate) {
+        self.desired_told = Some(update.version());
+        self.inboxes.desired(Told { connection: self.connection, update });
+    }
+
+    fn mirror(&mut self, tell: impl FnOnce(&mut Mirror, &mut Mirrored) -> Heard) {
+        let Self { mirror, inboxes, .. } = self;
+        self.whole_wanted |= inboxes.mirror(|copy| tell(mirror, copy));
+    }
+
+    /// If that is a report, nobody knows what became of it.
+    fn unsettled(&mut self, ticket: Ticket) {
+        if let Some(Asker::Report { .. }) = self.asked.get(&ticket) {
+            self.mirror(|_, copy| Mirror::unsettled(copy));
+        }
+    }
+
     fn end_sent(&mut self, token: AckToken, outcome: Result<(), SendError>) {
         let at = self.sent.iter().position(|sent| sent.token == token);
         if let Some(Sent { report: Some(report), .. }) = at.and_then(|at| self.sent.remove(at)) {
@@ -230,12 +271,19 @@ impl Desk {
         }
     }
 
-    fn found(&mut self, ticket: Ticket, version: Option<u64>, document: &[u8]) {
+    fn found(&mut self, (ticket, part): (Ticket, TwinPart), version: Option<u64>, document: &[u8]) {
+        match part {
+            // The session tells no change that is in there. Where one has not come before, others do not know it.
+            TwinPart::Whole | TwinPart::Desired => {
+                self.whole_wanted |= self.desired_told.is_some_and(|told| version > Some(told));
+            }
+            TwinPart::Reported => {}
+        }
         let json = Bytes::copy_from_slice(document);
         match self.asked.remove(&ticket) {
             Some(Asker::Twin(done)) => done.end(Ok(json)),
             Some(Asker::Section(done)) => done.end(Ok(Some(RawSection { version, json }))),
-            Some(Asker::Report(_)) | None => {}
+            Some(Asker::Report { .. }) | None => {}
         }
     }
 
@@ -301,7 +349,7 @@ impl Desk {
         match self.asked.remove(&ticket) {
             Some(Asker::Twin(done)) => done.end(Err(error)),
             Some(Asker::Section(done)) => done.end(Err(error)),
-            Some(Asker::Report(done)) => done.end(Err(error)),
+            Some(Asker::Report { done, .. }) => done.end(Err(error)),
             None => {}
         }
     }

@@ -1,6 +1,7 @@
 use core::time::Duration;
 use std::borrow::Cow;
 use std::io;
+use std::sync::Arc;
 
 use iothub_codec::EncodeError;
 use iothub_mqtt::{WireError, WriteError};
@@ -233,6 +234,51 @@ pub enum TwinError {
     /// The device was closed.
     #[error("the device is closed")]
     Closed,
+}
+
+/// Why a [`Reporter`](crate::Reporter) has not reported something, as far as is known.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// What is to be reported is no JSON object; it will not be.
+    #[error("not a JSON object: {reason}")]
+    NotAnObject {
+        /// What it is instead.
+        reason: String,
+    },
+    /// As much as may wait for the hub does already; this will not be reported.
+    #[error("more than {limit} bytes wait to be reported")]
+    Full {
+        /// How much may wait, in bytes of JSON.
+        limit: usize,
+    },
+    /// The hub has not acknowledged it in time. It still will be reported.
+    #[error("not acknowledged within {after:?}")]
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The hub said no, or it cannot be sent. It will not be reported.
+    #[error("{0}")]
+    Failed(#[source] Arc<TwinError>),
+    /// The device was closed. What was not acknowledged by then may have been reported.
+    #[error("the device is closed")]
+    Closed,
+}
+
+impl ReportError {
+    pub(crate) fn not_an_object(reason: &str) -> Self {
+        Self::NotAnObject { reason: reason.to_owned() }
+    }
+}
+
+impl From<Missing> for ReportError {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::TimedOut { after } => Self::TimedOut { after },
+            Missing::Closed => Self::Closed,
+        }
+    }
 }
 
 /// Why a method's answer or a command's completion did not reach the hub.

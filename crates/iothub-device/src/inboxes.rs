@@ -1,11 +1,11 @@
 use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::commands::{ArrivedCommand, ArrivedInput};
-use crate::desired::DesiredUpdate;
 use crate::mailbox::Mailbox;
 use crate::methods::ArrivedCall;
+use crate::twin::{Heard, Mirrored, Told};
 
 /// What has arrived for the application and was not fetched yet.
 #[derive(Debug)]
@@ -14,7 +14,9 @@ pub(crate) struct Inboxes {
     pub(crate) commands: Mailbox<ArrivedCommand>,
     pub(crate) inputs: Mailbox<ArrivedInput>,
     /// `None` once the device is closed.
-    desired: Mutex<Option<broadcast::Sender<DesiredUpdate>>>,
+    desired: Mutex<Option<broadcast::Sender<Told>>>,
+    /// What replicas show.
+    twin: watch::Sender<Mirrored>,
 }
 
 impl Inboxes {
@@ -24,21 +26,43 @@ impl Inboxes {
             commands: Mailbox::new(commands),
             inputs: Mailbox::new(commands),
             desired: Mutex::new(Some(broadcast::Sender::new(changes.max(1)))),
+            twin: watch::Sender::default(),
         }
     }
 
     /// Tells whoever listens. One that lags behind notices, and asks for all of them.
-    pub(crate) fn desired(&self, update: DesiredUpdate) {
+    pub(crate) fn desired(&self, told: Told) {
         if let Some(sender) = &*self.desired.lock().unwrap_or_else(PoisonError::into_inner) {
             // Nobody may be listening yet, or any longer.
-            let _ = sender.send(update);
+            let _ = sender.send(told);
         }
     }
 
     /// `None` once the device is closed.
-    pub(crate) fn listen(&self) -> Option<broadcast::Receiver<DesiredUpdate>> {
+    pub(crate) fn listen(&self) -> Option<broadcast::Receiver<Told>> {
         let desired = self.desired.lock().unwrap_or_else(PoisonError::into_inner);
         desired.as_ref().map(broadcast::Sender::subscribe)
+    }
+
+    /// From now on the copy of the twin is kept.
+    pub(crate) fn look_at_twin(&self) -> watch::Receiver<Mirrored> {
+        self.twin.subscribe()
+    }
+
+    /// Tells the copy of the twin something, and gives whether only the whole of it helps. While nobody looks at it there
+    /// is none.
+    pub(crate) fn mirror(&self, tell: impl FnOnce(&mut Mirrored) -> Heard) -> bool {
+        let is_looked_at = self.twin.receiver_count() > 0;
+        let mut heard = Heard::default();
+        self.twin.send_if_modified(|copy| {
+            if is_looked_at {
+                heard = tell(copy);
+            } else {
+                copy.forget();
+            }
+            heard.is_news
+        });
+        heard.wants_whole
     }
 
     /// Forgets what can be answered on the old connection only: the hub gives up on a call, and delivers
@@ -54,5 +78,6 @@ impl Inboxes {
         self.commands.close();
         self.inputs.close();
         self.desired.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.twin.send_modify(|copy| copy.is_closed = true);
     }
 }

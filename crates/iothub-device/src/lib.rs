@@ -13,7 +13,9 @@
 //! let device = Device::connect(options).await?;
 //!
 //! device.send(Message::new(r#"{"t":21.5}"#).content_type("application/json")).await?;
-//! device.twin().report(&json!({ "firmware": "1.4.2" })).await?;
+//! let twin = device.twin().replica().await?;
+//! let interval_s: Option<u64> = twin.desired_at("/interval")?;
+//! twin.reporter().report(&json!({ "firmware": "1.4.2", "interval": interval_s })).await?;
 //! device
 //!     .on_method("reboot", async |delay_s: u64, _call| match delay_s {
 //!         0..=3600 => Ok(json!({ "in": format!("{delay_s} s") })),
@@ -63,7 +65,6 @@ mod clock;
 mod commands;
 mod conversation;
 mod credentials;
-mod desired;
 mod desk;
 mod device;
 mod dial;
@@ -91,9 +92,8 @@ pub use address::{Address, BadAddress};
 pub use client_certificate::{BadClientCertificate, ClientCertificate};
 pub use commands::{Command, Commands, InputMessage, Inputs, Undone};
 pub use credentials::{CredentialsError, ProviderError, TokenWanted};
-pub use desired::{DesiredChanges, DesiredUpdate};
 pub use device::Device;
-pub use error::{AnswerError, ConnectError, SendError, SubscribeError, TwinError};
+pub use error::{AnswerError, ConnectError, ReportError, SendError, SubscribeError, TwinError};
 pub use message::Message;
 pub use methods::{Invocation, MethodCall, MethodResponse, Methods};
 pub use not_expressible::NotExpressible;
@@ -103,9 +103,13 @@ pub use refusal::Refusal;
 pub use status::{ConnectionStatus, StatusChange, StatusChanges, StatusWatch};
 pub use telemetry::{Delivery, EnqueueError};
 pub use transport::Transport;
-pub use twin::{Twin, TwinDocument, TwinSection};
+pub use twin::{
+    DesiredChanges, DesiredUpdate, Replica, ReplicaError, Reporter, Twin, TwinDocument, TwinSection,
+    TwinSnapshot, TwinValues,
+};
 
 pub use iothub_codec::{Channels, Dialect, Status, SystemProperty};
+pub use iothub_model::{Rule, Violation};
 pub use iothub_proto::{
     Backoff, ByClass, Failure, FailureClass, Next, ReconnectPolicy, RefusalReason, Retry, Session,
 };

@@ -1,13 +1,32 @@
+mod desired;
+mod document;
+mod mirror;
+mod replica;
+mod reporter;
+mod snapshot;
+mod values;
+
+use core::time::Duration;
+
 use bytes::Bytes;
 use iothub_codec::{Channels, TwinPart};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
-use crate::desired::DesiredChanges;
 use crate::device::Device;
 use crate::error::{SubscribeError, TwinError};
 use crate::lanes::{Ask, Report, Section};
 use crate::outcome::{Done, operation};
+
+pub use desired::{DesiredChanges, DesiredUpdate};
+pub use document::{TwinDocument, TwinSection};
+pub use replica::{Replica, ReplicaError};
+pub use reporter::Reporter;
+pub use snapshot::TwinSnapshot;
+pub use values::TwinValues;
+
+pub(crate) use desired::Told;
+pub(crate) use document::RawSection;
+pub(crate) use mirror::{Heard, Mirror, Mirrored};
 
 /// The device's twin: what the back end wants of it, and what it reports.
 ///
@@ -109,6 +128,37 @@ impl Twin {
         Ok(DesiredChanges::new(updates, self.device.entries().asks.clone()))
     }
 
+    /// A copy of the twin that is kept as the hub has it. Returns when the first has come.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplicaError`].
+    pub async fn replica(&self) -> Result<Replica, ReplicaError> {
+        // Looked at before it is asked for, so that it is kept from then on.
+        let copy = self.device.inboxes().look_at_twin();
+        self.device.subscribe(Channels::DESIRED).await?;
+        Replica::new(self.clone(), copy, self.timeout()).await
+    }
+
+    /// Somebody who reports, and sends as one what comes faster than it is acknowledged.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with time.
+    pub fn reporter(&self) -> Reporter {
+        Reporter::new(self.clone(), None)
+    }
+
+    /// How long an operation may take.
+    fn timeout(&self) -> Duration {
+        self.device.timeout()
+    }
+
+    /// Returns when the device is closed.
+    async fn closed(&self) {
+        self.device.inboxes().calls.closed().await;
+    }
+
     async fn section(&self, section: Section) -> Result<Option<TwinSection>, TwinError> {
         let found = self.ask(|deadline, done| Ask::Section { section, deadline, done }).await?;
         let read = |RawSection { version, json }| {
@@ -121,47 +171,9 @@ impl Twin {
         &self,
         ask: impl FnOnce(iothub_proto::Instant, Done<T, TwinError>) -> Ask,
     ) -> Result<T, TwinError> {
-        let after = self.device.timeout();
+        let after = self.timeout();
         let (done, outcome) = operation();
         let ask = ask(self.device.clock().now().after(after), done);
         outcome.within(after, self.device.entries().asks.send(ask)).await
     }
-}
-
-/// Both halves of a twin, with their `$version` members.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct TwinDocument {
-    /// What the back end wants.
-    pub desired: Value,
-    /// What the device has reported.
-    pub reported: Value,
-}
-
-impl TwinDocument {
-    /// The version of the desired properties, to be compared with
-    /// [`DesiredUpdate::version`](crate::DesiredUpdate::version).
-    pub fn desired_version(&self) -> Option<u64> {
-        self.desired.get("$version").and_then(Value::as_u64)
-    }
-
-    /// The version of the reported properties.
-    pub fn reported_version(&self) -> Option<u64> {
-        self.reported.get("$version").and_then(Value::as_u64)
-    }
-}
-
-/// One half of a twin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TwinSection {
-    /// Its version, where the hub said it.
-    pub version: Option<u64>,
-    /// The properties, without their version.
-    pub properties: Value,
-}
-
-/// One half of a twin as it came.
-#[derive(Debug)]
-pub(crate) struct RawSection {
-    pub(crate) version: Option<u64>,
-    pub(crate) json: Bytes,
 }

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::sync::{broadcast, mpsc};
 
-use crate::lanes::Ask;
+use crate::lanes::{Ask, ConnectionNumber};
 
 /// What the back end wants of the device, as it comes: first the desired properties as they are, then each change.
 ///
@@ -12,15 +12,22 @@ use crate::lanes::Ask;
 /// [`DesiredUpdate::Whole`] takes the place of them all.
 #[derive(Debug)]
 pub struct DesiredChanges {
-    updates: broadcast::Receiver<DesiredUpdate>,
+    updates: broadcast::Receiver<Told>,
     asks: mpsc::Sender<Ask>,
     position: Position,
 }
 
+/// What came over which connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) connection: ConnectionNumber,
+    pub(crate) update: DesiredUpdate,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Position {
-    /// The application knows the version told last.
-    Follows,
+    /// The application knows this version, told over that connection.
+    Follows { connection: ConnectionNumber, version: u64 },
     /// It knows nothing, or too little; the whole is on its way.
     Waits,
     /// It has missed something, and nobody knows yet.
@@ -29,7 +36,7 @@ enum Position {
 
 impl DesiredChanges {
     /// The whole is on its way.
-    pub(crate) fn new(updates: broadcast::Receiver<DesiredUpdate>, asks: mpsc::Sender<Ask>) -> Self {
+    pub(crate) fn new(updates: broadcast::Receiver<Told>, asks: mpsc::Sender<Ask>) -> Self {
         Self { updates, asks, position: Position::Waits }
     }
 
@@ -41,17 +48,25 @@ impl DesiredChanges {
                 let _ = self.asks.send(Ask::TellDesired).await;
                 self.position = Position::Waits;
             }
-            match (self.updates.recv().await, self.position) {
-                (Ok(update @ DesiredUpdate::Whole { .. }), _) => {
-                    self.position = Position::Follows;
-                    return Some(update);
+            let Told { connection, update } = match self.updates.recv().await {
+                Ok(told) => told,
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    self.position = Position::Lost;
+                    continue;
                 }
-                (Ok(update @ DesiredUpdate::Patch { .. }), Position::Follows) => return Some(update),
+                Err(broadcast::error::RecvError::Closed) => return None,
+            };
+            let next = Position::Follows { connection, version: update.version() };
+            match (&update, self.position) {
+                // Told once more because somebody else has asked.
+                (DesiredUpdate::Whole { .. }, now) if now == next => continue,
                 // Contained in the whole that is on its way.
-                (Ok(DesiredUpdate::Patch { .. }), Position::Waits | Position::Lost) => {}
-                (Err(broadcast::error::RecvError::Lagged(_)), _) => self.position = Position::Lost,
-                (Err(broadcast::error::RecvError::Closed), _) => return None,
+                (DesiredUpdate::Patch { .. }, Position::Waits | Position::Lost) => continue,
+                (DesiredUpdate::Whole { .. }, _)
+                | (DesiredUpdate::Patch { .. }, Position::Follows { .. }) => {}
             }
+            self.position = next;
+            return Some(update);
         }
     }
 }
@@ -66,7 +81,8 @@ pub enum DesiredUpdate {
         /// All of them: a JSON object, `$version` among its members.
         properties: Bytes,
     },
-    /// They have changed.
+    /// They have changed. A back end that has replaced all of them is told of in the same way, which then says nothing of
+    /// what is gone: a [`Replica`](crate::Replica) finds that out.
     Patch {
         /// Their version with this change: the one after the version told before.
         version: u64,

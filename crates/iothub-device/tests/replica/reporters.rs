@@ -1,0 +1,151 @@
+use core::time::Duration;
+
+use iothub_device::{Device, Dialect, ReportError, Reporter};
+use serde_json::json;
+
+use crate::hub::{Faults, Hub};
+use crate::replicas::begun;
+
+fn dialects() -> impl Iterator<Item = Dialect> {
+    Dialect::ALL.iter().copied().inspect(|dialect| println!("in the dialect {dialect}"))
+}
+
+const UNREACHABLE: Faults = Faults { cut_one_of: 0, lose_one_of: 0, is_unreachable: true };
+
+async fn connected(dialect: Dialect) -> (Hub, Device, Reporter) {
+    let (hub, device, _replica) = begun(dialect).await;
+    let reporter = device.twin().reporter();
+    (hub, device, reporter)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_at_once_goes_out_as_one_and_each_learns_the_version() {
+    for dialect in dialects() {
+        let (hub, _device, reporter) = connected(dialect).await;
+        let reports = (0..10).map(|n| {
+            let reporter = reporter.clone();
+            tokio::spawn(async move { reporter.report(&json!({ "n": n })).await })
+        });
+        for report in reports.collect::<Vec<_>>() {
+            assert_eq!(report.await.unwrap().unwrap(), Some(2));
+        }
+        assert_eq!(hub.reported(), (json!({ "n": 9 }), 2));
+        assert_eq!(reporter.report(&json!({ "n": null })).await.unwrap(), Some(3));
+        assert_eq!(hub.reported(), (json!({}), 3));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_to_whom_it_concerns_and_keeps_nothing_else_back() {
+    for dialect in dialects() {
+        let (hub, _device, reporter) = connected(dialect).await;
+        reporter.set(&json!({ "set": 1 })).unwrap();
+        let (a, b) = (json!({ "a": 1 }), json!({ "b c": 1 }));
+        let (good, bad, flushed) = tokio::join!(reporter.report(&a), reporter.report(&b), reporter.flush());
+        assert!(matches!(bad, Err(ReportError::Failed(_))), "{bad:?}");
+        assert!(good.is_ok() && flushed.is_ok(), "{good:?} {flushed:?}");
+
+        reporter.set(&json!({ "d e": 1 })).unwrap();
+        reporter.set(&json!({ "set": 2 })).unwrap();
+        let flushed = reporter.flush().await;
+        assert!(matches!(flushed, Err(ReportError::Failed(_))), "{flushed:?}");
+        assert!(reporter.flush().await.is_ok(), "it is told once");
+        assert_eq!(hub.reported().0, json!({ "set": 2, "a": 1 }));
+        assert!(matches!(reporter.set(&json!(5)), Err(ReportError::NotAnObject { .. })));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_set_while_offline_arrives_as_one_and_who_waits_is_told_that_it_takes_long() {
+    for dialect in dialects() {
+        let (hub, _device, reporter) = connected(dialect).await;
+        hub.set_faults(UNREACHABLE);
+        hub.cut();
+        for n in 0..500 {
+            reporter.set(&json!({ "n": n, "text": "x".repeat(1_000) })).unwrap();
+        }
+        let late = reporter.report(&json!({ "late": true })).await;
+        assert!(matches!(late, Err(ReportError::TimedOut { .. })), "{late:?}");
+        assert!(matches!(reporter.flush().await, Err(ReportError::TimedOut { .. })));
+        hub.set_faults(Faults::default());
+        while reporter.flush().await.is_err() {}
+        let (reported, version) = hub.reported();
+        assert_eq!((&reported["n"], &reported["late"]), (&json!(499), &json!(true)));
+        assert!(version <= 3, "{version}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_may_wait_is_not_taken() {
+    let (hub, device, reporter) = connected(Dialect::Classic).await;
+    hub.set_faults(UNREACHABLE);
+    hub.cut();
+    reporter.set(&json!({ "a": "x".repeat(100_000) })).unwrap();
+    let full = reporter.set(&json!({ "b": "x".repeat(100_000) }));
+    assert!(matches!(full, Err(ReportError::Full { limit: Reporter::WAITING_MAX })), "{full:?}");
+    reporter.set(&json!({ "a": "y".repeat(100_000) })).unwrap();
+    let waiting = tokio::spawn({
+        let reporter = reporter.clone();
+        async move { reporter.flush().await }
+    });
+    tokio::task::yield_now().await;
+    device.close().await;
+    let ended = waiting.await.unwrap();
+    assert!(matches!(ended, Err(ReportError::Closed)), "{ended:?}");
+    assert!(matches!(reporter.set(&json!({})), Err(ReportError::Closed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replicas_reporter_sends_only_what_differs() {
+    for dialect in dialects() {
+        let (hub, _device, replica) = begun(dialect).await;
+        let reporter = replica.reporter();
+        assert_eq!(reporter.report(&json!({ "t": 20, "fan": { "on": true } })).await.unwrap(), Some(2));
+        assert_eq!(reporter.report(&json!({ "t": 20, "none": null })).await.unwrap(), Some(2));
+        assert_eq!(reporter.report(&json!({ "t": 20, "fan": { "on": false } })).await.unwrap(), Some(3));
+        assert_eq!(hub.reported(), (json!({ "t": 20, "fan": { "on": false } }), 3));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_sends_all_while_nobody_knows_what_the_hub_has() {
+    for dialect in dialects() {
+        for cut in [false, true] {
+            let (hub, _device, replica) = begun(dialect).await;
+            let reporter = replica.reporter();
+            reporter.report(&json!({ "t": 20 })).await.unwrap();
+            hub.set_faults(Faults { lose_one_of: 1, ..Faults::default() });
+            reporter.set(&json!({ "t": 21 })).unwrap();
+            while hub.reported().0 != json!({ "t": 21 }) {
+                tokio::task::yield_now().await;
+            }
+            // It was acknowledged, and the device has not heard.
+            reporter.set(&json!({ "t": 20 })).unwrap();
+            hub.set_faults(Faults::default());
+            if cut {
+                hub.cut();
+            }
+            while reporter.flush().await.is_err() {}
+            assert_eq!(hub.reported().0, json!({ "t": 20 }));
+            let (reported, version) = hub.reported();
+            let mut replica = replica;
+            while replica.snapshot().reported_version() != version {
+                replica.changed().await.unwrap();
+            }
+            assert_eq!(replica.snapshot().reported(), &reported);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_set_arrives_after_the_last_handle_is_gone() {
+    for dialect in dialects() {
+        let (hub, device, reporter) = connected(dialect).await;
+        let mut status = device.status();
+        reporter.set(&json!({ "last": true })).unwrap();
+        drop((reporter, device));
+        let closed = async { while status.changed().await.is_some() {} };
+        tokio::time::timeout(Duration::from_secs(60), closed).await.unwrap();
+        assert_eq!(hub.reported().0, json!({ "last": true }));
+    }
+}
