@@ -107,7 +107,8 @@ impl Hub {
         let exchange = ExchangeId(world.next_id());
         let body = body.to_string();
         let query = Some("api-version=2021-04-12");
-        let request = RestRequest { method, path, query, headers: &headers, body: body.as_bytes() };
+        let request =
+            RestRequest { method, path, query, headers: &headers, body: body.as_bytes(), certificates: &[] };
         world.put(Input::Rest { exchange, request });
         let (status, body) = world.responses.remove(&exchange).expect("a response at once");
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
@@ -176,7 +177,9 @@ impl World {
                 }
                 Effect::Close { connection } => drop(self.outboxes.remove(&connection)),
                 Effect::Record(_) | Effect::Append(_) | Effect::Log(_) => {}
-                Effect::Read { .. } | Effect::Transfer { .. } => panic!("nobody asks for that"),
+                Effect::Read { .. } | Effect::Transfer { .. } | Effect::Files(_) => {
+                    panic!("nobody asks for that")
+                }
             }
         }
     }
