@@ -22,6 +22,7 @@ mod size;
 mod tables;
 mod test;
 mod tidy;
+mod tool;
 mod workspace;
 
 use std::process::ExitCode;

@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 enum Measurement {
     /// How many instructions the codec takes for each operation
     Codec(codec::Arguments),
-    /// What is done to many devices at once: queries
+    /// What is done to many devices at once: queries, jobs, and how fast the program starts
     Fleet(fleet::Arguments),
     /// A hub at work, beside mosquitto: processor time, rates, memory
     Hub(hub::Arguments),

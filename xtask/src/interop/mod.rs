@@ -1,5 +1,6 @@
-//! The official clients, unmodified, against `iothub up` on this machine.
+//! The official clients, unmodified, against `iothub up` on this machine; and the device's end at other brokers.
 
+mod brokers;
 mod hub;
 mod suite;
 mod tools;
@@ -10,8 +11,9 @@ use clap::Args;
 
 use crate::failure::Failure;
 use crate::workspace;
+use brokers::BROKERS;
 use hub::Hub;
-use suite::{SUITES, Tally};
+use suite::{SUITES, Suite, Tally};
 use tools::Tools;
 
 #[derive(Args)]
@@ -34,34 +36,47 @@ pub(crate) struct Arguments {
 /// Something needed is missing, the hub does not start, or a step failed. What failed has been printed.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let suites: Vec<_> = SUITES.iter().filter(|suite| suite.name.contains(&arguments.only)).collect();
-    if suites.is_empty() {
-        let names: Vec<_> = SUITES.iter().map(|suite| suite.name).collect();
+    let brokers: Vec<_> = BROKERS.iter().filter(|broker| broker.name.contains(&arguments.only)).collect();
+    if suites.is_empty() && brokers.is_empty() {
+        let names = SUITES.iter().map(|suite| suite.name).chain(BROKERS.iter().map(|broker| broker.name));
+        let names: Vec<_> = names.collect();
         return Err(Failure::new(format!("no suite is named like that; there are {}", names.join(", "))));
     }
+    let folder = workspace::target_directory()?.join("interop");
+    std::fs::create_dir_all(&folder).map_err(Failure::while_doing(folder.display()))?;
+    let mut tally = Tally::default();
+    for broker in brokers {
+        tally += broker.run(&folder)?;
+    }
+    if !suites.is_empty() {
+        tally += against_hub(arguments, &folder, &suites)?;
+    }
+    finish(tally)
+}
+
+fn against_hub(arguments: &Arguments, folder: &Path, suites: &[&Suite]) -> Result<Tally, Failure> {
     let program = match &arguments.iothub {
         Some(program) => std::path::absolute(program).map_err(Failure::while_doing(program.display()))?,
         None => workspace::build_iothub()?,
     };
-    let folder = workspace::target_directory()?.join("interop");
-    std::fs::create_dir_all(&folder).map_err(Failure::while_doing(folder.display()))?;
-    let tools = Tools::ready_in(&folder)?;
+    let tools = Tools::ready_in(folder)?;
     let hub = Hub::start(&program, &folder.join("hub.log"))?;
     println!("hub at {}, log in {}", hub.host_name(), hub.log().display());
 
     let mut tally = Tally::default();
     for suite in suites {
-        tally += suite.run(&program, &folder, &tools, &hub)?;
+        tally += suite.run(&program, folder, &tools, &hub)?;
     }
     if tally.failed > 0 {
         print_tail("hub", hub.log());
         if arguments.keep {
             hub.keep()?;
             println!("the hub goes on running");
-            return finish(tally);
+            return Ok(tally);
         }
     }
     tally += suite::shown("hub: ends well when asked to", hub.stop());
-    finish(tally)
+    Ok(tally)
 }
 
 fn finish(tally: Tally) -> Result<(), Failure> {

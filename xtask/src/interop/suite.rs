@@ -58,40 +58,41 @@ impl Suite {
             // A suite ends when this closes, so none outlives this program.
             .stdin(Stdio::piped())
             .stderr(file);
-        let tally = self.follow(Running::start(&mut command)?);
+        let tally = follow(self.name, Running::start(&mut command)?);
         if tally.failed > 0 {
             print_tail(self.name, &log);
         }
         Ok(tally)
     }
+}
 
-    fn follow(&self, mut script: Running) -> Tally {
-        let deadline = clock::now() + LIMIT;
-        let mut tally = Tally::default();
-        loop {
-            match script.next_line(deadline.saturating_duration_since(clock::now())) {
-                Waited::Line(_, line) => {
-                    println!("{line}");
-                    tally.count(&line);
-                }
-                Waited::Nothing => {
-                    tally += shown(self.name, Err(Failure::new(format!("not done within {LIMIT:?}"))));
-                    return tally;
-                }
-                Waited::Closed => break,
+/// Passes on what a script prints, to its end, and counts its steps.
+pub(super) fn follow(name: &str, mut script: Running) -> Tally {
+    let deadline = clock::now() + LIMIT;
+    let mut tally = Tally::default();
+    loop {
+        match script.next_line(deadline.saturating_duration_since(clock::now())) {
+            Waited::Line(_, line) => {
+                println!("{line}");
+                tally.count(&line);
             }
+            Waited::Nothing => {
+                tally += shown(name, Err(Failure::new(format!("not done within {LIMIT:?}"))));
+                return tally;
+            }
+            Waited::Closed => break,
         }
-        let ended = script.ended().and_then(|status| match status.success() {
-            true if tally == Tally::default() => Err(Failure::new("the script took no step")),
-            true => Ok(()),
-            false => Err(Failure::new(format!("the script broke off: {status}"))),
-        });
-        // How a script ends is worth a line only when it is not as it should be.
-        if ended.is_err() {
-            tally += shown(self.name, ended);
-        }
-        tally
     }
+    let ended = script.ended().and_then(|status| match status.success() {
+        true if tally == Tally::default() => Err(Failure::new("the script took no step")),
+        true => Ok(()),
+        false => Err(Failure::new(format!("the script broke off: {status}"))),
+    });
+    // How a script ends is worth a line only when it is not as it should be.
+    if ended.is_err() {
+        tally += shown(name, ended);
+    }
+    tally
 }
 
 /// Longer than all steps of a suite may take together.
@@ -147,7 +148,7 @@ mod tests {
             ("exit 0", Tally { passed: 0, failed: 1 }),
         ] {
             let script = Running::start(Command::new("sh").args(["-c", text])).unwrap();
-            assert_eq!(SUITES[0].follow(script), expected, "{text}");
+            assert_eq!(follow("suite", script), expected, "{text}");
         }
     }
 }
