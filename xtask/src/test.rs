@@ -39,6 +39,8 @@ const CHECKS: &[fn() -> Result<(), Failure>] = &[
     || cargo::run(&["check", "--package", "iothub-codec", "--no-default-features", "--features", "preview5"]),
     || cargo::run(&["test", "--package", "iothub-codec", "--all-features"]),
     || cargo::run(&["check", "--package", "iothub-proto", "--no-default-features"]),
+    || cargo::run(&["check", "--package", "iothub-device", "--no-default-features"]),
+    || cargo::run(&["test", "--package", "iothub-device", "--all-features"]),
     oldest_rust,
 ];
 

@@ -7,7 +7,7 @@ use core::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     host: String,
-    port: u16,
+    port: Option<u16>,
 }
 
 /// The port of MQTT over TLS.
@@ -23,7 +23,17 @@ impl Address {
 
     /// The port; 8883 where none was given.
     pub fn port(&self) -> u16 {
+        self.port.unwrap_or(MQTT_TLS_PORT)
+    }
+
+    /// The port, if one was given.
+    pub(crate) fn given_port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// The same with that port, if none was given.
+    pub(crate) fn or_port(self, port: u16) -> Self {
+        Self { port: self.port.or(Some(port)), ..self }
     }
 }
 
@@ -32,9 +42,9 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, BadAddress> {
         let (host, port) = split(text).ok_or(BadAddress)?;
-        let port = port.map_or(Ok(MQTT_TLS_PORT), str::parse).map_err(|_| BadAddress)?;
+        let port = port.map(str::parse).transpose().map_err(|_| BadAddress)?;
         let acceptable = |b: u8| b.is_ascii_alphanumeric() || b"-._:%".contains(&b);
-        if host.is_empty() || host.len() > HOST_LEN_MAX || !host.bytes().all(acceptable) || port == 0 {
+        if host.is_empty() || host.len() > HOST_LEN_MAX || !host.bytes().all(acceptable) || port == Some(0) {
             return Err(BadAddress);
         }
         Ok(Self { host: host.to_owned(), port })
@@ -61,9 +71,9 @@ fn split(text: &str) -> Option<(&str, Option<&str>)> {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
+            write!(f, "[{}]:{}", self.host, self.port())
         } else {
-            write!(f, "{}:{}", self.host, self.port)
+            write!(f, "{}:{}", self.host, self.port())
         }
     }
 }

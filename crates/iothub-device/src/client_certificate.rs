@@ -1,16 +1,16 @@
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 /// A device's own certificate with its key, and the certificates between it and the authority that the hub knows.
 ///
-/// Consumed by [`Options::with_certificate`](crate::Options::with_certificate). Its key does not show.
+/// Consumed by [`Options::with_certificate`](crate::Options::with_certificate). Its key does not show. Clones are the
+/// same: [`Self::replace`] on one of them changes what each device that has one shows.
 #[derive(Clone)]
-pub struct ClientCertificate(Arc<SingleCertAndKey>);
+pub struct ClientCertificate(Arc<RwLock<Arc<SingleCertAndKey>>>);
 
 impl ClientCertificate {
     /// Reads PEM: the device's certificate first, and the key that belongs to it, in PKCS #8, PKCS #1 or SEC1, without
@@ -29,11 +29,18 @@ impl ClientCertificate {
             let other_key = matches!(error, rustls::Error::InconsistentKeys(_));
             if other_key { BadClientCertificate::OtherKey } else { BadClientCertificate::NotServed }
         })?;
-        Ok(Self(Arc::new(certified.into())))
+        Ok(Self(Arc::new(RwLock::new(Arc::new(certified.into())))))
     }
 
-    pub(crate) fn resolver(&self) -> Arc<dyn ResolvesClientCert> {
-        Arc::<SingleCertAndKey>::clone(&self.0)
+    /// Shows what the other holds at this moment, from the next connection on. The connection that is open goes on.
+    pub fn replace(&self, by: &Self) {
+        let by = by.current();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = by;
+    }
+
+    // Nothing can panic while the lock is held: there is only one assignment.
+    pub(crate) fn current(&self) -> Arc<SingleCertAndKey> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

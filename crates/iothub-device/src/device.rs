@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::answering::Answering;
 use crate::clock::Clock;
 use crate::commands::{Commands, Inputs, Undone};
-use crate::dial::TlsDial;
+use crate::dial::Dial;
 use crate::driver::{self, Ends, FirstOutcome};
 use crate::error::{ConnectError, SendError, SubscribeError};
 use crate::inboxes::Inboxes;
@@ -61,7 +61,7 @@ impl Device {
     ///
     /// Outside a tokio runtime with I/O and time.
     pub async fn connect(options: Options) -> Result<Self, ConnectError> {
-        let dial = TlsDial::new(&options).await?;
+        let dial = Dial::new(&options)?;
         Self::connect_over(options, dial).await
     }
 
@@ -95,8 +95,7 @@ impl Device {
     ///
     /// Outside a tokio runtime with I/O and time.
     pub fn start(options: Options) -> Self {
-        let dialling = options.clone();
-        let dial = async move { TlsDial::new(&dialling).await };
+        let dial = ready(Dial::new(&options));
         Self { shared: Arc::new(Shared::begin(options, dial, None)) }
     }
 

@@ -10,7 +10,9 @@ use iothub_proto::{FailureClass, PeerError, RefusalReason, Retry, Timestamp};
 use crate::credentials::CredentialsError;
 use crate::not_expressible::NotExpressible;
 use crate::outcome::Missing;
+use crate::proxy::ProxyError;
 use crate::refusal::Refusal;
+use crate::roots::BadRoots;
 use crate::skew::{self, OutOfDate};
 
 /// Why there is no connection to the hub.
@@ -37,16 +39,33 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// There are no certificates to trust: what was given as a CA cannot be read, or the platform has none.
-    #[error("no trusted certificates: {reason}")]
-    NoRoots {
-        /// What is wrong with them.
-        reason: String,
-    },
+    #[error("no trusted certificates: {0}")]
+    NoRoots(#[from] BadRoots),
     /// The host name can be in no certificate.
     #[error("`{name}` is no name that a certificate can be for")]
     BadServerName {
         /// The name.
         name: String,
+    },
+    /// The proxy does not connect the device to its hub.
+    #[error("proxy {proxy}: {source}")]
+    Proxy {
+        /// Which, without its password.
+        proxy: String,
+        /// What it said or did.
+        source: ProxyError,
+    },
+    /// The hub, or what stands in its place, answered the request for a WebSocket with something else.
+    #[error("the hub opens no WebSocket: HTTP status {status}")]
+    NotUpgraded {
+        /// HTTP's number for why.
+        status: u16,
+    },
+    /// What came instead of an answer to the request for a WebSocket cannot be read.
+    #[error("no WebSocket with the hub: {source}")]
+    NoWebSocket {
+        /// What is wrong.
+        source: io::Error,
     },
     /// There is nothing to prove with who the device is: whoever has its secrets gave none.
     #[error("no credentials: {0}")]
@@ -107,10 +126,18 @@ impl ConnectError {
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } => FailureClass::Unreachable,
-            Self::Tls { source, .. } if OutOfDate::of(source).is_some() => FailureClass::ClockSkewed,
-            Self::Tls { source, .. } if skew::tls_error(source).is_some() => FailureClass::Untrusted,
-            // What broke was below TLS.
-            Self::Tls { .. } => FailureClass::Unreachable,
+            Self::Tls { source, .. } | Self::Proxy { source: ProxyError::Tls(source), .. } => {
+                class_of_tls(source)
+            }
+            Self::Proxy { source: ProxyError::Unauthorized { .. }, .. } => FailureClass::Unproven,
+            Self::Proxy { .. } => FailureClass::Unreachable,
+            Self::NotUpgraded { status: 429 } => FailureClass::Throttled,
+            Self::NotUpgraded { status: 500.. } => FailureClass::Busy,
+            Self::NotUpgraded { .. } => FailureClass::Disorderly,
+            Self::NoWebSocket { source } if source.kind() == io::ErrorKind::InvalidData => {
+                FailureClass::Disorderly
+            }
+            Self::NoWebSocket { .. } => FailureClass::Lost,
             Self::Refused { reason, refusal, retry } => {
                 FailureClass::of_refusal(*reason, refusal.status, *retry)
             }
@@ -123,7 +150,7 @@ impl ConnectError {
             }
             Self::ClosedByHub | Self::Broken(_) | Self::Unsendable(_) => FailureClass::Lost,
             Self::Wire(_) | Self::Peer(_) => FailureClass::Disorderly,
-            Self::NoRoots { .. }
+            Self::NoRoots(_)
             | Self::BadServerName { .. }
             | Self::Credentials(_)
             | Self::NotExpressible(_)
@@ -134,23 +161,37 @@ impl ConnectError {
     /// Whether connecting again in the same way, later, can succeed.
     ///
     /// Of the refusals, [`RefusalReason::NotAuthorized`] counts as such: keys are rotated and devices
-    /// enabled without the device's doing.
+    /// enabled without the device's doing. For the same reason, so does everything that a proxy or a web server says.
     pub fn is_retryable(&self) -> bool {
         !matches!(self.class(), FailureClass::Rejected | FailureClass::Misconfigured)
     }
 
     /// What to do about it, as a sentence; `clock` is what the device's clock said when it happened.
     pub(crate) fn advice(&self, clock: Timestamp) -> Cow<'static, str> {
-        if let Self::Tls { source, .. } = self
+        if let Self::Tls { source, .. } | Self::Proxy { source: ProxyError::Tls(source), .. } = self
             && let Some(skew) = OutOfDate::of(source)
         {
             return skew.advice().into();
+        }
+        if let Self::Proxy { source: ProxyError::Unauthorized { .. }, .. } = self {
+            return "Check the name and password that the proxy is given.".into();
         }
         let class = self.class();
         if class == FailureClass::NotAuthorized {
             return skew::advice_about_proof(clock).into();
         }
         class.advice().into()
+    }
+}
+
+fn class_of_tls(source: &io::Error) -> FailureClass {
+    if OutOfDate::of(source).is_some() {
+        FailureClass::ClockSkewed
+    } else if skew::tls_error(source).is_some() {
+        FailureClass::Untrusted
+    } else {
+        // What broke was below TLS.
+        FailureClass::Unreachable
     }
 }
 
@@ -444,6 +485,47 @@ mod tests {
             (ConnectError::BadServerName { name: "?".to_owned() }, false),
         ] {
             assert_eq!(error.is_retryable(), retryable, "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_or_web_server_does_is_tried_again_as_fits() {
+        let proxy = |source| ConnectError::Proxy { proxy: "p".to_owned(), source };
+        let said = || "said".to_owned();
+        let broken = |kind: io::ErrorKind| ConnectError::NoWebSocket { source: kind.into() };
+        for (error, class, advice) in [
+            (
+                proxy(ProxyError::Unauthorized { given: true, status_line: said() }),
+                FailureClass::Unproven,
+                "Check the name and password that the proxy is given.",
+            ),
+            (
+                proxy(ProxyError::Refused { target: said(), status: 403, status_line: said() }),
+                FailureClass::Unreachable,
+                FailureClass::Unreachable.advice(),
+            ),
+            (
+                proxy(ProxyError::Tls(io::ErrorKind::ConnectionReset.into())),
+                FailureClass::Unreachable,
+                FailureClass::Unreachable.advice(),
+            ),
+            (
+                ConnectError::NotUpgraded { status: 404 },
+                FailureClass::Disorderly,
+                FailureClass::Disorderly.advice(),
+            ),
+            (
+                ConnectError::NotUpgraded { status: 429 },
+                FailureClass::Throttled,
+                FailureClass::Throttled.advice(),
+            ),
+            (ConnectError::NotUpgraded { status: 503 }, FailureClass::Busy, FailureClass::Busy.advice()),
+            (broken(io::ErrorKind::InvalidData), FailureClass::Disorderly, FailureClass::Disorderly.advice()),
+            (broken(io::ErrorKind::UnexpectedEof), FailureClass::Lost, FailureClass::Lost.advice()),
+        ] {
+            assert_eq!(error.class(), class, "{error}");
+            assert_eq!(error.advice(Timestamp::from_secs(0)), advice, "{error}");
+            assert!(error.is_retryable(), "{error}");
         }
     }
 }

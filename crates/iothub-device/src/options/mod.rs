@@ -20,7 +20,8 @@ use crate::message::Message;
 
 pub use error::OptionsError;
 pub(crate) use handling::Handling;
-pub(crate) use network::Roots;
+pub(crate) use network::Carrier;
+use network::Way;
 pub(crate) use staying::Policy;
 
 /// Who connects where, how, and with what limits.
@@ -43,7 +44,7 @@ pub struct Options {
     session: Session,
     keep_alive_s: u16,
     token_lifetime: Duration,
-    pub(crate) roots: Roots,
+    way: Way,
     pub(crate) channels: Channels,
     pub(crate) policy: Policy,
     pub(crate) connect_timeout: Duration,
@@ -182,7 +183,7 @@ impl Options {
             session: Session::Resume,
             keep_alive_s: Self::KEEP_ALIVE_S,
             token_lifetime: Self::TOKEN_LIFETIME,
-            roots: Roots::Platform,
+            way: Way::DEFAULT,
             channels: Channels::NONE,
             policy: Policy::default(),
             connect_timeout: Self::CONNECT_TIMEOUT,
@@ -205,11 +206,6 @@ impl Options {
     /// The name of the hub, without a port.
     pub fn host(&self) -> &str {
         &self.host
-    }
-
-    /// Where the connection goes.
-    pub fn address(&self) -> &Address {
-        &self.address
     }
 
     pub(crate) fn tls_name(&self) -> &str {

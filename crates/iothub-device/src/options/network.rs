@@ -1,21 +1,60 @@
 use super::Options;
 use crate::address::Address;
+use crate::proxy::{BadProxy, Proxy};
+use crate::roots::{BadRoots, Roots};
 
-/// Which certificates are trusted to vouch for the hub.
-#[derive(Clone)]
-pub(crate) enum Roots {
-    /// Those that the platform trusts.
-    Platform,
-    /// Only these.
-    Pem(Vec<u8>),
+/// How the way to the hub is made.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    /// `None`: those of the platform.
+    roots: Option<Result<Roots, BadRoots>>,
+    proxy: Option<Proxy>,
+    carrier: Carrier,
 }
 
-/// Where and how the connection is made.
+/// What carries MQTT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// TLS, by itself.
+    Tls,
+    /// A WebSocket in TLS.
+    #[cfg(feature = "websocket")]
+    WebSocket,
+}
+
+impl Way {
+    pub(super) const DEFAULT: Self = Self { roots: None, proxy: None, carrier: Carrier::Tls };
+}
+
+impl Carrier {
+    /// Where hubs listen for it.
+    const fn port(self) -> u16 {
+        match self {
+            Self::Tls => 8883,
+            #[cfg(feature = "websocket")]
+            Self::WebSocket => 443,
+        }
+    }
+}
+
+/// Where and how the connection is made. [How a device reaches its hub](crate#how-a-device-reaches-its-hub) has it in one.
 impl Options {
-    /// Trusts the certificates in this PEM text, and no others.
+    /// Trusts the certificates in this PEM text, and no others; called again, those of both texts. A text that cannot be
+    /// read is the [`ConnectError::NoRoots`](crate::ConnectError::NoRoots) of the first connection.
     #[must_use]
-    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.roots = Roots::Pem(pem.into());
+    pub fn ca_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.way.roots = Some(match self.way.roots {
+            None => Roots::from_pem(pem.as_ref()),
+            Some(roots) => roots.and_then(|roots| roots.with_pem(pem.as_ref())),
+        });
+        self
+    }
+
+    /// Trusts these, whatever was said before, and what they are replaced by while the device runs. Otherwise it trusts
+    /// what the platform does.
+    #[must_use]
+    pub fn roots(mut self, roots: Roots) -> Self {
+        self.way.roots = Some(Ok(roots));
         self
     }
 
@@ -25,14 +64,47 @@ impl Options {
         self.address = address;
         self
     }
-}
 
-/// Without the certificates, which are long.
-impl core::fmt::Debug for Roots {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Platform => "Platform",
-            Self::Pem(_) => "Pem(..)",
-        })
+    /// Speaks MQTT in a WebSocket, at port 443 unless another one is said, where networks let nothing else pass.
+    #[cfg(feature = "websocket")]
+    #[must_use]
+    pub fn over_websocket(mut self) -> Self {
+        self.way.carrier = Carrier::WebSocket;
+        self
+    }
+
+    /// Has that proxy connect to the hub, or to where [`Self::connect_to`] says. The hub's name is looked up by the proxy.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.way.proxy = Some(proxy);
+        self
+    }
+
+    /// Goes through the proxy that the environment names at this moment, as [`Proxy::from_environment`] says; without
+    /// one, through none. If this is not called, the environment says nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`BadProxy`] when what is there is no proxy.
+    pub fn proxy_from_environment(mut self) -> Result<Self, BadProxy> {
+        self.way.proxy = Proxy::from_environment()?;
+        Ok(self)
+    }
+
+    /// Where the connection goes, behind the proxy if there is one.
+    pub fn address(&self) -> Address {
+        self.address.clone().or_port(self.way.carrier.port())
+    }
+
+    pub(crate) fn trusted(&self) -> Result<Roots, BadRoots> {
+        self.way.roots.clone().unwrap_or_else(|| Ok(Roots::platform()))
+    }
+
+    pub(crate) fn proxy_for(&self, address: &Address) -> Option<&Proxy> {
+        self.way.proxy.as_ref().filter(|proxy| proxy.is_for(address))
+    }
+
+    pub(crate) const fn carrier(&self) -> Carrier {
+        self.way.carrier
     }
 }

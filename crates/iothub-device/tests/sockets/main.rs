@@ -4,6 +4,8 @@
 
 mod certificates;
 mod losing;
+mod proxies;
+mod reaching;
 mod refusing;
 mod serving;
 mod site;

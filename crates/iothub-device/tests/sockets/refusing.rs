@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use iothub_device::{ConnectError, Device, Options, RefusalReason};
+use iothub_device::{ConnectError, Device, Options, RefusalReason, Roots};
 
 use crate::site::{DEVICE, Site, dialects};
 
@@ -26,7 +26,8 @@ async fn who_cannot_be_believed_is_told_so() {
 async fn a_hub_that_cannot_be_believed_is_not_told_anything() {
     let site = Site::new().await;
     let other = Site::new().await;
-    let error = Device::connect(site.options().ca_pem(other.hub.ca_pem())).await.unwrap_err();
+    let roots = Roots::from_pem(other.hub.ca_pem().as_bytes()).unwrap();
+    let error = Device::connect(site.options().roots(roots)).await.unwrap_err();
     assert!(matches!(error, ConnectError::Tls { .. }), "{error}");
 
     let text = site.hub.device_connection_string().unwrap().replace("localhost", "hub.example");

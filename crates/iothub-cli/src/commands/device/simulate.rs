@@ -126,8 +126,11 @@ fn advised(error: &ConnectError) -> String {
         }
         ConnectError::Tls { .. } => format!("{error} (does the CA file belong to this hub?)"),
         ConnectError::Unreachable { .. }
+        | ConnectError::Proxy { .. }
+        | ConnectError::NotUpgraded { .. }
+        | ConnectError::NoWebSocket { .. }
         | ConnectError::Credentials(_)
-        | ConnectError::NoRoots { .. }
+        | ConnectError::NoRoots(_)
         | ConnectError::BadServerName { .. }
         | ConnectError::TimedOut { .. }
         | ConnectError::ClosedByHub

@@ -1,0 +1,99 @@
+mod race;
+mod reach;
+mod tls;
+mod tunnel;
+#[cfg(feature = "websocket")]
+mod websocket;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::address::Address;
+use crate::error::ConnectError;
+use crate::options::{Carrier, Options};
+use crate::proxy::{Proxy, ProxyError, Scheme};
+use crate::transport::Transport;
+use reach::{System, reach};
+use tls::Tls;
+
+/// The way that devices take unless they are given another: TCP, perhaps through a proxy, TLS, and perhaps a WebSocket.
+pub(crate) struct Dial {
+    address: Address,
+    tls: Tls,
+    via: Option<Via>,
+    carrier: Carrier,
+}
+
+/// A proxy, and what it takes to speak to it in private.
+struct Via {
+    proxy: Proxy,
+    tls: Option<Tls>,
+}
+
+/// Whatever the bytes go through.
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+
+impl Dial {
+    pub(crate) fn new(options: &Options) -> Result<Self, ConnectError> {
+        let roots = options.trusted()?;
+        let address = options.address();
+        let via = match options.proxy_for(&address) {
+            Some(proxy) => Some(Via::new(proxy.clone(), &roots)?),
+            None => None,
+        };
+        let tls = Tls::new(options.tls_name(), roots, options.certificate().cloned())?;
+        Ok(Self { address, tls, via, carrier: options.carrier() })
+    }
+
+    async fn secure<S: ByteStream + 'static>(&self, stream: S) -> Result<Box<dyn ByteStream>, ConnectError> {
+        let secured = self.tls.secure(stream).await?;
+        let stream = secured.map_err(|source| ConnectError::Tls { name: self.tls.name(), source })?;
+        match self.carrier {
+            Carrier::Tls => Ok(Box::new(stream)),
+            #[cfg(feature = "websocket")]
+            Carrier::WebSocket => {
+                Ok(Box::new(websocket::open(stream, &self.tls.name(), self.address.port()).await?))
+            }
+        }
+    }
+}
+
+impl Via {
+    fn new(proxy: Proxy, roots: &crate::roots::Roots) -> Result<Self, ConnectError> {
+        let tls = match proxy.scheme() {
+            Scheme::Http => None,
+            // The device's certificate is none of its business.
+            Scheme::Https => Some(Tls::new(proxy.address().host(), roots.clone(), None)?),
+        };
+        Ok(Self { proxy, tls })
+    }
+
+    /// A stream to the target.
+    async fn tunnel(&self, target: &Address) -> Result<Box<dyn ByteStream>, ConnectError> {
+        let failed = |source| ConnectError::Proxy { proxy: self.proxy.to_string(), source };
+        let tcp = reach(&System, self.proxy.address()).await;
+        let tcp = tcp.map_err(ProxyError::Unreachable).map_err(failed)?;
+        let mut stream: Box<dyn ByteStream> = match &self.tls {
+            None => Box::new(tcp),
+            Some(tls) => Box::new(tls.secure(tcp).await?.map_err(ProxyError::Tls).map_err(failed)?),
+        };
+        tunnel::open(&mut stream, &self.proxy, target).await.map_err(failed)?;
+        Ok(stream)
+    }
+}
+
+impl Transport for Dial {
+    type Stream = Box<dyn ByteStream>;
+
+    async fn connect(&self) -> Result<Self::Stream, ConnectError> {
+        match &self.via {
+            None => {
+                let unreachable =
+                    |source| ConnectError::Unreachable { address: self.address.to_string(), source };
+                self.secure(reach(&System, &self.address).await.map_err(unreachable)?).await
+            }
+            Some(via) => self.secure(via.tunnel(&self.address).await?).await,
+        }
+    }
+}
