@@ -145,7 +145,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_that_answers_wins_and_the_others_are_dropped() {
         use Fate::{Answers, Refuses, Swallows};
-        let rows: &[(&[(&str, Fate)], &str, u64, &str)] = &[
+        type Row<'a> = (&'a [(&'a str, Fate)], &'a str, u64, &'a str);
+        let rows: &[Row<'_>] = &[
             (&[("::1", Answers(40)), ("10.0.0.1", Answers(1))], "::1", 40, "::1 at 0; ::1 over"),
             (
                 &[("::1", Swallows), ("10.0.0.1", Answers(40))],

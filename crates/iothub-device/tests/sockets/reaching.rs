@@ -105,7 +105,8 @@ async fn what_a_proxy_does_wrong_is_said() {
     let site = Site::new().await;
     let (given, none) = (Relay::proxy, Relay::anonymous);
     let target = site.options().address().to_string();
-    let rows: [(Manner, fn(&Relay) -> Proxy, &str); 8] = [
+    type Row = (Manner, fn(&Relay) -> Proxy, &'static str);
+    let rows: [Row; 8] = [
         (Manner::Guarded, none, "wants a name and a password: 407 Proxy Authentication Required"),
         (Manner::Says("HTTP/1.1 407 No\r\n\r\n"), given, "does not accept the name and password: 407 No"),
         (Manner::Says("HTTP/1.1 403 Forbidden\r\n\r\n"), given, "does not connect to TARGET: 403 Forbidden"),
