@@ -51,7 +51,7 @@
 //! | [`Command::abandon`], [`Command::reject`] | – | – | yes |
 //! | [`MethodCall::reply`] | any code | codes from 0 | codes from 0 |
 //! | [`MethodCall::decline`] | – | yes | yes |
-//! | [`Twin::get`], [`Twin::report_if_version`], [`Twin::desired_changes`] | yes | yes | yes |
+//! | [`Twin::get`], [`Twin::report_if_version`], [`Twin::desired_changes`], [`Twin::replica`] | yes | yes | yes |
 //! | [`Twin::desired`], [`Twin::reported`] | – | yes | – |
 //! | why a twin request is refused | HTTP's number | status and reason | status and reason |
 //! | [`Device::inputs`] and [`Message::output`] of modules | yes | – | – |

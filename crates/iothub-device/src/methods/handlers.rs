@@ -79,8 +79,19 @@ impl Handlers {
     /// Answers calls in a task of its own until the device is closed, if that is not done yet.
     pub(crate) fn serve(self: &Arc<Self>, methods: Methods, terms: Terms) {
         if !core::mem::replace(&mut self.lock().is_served, true) {
-            tokio::spawn(serve(methods, Arc::clone(self), terms));
+            let handlers = Arc::clone(self);
+            tokio::spawn(async move {
+                serve(methods, &handlers, terms).await;
+                // One of them may have hold of the device, which has hold of all of them.
+                handlers.clear();
+            });
         }
+    }
+
+    fn clear(&self) {
+        let Table { by_name, others, .. } = core::mem::take(&mut *self.lock());
+        // What a handler drops may come back here.
+        drop((by_name, others));
     }
 
     fn find(&self, name: &str) -> Option<Handler> {
@@ -100,7 +111,7 @@ impl core::fmt::Debug for Handlers {
     }
 }
 
-async fn serve(mut methods: Methods, handlers: Arc<Handlers>, terms: Terms) {
+async fn serve(mut methods: Methods, handlers: &Arc<Handlers>, terms: Terms) {
     let closed = methods.clone();
     let mut running = JoinSet::new();
     loop {
@@ -108,7 +119,7 @@ async fn serve(mut methods: Methods, handlers: Arc<Handlers>, terms: Terms) {
         tokio::select! {
             call = methods.next(), if has_room => match call {
                 // A handler that panics, at its first step or later, drops the call, which answers it.
-                Some(call) => drop(running.spawn(handle(call, Arc::clone(&handlers), terms))),
+                Some(call) => drop(running.spawn(handle(call, Arc::clone(handlers), terms))),
                 None => return,
             },
             Some(ended) = running.join_next() => if let Err(error) = ended {

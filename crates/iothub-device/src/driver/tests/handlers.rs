@@ -225,6 +225,24 @@ async fn calls_that_are_open_when_the_device_is_closed_are_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handler_that_holds_its_device_goes_when_the_device_is_closed() {
+    let (_hub, device, mut connection) = listening(options(Dialect::Classic)).await;
+    let holds = Arc::new(AtomicUsize::new(0));
+    let held = (device.clone(), Running::new(&holds));
+    let handler = move |(): (), _| {
+        let _ = &held;
+        async { Ok(()) }
+    };
+    device.on_method("m", handler).await.unwrap();
+    let closing = tokio::spawn(device.close());
+    assert_eq!(connection.next().await, Did::SaidGoodbye);
+    assert_eq!(connection.next().await, Did::Closed);
+    closing.await.unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(holds.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_too_long_is_a_failure_for_the_caller() {
     for dialect in dialects() {
         let (_hub, device, mut connection) = listening(options(dialect)).await;
