@@ -59,7 +59,13 @@ const LAYERS: &[Layer] = &[
         on: &["iothub-proto", "iothub-model", "iothub-query"],
         elsewhere: Elsewhere::Any,
     },
-    Layer { name: "iothub-device", on: &["iothub-mqtt", "iothub-model"], elsewhere: Elsewhere::Any },
+    // Of messages, and of no protocol.
+    Layer { name: "iothub-outbox", on: &[], elsewhere: Elsewhere::Any },
+    Layer {
+        name: "iothub-device",
+        on: &["iothub-mqtt", "iothub-model", "iothub-outbox"],
+        elsewhere: Elsewhere::Any,
+    },
     Layer { name: "iothub-service", on: &["iothub-codec", "iothub-model"], elsewhere: Elsewhere::Any },
     Layer { name: "iothub-server", on: &["iothub-hub", "iothub-mqtt"], elsewhere: Elsewhere::Any },
     Layer {

@@ -1,0 +1,21 @@
+use core::time::Duration;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Civil time, in milliseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that the others are told to use")]
+pub(crate) fn civil_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// That long from now on.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that the others are told to use")]
+pub(crate) fn after(time: Duration) -> Instant {
+    Instant::now() + time
+}
+
+/// How long it is until then.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that the others are told to use")]
+pub(crate) fn until(then: Instant) -> Duration {
+    then.saturating_duration_since(Instant::now())
+}
