@@ -11,8 +11,8 @@ pub(crate) struct Tool {
     pub(crate) version: &'static str,
     /// What it answers to `--version`.
     pub(crate) says: &'static str,
-    /// Which of its features are compiled, as arguments of `cargo install`.
-    pub(crate) features: &'static [&'static str],
+    /// What else `cargo install` is told: of its features, and whether its dependencies are those it was released with.
+    pub(crate) arguments: &'static [&'static str],
 }
 
 impl Tool {
@@ -32,8 +32,8 @@ impl Tool {
         let build = tools.join("build").join(self.name);
         let (root, target) = (tools.display().to_string(), build.display().to_string());
         // It is installed to be run a few times: compiling it fast is worth more than that it is fast.
-        let what = ["install", self.name, "--locked", "--debug", "--version", self.version];
-        cargo::run(&[&what[..], self.features, &["--root", &root, "--target-dir", &target]].concat())?;
+        let what = ["install", self.name, "--debug", "--version", self.version];
+        cargo::run(&[&what[..], self.arguments, &["--root", &root, "--target-dir", &target]].concat())?;
         // What it was made of is large, and of no use any more.
         std::fs::remove_dir_all(&build).map_err(Failure::while_doing(build.display()))?;
         Ok(installed)

@@ -36,5 +36,9 @@ fn every_page_is_in(summary: &str) -> Result<(), Failure> {
     }
 }
 
-const MDBOOK: Tool =
-    Tool { name: "mdbook", version: "0.5.4", says: "mdbook v0.5.4", features: &["--no-default-features"] };
+const MDBOOK: Tool = Tool {
+    name: "mdbook",
+    version: "0.5.4",
+    says: "mdbook v0.5.4",
+    arguments: &["--locked", "--no-default-features"],
+};

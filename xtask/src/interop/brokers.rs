@@ -74,7 +74,13 @@ fn run_rumqttd(settings: &Path, ports: [u16; 2]) -> Result<Command, Failure> {
     Ok(command)
 }
 
-const RUMQTTD: Tool = Tool { name: "rumqttd", version: "0.20.0", says: "rumqttd 0.20.0", features: &[] };
+/// Some of the dependencies that it was released with are too old for this compiler.
+const RUMQTTD: Tool = Tool {
+    name: "rumqttd",
+    version: "0.20.0",
+    says: "rumqttd 0.20.0",
+    arguments: &["--no-default-features"],
+};
 
 /// Ports that nobody listens on at the moment.
 fn free_ports() -> Result<[u16; 2], Failure> {
