@@ -16,6 +16,18 @@ const MQTT_TLS_PORT: u16 = 8883;
 const HOST_LEN_MAX: usize = 253;
 
 impl Address {
+    /// A server of that name, at that port.
+    #[cfg(feature = "upload")]
+    pub(crate) fn new(host: &str, port: u16) -> Result<Self, BadAddress> {
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        format!("{host}:{port}").parse()
+    }
+
+    #[cfg(feature = "upload")]
+    pub(crate) fn with_port(self, port: u16) -> Self {
+        Self { port: Some(port), ..self }
+    }
+
     /// The name or address, without brackets.
     pub fn host(&self) -> &str {
         &self.host

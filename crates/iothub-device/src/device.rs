@@ -25,6 +25,8 @@ use crate::status::{Announcer, StatusBoard, StatusChanges, StatusWatch};
 use crate::telemetry::{Deadline, Delivery, EnqueueError, NoRoom, Outgoing, Report, Unheard};
 use crate::transport::Transport;
 use crate::twin::Twin;
+#[cfg(feature = "upload")]
+use crate::uploads::{Source, Upload, Uploads};
 
 /// A device, or a module of one, that is connected to its hub.
 ///
@@ -45,6 +47,8 @@ struct Shared {
     timeout: Duration,
     handlers: Arc<Handlers>,
     handling: Handling,
+    #[cfg(feature = "upload")]
+    uploads: Uploads,
 }
 
 impl Device {
@@ -106,6 +110,25 @@ impl Device {
     /// Outside a tokio runtime with time.
     pub fn start_over(options: Options, transport: impl Transport) -> Self {
         Self { shared: Arc::new(Shared::begin(options, ready(Ok(transport)), None)) }
+    }
+
+    /// Uploads a file over HTTPS, by that name behind the name of the device. It needs no connection over MQTT, and does not
+    /// end with this one.
+    ///
+    /// ```no_run
+    /// # async fn run(device: iothub_device::Device) -> Result<(), iothub_device::UploadFailed> {
+    /// device.upload("logs/boot.txt", "all is well").content_type("text/plain").await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "upload")]
+    pub fn upload(&self, name: impl Into<String>, source: impl Into<Source>) -> Upload {
+        self.shared.uploads.upload(name, source)
+    }
+
+    /// The uploads of this device, to resume one.
+    #[cfg(feature = "upload")]
+    pub fn uploads(&self) -> &Uploads {
+        &self.shared.uploads
     }
 
     /// Sends a message to the cloud, and returns when the hub has acknowledged it.
@@ -384,9 +407,22 @@ impl Shared {
         let inboxes =
             Arc::new(Inboxes::new(options.waiting_calls, options.waiting_commands, options.waiting_changes));
         let (announcer, status, board) = Announcer::new();
+        #[cfg(feature = "upload")]
+        let uploads = Uploads::new(options.clone());
         let ends = Ends { clock, lanes, inboxes: Arc::clone(&inboxes), announcer, first };
         tokio::spawn(driver::drive(options, transport, ends));
-        Self { entries, inboxes, status, board, clock, timeout, handlers: Arc::default(), handling }
+        Self {
+            entries,
+            inboxes,
+            status,
+            board,
+            clock,
+            timeout,
+            handlers: Arc::default(),
+            handling,
+            #[cfg(feature = "upload")]
+            uploads,
+        }
     }
 }
 

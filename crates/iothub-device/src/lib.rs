@@ -89,6 +89,8 @@ mod status;
 mod telemetry;
 mod transport;
 mod twin;
+#[cfg(feature = "upload")]
+mod uploads;
 
 pub use address::{Address, BadAddress};
 pub use client_certificate::{BadClientCertificate, ClientCertificate};
@@ -110,6 +112,10 @@ pub use transport::Transport;
 pub use twin::{
     DesiredChanges, DesiredUpdate, Replica, ReplicaError, Reporter, Twin, TwinDocument, TwinSection,
     TwinSnapshot, TwinValues,
+};
+#[cfg(feature = "upload")]
+pub use uploads::{
+    Source, Stage, Upload, UploadError, UploadFailed, UploadProgress, UploadState, Uploaded, Uploads,
 };
 
 pub use iothub_codec::{Channels, Dialect, Status, SystemProperty};

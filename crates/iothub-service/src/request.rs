@@ -178,7 +178,7 @@ pub(crate) fn escaped(segment: &str) -> Result<String, Error> {
     Ok(percent(segment))
 }
 
-fn percent(text: &str) -> String {
+pub(crate) fn percent(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for b in text.bytes() {
         match b {

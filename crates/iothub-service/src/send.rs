@@ -238,6 +238,14 @@ impl Service {
         call.send().await.map_err(|error| self.transport(&error))
     }
 
+    /// Asks for something that is open to whoever has its address.
+    pub(crate) async fn open_url(&self, method: reqwest::Method, url: &str) -> Result<Response, Error> {
+        let call = self.shared.client.request(method, url).send();
+        let answer = tokio::time::timeout(self.usual_deadline(), call).await;
+        let late = || Error::TimedOut { host: self.reached(), after: self.usual_deadline() };
+        answer.map_err(|_| late())?.map_err(|error| self.transport(&error))
+    }
+
     fn patience(&self, request: &Request) -> Duration {
         match self.deadline {
             Deadline::Usual(usual) => request.timeout.unwrap_or(usual),

@@ -46,6 +46,21 @@ impl Dial {
         Ok(Self { address, tls, via, carrier: options.carrier() })
     }
 
+    /// The way to a server of HTTPS. The device's certificate is shown to its hub, and to no other.
+    #[cfg(feature = "upload")]
+    pub(crate) fn to_https(options: &Options, server: &Address) -> Result<Self, ConnectError> {
+        let roots = options.trusted()?;
+        let address = options.place_of(server);
+        let via = match options.proxy_for(&address) {
+            Some(proxy) => Some(Via::new(proxy.clone(), &roots)?),
+            None => None,
+        };
+        let is_hub = server.host().eq_ignore_ascii_case(options.host());
+        let certificate = options.certificate().filter(|_| is_hub).cloned();
+        let tls = Tls::new(server.host(), roots, certificate)?;
+        Ok(Self { address, tls, via, carrier: Carrier::Tls })
+    }
+
     async fn secure<S: ByteStream + 'static>(&self, stream: S) -> Result<Box<dyn ByteStream>, ConnectError> {
         let secured = self.tls.secure(stream).await?;
         let stream = secured.map_err(|source| ConnectError::Tls { name: self.tls.name(), source })?;

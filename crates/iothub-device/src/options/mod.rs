@@ -6,6 +6,8 @@ mod limits;
 mod network;
 mod staying;
 mod telemetry;
+#[cfg(feature = "upload")]
+mod uploads;
 
 use core::time::Duration;
 
@@ -56,6 +58,8 @@ pub struct Options {
     pub(crate) waiting_commands: usize,
     pub(crate) waiting_changes: usize,
     pub(crate) handling: Handling,
+    #[cfg(feature = "upload")]
+    https_port: u16,
 }
 
 impl Options {
@@ -195,6 +199,8 @@ impl Options {
             waiting_commands: Self::WAITING_COMMANDS,
             waiting_changes: Self::WAITING_CHANGES,
             handling: Handling::default(),
+            #[cfg(feature = "upload")]
+            https_port: crate::uploads::PORT,
         })
     }
 

@@ -9,3 +9,5 @@ mod reaching;
 mod refusing;
 mod serving;
 mod site;
+#[cfg(feature = "upload")]
+mod uploading;
