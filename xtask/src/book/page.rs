@@ -102,7 +102,7 @@ impl Page {
                 self.steps.push(Step { line, doing: Doing::Script(block.text.clone()), ends, shown });
                 Ok(true)
             }
-            "rust" if block.text.contains("#[tokio::test]") => {
+            "rust" if block.text.contains("#[tokio::test") => {
                 let why = "a test, run by `cargo test --package book`".to_owned();
                 self.left_out.push(LeftOut { line, why });
                 Ok(false)
