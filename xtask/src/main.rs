@@ -4,6 +4,7 @@ mod bare;
 mod bench;
 mod book;
 mod cargo;
+mod chaos;
 mod clock;
 mod conformance;
 mod crash;
@@ -67,6 +68,8 @@ enum Command {
     Mutants(mutants::Arguments),
     /// A hub that is killed under load, compared with what it had acknowledged
     Crash(crash::Arguments),
+    /// Devices that work while everything around them breaks, compared with their hub
+    Chaos(chaos::Arguments),
     /// Measurements of the optimised build
     Bench(bench::Arguments),
     /// The official Node and Python clients against a hub on this machine
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
+        Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Interop(arguments) => interop::run(&arguments),
     };

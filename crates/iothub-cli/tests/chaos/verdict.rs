@@ -1,0 +1,241 @@
+use core::fmt;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use iothub_device::{ConnectionStatus, Message};
+use iothub_service::{EventPosition, EventsWanted};
+use serde_json::{Value, json};
+
+use crate::back_end::identity;
+use crate::device::{Worker, name};
+use crate::hub::Restarted;
+use crate::ledger::Ledger;
+use crate::storm::Storm;
+
+/// What went wrong, what was done, and what does not hold.
+pub(crate) struct Verdict {
+    seed: u64,
+    storm: Storm,
+    broken: u64,
+    done: Vec<(String, u64)>,
+    memory_kib: Vec<(&'static str, u64)>,
+    wrongs: Vec<String>,
+}
+
+impl Verdict {
+    pub(crate) fn holds(&self) -> bool {
+        self.wrongs.is_empty()
+    }
+}
+
+/// Compares, once everything is calm, what devices and back ends have seen with what the hub knows.
+pub(crate) async fn judge(
+    hub: &Restarted,
+    fleet: Vec<Worker>,
+    ledger: &Arc<Ledger>,
+    storm: Storm,
+    seed: u64,
+) -> Verdict {
+    let mut wrongs = Vec::new();
+    let mut memory_kib = vec![("with all devices", memory_kib())];
+    settle(&fleet, &mut wrongs).await;
+    let arrived = arrived(hub, fleet.len(), &mut wrongs).await;
+    for worker in fleet {
+        let (number, device) = (worker.number, worker.device.clone());
+        let wrong = |what: String| format!("{}: {what}", name(number));
+        match compare_twins(hub, &worker, ledger).await {
+            Ok(()) => {}
+            Err(what) => wrongs.push(wrong(what)),
+        }
+        drop(device);
+        let desired = hub.service().get_twin(identity(&name(number))).await.unwrap().properties.desired;
+        match tokio::time::timeout(PATIENCE, worker.close()).await {
+            Err(_) => wrongs.push(wrong("does not close".into())),
+            Ok(known) if without_metadata(known.clone()) == without_metadata(desired.clone().into()) => {}
+            Ok(known) => wrongs.push(wrong(format!(
+                "followed the desired properties to {known}, and they are {}",
+                Value::Object(desired)
+            ))),
+        }
+    }
+    // Those of the proxy end with their connections, and so a little later.
+    if tokio::time::timeout(PATIENCE, no_connections(hub)).await.is_err() {
+        wrongs.push(format!("{} connections are left", hub.proxy.faults().connections()));
+    }
+    memory_kib.push(("without devices", self::memory_kib()));
+    let done = tally(ledger, &arrived, &mut wrongs);
+    Verdict { seed, storm, broken: hub.proxy.faults().broken(), done, memory_kib, wrongs }
+}
+
+/// Everybody comes back, and can do everything.
+async fn settle(fleet: &[Worker], wrongs: &mut Vec<String>) {
+    for worker in fleet {
+        let (device, name) = (&worker.device, name(worker.number));
+        let mut status = device.status();
+        match tokio::time::timeout(PATIENCE, status.connected_or_closed()).await {
+            Ok(ConnectionStatus::Connected) => {}
+            Ok(other) => wrongs.push(format!("{name}: {other:?}")),
+            Err(_) => wrongs.push(format!("{name}: does not come back: {:?}", status.current())),
+        }
+        if let Err(error) = device.send(Message::new(r#"{"last":true}"#)).await {
+            wrongs.push(format!("{name}: cannot send any longer: {error}"));
+        }
+    }
+}
+
+/// Of each device, how often each message has arrived.
+async fn arrived(
+    hub: &Restarted,
+    devices: usize,
+    wrongs: &mut Vec<String>,
+) -> BTreeMap<String, BTreeMap<u64, u64>> {
+    let mut arrived: BTreeMap<String, BTreeMap<u64, u64>> = BTreeMap::new();
+    let mut finished = BTreeSet::new();
+    let wanted = EventsWanted { from: EventPosition::Earliest, ..EventsWanted::default() };
+    let mut events = hub.service().follow_events(wanted).await.unwrap();
+    while finished.len() < devices {
+        let Ok(event) = tokio::time::timeout(PATIENCE, events.next()).await else {
+            wrongs
+                .push(format!("the last messages of {} devices have not arrived", devices - finished.len()));
+            break;
+        };
+        let event: Value = serde_json::from_str(event.unwrap().expect("the hub runs").get()).unwrap();
+        if event["kind"] == "skipped" {
+            wrongs.push(format!("events are missing: {event}"));
+        }
+        if event["kind"] != "telemetry" {
+            continue;
+        }
+        let device = event["deviceId"].as_str().unwrap().to_owned();
+        match event["body"]["n"].as_u64() {
+            Some(n) => *arrived.entry(device).or_default().entry(n).or_default() += 1,
+            None => drop(finished.insert(device)),
+        }
+    }
+    arrived
+}
+
+/// The device and its back end agree about the twin, and the device was told of its last desired change.
+async fn compare_twins(hub: &Restarted, worker: &Worker, ledger: &Ledger) -> Result<(), String> {
+    let name = name(worker.number);
+    // A report of which it is not known whether it was taken is overtaken by this one.
+    let last = json!({ "last": true });
+    worker.device.twin().report(&last).await.map_err(|error| format!("cannot report any longer: {error}"))?;
+    let told = async {
+        loop {
+            let twin = hub.service().get_twin(identity(&name)).await.unwrap();
+            let version = twin.properties.desired["$version"].as_u64().unwrap();
+            if ledger.of(worker.number).told == version {
+                return twin;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let twin = tokio::time::timeout(PATIENCE, told).await.map_err(|_| {
+        let account = ledger.of(worker.number);
+        format!("was told of desired version {}, and the back end had {}", account.told, account.desired)
+    })?;
+    let of_device =
+        worker.device.twin().get().await.map_err(|error| format!("cannot read its twin: {error}"))?;
+    let (desired, reported) = (of_device.desired, of_device.reported);
+    for (what, here, there) in [
+        ("desired", desired, Value::Object(twin.properties.desired)),
+        ("reported", reported, Value::Object(twin.properties.reported)),
+    ] {
+        let (here, there) = (without_metadata(here), without_metadata(there));
+        if here != there {
+            return Err(format!("{what} properties are {here} to the device, and {there} to the back end"));
+        }
+    }
+    Ok(())
+}
+
+fn without_metadata(mut properties: Value) -> Value {
+    if let Some(members) = properties.as_object_mut() {
+        members.retain(|name, _| !name.starts_with('$'));
+    }
+    properties
+}
+
+/// Polls, as there is nobody who tells of sockets of the system's.
+async fn no_connections(hub: &Restarted) {
+    while hub.proxy.faults().connections() > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn tally(
+    ledger: &Ledger,
+    arrived: &BTreeMap<String, BTreeMap<u64, u64>>,
+    wrongs: &mut Vec<String>,
+) -> Vec<(String, u64)> {
+    let mut done: BTreeMap<String, u64> = BTreeMap::new();
+    let mut add = |what: &str, count: u64| *done.entry(what.to_owned()).or_default() += count;
+    for (number, account) in ledger.accounts() {
+        let name = name(number);
+        let none = BTreeMap::new();
+        let here = arrived.get(&name).unwrap_or(&none);
+        let lost: Vec<_> = account.acknowledged.iter().filter(|n| !here.contains_key(n)).collect();
+        if !lost.is_empty() {
+            wrongs.push(format!("{name}: acknowledged messages have not arrived: {lost:?}"));
+        }
+        for (call, runs) in account.runs.iter().filter(|(_, runs)| **runs > 1) {
+            wrongs.push(format!("{name}: the handler of call {call} has run {runs} times"));
+        }
+        for call in account.answered.iter().filter(|call| !account.runs.contains_key(call)) {
+            wrongs.push(format!("{name}: call {call} was answered by nobody"));
+        }
+        wrongs.extend(account.wrongs.iter().map(|wrong| format!("{name}: {wrong}")));
+        add("times connected again", account.connections);
+        add("messages acknowledged", account.acknowledged.len() as u64);
+        add("messages that arrived twice", here.values().filter(|count| **count > 1).count() as u64);
+        add("methods answered", account.answered.len() as u64);
+        add("reports taken", account.reports);
+        add("desired changes made", account.desires);
+        add("desired changes told one by one", account.changes);
+        add("desired properties told whole", account.wholes);
+        for (what, ends) in [
+            ("message ended", &account.not_sent),
+            ("method ended", &account.not_answered),
+            ("report ended", &account.not_reported),
+        ] {
+            ends.iter().for_each(|(end, count)| add(&format!("{what}: {end}"), *count));
+        }
+    }
+    done.into_iter().collect()
+}
+
+fn memory_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, storm, broken, done, memory_kib, wrongs } = self;
+        writeln!(
+            f,
+            "seed {seed}\nwhat went wrong\n{storm}  {:<28} {broken:>8}\nwhat was done",
+            "connections broken"
+        )?;
+        for (what, count) in done {
+            writeln!(f, "  {what:<44} {count:>8}")?;
+        }
+        for (when, kib) in memory_kib {
+            writeln!(f, "memory {when:<37} {kib:>8} KiB")?;
+        }
+        match wrongs.len() {
+            0 => write!(f, "everything that must hold does"),
+            n => {
+                writeln!(f, "{n} things that must hold do not:")?;
+                wrongs.iter().take(WRONGS_SHOWN).try_for_each(|wrong| writeln!(f, "  {wrong}"))
+            }
+        }
+    }
+}
+
+/// How long everything may take that needs no fault to be mended.
+const PATIENCE: Duration = Duration::from_secs(30);
+const WRONGS_SHOWN: usize = 40;
