@@ -15,6 +15,7 @@ use crate::lanes::Lanes;
 use crate::link::{Link, Turn};
 use crate::options::Options;
 use crate::proofs::Proofs;
+use crate::stall::Stall;
 use crate::status::{Announcer, ConnectionStatus};
 use crate::transport::Transport;
 
@@ -55,6 +56,7 @@ pub(crate) async fn drive<T: Transport>(
                 audience: &mut audience,
                 reconnecting: Reconnecting::new(chance::seed(options.host())),
                 is_ready: false,
+                stall: Stall::new(options.keep_alive_s()),
             };
             driver.run().await
         }
@@ -76,6 +78,7 @@ struct Driver<'o, T> {
     reconnecting: Reconnecting,
     /// Whether this connection is known to be ready.
     is_ready: bool,
+    stall: Stall,
 }
 
 /// How a connection, or the attempt to make one, ended.
@@ -95,6 +98,7 @@ impl<T: Transport> Driver<'_, T> {
     async fn run(&mut self) -> Option<ConnectError> {
         loop {
             self.is_ready = false;
+            self.stall = Stall::new(self.options.keep_alive_s());
             let end = self.connection().await;
             let now = self.clock.now();
             self.conversation.disconnected(now);
@@ -184,7 +188,10 @@ impl<T: Transport> Driver<'_, T> {
                 }
                 self.conversation.say_goodbye(now);
             }
-            End::Failed(ConnectError::Peer(_) | ConnectError::Wire(_)) => {
+            // Behind bytes that nobody takes nothing arrives.
+            End::Failed(ConnectError::Peer(_) | ConnectError::Wire(_))
+                if !link.take_progress(self.conversation.mqtt()).0 =>
+            {
                 self.conversation.complain(self.clock.now());
             }
             End::Failed(_) => return end,
@@ -205,6 +212,10 @@ impl<T: Transport> Driver<'_, T> {
             if let Err(error) = self.take_what_waits(now) {
                 return End::Failed(error);
             }
+            let (waiting, moved) = link.take_progress(self.conversation.mqtt());
+            if let Some(after) = self.stall.observe(now, waiting, moved) {
+                return End::Failed(ConnectError::Stalled { after });
+            }
             if self.conversation.is_ready() && !self.is_ready {
                 self.is_ready = true;
                 self.reconnecting.ready(now);
@@ -224,9 +235,10 @@ impl<T: Transport> Driver<'_, T> {
         &mut self,
         link: &mut Link<S>,
     ) -> Result<Step, ConnectError> {
-        let Self { lanes, clock, conversation, proofs, .. } = self;
+        let Self { lanes, clock, conversation, proofs, stall, .. } = self;
         let overdue = lanes.telemetry.earliest().map(|at| (at, "a message has waited too long"));
-        let wake = [conversation.poll_timeout(), overdue].into_iter().flatten().min_by_key(|(at, _)| *at);
+        let timers = [conversation.poll_timeout(), overdue, stall.poll_timeout()];
+        let wake = timers.into_iter().flatten().min_by_key(|(at, _)| *at);
         let (telemetry, asks) = (conversation.takes_telemetry(), conversation.takes_asks());
         let answers = conversation.takes_answers();
         tokio::select! {

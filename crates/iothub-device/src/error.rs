@@ -107,6 +107,12 @@ pub enum ConnectError {
     /// The connection broke.
     #[error("connection broken: {0}")]
     Broken(#[source] io::Error),
+    /// Nothing could be written for half as long again as the keep-alive.
+    #[error("nothing could be sent for {after:?}")]
+    Stalled {
+        /// How long was waited.
+        after: Duration,
+    },
     /// The hub does not speak MQTT as it should, or has fallen silent.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -145,9 +151,9 @@ impl ConnectError {
                 FailureClass::of_dismissal(*reason_code, refusal.status)
             }
             Self::Credentials(error) if error.is_retryable() => FailureClass::Unproven,
-            Self::NotRenewed | Self::Wire(WireError::Silent { .. } | WireError::NotReading { .. }) => {
-                FailureClass::Silent
-            }
+            Self::NotRenewed
+            | Self::Stalled { .. }
+            | Self::Wire(WireError::Silent { .. } | WireError::NotReading { .. }) => FailureClass::Silent,
             Self::ClosedByHub | Self::Broken(_) | Self::Unsendable(_) => FailureClass::Lost,
             Self::Wire(_) | Self::Peer(_) => FailureClass::Disorderly,
             Self::NoRoots(_)

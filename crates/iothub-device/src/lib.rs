@@ -85,6 +85,7 @@ mod proxy;
 mod refusal;
 mod roots;
 mod skew;
+mod stall;
 mod status;
 mod telemetry;
 mod transport;

@@ -11,6 +11,8 @@ pub(crate) struct Link<S> {
     stream: S,
     /// Written, but perhaps still in a buffer of the stream's.
     unflushed: bool,
+    /// Whether bytes were taken since that was last asked.
+    moved: bool,
 }
 
 /// What a connection did.
@@ -18,7 +20,7 @@ pub(crate) struct Link<S> {
 pub(crate) enum Turn {
     /// That many bytes are in the endpoint's read buffer.
     Read(usize),
-    /// All that waited to be sent is sent.
+    /// What waited to be sent is sent, or a part of it.
     Written,
     /// The other end has closed.
     Ended,
@@ -26,7 +28,7 @@ pub(crate) enum Turn {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, unflushed: false }
+        Self { stream, unflushed: false, moved: false }
     }
 
     /// Writes what waits to be sent and reads what has arrived, both at once, until one of them is done.
@@ -34,10 +36,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// Cancel-safe: what was written is consumed, and nothing is read without being returned.
     pub(crate) async fn turn(&mut self, mqtt: &mut Client) -> io::Result<Turn> {
         poll_fn(|cx| {
-            if let Poll::Ready(wrote) = self.poll_write(cx, mqtt)?
-                && wrote
-            {
-                return Poll::Ready(Ok(Turn::Written));
+            match self.poll_write(cx, mqtt)? {
+                Poll::Ready(true) => return Poll::Ready(Ok(Turn::Written)),
+                // Told at once, so that it is known since when nothing moves.
+                Poll::Pending if self.moved => return Poll::Ready(Ok(Turn::Written)),
+                Poll::Ready(false) | Poll::Pending => {}
             }
             let mut room = ReadBuf::new(mqtt.read_buffer());
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut room))?;
@@ -55,6 +58,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.stream.shutdown().await
     }
 
+    /// Whether something waits to be sent, and whether something was since this was last asked.
+    pub(crate) fn take_progress(&mut self, mqtt: &Client) -> (bool, bool) {
+        (self.unflushed || mqtt.poll_bytes().is_some(), core::mem::take(&mut self.moved))
+    }
+
     /// Ready when nothing waits to be sent; then, whether something did.
     fn poll_write(&mut self, cx: &mut Context<'_>, mqtt: &mut Client) -> Poll<io::Result<bool>> {
         let mut wrote = self.unflushed;
@@ -64,12 +72,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             mqtt.consume(len);
-            self.unflushed = true;
+            (self.unflushed, self.moved) = (true, true);
             wrote = true;
         }
         if self.unflushed {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-            self.unflushed = false;
+            (self.unflushed, self.moved) = (false, true);
         }
         Poll::Ready(Ok(wrote))
     }

@@ -6,6 +6,7 @@ mod credentials;
 mod enqueueing;
 mod handlers;
 mod hub;
+mod silence;
 mod staying;
 mod telemetry;
 mod twin;

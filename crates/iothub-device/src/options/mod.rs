@@ -214,6 +214,10 @@ impl Options {
         &self.host
     }
 
+    pub(crate) fn keep_alive_s(&self) -> u16 {
+        self.keep_alive_s
+    }
+
     pub(crate) fn tls_name(&self) -> &str {
         &self.tls_name
     }
