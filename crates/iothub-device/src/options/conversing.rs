@@ -62,8 +62,8 @@ impl Options {
         self
     }
 
-    /// Pings after that many seconds of silence; 0 never. A hub that has been silent for half as long
-    /// again is taken for gone.
+    /// Pings after that many seconds of silence; 0 never. A hub that has been silent for half as long again, or has taken
+    /// nothing of what is sent for so long, is taken for gone; with 0 it never is.
     #[must_use]
     pub fn keep_alive(mut self, seconds: u16) -> Self {
         self.keep_alive_s = seconds;
