@@ -39,6 +39,8 @@ impl SharedKey {
     pub const MIN_LEN: usize = 16;
     /// Longest key, in bytes.
     pub const MAX_LEN: usize = 64;
+    /// Length of the longest key in base64.
+    pub const BASE64_LEN_MAX: usize = Self::MAX_LEN.div_ceil(3) * 4;
 
     /// Reads a key as connection strings and identities have it: 16 to 64 bytes in base64.
     ///
@@ -99,6 +101,13 @@ impl SharedKey {
             *byte = given;
         }
         Self { bytes, len: code.len() }
+    }
+
+    /// Writes the key in base64, as connection strings have it: the secret itself.
+    pub fn write_base64<'b>(&self, out: &'b mut [u8; Self::BASE64_LEN_MAX]) -> &'b str {
+        let key = self.bytes.get(..self.len).unwrap_or(&self.bytes);
+        let len = STANDARD.encode_slice(key, out).expect("there is room for the longest key");
+        out.get(..len).and_then(|text| core::str::from_utf8(text).ok()).expect("base64 is ASCII")
     }
 
     fn hmac(&self) -> Hmac<Sha256> {
@@ -257,6 +266,8 @@ mod tests {
         for id in ["reg-1", "REG-1"] {
             let derived = key().derive(RegistrationId::new(id).unwrap());
             assert_eq!(derived.bytes[..derived.len], member.bytes[..member.len], "{id}");
+            let mut text = [0; SharedKey::BASE64_LEN_MAX];
+            assert_eq!(derived.write_base64(&mut text), "thxXBjNB6FBV+ugwOZsLC2OkELTF0TOHZ3+Q6g7OCS0=");
         }
         let other = key().derive(RegistrationId::new("reg-2").unwrap());
         assert_ne!(other.bytes, member.bytes);

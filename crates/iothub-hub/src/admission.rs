@@ -36,6 +36,9 @@ struct Admitted<'a> {
 
 impl Hub {
     pub(crate) fn greet(&mut self, now: Now, id: ConnectionId, opening: &Opening<'_>, effects: &mut Effects) {
+        if self.greet_registrant(now, id, opening, effects) {
+            return;
+        }
         match self.admit(now, id, opening) {
             Ok(admitted) => self.welcome(now, id, opening, admitted, effects),
             Err((who, denied)) => self.turn_away(id, opening, who, &denied, effects),

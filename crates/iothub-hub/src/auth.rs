@@ -211,7 +211,7 @@ impl Gate {
     }
 
     /// Until when a certificate counts, which must be one that counts now.
-    fn current(&self, certificate: &Certificate<'_>, now: Timestamp) -> Result<Timestamp, Denied> {
+    pub(crate) fn current(&self, certificate: &Certificate<'_>, now: Timestamp) -> Result<Timestamp, Denied> {
         let until = certificate.ends.after(self.clock_skew);
         if until <= now {
             let (late, at) = (now.since(certificate.ends).as_secs(), date(certificate.ends));
@@ -274,7 +274,12 @@ impl Gate {
     }
 
     /// Until when a proof counts that expires at `expiry`.
-    fn unexpired(&self, what: &str, expiry: Timestamp, now: Timestamp) -> Result<Timestamp, Denied> {
+    pub(crate) fn unexpired(
+        &self,
+        what: &str,
+        expiry: Timestamp,
+        now: Timestamp,
+    ) -> Result<Timestamp, Denied> {
         let until = expiry.after(self.clock_skew);
         if until <= now {
             let (late, at) = (now.since(expiry).as_secs(), expiry.as_secs());
@@ -367,7 +372,7 @@ fn string_to_sign(terms: &Terms<'_>, host: &str, identity: Identity<'_>) -> Vec<
     }
 }
 
-fn read(text: &str) -> Result<SasToken<'_>, Denied> {
+pub(crate) fn read(text: &str) -> Result<SasToken<'_>, Denied> {
     SasToken::parse(text)
         .map_err(|error| Denied::new(Rule::UnreadableProof, format!("the token cannot be read: {error}")))
 }

@@ -1,7 +1,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use iothub_model::X509Thumbprint;
+use iothub_model::{X509CertificateInfo, X509Thumbprint};
 use iothub_proto::Timestamp;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use sha1::Sha1;
@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
+
+use crate::twin::date;
 
 /// A certificate, as far as a hub looks at it.
 #[derive(Clone, Debug)]
@@ -18,6 +20,10 @@ pub(crate) struct Certificate<'a> {
     pub(crate) common_name: Option<String>,
     /// The whole name of its subject, for people.
     pub(crate) subject: String,
+    /// The whole name of who has signed it, for people.
+    issuer_name: String,
+    serial_number: String,
+    version: u32,
     /// Whether it may sign others.
     pub(crate) is_authority: bool,
     /// From when it is valid.
@@ -43,10 +49,28 @@ impl<'a> Certificate<'a> {
             der,
             common_name,
             subject: certificate.subject().to_string(),
+            issuer_name: certificate.issuer().to_string(),
+            serial_number: Hex(certificate.raw_serial()).to_string(),
+            version: certificate.version().0.saturating_add(1),
             is_authority: constraints.is_some_and(|constraints| constraints.value.ca),
             begins: time(certificate.validity().not_before.timestamp()),
             ends: time(certificate.validity().not_after.timestamp()),
         })
+    }
+
+    /// What back ends are told of it.
+    pub(crate) fn info(&self) -> X509CertificateInfo {
+        let prints = self.thumbprints();
+        X509CertificateInfo {
+            subject_name: self.subject.clone(),
+            sha1_thumbprint: prints.sha1(),
+            sha256_thumbprint: prints.sha256(),
+            issuer_name: self.issuer_name.clone(),
+            not_before_utc: date(self.begins),
+            not_after_utc: date(self.ends),
+            serial_number: self.serial_number.clone(),
+            version: self.version,
+        }
     }
 
     pub(crate) fn thumbprints(&self) -> Thumbprints {
@@ -108,6 +132,11 @@ impl Thumbprints {
                 _ => false,
             },
         )
+    }
+
+    /// The longer of the two: 64 digits in capitals.
+    pub(crate) fn sha256(&self) -> String {
+        Hex(&self.sha256).to_string()
     }
 
     /// By which tools name a certificate most often: of SHA-1, 40 digits in capitals.

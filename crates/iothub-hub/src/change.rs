@@ -8,6 +8,7 @@ use crate::consumer_group::{Checkpoint, ConsumerGroup};
 use crate::jobs::JobStep;
 use crate::pickup::KeptRecord;
 use crate::policy::Policy;
+use crate::provisioning::ProvisioningStep;
 use crate::registry::{Key, Record};
 use crate::restatement::Stated;
 use crate::twin::TwinEdit;
@@ -122,6 +123,11 @@ pub enum Change {
         number: u64,
         /// What happened.
         step: JobStep,
+    },
+    /// Something happened to enrollments or registrations.
+    Provisioning {
+        /// What happened.
+        step: ProvisioningStep,
     },
     /// An import or export began or ended, or is forgotten.
     Transfer {

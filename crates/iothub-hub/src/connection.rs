@@ -13,6 +13,7 @@ use crate::hub::Hub;
 use crate::input::{ConnectionId, Peer};
 use crate::notice::{Level, Notice};
 use crate::packet::PacketBuf;
+use crate::provisioning::Registrant;
 use crate::recording::NO_ROOM;
 use crate::registry::Key;
 use crate::rule::Rule;
@@ -35,6 +36,8 @@ pub(crate) enum Stage {
     Greeting,
     /// The device is let in.
     Serving(Box<Serving>),
+    /// A device speaks to the provisioning service.
+    Registering(Box<Registrant>),
     /// The hub has done with it; what still comes is left over.
     Closing,
 }
@@ -74,6 +77,7 @@ impl Hub {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let serving = match (&mut connection.stage, packet) {
             (Stage::Serving(serving), _) => serving,
+            (Stage::Registering(_), _) => return self.registrant_packet(now, id, packet, effects),
             (Stage::Greeting, Packet::Connect(opening)) => return self.greet(now, id, opening, effects),
             (Stage::Greeting, _) => {
                 return self.close_with(
@@ -115,6 +119,11 @@ impl Hub {
                 self.log(level, id, None, "connection closed", (rule, why), effects);
             }
             Stage::Closing => {}
+            Stage::Registering(registrant) => {
+                let who = Some(registrant.attested.id.clone());
+                let (peer, what, why) = (self.peer(id), "disconnected", why.into());
+                effects.push(Effect::Log(Notice { level, peer, who, what, rule, why }));
+            }
             Stage::Serving(serving) => {
                 self.log(level, id, Some(&serving.key), "disconnected", (rule, why.into()), effects);
                 self.part(now, id, *serving, effects);
@@ -158,7 +167,7 @@ impl Hub {
         let stage = core::mem::replace(&mut connection.stage, Stage::Closing);
         let key = match &stage {
             Stage::Serving(serving) => Some(Arc::clone(&serving.key)),
-            Stage::Greeting => None,
+            Stage::Greeting | Stage::Registering(_) => None,
             Stage::Closing => return,
         };
         self.log(
@@ -218,7 +227,7 @@ impl Hub {
     ) {
         let lost = |connection: &Connection| match &connection.stage {
             Stage::Serving(serving) => is_lost(&serving.credential).then(|| Arc::clone(&serving.key)),
-            Stage::Greeting | Stage::Closing => None,
+            Stage::Greeting | Stage::Registering(_) | Stage::Closing => None,
         };
         let keys: Vec<Arc<Key>> = self.connections.values().filter_map(lost).collect();
         for key in keys {
@@ -264,6 +273,7 @@ impl Hub {
 
     /// Time has passed on that connection: calls may have gone unanswered, credentials may have expired.
     pub(crate) fn session_due(&mut self, now: Now, id: ConnectionId, effects: &mut Effects) {
+        self.registrant_due(now, id, effects);
         while let Some(serving) = self.serving(id) {
             let Some(event) = serving.session.handle_timeout(now.instant) else { return };
             let key = Arc::clone(&serving.key);
@@ -288,7 +298,7 @@ impl Hub {
     pub(crate) fn serving(&mut self, id: ConnectionId) -> Option<&mut Serving> {
         match &mut self.connections.get_mut(&id)?.stage {
             Stage::Serving(serving) => Some(serving),
-            Stage::Greeting | Stage::Closing => None,
+            Stage::Greeting | Stage::Registering(_) | Stage::Closing => None,
         }
     }
 

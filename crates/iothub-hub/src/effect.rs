@@ -3,6 +3,7 @@ use crate::event::Event;
 use crate::input::{ConnectionId, ExchangeId};
 use crate::notice::Notice;
 use crate::packet::PacketBuf;
+use crate::provisioning::{Errand, Report};
 use crate::reading::Reading;
 use crate::response::Response;
 use crate::transfers::TransferStep;
@@ -45,6 +46,16 @@ pub enum Effect {
     },
     /// Something to be done with files that devices upload.
     Files(FileStep),
+    /// Something to be done in another hub of the process, by [`Input::Errand`](crate::Input::Errand) there. If there is
+    /// no such hub, that is to be [reported](Errand::failed).
+    Delegate {
+        /// The host name of that hub.
+        hub: String,
+        /// What is to be done.
+        errand: Errand,
+    },
+    /// What came of an errand, for [`Input::Report`](crate::Input::Report) of the hub that keeps the provisioning service.
+    Report(Report),
     /// Close a connection, after what was sent on it before.
     Close {
         /// Which connection.

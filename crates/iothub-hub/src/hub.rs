@@ -22,6 +22,7 @@ use crate::notice::{Level, Notice};
 use crate::pickup::Pickup;
 use crate::policy::{Policy, Rights};
 use crate::presence::PresenceNumbers;
+use crate::provisioning::{Provisioning, ProvisioningConfig};
 use crate::quota::{Edition, Excess, Meter, Operation};
 use crate::recording::Recording;
 use crate::registry::{Key, Registry};
@@ -52,6 +53,8 @@ pub struct Config {
     pub transfers: bool,
     /// What devices may upload, if there is somebody who has the bytes; else uploads are refused.
     pub files: Option<FileSettings>,
+    /// The provisioning service that this hub keeps, if it keeps one.
+    pub provisioning: Option<ProvisioningConfig>,
 }
 
 /// 32 bytes of chance. They do not show.
@@ -79,6 +82,7 @@ impl Config {
             commands: CommandSettings::default(),
             transfers: false,
             files: None,
+            provisioning: None,
         }
     }
 }
@@ -111,6 +115,7 @@ pub struct Hub {
     pub(crate) uploads: Uploads,
     pub(crate) blobs: Blobs,
     pub(crate) file_notifications: Pickup<FileNotification>,
+    pub(crate) provisioning: Provisioning,
     /// How many partitions the event log has.
     pub(crate) partitions: u8,
     pub(crate) latest_time: LatestTime,
@@ -150,6 +155,7 @@ impl Hub {
             uploads: Uploads::default(),
             blobs: Blobs::default(),
             file_notifications: Pickup::default(),
+            provisioning: Provisioning::default(),
             partitions: Self::PARTITIONS,
             latest_time: LatestTime::default(),
             recording: Recording::default(),
@@ -194,6 +200,8 @@ impl Hub {
                 self.remove_blob(exchange, name, &condition, effects);
             }
             Input::BlobsLost { names } => self.lose_blobs(&names, effects),
+            Input::Errand { errand } => self.run_errand(now, &errand, effects),
+            Input::Report { report } => self.reported(now, report, effects),
             Input::Stop => {
                 self.stop_calls(now, effects);
                 self.stop_groupings(now, effects);
@@ -316,6 +324,12 @@ impl Hub {
                     *entry.assigned = self.configurations.reassign(before.as_deref(), Some(assigned));
                 }
             }
+            Change::Provisioning { step } => {
+                self.provisioning.apply(step);
+                if let Some(restatement) = &mut self.restatement {
+                    restatement.provisioning.has_reached(step);
+                }
+            }
             Change::Transfer { number, job } => self.transfers.set(*number, job.as_deref()),
             Change::Job { number, step } => {
                 self.jobs.apply(*number, step);
@@ -386,6 +400,7 @@ impl Hub {
                 })),
             }
         }
+        self.begin_provisioning(now, effects);
         self.presence_numbers.resume();
         self.watch_commands(now);
         self.watch_uploads(now);

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use iothub_proto::Packet;
 
 use crate::notice::Level;
+use crate::provisioning::{Errand, Report};
 use crate::recording::Recording;
 use crate::transfers::Transferred;
 use crate::uploads::{BlobCondition, WrittenBlob};
@@ -84,6 +85,18 @@ pub enum Input<'a> {
         number: u64,
         /// What came of it.
         outcome: Transferred,
+    },
+    /// The provisioning service of another hub wants something done in this one: what
+    /// [`Effect::Delegate`](crate::Effect::Delegate) of that hub has.
+    Errand {
+        /// What.
+        errand: Errand,
+    },
+    /// Another hub has done what this one's provisioning service wanted done: what
+    /// [`Effect::Report`](crate::Effect::Report) of that hub has.
+    Report {
+        /// What came of it.
+        report: Report,
     },
     /// The hub is about to stop: calls whose devices have not answered get no answer any more, and their callers are
     /// told.

@@ -35,6 +35,7 @@ mod packet;
 mod pickup;
 mod policy;
 mod presence;
+mod provisioning;
 mod quota;
 mod reading;
 mod recording;
@@ -65,6 +66,10 @@ pub use notice::{Level, Notice};
 pub use packet::{AckBuf, PacketBuf, SectionBuf};
 pub use pickup::KeptRecord;
 pub use policy::{Policy, Rights};
+pub use provisioning::{
+    Deed, Done, Errand, KeptRegistration, ProvisioningConfig, ProvisioningStep, Report,
+    Work as RegistrationWork,
+};
 pub use quota::{Edition, Sku, UnitsOutOfRange};
 pub use reading::{Reading, Start};
 pub use recording::Recording;

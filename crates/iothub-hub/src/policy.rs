@@ -24,6 +24,8 @@ impl fmt::Debug for Policy {
 impl Policy {
     /// The one with every right. It stays, with all of them: without it nobody could give any.
     pub(crate) const OWNER: &'static str = "iothubowner";
+    /// The one of those who enroll devices with the provisioning service.
+    pub(crate) const PROVISIONING: &'static str = "provisioningserviceowner";
     /// Most policies of a hub.
     pub(crate) const MAX: usize = 64;
     /// Longest name, in bytes.

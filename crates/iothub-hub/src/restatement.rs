@@ -9,6 +9,7 @@ use crate::configurations::Assigned;
 use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
 use crate::jobs::StatingJobs;
+use crate::provisioning::StatingProvisioning;
 use crate::registry::{Entry, Key, Record};
 use crate::twin::Twin;
 use crate::uploads::StatingUploads;
@@ -37,6 +38,8 @@ pub(crate) struct Restatement {
     pub(crate) jobs: StatingJobs,
     /// And so do uploads and files.
     pub(crate) uploads: StatingUploads,
+    /// So do enrollments and registrations, behind jobs.
+    pub(crate) provisioning: StatingProvisioning,
 }
 
 impl Restatement {
@@ -71,6 +74,7 @@ impl Hub {
             uploads,
             blobs,
             file_notifications,
+            provisioning,
             restatement,
             config: _,
             partitions: _,
@@ -106,6 +110,9 @@ impl Hub {
                 for (number, job) in transfers.iter() {
                     state(Change::Transfer { number, job: Some(Box::new(job.clone())) });
                 }
+                for step in provisioning.few() {
+                    state(Change::Provisioning { step });
+                }
                 if let Some(below) = presence_numbers.reserved() {
                     state(Change::PresenceNumbered { below });
                 }
@@ -135,6 +142,10 @@ impl Hub {
             return;
         }
         if reached.after.is_none() && reached.uploads.state((uploads, blobs), identities, &mut state) {
+            return;
+        }
+        let mut provisioned = |step| state(Change::Provisioning { step });
+        if reached.after.is_none() && reached.provisioning.state(provisioning, identities, &mut provisioned) {
             return;
         }
         let first = reached.after.clone().map_or(Bound::Unbounded, Bound::Excluded);

@@ -45,6 +45,12 @@ rules! {
     /// The device or module is not in the registry.
     NotRegistered = "not-registered"
         "Create it with `iothub device create`, or compare its id, which is case-sensitive.";
+    /// No enrollment lets the device register.
+    NotEnrolled = "not-enrolled"
+        "Create an enrollment with `iothub enrollment create`, or compare id scope, registration id and key with what there is.";
+    /// The enrollment by which the device registers is disabled.
+    EnrollmentDisabled = "enrollment-disabled"
+        "Enable it with `iothub enrollment update --provisioning-status enabled`, or its group.";
     /// It, or its device, is disabled.
     Disabled = "disabled"
         "Enable it with `iothub device update ID --status enabled`.";

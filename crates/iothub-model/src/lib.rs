@@ -46,6 +46,7 @@ mod module;
 mod patch;
 mod payload;
 mod problem;
+mod provisioning;
 mod query_plan;
 mod query_specification;
 mod refusal_record;
@@ -93,6 +94,13 @@ pub use module::Module;
 pub use patch::Patch;
 pub use payload::NotJson;
 pub use problem::{Form, Problem, Refusal};
+pub use provisioning::{
+    AllocationPolicy, Attestation, AttestationType, BulkEnrollmentError, BulkEnrollmentMode,
+    BulkEnrollmentOperation, BulkEnrollmentResult, CaReferences, DeviceRegistrationState, EnrollmentGroup,
+    EnrollmentTerms, IndividualEnrollment, InitialTwin, InitialTwinProperties, ProvisioningStatus,
+    RegistrationOperation, RegistrationRequest, RegistrationStatus, RegistrationSubstatus, ReprovisionPolicy,
+    X509Attestation, X509Certificate, X509CertificateInfo, X509Certificates,
+};
 pub use query_plan::{ExplainedRows, IndexUse, QueryAccess, QueryPlan};
 pub use query_specification::QuerySpecification;
 pub use refusal_record::RefusalRecord;

@@ -16,13 +16,15 @@ pub struct Problem {
     pub time: Date,
 }
 
-/// Which of its two shapes the body of an error has. Clients tell them apart and expect each in its place.
+/// Which of its three shapes the body of an error has. Clients tell them apart and expect each in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Registry, twins, queries and jobs.
     Registry,
     /// Methods, unreachable devices, throttling.
     Gateway,
+    /// The provisioning service, and everything that devices ask for.
+    Device,
 }
 
 impl Problem {
@@ -36,6 +38,7 @@ impl Problem {
             ),
             // The message is JSON within a JSON text.
             Form::Gateway => (self.device_body(), String::new()),
+            Form::Device => return self.device_body(),
         };
         serde_json::json!({"Message": message, "ExceptionMessage": exception_message}).to_string()
     }
@@ -69,14 +72,20 @@ impl Refusal {
     /// Longest message that is kept, in characters.
     pub const MESSAGE_MAX: usize = 1024;
 
-    /// Reads the header `iothub-errorcode` and the body in either [`Form`]. A body in neither form is taken
+    /// Reads the header `iothub-errorcode` and the body in any [`Form`]. A body in none of them is taken
     /// as text; nothing that a hub or something before it can send is an error here.
     pub fn read(header: Option<&str>, body: &[u8]) -> Self {
         let from_header = header.map(str::trim).and_then(ErrorCode::from_name);
-        let refusal = match serde_json::from_slice::<Body>(body) {
-            Ok(body) => Self::from_body(body),
-            Err(_) => Self { message: String::from_utf8_lossy(body).into_owned(), ..Self::default() },
-        };
+        // A list would be read as the members of an object, one after the other.
+        let object = if body.trim_ascii_start().starts_with(b"{") { body } else { b"" };
+        let refusal =
+            match (serde_json::from_slice::<Gateway>(object), serde_json::from_slice::<Body>(object)) {
+                (Ok(bare), _) => Self::from_gateway(bare),
+                (Err(_), Ok(wrapped)) => Self::from_body(wrapped),
+                (Err(_), Err(_)) => {
+                    Self { message: String::from_utf8_lossy(body).into_owned(), ..Self::default() }
+                }
+            };
         let code = refusal.code.or(from_header);
         Self {
             code,
@@ -86,14 +95,16 @@ impl Refusal {
         }
     }
 
+    fn from_gateway(Gateway { error_code, tracking_id, message }: Gateway) -> Self {
+        let number = error_code.as_u64().and_then(|number| u32::try_from(number).ok());
+        let message = if number.is_some() { message } else { format!("{error_code}: {message}") };
+        Self { code: number.and_then(ErrorCode::from_number), number, message, tracking_id }
+    }
+
     fn from_body(body: Body) -> Self {
         let Body { message, exception_message } = body;
         match serde_json::from_str::<Gateway>(&message) {
-            Ok(Gateway { error_code, tracking_id, message }) => {
-                let number = error_code.as_u64().and_then(|number| u32::try_from(number).ok());
-                let message = if number.is_some() { message } else { format!("{error_code}: {message}") };
-                Self { code: number.and_then(ErrorCode::from_number), number, message, tracking_id }
-            }
+            Ok(gateway) => Self::from_gateway(gateway),
             Err(_) => {
                 let named = message.strip_prefix("ErrorCode:").and_then(|rest| rest.split_once(';'));
                 let known =

@@ -57,8 +57,8 @@ fn a_body_has_the_form_of_its_place() {
 }
 
 #[test]
-fn what_a_hub_writes_a_client_reads_in_either_form() {
-    for form in [Form::Registry, Form::Gateway] {
+fn what_a_hub_writes_a_client_reads_in_any_form() {
+    for form in [Form::Registry, Form::Gateway, Form::Device] {
         for message in
             ["plain", "quotes \" and; semicolons: \\", "ErrorCode:X;nested", "{\"errorCode\":1}", ""]
         {

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use iothub_hub::{
-    ConnectionId, Effect, Effects, ExchangeId, FileStep, Level, Notice, Reading, Recording, Response, Rule,
-    TransferStep,
+    ConnectionId, Effect, Effects, Errand, ExchangeId, FileStep, Level, Notice, Reading, Recording, Report, Response,
+    Rule, TransferStep,
 };
 use iothub_proto::Instant;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -34,6 +34,9 @@ pub(crate) struct Carrier {
     /// What is to be done with files of devices. The hub makes one for each that it no longer needs.
     files: mpsc::UnboundedSender<FileStep>,
     file_orders: Mutex<Option<mpsc::UnboundedReceiver<FileStep>>>,
+    /// What hubs of this process want of each other.
+    messages: mpsc::UnboundedSender<Message>,
+    inbox: Mutex<Option<mpsc::UnboundedReceiver<Message>>>,
     /// The record has grown long.
     restating: Notify,
     /// Whether there is room on the disk.
@@ -77,6 +80,12 @@ struct Routes {
 /// A step of an import or export, and of which one.
 pub(crate) type Order = (u64, TransferStep);
 
+/// What a hub wants of another, or tells it.
+pub(crate) enum Message {
+    Delegate { hub: String, errand: Errand },
+    Report(Report),
+}
+
 /// What becomes of an HTTP request.
 pub(crate) enum Answer {
     Response(Response),
@@ -87,11 +96,14 @@ impl Carrier {
     pub(crate) fn new(events: Events) -> Self {
         let (transfers, orders) = mpsc::unbounded_channel();
         let (files, file_orders) = mpsc::unbounded_channel();
+        let (messages, inbox) = mpsc::unbounded_channel();
         Self {
             transfers,
             orders: Mutex::new(Some(orders)),
             files,
             file_orders: Mutex::new(Some(file_orders)),
+            messages,
+            inbox: Mutex::new(Some(inbox)),
             queue: Mutex::default(),
             queued: Condvar::new(),
             room: Notify::new(),
@@ -132,6 +144,11 @@ impl Carrier {
     /// What is to be done with files of devices, for whoever asks first.
     pub(crate) fn file_orders(&self) -> Option<mpsc::UnboundedReceiver<FileStep>> {
         self.file_orders.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What the hub wants of others and tells them, for whoever asks first.
+    pub(crate) fn messages(&self) -> Option<mpsc::UnboundedReceiver<Message>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Returns when the hub is to state something anew.
@@ -254,6 +271,11 @@ impl Carrier {
                 // Whoever has the files may have ended already.
                 Effect::Transfer { number, step } => drop(self.transfers.send((number, step))),
                 Effect::Files(step) => drop(self.files.send(step)),
+                // So may whoever carries messages from hub to hub.
+                Effect::Delegate { hub, errand } => {
+                    drop(self.messages.send(Message::Delegate { hub, errand }));
+                }
+                Effect::Report(report) => drop(self.messages.send(Message::Report(report))),
                 Effect::Log(notice) => log(&notice),
             }
         }

@@ -58,6 +58,12 @@ pub enum StartError {
         /// Why.
         why: String,
     },
+    /// The provisioning service cannot have that id scope.
+    #[error("cannot have that id scope: {why}")]
+    IdScope {
+        /// Why.
+        why: String,
+    },
     /// A further hub cannot have that name.
     #[error("cannot have a hub {name:?}: {why}")]
     FurtherHub {

@@ -32,6 +32,7 @@ mod harness;
 mod http;
 mod journal;
 mod listener;
+mod messages;
 mod metrics;
 mod options;
 mod outbox;

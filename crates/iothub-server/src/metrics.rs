@@ -109,6 +109,8 @@ impl Metrics {
                 | Effect::Read { .. }
                 | Effect::Transfer { .. }
                 | Effect::Files(_)
+                | Effect::Delegate { .. }
+                | Effect::Report(_)
                 | Effect::Close { .. } => {}
             }
         }

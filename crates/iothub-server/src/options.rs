@@ -2,7 +2,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
-use iothub_hub::{CommandSettings, Edition, FileSettings};
+use iothub_hub::{CommandSettings, Edition, FileSettings, ProvisioningConfig};
 
 use crate::retention::Retention;
 
@@ -38,6 +38,8 @@ pub struct Options {
     /// What devices may upload, and how back ends are told of it; without it devices cannot. Files are kept in the folder for
     /// the data; without one in a folder that is removed when the hub stops, [less of them](FileSettings).
     pub files: Option<FileSettings>,
+    /// The id scope of the provisioning service, which the first hub keeps and which assigns devices to all.
+    pub id_scope: String,
     /// What a client can make the server spend.
     pub limits: Limits,
 }
@@ -93,6 +95,7 @@ impl Default for Options {
             commands: CommandSettings::default(),
             transfer_folder: None,
             files: Some(FileSettings::default()),
+            id_scope: ProvisioningConfig::ID_SCOPE.into(),
             limits: Limits::default(),
         }
     }

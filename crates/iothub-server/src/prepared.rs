@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use iothub_codec::DeviceId;
-use iothub_hub::{Change, Config, Effects, Hub, Input, Seed};
+use iothub_codec::{DeviceId, IdScope};
+use iothub_hub::{Change, Config, Effects, Hub, Input, ProvisioningConfig, Seed};
 use rustls::ServerConfig;
 use time::OffsetDateTime;
 
@@ -72,6 +72,7 @@ impl Prepared {
     ) -> Result<Self, StartError> {
         check_ready_device(options.ready_device.as_deref())?;
         check_further_hubs(&options)?;
+        IdScope::new(&options.id_scope).map_err(|error| StartError::IdScope { why: error.to_string() })?;
         let clock = match harness.reach {
             Reach::Ports => Clock::start(),
             Reach::Door => Clock::start_with_runtime(),
@@ -90,10 +91,12 @@ impl Prepared {
         for name in &options.further_hubs {
             let data = options.data.as_ref().map(|data| data.join(FURTHER_HUBS).join(name));
             let transfers = options.transfer_folder.as_ref().map(|folder| folder.join(name));
-            others.push(site.prepare(name, Places::take(data.as_deref())?, transfers.as_deref(), &[])?);
+            let origin = Origin { changes: &[], provisioning: None };
+            others.push(site.prepare(name, Places::take(data.as_deref())?, transfers.as_deref(), origin)?);
         }
         let transfers = options.transfer_folder.as_deref();
-        let main = site.prepare(options.host_name(), places, transfers, &changes)?;
+        let origin = Origin { changes: &changes, provisioning: Some(provisioning(&options, mqtt.port())) };
+        let main = site.prepare(options.host_name(), places, transfers, origin)?;
         Ok(Self { clock, mqtt_tls, https_tls, authority, main, others, options, harness })
     }
 }
@@ -107,17 +110,25 @@ struct Site<'a> {
     clock: Clock,
 }
 
+/// What makes one hub another than its neighbours from the beginning.
+struct Origin<'a> {
+    /// What a hub before it has stated of itself.
+    changes: &'a [Change],
+    /// The provisioning service, for the hub that keeps it.
+    provisioning: Option<ProvisioningConfig>,
+}
+
 impl Site<'_> {
     fn prepare(
         &self,
         name: &str,
         places: Places,
         transfers: Option<&Path>,
-        changes: &[Change],
+        origin: Origin<'_>,
     ) -> Result<PreparedHub, StartError> {
         let transfers = transfers.map(transfer_folder).transpose()?;
         let Begun { hub, journal, events, effects, files } =
-            bring_up(self.options, name, &places, self.clock, changes)?;
+            bring_up(self.options, name, &places, self.clock, origin)?;
         let ready = self.ready(name, &hub);
         Ok(PreparedHub { hub, journal, events, effects, ready, places, transfers, files })
     }
@@ -181,6 +192,16 @@ fn transfer_folder(path: &Path) -> Result<Arc<Path>, StartError> {
     Ok(canonical.into())
 }
 
+/// The provisioning service: at the first hub, for all of them.
+fn provisioning(options: &Options, mqtt_port: u16) -> ProvisioningConfig {
+    let others = options.further_hubs.iter().map(String::as_str);
+    ProvisioningConfig {
+        id_scope: options.id_scope.clone(),
+        hubs: core::iter::once(options.host_name()).chain(others).map(str::to_owned).collect(),
+        port: Some(mqtt_port).filter(|port| *port != Options::MQTT_PORT),
+    }
+}
+
 /// Names that differ from each other and from those of the first hub, as they are what tells hubs apart.
 fn check_further_hubs(options: &Options) -> Result<(), StartError> {
     let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
@@ -234,7 +255,7 @@ fn bring_up(
     host: &str,
     places: &Places,
     clock: Clock,
-    changes: &[Change],
+    Origin { changes, provisioning }: Origin<'_>,
 ) -> Result<Begun, StartError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(StartError::Chance)?;
@@ -248,6 +269,7 @@ fn bring_up(
         Some(_) => options.files,
         None => options.files.map(|files| files.limited_to(IN_MEMORY_MAX)),
     };
+    config.provisioning = provisioning;
     let mut hub = Hub::new(config);
     for change in changes {
         hub.apply(change).expect("these are the changes that a hub has stated of itself");

@@ -20,6 +20,7 @@ use crate::events::EventLog;
 use crate::files;
 use crate::harness::{Door, Harness, Reach, State};
 use crate::listener::Listener;
+use crate::messages;
 use crate::options::Options;
 use crate::premises::Premises;
 use crate::prepared::{Places, Prepared, PreparedHub};
@@ -236,13 +237,14 @@ fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, S
         }
     }
     for shared in sites.iter().map(Arc::clone) {
-        let sign = sign.clone();
+        let (sign, sites) = (sign.clone(), Arc::clone(&sites));
         tokio::spawn(async move {
             let _sign = sign;
             tokio::select! {
                 () = shared.driver.tick() => {}
                 () = transfers::serve(&shared) => {}
                 () = files::serve(&shared) => {}
+                () = messages::serve(&shared, &sites) => {}
                 () = shared.stopping() => {}
             }
         });

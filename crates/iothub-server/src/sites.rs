@@ -32,6 +32,11 @@ impl Sites {
         named.unwrap_or(&self.main)
     }
 
+    /// The hub of that name, and no other: `None` for the first, which has many.
+    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Shared>> {
+        self.others.get(&name.to_ascii_lowercase())
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Shared>> {
         core::iter::once(&self.main).chain(self.others.values())
     }

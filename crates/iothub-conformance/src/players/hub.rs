@@ -74,7 +74,11 @@ impl<'a> HubPlayer<'a> {
                     self.sent.push_back((connection, deed));
                 }
                 Effect::Respond { exchange, response } => self.responses.push_back((exchange, response)),
-                Effect::Read { .. } | Effect::Transfer { .. } | Effect::Files(_) => {}
+                Effect::Read { .. }
+                | Effect::Transfer { .. }
+                | Effect::Files(_)
+                | Effect::Delegate { .. }
+                | Effect::Report(_) => {}
                 Effect::Close { connection } => closed.push(connection),
                 Effect::Log(notice) => self.notice = Some(notice.why),
             }

@@ -177,9 +177,11 @@ impl World {
                 }
                 Effect::Close { connection } => drop(self.outboxes.remove(&connection)),
                 Effect::Record(_) | Effect::Append(_) | Effect::Log(_) => {}
-                Effect::Read { .. } | Effect::Transfer { .. } | Effect::Files(_) => {
-                    panic!("nobody asks for that")
-                }
+                Effect::Read { .. }
+                | Effect::Transfer { .. }
+                | Effect::Files(_)
+                | Effect::Delegate { .. }
+                | Effect::Report(_) => panic!("nobody asks for that"),
             }
         }
     }

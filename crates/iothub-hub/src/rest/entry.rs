@@ -80,6 +80,17 @@ impl Hub {
         }
     }
 
+    /// Does what the provisioning service wants done with a device, in full or not at all.
+    pub(crate) fn place_entry(
+        &mut self,
+        now: Now,
+        key: &Key,
+        entry: ExportImportDevice,
+        effects: &mut Effects,
+    ) -> Result<(), Failure> {
+        self.perform_entry(now, key, entry, BadTwin::Refused, effects).map(drop)
+    }
+
     fn create_entry(
         &mut self,
         now: Now,

@@ -17,6 +17,7 @@ mod jobs;
 mod name;
 mod path;
 mod policies;
+mod provisioning;
 mod query;
 mod refusals;
 mod registration;
@@ -30,6 +31,7 @@ mod wish;
 
 pub(crate) use identities::not_found;
 pub(crate) use query::Groupings;
+pub(crate) use registration::json;
 pub(crate) use transfer::{Keys, Lines};
 pub(crate) use twins::merging;
 
@@ -42,6 +44,7 @@ use crate::hub::Hub;
 use crate::input::{ExchangeId, RestRequest};
 use crate::notice::{Level, Notice};
 use crate::policy::Rights;
+use crate::provisioning::not_here;
 use crate::quota::Operation;
 use crate::reading::Reading;
 use crate::recording;
@@ -69,6 +72,12 @@ impl Failure {
     /// In the shape of the registry's, the twins' and most other errors.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, form: Form::Registry, message: message.into() }
+    }
+
+    /// There is something at that address, and it takes other methods.
+    fn not_served(method: &str, request: &RestRequest<'_>) -> Self {
+        let message = format!("{method:.16} is not served at {:.256}", request.path);
+        Self::new(ErrorCode::GenericMethodNotAllowed, message)
     }
 
     /// Why, in words.
@@ -128,9 +137,13 @@ impl Hub {
             Ok(Outcome::Done(response)) => effects.push(Effect::Respond { exchange, response }),
             Ok(Outcome::Later) => {}
             Ok(Outcome::Read(reading)) => effects.push(Effect::Read { exchange, reading }),
-            Err(failure) => {
+            Err(mut failure) => {
                 let asked = format!("{:.16} {:.256}", request.method, request.path);
-                let about = Path::read(request).ok().and_then(|path| path.resource.into_key());
+                let about = Path::read(request).ok().map(|path| path.resource);
+                if let Some(Resource::Provisioning(_)) = about {
+                    failure.form = Form::Device;
+                }
+                let about = about.and_then(Resource::into_key);
                 self.refuse(now, (exchange, about.as_ref()), &asked, failure, effects);
             }
         }
@@ -313,11 +326,11 @@ impl Hub {
             ("GET", Resource::Authority(name)) => self.get_authority(name),
             ("PUT", Resource::Authority(name)) => self.put_authority(now, name, request, effects),
             ("DELETE", Resource::Authority(name)) => self.delete_authority(now, name, effects),
+            (_, Resource::Provisioning(resource)) => {
+                self.route_provisioning(now, (&path, resource), request, effects)
+            }
             ("POST", Resource::Commands(key)) => self.send_command_to(now, key, request, effects),
-            (method, _) => Err(Failure::new(
-                ErrorCode::GenericMethodNotAllowed,
-                format!("{method:.16} is not served at {:.256}", request.path),
-            )),
+            (method, _) => Err(Failure::not_served(method, request)),
         }
     }
 
@@ -336,6 +349,16 @@ impl Hub {
             // Nobody else is told what there is not.
             Err(failure) => return Err(self.let_anybody_in(now, request).err().unwrap_or(failure)),
         };
+        if let Resource::Provisioning(resource) = &path.resource {
+            if let Some(asking) = resource.asking() {
+                self.let_registrant_in(now, asking, request)?;
+                return Ok((path, None));
+            }
+            if self.config.provisioning.is_none() {
+                self.let_anybody_in(now, request)?;
+                return Err(not_here());
+            }
+        }
         let rights = path.terms().rights;
         let device = match path.resource.clone().into_key() {
             Some(key) if rights == Rights::DEVICE_CONNECT => {

@@ -7,7 +7,7 @@ use crate::policy::{Policy, Rights};
 use crate::quota::Operation;
 use crate::registry::Key;
 use crate::rest::name::name;
-use crate::rest::{Failure, configurations};
+use crate::rest::{Failure, configurations, provisioning};
 
 /// What a request is about.
 #[derive(Clone, Debug)]
@@ -138,6 +138,8 @@ pub(crate) enum Resource {
     Authorities,
     /// `/$local/authorities/{name}`
     Authority(String),
+    /// What the provisioning service has.
+    Provisioning(provisioning::Resource),
 }
 
 impl Path {
@@ -192,6 +194,15 @@ impl Path {
         let registry = Terms { rights, operation: Some(Operation::Registry), ..service };
         let device = Terms { rights: Rights::DEVICE_CONNECT, ..service };
         match &self.resource {
+            // What devices ask for is theirs by another proof than a policy's.
+            R::Provisioning(resource) => {
+                let terms = resource.terms(method);
+                Terms {
+                    rights: terms.rights.unwrap_or(Rights::NONE),
+                    is_recorded: terms.is_recorded,
+                    ..service
+                }
+            }
             R::Devices | R::Identity(_) | R::Modules(_) => registry,
             R::Configurations | R::Configuration(_) => {
                 Terms { operation: Some(Operation::Configuration), ..registry }
@@ -319,7 +330,8 @@ impl Resource {
             | Self::Policies
             | Self::Policy(_)
             | Self::Authorities
-            | Self::Authority(_) => None,
+            | Self::Authority(_)
+            | Self::Provisioning(_) => None,
         }
     }
 
@@ -405,7 +417,7 @@ impl Resource {
             {
                 Self::Commands(module(d, m)?)
             }
-            _ => return Ok(None),
+            _ => return Ok(provisioning::Resource::read(method, &words)?.map(Self::Provisioning)),
         }))
     }
 }

@@ -63,7 +63,7 @@ impl Hub {
     }
 
     /// Deletes a module, or a device with its modules.
-    pub(super) fn remove_all(&mut self, now: Now, key: &Key, effects: &mut Effects) {
+    pub(crate) fn remove_all(&mut self, now: Now, key: &Key, effects: &mut Effects) {
         if key.module.is_none() {
             let modules: Vec<Key> = self.registry.modules(&key.device).map(|(key, _)| key.clone()).collect();
             for module in modules {
@@ -272,7 +272,7 @@ fn edge_module() -> Wish {
 }
 
 /// Reads the body of a request, an object.
-pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     // A list would be read as the members of the object, one after the other.
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(unfit("a list in the place of an object"));

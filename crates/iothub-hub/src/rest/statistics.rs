@@ -20,7 +20,7 @@ impl Hub {
     pub(super) fn service_statistics(&self) -> Result<Outcome, Failure> {
         let is_device = |connection: &&Connection| match &connection.stage {
             Stage::Serving(serving) => serving.key.module.is_none(),
-            Stage::Greeting | Stage::Closing => false,
+            Stage::Greeting | Stage::Registering(_) | Stage::Closing => false,
         };
         let mut statistics = ServiceStatistics::default();
         for _ in self.connections.values().filter(is_device) {

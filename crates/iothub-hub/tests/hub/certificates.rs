@@ -12,11 +12,11 @@ use crate::world::{HOST, Line, World, identity};
 const DAY: i64 = 24 * 60 * 60;
 
 /// A certificate and its key, valid from some days before the world begins to some days after.
-struct Made {
+pub(crate) struct Made {
     params: CertificateParams,
     key: KeyPair,
-    der: Vec<u8>,
-    pem: String,
+    pub(crate) der: Vec<u8>,
+    pub(crate) pem: String,
 }
 
 fn params(name: &str, from: i64, to: i64) -> CertificateParams {
@@ -41,11 +41,11 @@ fn made(params: CertificateParams, by: Option<&Made>) -> Made {
     Made { der: certificate.der().to_vec(), pem: certificate.pem(), params, key }
 }
 
-fn leaf(name: &str, by: Option<&Made>) -> Made {
+pub(crate) fn leaf(name: &str, by: Option<&Made>) -> Made {
     made(params(name, -1, 30), by)
 }
 
-fn authority(name: &str, by: Option<&Made>) -> Made {
+pub(crate) fn authority(name: &str, by: Option<&Made>) -> Made {
     let mut params = params(name, -1, 300);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     made(params, by)
@@ -60,7 +60,7 @@ fn sha1(made: &Made) -> String {
     hex(&sha1::Sha1::digest(&made.der))
 }
 
-fn sha256(made: &Made) -> String {
+pub(crate) fn sha256(made: &Made) -> String {
     use sha2::Digest;
     hex(&sha2::Sha256::digest(&made.der))
 }

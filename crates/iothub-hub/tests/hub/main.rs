@@ -21,6 +21,7 @@ mod methods;
 mod policies;
 mod preview311;
 mod preview5;
+mod provisioning;
 mod querying;
 mod quotas;
 mod reading;

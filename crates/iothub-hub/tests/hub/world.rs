@@ -5,8 +5,8 @@ use iothub_codec::{
     TokenRequest, Version,
 };
 use iothub_hub::{
-    Change, Config, ConnectionId, Edition, Effect, Event, ExchangeId, FileSettings, FileStep, Hub, Input,
-    Level, Notice, PacketBuf, Peer, Reading, Response, RestRequest, Seed, TransferStep, Transport,
+    Change, Config, ConnectionId, Edition, Effect, Errand, Event, ExchangeId, FileSettings, FileStep, Hub, Input,
+    Level, Notice, PacketBuf, Peer, ProvisioningConfig, Reading, Report, Response, RestRequest, Seed, TransferStep, Transport,
 };
 use iothub_proto::{AckToken, Instant, Now, Opening, Packet, RefusalReason, Session, Timestamp};
 use serde_json::{Value, json};
@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) readings: Vec<Reading>,
     pub(crate) steps: Vec<(u64, TransferStep)>,
     pub(crate) file_steps: Vec<FileStep>,
+    pub(crate) delegated: Vec<(String, Errand)>,
+    pub(crate) reports: Vec<Report>,
     closing: Vec<ConnectionId>,
     gone: Vec<ConnectionId>,
     last_id: u64,
@@ -69,6 +71,25 @@ impl World {
         config.ready_device = Some("dev1".into());
         config.transfers = true;
         config.files = Some(FileSettings::default());
+        Self::of_config(config)
+    }
+
+    /// A hub that keeps the provisioning service for hubs of these names, the first of which is its own.
+    pub(crate) fn provisioning(hubs: &[&str]) -> Self {
+        let mut world = Self::empty_provisioning(hubs);
+        world.put(Input::Start);
+        world
+    }
+
+    /// The same before its start.
+    pub(crate) fn empty_provisioning(hubs: &[&str]) -> Self {
+        let mut config = Config::new(Seed([7; 32]));
+        let hubs = hubs.iter().map(|hub| (*hub).to_owned()).collect();
+        config.provisioning = Some(ProvisioningConfig { id_scope: "0ne000ABCDE".into(), hubs, port: None });
+        Self::of_config(config)
+    }
+
+    fn of_config(config: Config) -> Self {
         Self {
             hub: Hub::new(config),
             now: Now { instant: Instant::from_millis(1_000_000), timestamp: BEGIN },
@@ -80,6 +101,8 @@ impl World {
             readings: Vec::new(),
             steps: Vec::new(),
             file_steps: Vec::new(),
+            delegated: Vec::new(),
+            reports: Vec::new(),
             closing: Vec::new(),
             gone: Vec::new(),
             last_id: 0,
@@ -102,6 +125,8 @@ impl World {
                 }
                 Effect::Transfer { number, step } => self.steps.push((number, step)),
                 Effect::Files(step) => self.file_steps.push(step),
+                Effect::Delegate { hub, errand } => self.delegated.push((hub, errand)),
+                Effect::Report(report) => self.reports.push(report),
                 Effect::Close { connection } => self.closing.push(connection),
                 Effect::Log(notice) => self.notices.push(notice),
             }

@@ -145,6 +145,8 @@ impl Journal {
                 | Effect::Close { .. }
                 | Effect::Transfer { .. }
                 | Effect::Files(_)
+                | Effect::Delegate { .. }
+                | Effect::Report(_)
                 | Effect::Log(_) => {}
             }
         }
@@ -193,6 +195,8 @@ pub(crate) const fn is_kept(effect: &Effect) -> bool {
         | Effect::Close { .. }
         | Effect::Transfer { .. }
         | Effect::Files(_)
+        | Effect::Delegate { .. }
+        | Effect::Report(_)
         | Effect::Log(_) => false,
     }
 }

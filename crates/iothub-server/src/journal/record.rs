@@ -168,6 +168,7 @@ impl Record {
             (Change::RestatementEnded, pass) => self.ended = pass.take(),
             (Change::IdentityStated { .. }, Some(pass)) => pass.stated += len,
             (Change::Job { step, .. }, Some(pass)) if step.is_restated() => pass.stated += len,
+            (Change::Provisioning { step }, Some(pass)) if step.is_restated() => pass.stated += len,
             (
                 Change::UploadBegan { is_restated: true, .. } | Change::BlobSet { is_restated: true, .. },
                 Some(pass),
@@ -204,6 +205,7 @@ impl Record {
                 | Change::ConfigurationForgotten { .. }
                 | Change::ConfigurationsAssigned { .. }
                 | Change::Job { .. }
+                | Change::Provisioning { .. }
                 | Change::Transfer { .. }
                 | Change::CommandRemoved { .. },
                 Some(pass),

@@ -66,6 +66,8 @@ fn make(path: &Path) -> Vec<Change> {
             | Effect::Close { .. }
             | Effect::Transfer { .. }
             | Effect::Files(_)
+            | Effect::Delegate { .. }
+            | Effect::Report(_)
             | Effect::Log(_) => None,
         }));
         journal.commit(at(0), &effects).unwrap();

@@ -9,6 +9,7 @@ mod keeping;
 mod logging;
 mod neighbours;
 mod peers;
+mod provisioning;
 mod reading;
 mod refusing;
 mod serving;
