@@ -56,13 +56,13 @@ impl<'a> Register<'a> {
     }
 }
 
-impl<'a> RegistrationStatus<'a> {
+impl RegistrationStatus<'_> {
     /// Writes the topic into `out`. There is no payload.
     ///
     /// # Errors
     ///
     /// As for [`Register::encode`].
-    pub fn encode(&self, out: &'a mut [u8]) -> Result<Publish<'a>, EncodeError> {
+    pub fn encode<'b>(&self, out: &'b mut [u8]) -> Result<Publish<'b>, EncodeError> {
         provisioning::seal_status(self, out)
     }
 }

@@ -33,6 +33,7 @@
 
 mod backoff;
 mod device;
+mod document;
 mod error;
 mod flow;
 // What it tries are all dialects at once.
@@ -44,6 +45,7 @@ mod outcomes;
 mod packet;
 mod reconnecting;
 mod refusal;
+mod registering;
 mod requests;
 mod subscriptions;
 mod time;
@@ -58,6 +60,7 @@ pub use outcomes::{FilterRefusal, Granted, Removal, Removed};
 pub use packet::{AckToken, Limits, Opening, Packet, PacketKind, Session};
 pub use reconnecting::{ByClass, Failure, FailureClass, Next, ReconnectPolicy, Reconnecting, Setback};
 pub use refusal::{Refusal, RefusalReason};
+pub use registering::{RegisteringEvent, RegistrationSession};
 pub use requests::Ticket;
 pub use subscriptions::Subscriptions;
 pub use time::{Instant, Now, Timestamp};

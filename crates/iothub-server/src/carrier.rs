@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use iothub_hub::{
-    ConnectionId, Effect, Effects, Errand, ExchangeId, FileStep, Level, Notice, Reading, Recording, Report, Response,
-    Rule, TransferStep,
+    ConnectionId, Effect, Effects, Errand, ExchangeId, FileStep, Level, Notice, Reading, Recording, Report,
+    Response, Rule, TransferStep,
 };
 use iothub_proto::Instant;
 use tokio::sync::{Notify, mpsc, oneshot, watch};

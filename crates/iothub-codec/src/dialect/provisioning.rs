@@ -41,10 +41,10 @@ pub(crate) fn seal_register<'a>(
     publish(writer, message.payload)
 }
 
-pub(crate) fn seal_status<'a>(
-    message: &RegistrationStatus<'a>,
-    out: &'a mut [u8],
-) -> Result<Publish<'a>, EncodeError> {
+pub(crate) fn seal_status<'b>(
+    message: &RegistrationStatus<'_>,
+    out: &'b mut [u8],
+) -> Result<Publish<'b>, EncodeError> {
     if message.operation.is_empty() {
         return Err(EncodeError::BadValue(Field::OperationId));
     }

@@ -5,8 +5,9 @@ use iothub_codec::{
     TokenRequest, Version,
 };
 use iothub_hub::{
-    Change, Config, ConnectionId, Edition, Effect, Errand, Event, ExchangeId, FileSettings, FileStep, Hub, Input,
-    Level, Notice, PacketBuf, Peer, ProvisioningConfig, Reading, Report, Response, RestRequest, Seed, TransferStep, Transport,
+    Change, Config, ConnectionId, Edition, Effect, Errand, Event, ExchangeId, FileSettings, FileStep, Hub,
+    Input, Level, Notice, PacketBuf, Peer, ProvisioningConfig, Reading, Report, Response, RestRequest, Seed,
+    TransferStep, Transport,
 };
 use iothub_proto::{AckToken, Instant, Now, Opening, Packet, RefusalReason, Session, Timestamp};
 use serde_json::{Value, json};

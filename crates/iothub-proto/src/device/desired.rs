@@ -2,10 +2,10 @@ use core::time::Duration;
 
 use iothub_codec::{DesiredChanged, Reply, RequestId, Status, TwinGet};
 
-use super::document;
 use super::event::DeviceEvent;
 use super::{DeviceSession, State};
 use crate::backoff::{Backoff, Seed};
+use crate::document;
 use crate::error::{PeerError, SendError};
 use crate::packet::Packet;
 use crate::requests::Ticket;

@@ -3,7 +3,7 @@
 mod commands;
 mod connecting;
 mod desired;
-mod document;
+
 mod event;
 mod messages;
 mod renewal;

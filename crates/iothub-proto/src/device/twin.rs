@@ -2,9 +2,9 @@ use core::time::Duration;
 
 use iothub_codec::{EncodeError, Publish, Reply, RequestId, Status, TwinGet, TwinPart, TwinPatch};
 
-use super::document::Desired as Found;
 use super::event::DeviceEvent;
 use super::{Asked, DeviceSession};
+use crate::document::Desired as Found;
 use crate::error::{PeerError, SendError};
 use crate::packet::Packet;
 use crate::requests::Ticket;

@@ -2,16 +2,16 @@
 
 /// The desired properties of a twin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Desired<'a> {
-    pub(super) version: u64,
+pub(crate) struct Desired<'a> {
+    pub(crate) version: u64,
     /// The object.
-    pub(super) json: &'a [u8],
+    pub(crate) json: &'a [u8],
 }
 
 impl<'a> Desired<'a> {
     /// Finds them in a whole twin, which may be wrapped as a service's is. `None` for anything else, and without a
     /// version.
-    pub(super) fn find(document: &'a [u8]) -> Option<Self> {
+    pub(crate) fn find(document: &'a [u8]) -> Option<Self> {
         let json = match member(document, b"desired") {
             Some(desired) => desired,
             None => member(member(document, b"properties")?, b"desired")?,
@@ -24,7 +24,7 @@ impl<'a> Desired<'a> {
 }
 
 /// The value of the first member of that name of an object. Names are compared as they are written.
-fn member<'a>(object: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+pub(crate) fn member<'a>(object: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut rest = blank(object).strip_prefix(b"{")?;
     loop {
         let (key, behind) = value(blank(rest))?;
