@@ -34,6 +34,11 @@
 //! [`Device::status`] has the latest [`ConnectionStatus`], [`Device::status_changes`] each of them, with the cause and a
 //! sentence of advice.
 //!
+//! # Without a hub yet
+//!
+//! A device that is made by the thousand knows an id scope and has a key or a certificate. [`Provisioning`] registers it
+//! with the Device Provisioning Service, and the [`Assignment`] leads to [`Options`] for its hub.
+//!
 //! # What a dialect can say
 //!
 //! [`Options::dialect`] chooses how device and hub talk: in the classic way, or in one of two that were previews once.
@@ -81,6 +86,7 @@ mod options;
 mod outcome;
 mod proofs;
 mod properties;
+mod provisioning;
 mod proxy;
 mod refusal;
 mod roots;
@@ -104,6 +110,7 @@ pub use methods::{Invocation, MethodCall, MethodResponse, Methods};
 pub use not_expressible::NotExpressible;
 pub use options::{Options, OptionsError};
 pub use properties::Properties;
+pub use provisioning::{Assignment, BadName, Provisioning, ProvisioningError, derive_device_key};
 pub use proxy::{BadProxy, Proxy, ProxyError};
 pub use refusal::Refusal;
 pub use roots::{BadRoots, Roots};

@@ -144,6 +144,7 @@ mod modules;
 mod options;
 mod pages;
 mod policies;
+mod provisioning;
 mod queries;
 mod queue;
 mod refusals;

@@ -21,6 +21,7 @@ pub(crate) struct Request {
     /// How long to wait for the whole answer, if not as long as usual.
     pub(crate) timeout: Option<Duration>,
     pub(crate) repeat: Repeat,
+    version: &'static str,
 }
 
 /// When a request may be sent again.
@@ -47,6 +48,8 @@ impl Repeat {
 impl Request {
     /// The version of the API that is spoken.
     pub(crate) const API_VERSION: &str = "2021-04-12";
+    /// The version of the API of the provisioning service that is spoken.
+    pub(crate) const PROVISIONING_VERSION: &str = "2021-10-01";
 
     pub(crate) fn get(path: String) -> Self {
         Self::new(Method::GET, path, Repeat::Freely)
@@ -71,12 +74,18 @@ impl Request {
     fn new(method: Method, path: String, repeat: Repeat) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        Self { method, path, query: String::new(), headers, body: Bytes::new(), timeout: None, repeat }
+        let (query, body, version) = (String::new(), Bytes::new(), Self::API_VERSION);
+        Self { method, path, query, headers, body, timeout: None, repeat, version }
     }
 
     /// A request that, whatever its method, may be sent again as this says.
     pub(crate) fn repeated(self, repeat: Repeat) -> Self {
         Self { repeat, ..self }
+    }
+
+    /// In another version of the API than usual.
+    pub(crate) fn of_version(self, version: &'static str) -> Self {
+        Self { version, ..self }
     }
 
     pub(crate) fn json(self, body: &impl Serialize) -> Self {
@@ -142,7 +151,7 @@ impl Request {
 
     /// The URL at a hub that is reached by `authority`.
     pub(crate) fn url(&self, authority: &str) -> String {
-        format!("https://{authority}{}?api-version={}{}", self.path, Self::API_VERSION, self.query)
+        format!("https://{authority}{}?api-version={}{}", self.path, self.version, self.query)
     }
 }
 

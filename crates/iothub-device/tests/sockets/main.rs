@@ -4,6 +4,7 @@
 
 mod certificates;
 mod losing;
+mod provisioning;
 mod proxies;
 mod reaching;
 mod refusing;

@@ -198,7 +198,7 @@ fn a_refusal_at_the_door_is_told_with_its_reason() {
 
 #[test]
 fn what_does_not_belong_ends_the_connection() {
-    let stranger = Publish { qos: Qos::AtLeastOnce, ..Publish::new("devices/d/messages/devicebound/", b"") };
+    let stranger = Publish { qos: Qos::AtLeastOnce, ..Publish::new("elsewhere", b"") };
     let publish = Packet::Publish { ack: Some(AckToken::FIRST), publish: stranger };
     let mut asked = subscribed();
     asks(&mut asked, at(0));
