@@ -13,6 +13,7 @@ use crate::error::{AnswerError, ConnectError, NeverSent, SendError, SubscribeErr
 use crate::inboxes::Inboxes;
 use crate::lanes::{Answer, AnswerKind, Ask, Section};
 use crate::methods::{CallAnswer, MethodResponse};
+use crate::metrics::{CommandEnding, Meter};
 use crate::not_expressible::NotExpressible;
 use crate::outcome::Done;
 use crate::telemetry::Outgoing;
@@ -37,6 +38,7 @@ pub(crate) struct Conversation<'d> {
     ready_by: Option<(Instant, Duration)>,
     /// When the connection is replaced at the latest; it is as soon as nothing is under way.
     renew_by: Option<Instant>,
+    meter: Meter,
 }
 
 type Device<'d> = DeviceSession<'d, REQUESTS, WINDOW_MAX>;
@@ -73,19 +75,25 @@ pub(crate) enum Renewing {
 
 impl<'d> Conversation<'d> {
     /// One that leaves at most `window` messages unacknowledged.
-    pub(crate) fn new(codec: Codec<'d>, channels: Channels, window: u16, inboxes: Arc<Inboxes>) -> Self {
+    pub(crate) fn new(
+        codec: Codec<'d>,
+        channels: Channels,
+        window: u16,
+        (inboxes, meter): (Arc<Inboxes>, Meter),
+    ) -> Self {
         let own = Limits { receive_maximum: window, ..Limits::CLASSIC };
         Self {
             codec,
             session: DeviceSession::new(codec, channels),
             mqtt: Client::new(own),
             own,
-            desk: Desk::new(inboxes, channels),
+            desk: Desk::new(inboxes, channels, meter.clone()),
             scratch: vec![0; SCRATCH],
             held_telemetry: None,
             held_ask: None,
             ready_by: None,
             renew_by: None,
+            meter,
         }
     }
 
@@ -104,7 +112,12 @@ impl<'d> Conversation<'d> {
     /// Takes in that many bytes, which are in the read buffer of [`Self::mqtt`].
     pub(crate) fn handle_read(&mut self, now: Instant, len: usize) -> Result<(), ConnectError> {
         self.mqtt.handle_read(now, len);
+        self.meter.tell(|metrics| metrics.bytes_received(len));
         while let Some(packet) = self.mqtt.poll_packet()? {
+            if let Packet::Connected { .. } = packet {
+                let count = self.desk.unacknowledged();
+                self.meter.tell(|metrics| metrics.messages_resent(count));
+            }
             let Some(event) = self.session.handle_packet(now, &bounded(packet, self.own))? else { continue };
             if let Some(settled) = self.desk.deliver(now, event)? {
                 self.answer_call(now, settled)?;
@@ -168,14 +181,14 @@ impl<'d> Conversation<'d> {
             let _ = self.desk.deliver(now, event);
         }
         self.mqtt.reset(Session::Resume);
-        self.desk.disconnected();
+        self.desk.disconnected(now);
         self.ready_by = None;
         self.renew_by = None;
     }
 
     /// Answers the calls that nobody else will, and says goodbye, so that the hub does not publish the will.
     pub(crate) fn say_goodbye(&mut self, now: Instant) {
-        for settled in self.desk.cut_off_calls() {
+        for settled in self.desk.cut_off_calls(now) {
             // Whatever is wrong, the connection ends.
             let _ = self.answer_call(now, settled);
         }
@@ -200,8 +213,13 @@ impl<'d> Conversation<'d> {
             Ok(token)
         });
         match sent {
-            Ok(Some(token)) => self.desk.sent(token, report, deadline),
-            Ok(None) => report.end(Ok(())),
+            Ok(token) => {
+                self.meter.tell(|metrics| metrics.message_sent(message.size()));
+                match token {
+                    Some(token) => self.desk.sent(now, token, report, deadline),
+                    None => report.end(Ok(())),
+                }
+            }
             Err(Unsent::Session(error)) => match never_sent(&error) {
                 Some(error) => report.end(Err(match message.check(self.codec) {
                     Err(inexpressible) => SendError::NotExpressible(inexpressible),
@@ -261,11 +279,11 @@ impl<'d> Conversation<'d> {
             (Ok(ticket), Ask::Twin { done, .. }) => self.desk.asked(ticket, Asker::Twin(done)),
             (Ok(ticket), Ask::Section { done, .. }) => self.desk.asked(ticket, Asker::Section(done)),
             (Ok(ticket), Ask::Report { report, done, .. }) => {
-                self.desk.asked(ticket, Asker::Report { patch: report.patch, done });
+                self.desk.asked(ticket, Asker::Report { patch: report.patch, sent: now, done });
             }
             (Ok(_), Ask::Subscribe { .. } | Ask::TellDesired) => {}
             (Err(Unsent::Session(error)), ask) => match never_sent(&error) {
-                Some(error) => ask.fail(error.into()),
+                Some(error) => self.fail(ask, error.into()),
                 None => self.held_ask = Some(ask),
             },
             (Err(Unsent::Mqtt(error)), _) => return Err(error.into()),
@@ -353,6 +371,13 @@ impl<'d> Conversation<'d> {
         self.advance(now)
     }
 
+    fn fail(&self, ask: Ask, error: TwinError) {
+        if let Ask::Report { .. } = ask {
+            self.meter.tell(|metrics| metrics.report_failed(&error));
+        }
+        ask.fail(error);
+    }
+
     /// Sends what the session owes, and what was held until now.
     fn advance(&mut self, now: Instant) -> Result<(), ConnectError> {
         if self.desk.take_whole_wanted() {
@@ -405,7 +430,7 @@ impl<'d> Conversation<'d> {
         });
         match sent {
             Ok(()) => {
-                self.desk_answered(what);
+                self.answered(now, what);
                 Ok(Ok(()))
             }
             Err(Unsent::Session(error)) => Ok(Err(match never_sent(&error) {
@@ -450,16 +475,23 @@ impl<'d> Conversation<'d> {
         })
     }
 
-    /// Remembers the answer to a call, which may be delivered again.
-    fn desk_answered(&mut self, what: &AnswerKind) {
+    /// Remembers the answer to a call, which may be delivered again, and has it counted.
+    fn answered(&mut self, now: Instant, what: &AnswerKind) {
         match what {
-            AnswerKind::Method { request, response, .. } => {
-                self.desk.answered(request, CallAnswer::Response(response.clone()));
+            AnswerKind::Method { request, name, response } => {
+                self.desk.answered(now, request, name, CallAnswer::Response(response.clone()));
             }
-            AnswerKind::Decline { request, status, .. } => {
-                self.desk.answered(request, CallAnswer::Declined(*status));
+            AnswerKind::Decline { request, name, status } => {
+                self.desk.answered(now, request, name, CallAnswer::Declined(*status));
             }
-            AnswerKind::Settle { .. } => {}
+            AnswerKind::Settle { verdict, .. } => {
+                let ending = match verdict {
+                    Verdict::Complete => CommandEnding::Completed,
+                    Verdict::Abandon => CommandEnding::Abandoned,
+                    Verdict::Reject => CommandEnding::Rejected,
+                };
+                self.meter.tell(|metrics| metrics.command_ended(ending));
+            }
         }
     }
 

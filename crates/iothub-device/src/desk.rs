@@ -1,3 +1,4 @@
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use crate::commands::{ArrivedCommand, ArrivedInput};
 use crate::error::{ConnectError, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::ConnectionNumber;
-use crate::methods::{Arrival, ArrivedCall, CallAnswer, CallMemory, MethodResponse};
+use crate::methods::{Arrival, ArrivedCall, CallAnswer, CallMemory, MethodResponse, OpenCall};
+use crate::metrics::{CommandEnding, Meter, MethodEnding};
 use crate::outcome::Done;
 use crate::refusal::Refusal;
 use crate::telemetry::{Deadline, Earliest, Report};
@@ -38,6 +40,7 @@ pub(crate) struct Desk {
     /// Whether the whole twin is to be asked for.
     whole_wanted: bool,
     renewal_wanted: bool,
+    meter: Meter,
 }
 
 /// A message that is not acknowledged yet.
@@ -47,13 +50,15 @@ struct Sent {
     /// `None` once it was told that its time is over.
     report: Option<Report>,
     deadline: Option<Deadline>,
+    /// When it went out first.
+    at: Instant,
 }
 
 #[derive(Debug)]
 pub(crate) enum Asker {
     Twin(Done<Bytes, TwinError>),
     Section(Done<Option<RawSection>, TwinError>),
-    Report { patch: Bytes, done: Done<Option<u64>, TwinError> },
+    Report { patch: Bytes, sent: Instant, done: Done<Option<u64>, TwinError> },
 }
 
 /// A call that the device answers by itself.
@@ -65,7 +70,7 @@ pub(crate) struct Settled {
 }
 
 impl Desk {
-    pub(crate) fn new(inboxes: Arc<Inboxes>, wanted: Channels) -> Self {
+    pub(crate) fn new(inboxes: Arc<Inboxes>, wanted: Channels, meter: Meter) -> Self {
         Self {
             connection: ConnectionNumber::default(),
             inboxes,
@@ -79,6 +84,7 @@ impl Desk {
             desired_told: None,
             whole_wanted: false,
             renewal_wanted: false,
+            meter,
         }
     }
 
@@ -104,10 +110,13 @@ impl Desk {
             DeviceEvent::NotRenewed => return Err(ConnectError::NotRenewed),
             DeviceEvent::SubscribeRefused { channels, .. } => self.refuse(channels),
             DeviceEvent::RenewSoon => self.renewal_wanted = true,
-            DeviceEvent::Renewed => debug!("the hub has accepted new credentials"),
-            DeviceEvent::Sent { token } => self.end_sent(token, Ok(())),
+            DeviceEvent::Renewed => {
+                debug!(name: "credentials_renewed", "the hub has accepted new credentials");
+                self.meter.tell(|metrics| metrics.credentials_renewed());
+            }
+            DeviceEvent::Sent { token } => self.end_sent(now, token, Ok(())),
             DeviceEvent::SendRefused { token, outcome } => {
-                self.end_sent(token, Err(SendError::Refused(outcome.into())));
+                self.end_sent(now, token, Err(SendError::Refused(outcome.into())));
             }
             DeviceEvent::Twin { ticket, document, version, part } => {
                 self.found((ticket, part), version, document);
@@ -118,7 +127,8 @@ impl Desk {
                 }
             }
             DeviceEvent::Reported { ticket, version } => {
-                if let Some(Asker::Report { patch, done }) = self.asked.remove(&ticket) {
+                if let Some(Asker::Report { patch, sent, done }) = self.asked.remove(&ticket) {
+                    self.meter.tell(|metrics| metrics.twin_reported(now.since(sent)));
                     // Whoever hears of it finds it in the copy.
                     self.mirror(|mirror, copy| mirror.reported(copy, version, &patch));
                     done.end(Ok(version));
@@ -131,10 +141,9 @@ impl Desk {
                 self.unsettled(ticket);
                 self.fail(ticket, TwinError::Disconnected);
             }
-            // Whoever asked has the same deadline, and has been told by it.
             DeviceEvent::TimedOut { ticket } => {
                 self.unsettled(ticket);
-                self.asked.remove(&ticket);
+                self.time_out(now, ticket);
             }
             DeviceEvent::Command { command, ack } => self.take_command(&command, ack),
             DeviceEvent::Input { input, ack } => self.take_input(&input, ack),
@@ -150,26 +159,30 @@ impl Desk {
                 self.tell_desired(DesiredUpdate::Whole { version, properties });
             }
             DeviceEvent::DesiredMissed { known, version } => {
-                debug!(known, version, "changes were missed: asking for the twin");
+                debug!(name: "desired_missed", known, version, "changes were missed: asking for the twin");
             }
-            DeviceEvent::DesiredUnavailable { status } => warn!(%status, "no twin: asking again later"),
+            DeviceEvent::DesiredUnavailable { status } => {
+                warn!(name: "twin_unavailable", %status, "no twin: asking again later");
+            }
         }
         Ok(None)
     }
 
     /// The connection is gone, and with it everything that could be answered over it.
-    pub(crate) fn disconnected(&mut self) {
+    pub(crate) fn disconnected(&mut self, now: Instant) {
         self.connection = self.connection.next();
         self.renewal_wanted = false;
-        self.calls = CallMemory::default();
         self.mirror.disconnected();
         (self.desired_told, self.whole_wanted) = (None, false);
+        for OpenCall { name, arrived, .. } in self.calls.take_open() {
+            self.method_ended(&name, MethodEnding::Lost, now.since(arrived));
+        }
         self.inboxes.disconnected();
     }
 
-    pub(crate) fn sent(&mut self, token: AckToken, report: Report, deadline: Option<Deadline>) {
+    pub(crate) fn sent(&mut self, now: Instant, token: AckToken, report: Report, deadline: Option<Deadline>) {
         self.earliest.add(deadline);
-        self.sent.push_back(Sent { token, report: Some(report), deadline });
+        self.sent.push_back(Sent { token, report: Some(report), deadline, at: now });
     }
 
     /// Tells of the messages that were not acknowledged in time. They stay on their way.
@@ -222,15 +235,22 @@ impl Desk {
     }
 
     /// A call of this connection was answered.
-    pub(crate) fn answered(&mut self, request: &RequestIdBuf, answer: CallAnswer) {
-        self.calls.answered(request, answer);
+    pub(crate) fn answered(&mut self, now: Instant, request: &RequestIdBuf, name: &str, answer: CallAnswer) {
+        let ending = answer.ending();
+        if let Some(arrived) = self.calls.answered(request, answer) {
+            self.method_ended(name, ending, now.since(arrived));
+        }
     }
 
     /// Every call that awaits an answer, and how it is answered when the connection is about to end.
-    pub(crate) fn cut_off_calls(&mut self) -> Vec<Settled> {
+    pub(crate) fn cut_off_calls(&mut self, now: Instant) -> Vec<Settled> {
         let answer = CallAnswer::Response(MethodResponse::CUT_OFF);
-        let calls = self.calls.take_open().into_iter();
-        calls.map(|(request, name)| Settled { request, name, answer: answer.clone() }).collect()
+        let mut settled = Vec::new();
+        for OpenCall { request, name, arrived } in self.calls.take_open() {
+            self.method_ended(&name, answer.ending(), now.since(arrived));
+            settled.push(Settled { request, name, answer: answer.clone() });
+        }
+        settled
     }
 
     pub(crate) fn has_open_calls(&self) -> bool {
@@ -248,6 +268,7 @@ impl Desk {
     }
 
     fn tell_desired(&mut self, update: DesiredUpdate) {
+        self.meter.tell(|metrics| metrics.desired_updated());
         self.desired_told = Some(update.version());
         self.inboxes.desired(Told { connection: self.connection, update });
     }
@@ -264,11 +285,19 @@ impl Desk {
         }
     }
 
-    fn end_sent(&mut self, token: AckToken, outcome: Result<(), SendError>) {
+    fn end_sent(&mut self, now: Instant, token: AckToken, outcome: Result<(), SendError>) {
         let at = self.sent.iter().position(|sent| sent.token == token);
-        if let Some(Sent { report: Some(report), .. }) = at.and_then(|at| self.sent.remove(at)) {
+        let Some(Sent { report, at, .. }) = at.and_then(|at| self.sent.remove(at)) else { return };
+        if outcome.is_ok() {
+            self.meter.tell(|metrics| metrics.message_acknowledged(now.since(at)));
+        }
+        if let Some(report) = report {
             report.end(outcome);
         }
+    }
+
+    fn method_ended(&self, name: &str, ending: MethodEnding, after: Duration) {
+        self.meter.tell(|metrics| metrics.method_ended(name, ending, after));
     }
 
     fn found(&mut self, (ticket, part): (Ticket, TwinPart), version: Option<u64>, document: &[u8]) {
@@ -289,7 +318,7 @@ impl Desk {
 
     fn called(&mut self, now: Instant, call: &iothub_codec::MethodCall<'_>) -> Option<Settled> {
         let (request, name) = (call.request.to_buf(), call.name.to_owned());
-        match self.calls.arrive(request, &name, call.payload) {
+        match self.calls.arrive(now, request, &name, call.payload) {
             Arrival::New => {}
             Arrival::Known => return None,
             Arrival::Answered(answer) => return Some(Settled { request, name, answer }),
@@ -309,7 +338,7 @@ impl Desk {
             arrived: now,
         };
         let ArrivedCall { name, .. } = self.inboxes.calls.push(arrived).err()?;
-        debug!(method = name, "too many calls are waiting");
+        warn!(name: "calls_full", method = name, "too many calls are waiting");
         Some(Settled { request, name, answer: CallAnswer::Response(MethodResponse::BUSY) })
     }
 
@@ -318,7 +347,8 @@ impl Desk {
         let payload = Bytes::copy_from_slice(command.payload);
         let arrived = ArrivedCommand { connection, payload, properties, ack };
         if self.inboxes.commands.push(arrived).is_err() {
-            warn!("too many commands are waiting: this one is left to be delivered again");
+            warn!(name: "commands_full", "too many commands are waiting: this one is left to be delivered again");
+            self.meter.tell(|metrics| metrics.command_ended(CommandEnding::Busy));
         }
     }
 
@@ -328,12 +358,13 @@ impl Desk {
         let input = input.name.to_string();
         let arrived = ArrivedInput { connection, input, payload, properties, ack };
         if self.inboxes.inputs.push(arrived).is_err() {
-            warn!("too many messages are waiting: this one is left to be delivered again");
+            warn!(name: "inputs_full", "too many messages are waiting: this one is left to be delivered again");
+            self.meter.tell(|metrics| metrics.command_ended(CommandEnding::Busy));
         }
     }
 
     fn refuse(&mut self, channels: Channels) {
-        warn!(?channels, "subscription refused");
+        warn!(name: "subscription_refused", ?channels, "subscription refused");
         self.wanted = self.wanted.difference(channels);
         let (refused, others) = core::mem::take(&mut self.subscribers)
             .into_iter()
@@ -345,11 +376,22 @@ impl Desk {
         }
     }
 
+    /// Whoever asked has the same deadline, and has been told by it.
+    fn time_out(&mut self, now: Instant, ticket: Ticket) {
+        if let Some(Asker::Report { sent, .. }) = self.asked.remove(&ticket) {
+            let error = TwinError::TimedOut { after: now.since(sent) };
+            self.meter.tell(|metrics| metrics.report_failed(&error));
+        }
+    }
+
     fn fail(&mut self, ticket: Ticket, error: TwinError) {
         match self.asked.remove(&ticket) {
             Some(Asker::Twin(done)) => done.end(Err(error)),
             Some(Asker::Section(done)) => done.end(Err(error)),
-            Some(Asker::Report { done, .. }) => done.end(Err(error)),
+            Some(Asker::Report { done, .. }) => {
+                self.meter.tell(|metrics| metrics.report_failed(&error));
+                done.end(Err(error));
+            }
             None => {}
         }
     }

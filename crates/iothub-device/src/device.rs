@@ -7,6 +7,7 @@ use iothub_codec::Channels;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use crate::answering::Answering;
 use crate::clock::Clock;
@@ -18,9 +19,11 @@ use crate::inboxes::Inboxes;
 use crate::lanes::{Ask, LaneEntries, lanes};
 use crate::message::Message;
 use crate::methods::{Handlers, Invocation, MethodResponse, Methods, Terms};
+use crate::metrics::Meter;
 use crate::options::{Handling, Options};
 use crate::outcome::operation;
 use crate::properties::Properties;
+use crate::spans;
 use crate::status::{Announcer, StatusBoard, StatusChanges, StatusWatch};
 use crate::telemetry::{Deadline, Delivery, EnqueueError, NoRoom, Outgoing, Report, Unheard};
 use crate::transport::Transport;
@@ -49,6 +52,8 @@ struct Shared {
     handling: Handling,
     #[cfg(feature = "upload")]
     uploads: Uploads,
+    span: Span,
+    meter: Meter,
 }
 
 impl Device {
@@ -173,7 +178,7 @@ impl Device {
     ///
     /// [`EnqueueError`], with the message in it.
     pub fn try_enqueue(&self, message: Message) -> Result<Delivery, EnqueueError> {
-        let (report, delivery) = Report::new(Unheard::SentAllTheSame);
+        let (report, delivery) = Report::new(Unheard::SentAllTheSame, self.shared.meter.clone());
         let Some(report) = refuse_too_large(&message, report) else { return Ok(delivery) };
         match self.entries().telemetry.try_reserve(message.size()) {
             Ok(room) => room.put(self.outgoing(message, report)),
@@ -284,7 +289,8 @@ impl Device {
         A: Future<Output = Result<(), Undone>> + Send + 'static,
     {
         let commands = self.commands().await?;
-        tokio::spawn(commands.serve(self.shared.handling.commands_at_once, handler));
+        let serving = commands.serve(self.shared.handling.commands_at_once, handler);
+        tokio::spawn(serving.instrument(self.shared.span.clone()));
         Ok(())
     }
 
@@ -310,7 +316,8 @@ impl Device {
         A: Future<Output = Result<(), Undone>> + Send + 'static,
     {
         let inputs = self.inputs().await?;
-        tokio::spawn(inputs.serve(self.shared.handling.commands_at_once, handler));
+        let serving = inputs.serve(self.shared.handling.commands_at_once, handler);
+        tokio::spawn(serving.instrument(self.shared.span.clone()));
         Ok(())
     }
 
@@ -340,7 +347,7 @@ impl Device {
 
     /// Puts a message into its lane, and waits for room there for as long as the message may take.
     async fn hand_over(&self, message: Message, unheard: Unheard) -> Delivery {
-        let (report, delivery) = Report::new(unheard);
+        let (report, delivery) = Report::new(unheard, self.shared.meter.clone());
         let Some(report) = refuse_too_large(&message, report) else { return delivery };
         let (lane, size) = (&self.entries().telemetry, message.size());
         let outgoing = self.outgoing(message, report);
@@ -384,9 +391,9 @@ impl Device {
     }
 
     async fn answer_calls(&self) -> Result<(), SubscribeError> {
-        let Shared { handlers, handling, clock, inboxes, .. } = &*self.shared;
+        let Shared { handlers, handling, clock, inboxes, span, .. } = &*self.shared;
         let terms = Terms { clock: *clock, at_once: handling.calls_at_once, timeout: handling.call_timeout };
-        handlers.serve(Methods::new(Arc::clone(inboxes), self.answering()), terms);
+        handlers.serve(Methods::new(Arc::clone(inboxes), self.answering()), terms, span);
         self.subscribe(Channels::METHODS).await
     }
 
@@ -403,14 +410,16 @@ impl Shared {
         first: Option<oneshot::Sender<FirstOutcome>>,
     ) -> Self {
         let (clock, timeout, handling) = (Clock::start(), options.operation_timeout, options.handling);
-        let (entries, lanes) = lanes(options.waiting_messages, options.waiting_bytes);
+        let meter = options.meter.clone();
+        let (entries, lanes) = lanes(options.waiting_messages, options.waiting_bytes, meter.clone());
         let inboxes =
             Arc::new(Inboxes::new(options.waiting_calls, options.waiting_commands, options.waiting_changes));
         let (announcer, status, board) = Announcer::new();
         #[cfg(feature = "upload")]
         let uploads = Uploads::new(options.clone());
         let ends = Ends { clock, lanes, inboxes: Arc::clone(&inboxes), announcer, first };
-        tokio::spawn(driver::drive(options, transport, ends));
+        let span = spans::device(options.host(), options.identity(), options.codec().dialect());
+        tokio::spawn(driver::drive(options, transport, ends).instrument(span.clone()));
         Self {
             entries,
             inboxes,
@@ -420,6 +429,8 @@ impl Shared {
             timeout,
             handlers: Arc::default(),
             handling,
+            span,
+            meter,
             #[cfg(feature = "upload")]
             uploads,
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use iothub_proto::{FailureClass, Instant, Reconnecting, Setback};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
-use tracing::{debug, info};
+use tracing::{Instrument, debug, error, info, warn};
 
 use crate::chance;
 use crate::clock::Clock;
@@ -15,6 +15,7 @@ use crate::lanes::Lanes;
 use crate::link::{Link, Turn};
 use crate::options::Options;
 use crate::proofs::Proofs;
+use crate::spans;
 use crate::stall::Stall;
 use crate::status::{Announcer, ConnectionStatus};
 use crate::transport::Transport;
@@ -40,11 +41,14 @@ pub(crate) async fn drive<T: Transport>(
 ) {
     let Ends { clock, mut lanes, inboxes, announcer, first } = ends;
     let mut audience = Audience { first, announcer };
-    let mut conversation =
-        Conversation::new(options.codec(), options.channels, options.window, Arc::clone(&inboxes));
+    let hearers = (Arc::clone(&inboxes), options.meter.clone());
+    let mut conversation = Conversation::new(options.codec(), options.channels, options.window, hearers);
     let cause = match offline(&mut lanes, &mut conversation, clock, transport).await {
         None => None,
-        Some(Err(cause)) => Some(cause),
+        Some(Err(cause)) => {
+            options.meter.tell(|metrics| metrics.connect_failed(cause.class()));
+            Some(cause)
+        }
         Some(Ok(transport)) => {
             let mut driver = Driver {
                 conversation,
@@ -55,12 +59,21 @@ pub(crate) async fn drive<T: Transport>(
                 lanes: &mut lanes,
                 audience: &mut audience,
                 reconnecting: Reconnecting::new(chance::seed(options.host())),
+                attempts: 0,
+                began: clock.now(),
                 is_ready: false,
                 stall: Stall::new(options.keep_alive_s()),
+                is_replaced: false,
             };
             driver.run().await
         }
     };
+    match &cause {
+        None => info!(name: "closed", "closed"),
+        Some(cause) => {
+            error!(name: "given_up", %cause, class = %cause.class(), "not to be connected any more")
+        }
+    }
     // Whoever hears that the device is closed finds it closed.
     drop(lanes);
     inboxes.close();
@@ -76,9 +89,15 @@ struct Driver<'o, T> {
     conversation: Conversation<'o>,
     audience: &'o mut Audience,
     reconnecting: Reconnecting,
+    /// Attempts to connect that were begun.
+    attempts: u64,
+    /// When the last one was begun.
+    began: Instant,
     /// Whether this connection is known to be ready.
     is_ready: bool,
     stall: Stall,
+    /// Whether this connection takes the place of another because of its credentials.
+    is_replaced: bool,
 }
 
 /// How a connection, or the attempt to make one, ended.
@@ -99,13 +118,19 @@ impl<T: Transport> Driver<'_, T> {
         loop {
             self.is_ready = false;
             self.stall = Stall::new(self.options.keep_alive_s());
-            let end = self.connection().await;
+            self.attempts += 1;
+            let span = spans::connection(self.attempts);
+            let end = self.connection().instrument(span).await;
+            if self.is_ready {
+                self.options.meter.tell(|metrics| metrics.disconnected());
+            }
             let now = self.clock.now();
             self.conversation.disconnected(now);
             match end {
                 End::Stopped => return None,
                 End::Renewal => {
-                    debug!("connecting again with new credentials");
+                    debug!(name: "replacing", "connecting again with new credentials");
+                    self.is_replaced = true;
                     self.reconnecting.replaced(now);
                 }
                 End::Failed(cause) => {
@@ -128,8 +153,13 @@ impl<T: Transport> Driver<'_, T> {
             self.proofs.refused();
         }
         let class = self.class(&cause);
+        let is_lost = self.is_ready;
         let Setback { class, failures, retry_in } =
             self.reconnecting.failed(now, class, &self.options.policy);
+        self.is_replaced = false;
+        self.options.meter.tell(|metrics| {
+            if is_lost { metrics.connection_lost(class) } else { metrics.connect_failed(class) }
+        });
         // Whoever calls `connect` decides whether to call it again.
         let Some(retry_in) = retry_in.filter(|_| !self.audience.is_first()) else { return Err(cause) };
         let advice = if class == cause.class() {
@@ -137,7 +167,7 @@ impl<T: Transport> Driver<'_, T> {
         } else {
             class.advice().into()
         };
-        info!(%cause, %class, failures, ?retry_in, advice = &*advice, "disconnected");
+        warn!(name: "disconnected", %cause, %class, failures, ?retry_in, advice = &*advice, "disconnected");
         let cause = Arc::new(cause);
         let status = ConnectionStatus::Disconnected { cause, class, advice, failures, retry_in };
         self.audience.disconnected(status);
@@ -165,6 +195,9 @@ impl<T: Transport> Driver<'_, T> {
         };
         let within = self.options.connect_timeout;
         let began = self.clock.now();
+        self.began = began;
+        debug!(name: "connecting", "connecting");
+        self.options.meter.tell(|metrics| metrics.connecting());
         let Self { lanes, conversation, clock, transport, .. } = self;
         let dialled = tokio::time::timeout(within, transport.connect());
         let stream = match offline(lanes, conversation, *clock, dialled).await {
@@ -198,12 +231,22 @@ impl<T: Transport> Driver<'_, T> {
         }
         // A hub that does not listen to it notices the end all the same.
         let _ = tokio::time::timeout(FAREWELL, link.finish(self.conversation.mqtt())).await;
+        self.count_written(&mut link);
         end
+    }
+
+    fn count_written<S: AsyncRead + AsyncWrite + Unpin>(&self, link: &mut Link<S>) {
+        let written = link.take_written();
+        if written > 0 {
+            self.options.meter.tell(|metrics| metrics.bytes_sent(written));
+        }
     }
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, link: &mut Link<S>) -> End {
         loop {
-            match self.step(link).await {
+            let step = self.step(link).await;
+            self.count_written(link);
+            match step {
                 Ok(Step::Done) => {}
                 Ok(Step::Stopped) => return End::Stopped,
                 Err(error) => return End::Failed(error),
@@ -217,9 +260,7 @@ impl<T: Transport> Driver<'_, T> {
                 return End::Failed(ConnectError::Stalled { after });
             }
             if self.conversation.is_ready() && !self.is_ready {
-                self.is_ready = true;
-                self.reconnecting.ready(now);
-                self.audience.connected();
+                self.ready(now);
             }
             if self.conversation.takes_credentials() {
                 self.proofs.renew();
@@ -228,6 +269,19 @@ impl<T: Transport> Driver<'_, T> {
                 return End::Renewal;
             }
         }
+    }
+
+    /// Tells that this connection is ready.
+    fn ready(&mut self, now: Instant) {
+        self.is_ready = true;
+        self.reconnecting.ready(now);
+        let after = now.since(self.began);
+        info!(name: "connected", ?after, "connected");
+        self.options.meter.tell(|metrics| metrics.connected(after));
+        if core::mem::take(&mut self.is_replaced) {
+            self.options.meter.tell(|metrics| metrics.credentials_renewed());
+        }
+        self.audience.connected();
     }
 
     /// Waits for one thing to happen, and sees to it.

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::error::{AnswerError, SubscribeError, TwinError};
 use crate::methods::MethodResponse;
+use crate::metrics::Meter;
 use crate::outcome::Done;
 use crate::telemetry::{Lane, LaneEntry, lane};
 use crate::twin::RawSection;
@@ -31,8 +32,8 @@ pub(crate) struct LaneEntries {
 }
 
 /// Both ends, with room for so much telemetry.
-pub(crate) fn lanes(messages_max: usize, bytes_max: usize) -> (LaneEntries, Lanes) {
-    let (telemetry_in, telemetry) = lane(messages_max, bytes_max);
+pub(crate) fn lanes(messages_max: usize, bytes_max: usize, meter: Meter) -> (LaneEntries, Lanes) {
+    let (telemetry_in, telemetry) = lane(messages_max, bytes_max, meter);
     let (asks_in, asks) = mpsc::channel(ASKS);
     let (answers_in, answers) = mpsc::channel(ANSWERS);
     let (stop_in, stop) = watch::channel(());

@@ -61,6 +61,47 @@
 //! | why a twin request is refused | HTTP's number | status and reason | status and reason |
 //! | [`Device::inputs`] and [`Message::output`] of modules | yes | – | – |
 //! | [`Options::model_id`] | yes | yes | – |
+//!
+//! # What is told
+//!
+//! With [`tracing`], within these spans. A device's own is made where the device is, and is a child of the span there.
+//!
+//! | span | level | fields | around |
+//! |---|---|---|---|
+//! | `device` | error | `hub`, `device`, `module` of a module, `dialect` | all of the following |
+//! | `connection` | info | `number`, from 1 | an attempt to connect, and the connection |
+//! | `method` | info | `name` | the handler of a call, and the answer |
+//! | `command` | info | `message_id` if it has one | the handler of a command, and what the hub is told |
+//! | `input` | info | `name` of the input, `message_id` | the same for a message to a module |
+//!
+//! The names of these events stay; their texts and further fields may change.
+//!
+//! | event | level | fields | when |
+//! |---|---|---|---|
+//! | `connecting` | debug | | an attempt begins |
+//! | `connected` | info | `after` | all is subscribed to |
+//! | `disconnected` | warn | `cause`, `class`, `failures`, `retry_in`, `advice` | a connection or an attempt has ended, and another follows |
+//! | `closed` | info | | the device was closed, or its last handle dropped |
+//! | `given_up` | error | `cause`, `class` | no other attempt follows |
+//! | `replacing` | debug | | another connection follows, with new credentials |
+//! | `credentials_renewed` | debug | | the hub has accepted new ones, over MQTT 5 |
+//! | `credentials_unavailable` | warn | `error`, `retry_in` | a provider gave none, and is asked again |
+//! | `token_expired` | warn | `left` | a token that was given has expired by the device's clock |
+//! | `subscription_refused` | warn | `channels` | the hub does not let the device listen |
+//! | `method_answered` | debug | `code` | a handler's answer is on its way |
+//! | `method_unanswered` | warn | `error` | it cannot be |
+//! | `method_panicked`, `command_panicked` | warn | `error` | a handler has |
+//! | `calls_full`, `commands_full`, `inputs_full` | warn | | too many wait for the application |
+//! | `command_settled` | debug | `verdict` | the hub was told what became of it |
+//! | `command_unsettled` | warn | `error`, `verdict` | the hub was not, and delivers it again |
+//! | `desired_missed` | debug | `known`, `version` | changes were missed, and the twin is asked for |
+//! | `report_delayed` | debug | `refusal` | the hub has no time for a report, which a reporter sends again |
+//! | `report_failed` | warn | `error` | a report of a reporter's came to nothing |
+//! | `twin_unavailable` | warn | `status` | the hub has not given it, and is asked again |
+//!
+//! Keys, tokens, signed URIs and payloads are never in any of it.
+//!
+//! Numbers go to whoever implements [`Metrics`], through [`Options::metrics`].
 
 mod address;
 mod answering;
@@ -81,6 +122,7 @@ mod link;
 mod mailbox;
 mod message;
 mod methods;
+mod metrics;
 mod not_expressible;
 mod options;
 mod outcome;
@@ -91,6 +133,7 @@ mod proxy;
 mod refusal;
 mod roots;
 mod skew;
+mod spans;
 mod stall;
 mod status;
 mod telemetry;
@@ -107,6 +150,7 @@ pub use device::Device;
 pub use error::{AnswerError, ConnectError, ReportError, SendError, SubscribeError, TwinError};
 pub use message::Message;
 pub use methods::{Invocation, MethodCall, MethodResponse, Methods};
+pub use metrics::{CommandEnding, MethodEnding, Metrics};
 pub use not_expressible::NotExpressible;
 pub use options::{Options, OptionsError};
 pub use properties::Properties;

@@ -13,6 +13,8 @@ pub(crate) struct Link<S> {
     unflushed: bool,
     /// Whether bytes were taken since that was last asked.
     moved: bool,
+    /// Bytes that were written and not told of.
+    written: usize,
 }
 
 /// What a connection did.
@@ -28,7 +30,7 @@ pub(crate) enum Turn {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, unflushed: false, moved: false }
+        Self { stream, unflushed: false, moved: false, written: 0 }
     }
 
     /// Writes what waits to be sent and reads what has arrived, both at once, until one of them is done.
@@ -63,6 +65,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         (self.unflushed || mqtt.poll_bytes().is_some(), core::mem::take(&mut self.moved))
     }
 
+    /// How many bytes were written since this was asked last.
+    pub(crate) fn take_written(&mut self) -> usize {
+        core::mem::take(&mut self.written)
+    }
+
     /// Ready when nothing waits to be sent; then, whether something did.
     fn poll_write(&mut self, cx: &mut Context<'_>, mqtt: &mut Client) -> Poll<io::Result<bool>> {
         let mut wrote = self.unflushed;
@@ -73,6 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             mqtt.consume(len);
             (self.unflushed, self.moved) = (true, true);
+            self.written += len;
             wrote = true;
         }
         if self.unflushed {

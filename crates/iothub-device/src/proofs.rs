@@ -73,7 +73,7 @@ async fn patiently(options: &Options, clock: Clock, mut seed: Seed) -> Result<Pr
             Err(error) if error.is_retryable() => {
                 let delay = Backoff::DEFAULT.delay(failures, &mut seed);
                 failures = failures.saturating_add(1);
-                warn!(%error, retry_in = ?delay, "no new credentials");
+                warn!(name: "credentials_unavailable", %error, retry_in = ?delay, "no new credentials");
                 clock.sleep_until(Some((clock.now().after(delay), "new credentials"))).await;
             }
             outcome => return outcome,

@@ -3,12 +3,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use iothub_proto::Verdict;
 use tokio::task::JoinSet;
-use tracing::warn;
+use tracing::{Instrument, Span, debug, warn};
 
 use super::command::Receipt;
 use super::{Commands, Inputs};
 use crate::error::AnswerError;
 use crate::properties::Properties;
+use crate::spans;
 
 /// Why a handler did not deal with a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +33,8 @@ impl Commands {
         let begin = async move || {
             let command = self.next().await?;
             let handler = Arc::clone(&handler);
-            Some((command.receipt, move || handler(command.payload, command.properties)))
+            let span = spans::command(&command.properties);
+            Some((command.receipt, span, move || handler(command.payload, command.properties)))
         };
         serve(at_once, begin, inboxes.commands.closed()).await;
     }
@@ -49,16 +51,17 @@ impl Inputs {
         let begin = async move || {
             let message = self.next().await?;
             let handler = Arc::clone(&handler);
-            Some((message.receipt, move || handler(message.input, message.payload, message.properties)))
+            let span = spans::input(&message.input, &message.properties);
+            Some((message.receipt, span, move || handler(message.input, message.payload, message.properties)))
         };
         serve(at_once, begin, inboxes.inputs.closed()).await;
     }
 }
 
-/// Waits for what is `next`, a receipt and how to begin with what it is for, and handles so many at once.
+/// Waits for what is `next`, a receipt, the span to handle it in, and how to begin with that, and handles so many at once.
 async fn serve<B, A>(
     at_once: usize,
-    mut next: impl AsyncFnMut() -> Option<(Receipt, B)>,
+    mut next: impl AsyncFnMut() -> Option<(Receipt, Span, B)>,
     closed: impl Future<Output = ()>,
 ) where
     B: FnOnce() -> A + Send + 'static,
@@ -70,11 +73,11 @@ async fn serve<B, A>(
         let has_room = running.len() < at_once.max(1);
         tokio::select! {
             arrived = next(), if has_room => match arrived {
-                Some((receipt, begin)) => drop(running.spawn(handle(receipt, begin))),
+                Some((receipt, span, begin)) => drop(running.spawn(handle(receipt, begin).instrument(span))),
                 None => return,
             },
             Some(ended) = running.join_next() => if let Err(error) = ended {
-                warn!(%error, "the handler of a command");
+                warn!(name: "command_panicked", %error, "the handler of a command");
             },
             () = &mut closed => return,
         }
@@ -94,8 +97,9 @@ where
     };
     let Some(receipt) = unsettled.0.take() else { return };
     match receipt.settle(verdict).await {
-        Ok(()) | Err(AnswerError::Closed) => {}
-        Err(error) => warn!(%error, ?verdict, "the hub delivers a command again"),
+        Ok(()) => debug!(name: "command_settled", ?verdict, "settled"),
+        Err(AnswerError::Closed) => {}
+        Err(error) => warn!(name: "command_unsettled", %error, ?verdict, "the hub delivers a command again"),
     }
 }
 

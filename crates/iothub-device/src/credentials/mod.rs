@@ -131,7 +131,7 @@ impl Claimant<'_> {
         let expiry = Timestamp::from_secs(read.expiry_s());
         let left = expiry.since(self.now);
         if left < LIFE_MIN {
-            warn!(?left, "by the clock of this device, the token that was given has expired");
+            warn!(name: "token_expired", ?left, "by the clock of this device, the token that was given has expired");
             return Ok(Proven::Token { token, valid_until: None, again_until: None });
         }
         Ok(Proven::Token { token, valid_until: Some(expiry), again_until: Some(self.now.after(left / 2)) })

@@ -9,4 +9,5 @@ mod hub;
 mod silence;
 mod staying;
 mod telemetry;
+mod telling;
 mod twin;

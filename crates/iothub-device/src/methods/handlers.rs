@@ -7,11 +7,12 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
-use tracing::{debug, warn};
+use tracing::{Instrument, Span, debug, warn};
 
 use super::call::read_argument;
 use super::{Invocation, MethodCall, MethodResponse, Methods};
 use crate::clock::Clock;
+use crate::spans;
 
 /// What answers which method.
 #[derive(Default)]
@@ -76,15 +77,16 @@ impl Handlers {
         self.lock().others = Some(handler);
     }
 
-    /// Answers calls in a task of its own until the device is closed, if that is not done yet.
-    pub(crate) fn serve(self: &Arc<Self>, methods: Methods, terms: Terms) {
+    /// Answers calls in a task of its own, within that span, until the device is closed, if that is not done yet.
+    pub(crate) fn serve(self: &Arc<Self>, methods: Methods, terms: Terms, span: &Span) {
         if !core::mem::replace(&mut self.lock().is_served, true) {
             let handlers = Arc::clone(self);
-            tokio::spawn(async move {
+            let serving = async move {
                 serve(methods, &handlers, terms).await;
                 // One of them may have hold of the device, which has hold of all of them.
                 handlers.clear();
-            });
+            };
+            tokio::spawn(serving.instrument(span.clone()));
         }
     }
 
@@ -119,11 +121,14 @@ async fn serve(mut methods: Methods, handlers: &Arc<Handlers>, terms: Terms) {
         tokio::select! {
             call = methods.next(), if has_room => match call {
                 // A handler that panics, at its first step or later, drops the call, which answers it.
-                Some(call) => drop(running.spawn(handle(call, Arc::clone(handlers), terms))),
+                Some(call) => {
+                    let span = spans::method(&call.name);
+                    running.spawn(handle(call, Arc::clone(handlers), terms).instrument(span));
+                }
                 None => return,
             },
             Some(ended) = running.join_next() => if let Err(error) = ended {
-                warn!(%error, "the handler of a method");
+                warn!(name: "method_panicked", %error, "the handler of a method");
             },
             () = closed.closed() => return,
         }
@@ -146,8 +151,9 @@ async fn handle(mut call: MethodCall, handlers: Arc<Handlers>, terms: Terms) {
             }
         }
     };
-    let name = call.name.clone();
-    if let Err(error) = call.reply(response).await {
-        debug!(%error, method = name, "not answered as its handler wants");
+    let code = response.code;
+    match call.reply(response).await {
+        Ok(()) => debug!(name: "method_answered", code, "answered"),
+        Err(error) => warn!(name: "method_unanswered", %error, "not answered as its handler wants"),
     }
 }

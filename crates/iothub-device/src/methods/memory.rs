@@ -3,8 +3,10 @@ use std::collections::VecDeque;
 use std::hash::DefaultHasher;
 
 use iothub_codec::{RequestIdBuf, Status};
+use iothub_proto::Instant;
 
 use super::MethodResponse;
+use crate::metrics::MethodEnding;
 
 /// The calls of one connection, and what was answered to them: a call that is delivered again is not run again.
 #[derive(Debug, Default)]
@@ -33,12 +35,21 @@ pub(crate) enum CallAnswer {
     Declined(Status),
 }
 
+/// A call that awaits an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OpenCall {
+    pub(crate) request: RequestIdBuf,
+    pub(crate) name: String,
+    pub(crate) arrived: Instant,
+}
+
 #[derive(Debug)]
 struct Remembered {
     request: RequestIdBuf,
     name: String,
     /// Of name and payload: a hub may use an id anew, for another call.
     fingerprint: u64,
+    arrived: Instant,
     state: State,
 }
 
@@ -57,7 +68,13 @@ const ANSWER_BYTES: usize = 64 * 1024;
 
 impl CallMemory {
     /// Takes note of a call.
-    pub(crate) fn arrive(&mut self, request: RequestIdBuf, name: &str, payload: &[u8]) -> Arrival {
+    pub(crate) fn arrive(
+        &mut self,
+        now: Instant,
+        request: RequestIdBuf,
+        name: &str,
+        payload: &[u8],
+    ) -> Arrival {
         let fingerprint = fingerprint(name, payload);
         if let Some(at) = self.calls.iter().position(|call| call.request == request) {
             if self.calls[at].fingerprint == fingerprint {
@@ -72,15 +89,15 @@ impl CallMemory {
             let answered = self.calls.iter().position(|call| !call.is_open());
             self.forget(answered.unwrap_or(0));
         }
-        self.calls.push_back(Remembered { request, name: name.to_owned(), fingerprint, state: State::Open });
+        let (name, arrived, state) = (name.to_owned(), now, State::Open);
+        self.calls.push_back(Remembered { request, name, fingerprint, arrived, state });
         Arrival::New
     }
 
-    /// Takes note of what was answered.
-    pub(crate) fn answered(&mut self, request: &RequestIdBuf, answer: CallAnswer) {
-        let Some(call) = self.calls.iter_mut().find(|call| call.request == *request && call.is_open()) else {
-            return;
-        };
+    /// Takes note of what was answered, and says when the call came, if it awaited an answer.
+    pub(crate) fn answered(&mut self, request: &RequestIdBuf, answer: CallAnswer) -> Option<Instant> {
+        let call = self.calls.iter_mut().find(|call| call.request == *request && call.is_open())?;
+        let arrived = call.arrived;
         self.bytes += answer.len();
         call.state = State::Answered(answer);
         for call in &mut self.calls {
@@ -92,12 +109,13 @@ impl CallMemory {
                 call.state = State::Forgotten;
             }
         }
+        Some(arrived)
     }
 
-    /// The calls that await an answer, and the names of their methods.
-    pub(crate) fn take_open(&mut self) -> Vec<(RequestIdBuf, String)> {
-        let calls = core::mem::take(self).calls.into_iter();
-        calls.filter(Remembered::is_open).map(|call| (call.request, call.name)).collect()
+    /// The calls that await an answer. All are forgotten.
+    pub(crate) fn take_open(&mut self) -> impl Iterator<Item = OpenCall> + use<> {
+        let calls = core::mem::take(self).calls.into_iter().filter(Remembered::is_open);
+        calls.map(|Remembered { request, name, arrived, .. }| OpenCall { request, name, arrived })
     }
 
     pub(crate) fn has_open(&self) -> bool {
@@ -118,6 +136,16 @@ impl Remembered {
 }
 
 impl CallAnswer {
+    /// How a call ended that was answered with this.
+    pub(crate) fn ending(&self) -> MethodEnding {
+        match self {
+            Self::Declined(_) => MethodEnding::Declined,
+            Self::Response(response) if *response == MethodResponse::OVERRUN => MethodEnding::Late,
+            Self::Response(response) if *response == MethodResponse::BUSY => MethodEnding::Busy,
+            Self::Response(response) => MethodEnding::Answered { code: response.code },
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Response(response) => response.payload.len(),
@@ -138,6 +166,8 @@ mod tests {
 
     use super::*;
 
+    const NOW: Instant = Instant::from_millis(7);
+
     fn id(number: u32) -> RequestIdBuf {
         RequestId::from_u32(number).to_buf()
     }
@@ -149,37 +179,38 @@ mod tests {
     #[test]
     fn a_call_that_comes_again_is_known_and_another_of_the_same_id_is_new() {
         let mut memory = CallMemory::default();
-        assert_eq!(memory.arrive(id(1), "reboot", b"{}"), Arrival::New);
-        assert_eq!(memory.arrive(id(1), "reboot", b"{}"), Arrival::Known);
+        assert_eq!(memory.arrive(NOW, id(1), "reboot", b"{}"), Arrival::New);
+        assert_eq!(memory.arrive(NOW, id(1), "reboot", b"{}"), Arrival::Known);
         memory.answered(&id(1), response(2));
-        assert_eq!(memory.arrive(id(1), "reboot", b"{}"), Arrival::Answered(response(2)));
-        assert_eq!(memory.arrive(id(1), "reboot", b"[]"), Arrival::New);
-        assert_eq!(memory.arrive(id(1), "boot", b"[]"), Arrival::New);
-        assert_eq!(memory.take_open(), [(id(1), "boot".to_owned())]);
+        assert_eq!(memory.arrive(NOW, id(1), "reboot", b"{}"), Arrival::Answered(response(2)));
+        assert_eq!(memory.arrive(NOW, id(1), "reboot", b"[]"), Arrival::New);
+        assert_eq!(memory.arrive(NOW, id(1), "boot", b"[]"), Arrival::New);
+        let boot = OpenCall { request: id(1), name: "boot".to_owned(), arrived: NOW };
+        assert_eq!(memory.take_open().collect::<Vec<_>>(), [boot]);
         assert!(!memory.has_open());
     }
 
     #[test]
     fn so_many_calls_and_answers_are_remembered_and_open_ones_longest() {
         let mut memory = CallMemory::default();
-        memory.arrive(id(0), "open", b"");
+        memory.arrive(NOW, id(0), "open", b"");
         for number in 1..=100 {
-            assert_eq!(memory.arrive(id(number), "m", b""), Arrival::New);
+            assert_eq!(memory.arrive(NOW, id(number), "m", b""), Arrival::New);
             memory.answered(&id(number), response(ANSWER_BYTES / 4));
             assert!(memory.calls.len() <= CALLS && memory.bytes <= ANSWER_BYTES);
         }
-        assert_eq!(memory.arrive(id(0), "open", b""), Arrival::Known);
+        assert_eq!(memory.arrive(NOW, id(0), "open", b""), Arrival::Known);
         let answered = Arrival::Answered(response(ANSWER_BYTES / 4));
-        assert_eq!(memory.arrive(id(97), "m", b""), answered);
-        assert_eq!(memory.arrive(id(96), "m", b""), Arrival::Known, "answered once, and not run again");
-        assert_eq!(memory.arrive(id(1), "m", b""), Arrival::New, "too long ago");
+        assert_eq!(memory.arrive(NOW, id(97), "m", b""), answered);
+        assert_eq!(memory.arrive(NOW, id(96), "m", b""), Arrival::Known, "answered once, and not run again");
+        assert_eq!(memory.arrive(NOW, id(1), "m", b""), Arrival::New, "too long ago");
     }
 
     #[test]
     fn an_answer_that_is_too_long_to_be_kept_is_not_given_twice() {
         let mut memory = CallMemory::default();
-        memory.arrive(id(1), "m", b"");
+        memory.arrive(NOW, id(1), "m", b"");
         memory.answered(&id(1), response(ANSWER_BYTES + 1));
-        assert_eq!((memory.arrive(id(1), "m", b""), memory.bytes), (Arrival::Known, 0));
+        assert_eq!((memory.arrive(NOW, id(1), "m", b""), memory.bytes), (Arrival::Known, 0));
     }
 }

@@ -15,7 +15,7 @@ pub use response::MethodResponse;
 
 pub(crate) use call::ArrivedCall;
 pub(crate) use handlers::{Handlers, Terms};
-pub(crate) use memory::{Arrival, CallAnswer, CallMemory};
+pub(crate) use memory::{Arrival, CallAnswer, CallMemory, OpenCall};
 
 /// The direct methods that the back end calls, as they come.
 ///

@@ -6,6 +6,7 @@ mod limits;
 mod network;
 mod staying;
 mod telemetry;
+mod telling;
 #[cfg(feature = "upload")]
 mod uploads;
 
@@ -19,6 +20,7 @@ use crate::address::Address;
 use crate::client_certificate::ClientCertificate;
 use crate::credentials::{Credentials, Provider, ProviderError, TokenWanted};
 use crate::message::Message;
+use crate::metrics::Meter;
 
 pub use error::OptionsError;
 pub(crate) use handling::Handling;
@@ -60,6 +62,7 @@ pub struct Options {
     pub(crate) handling: Handling,
     #[cfg(feature = "upload")]
     https_port: u16,
+    pub(crate) meter: Meter,
 }
 
 impl Options {
@@ -201,6 +204,7 @@ impl Options {
             handling: Handling::default(),
             #[cfg(feature = "upload")]
             https_port: crate::uploads::PORT,
+            meter: Meter::default(),
         })
     }
 

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use crate::error::SendError;
 use crate::message::Message;
+use crate::metrics::Meter;
 
 /// What becomes of one message, told once: a future.
 ///
@@ -30,6 +31,7 @@ impl Future for Delivery {
 pub(crate) struct Report {
     told: oneshot::Sender<Result<(), SendError>>,
     unheard: Unheard,
+    meter: Meter,
 }
 
 /// What happens to a message that has not gone out when nobody waits for its outcome any longer.
@@ -40,12 +42,15 @@ pub(crate) enum Unheard {
 }
 
 impl Report {
-    pub(crate) fn new(unheard: Unheard) -> (Self, Delivery) {
+    pub(crate) fn new(unheard: Unheard, meter: Meter) -> (Self, Delivery) {
         let (told, delivery) = oneshot::channel();
-        (Self { told, unheard }, Delivery(delivery))
+        (Self { told, unheard, meter }, Delivery(delivery))
     }
 
     pub(crate) fn end(self, outcome: Result<(), SendError>) {
+        if let Err(error) = &outcome {
+            self.meter.tell(|metrics| metrics.message_failed(error));
+        }
         let _ = self.told.send(outcome);
     }
 

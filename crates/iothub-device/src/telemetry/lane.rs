@@ -4,6 +4,7 @@ use iothub_proto::Instant;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 
 use super::queue::{Outgoing, Queue, Room};
+use crate::metrics::Meter;
 
 /// The application's end: takes messages while there is room.
 #[derive(Clone, Debug)]
@@ -23,6 +24,7 @@ struct Shared {
     messages: Semaphore,
     bytes: Semaphore,
     bytes_max: usize,
+    meter: Meter,
 }
 
 /// Why there is no room.
@@ -40,7 +42,7 @@ pub(crate) struct Reserved<'l> {
 }
 
 /// Both ends, with room for so many messages and bytes.
-pub(crate) fn lane(messages_max: usize, bytes_max: usize) -> (LaneEntry, Lane) {
+pub(crate) fn lane(messages_max: usize, bytes_max: usize, meter: Meter) -> (LaneEntry, Lane) {
     let messages_max = messages_max.clamp(1, Semaphore::MAX_PERMITS);
     let bytes_max = bytes_max.clamp(1, u32::MAX as usize);
     let shared = Arc::new(Shared {
@@ -50,6 +52,7 @@ pub(crate) fn lane(messages_max: usize, bytes_max: usize) -> (LaneEntry, Lane) {
         messages: Semaphore::new(messages_max),
         bytes: Semaphore::new(bytes_max),
         bytes_max,
+        meter,
     });
     (LaneEntry(Arc::clone(&shared)), Lane(shared))
 }
@@ -85,9 +88,11 @@ impl Reserved<'_> {
             return;
         }
         let earliest = queue.earliest();
-        queue.push(outgoing, Room { messages: message.num_permits(), bytes: bytes.num_permits() });
+        let room = Room { messages: message.num_permits(), bytes: bytes.num_permits() };
+        queue.push(outgoing, room);
         let is_earlier = queue.earliest() != earliest;
         drop(queue);
+        shared.meter.tell(|metrics| metrics.queue_grew(room.messages, room.bytes));
         message.forget();
         bytes.forget();
         shared.arrived.notify_one();
@@ -139,6 +144,8 @@ impl Drop for Lane {
         self.0.bytes.close();
         let waiting = core::mem::take(&mut *queue);
         drop(queue);
+        let Room { messages, bytes } = waiting.taken();
+        self.0.meter.tell(|metrics| metrics.queue_shrank(messages, bytes));
         drop(waiting);
     }
 }
@@ -153,6 +160,7 @@ impl Shared {
         if room.messages > 0 {
             self.messages.add_permits(room.messages);
             self.bytes.add_permits(room.bytes);
+            self.meter.tell(|metrics| metrics.queue_shrank(room.messages, room.bytes));
         }
     }
 }
@@ -174,7 +182,7 @@ mod tests {
     use crate::message::Message;
 
     fn message(name: &'static str) -> (Outgoing, Delivery) {
-        let (report, delivery) = Report::new(Unheard::SentAllTheSame);
+        let (report, delivery) = Report::new(Unheard::SentAllTheSame, Meter::default());
         (Outgoing { message: Message::new(name), report, deadline: None }, delivery)
     }
 
@@ -194,7 +202,7 @@ mod tests {
             (9, 4, &["aaaaaaaa", "b"], 1),
             (0, 0, &["a", "b"], 1),
         ] {
-            let (entry, lane) = lane(messages, bytes);
+            let (entry, lane) = lane(messages, bytes, Meter::default());
             let outcomes: Vec<_> = names.iter().map(|name| put(&entry, name)).collect();
             let full = outcomes.iter().position(Result::is_err);
             assert_eq!(full, Some(taken), "{names:?}");
@@ -205,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_for_room_gets_it_in_turn_and_who_gives_up_leaves_it() {
-        let (entry, lane) = lane(1, 100);
+        let (entry, lane) = lane(1, 100, Meter::default());
         let _first = put(&entry, "a");
         let mut impatient = Box::pin(entry.reserve(1));
         let mut patient = Box::pin(entry.reserve(1));
@@ -219,7 +227,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_ends_with_the_driver() {
-        let (entry, lane) = lane(2, 100);
+        let (entry, lane) = lane(2, 100, Meter::default());
         let waiting = put(&entry, "a").unwrap();
         let reserved = entry.try_reserve(1).unwrap();
         let (late, late_delivery) = message("late");

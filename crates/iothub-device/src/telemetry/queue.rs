@@ -88,6 +88,14 @@ impl Queue {
         left
     }
 
+    /// What all that wait take up.
+    pub(super) fn taken(&self) -> Room {
+        self.waiting.iter().fold(Room::default(), |mut taken, waiting| {
+            taken += waiting.room;
+            taken
+        })
+    }
+
     /// When to call [`Self::expire`].
     pub(super) fn earliest(&self) -> Option<Instant> {
         self.earliest.get()
@@ -107,6 +115,7 @@ mod tests {
 
     use super::super::delivery::Unheard;
     use super::*;
+    use crate::metrics::Meter;
 
     const ROOM: Room = Room { messages: 1, bytes: 10 };
 
@@ -119,7 +128,7 @@ mod tests {
         let mut queue = Queue::default();
         let mut deliveries = Vec::new();
         for (name, after) in [("a", Some(5)), ("b", None), ("c", Some(2)), ("d", Some(9))] {
-            let (report, delivery) = Report::new(Unheard::SentAllTheSame);
+            let (report, delivery) = Report::new(Unheard::SentAllTheSame, Meter::default());
             let deadline = after.map(|after| Deadline::new(at(0), Duration::from_secs(after)));
             queue.push(Outgoing { message: Message::new(name), report, deadline }, ROOM);
             deliveries.push((name, delivery));
@@ -142,7 +151,7 @@ mod tests {
     #[tokio::test]
     async fn a_message_without_a_listener_goes_out_unless_it_was_to_be_given_up() {
         for (unheard, wanted) in [(Unheard::SentAllTheSame, true), (Unheard::GivenUp, false)] {
-            let (report, delivery) = Report::new(unheard);
+            let (report, delivery) = Report::new(unheard, Meter::default());
             let outgoing = Outgoing { message: Message::new("a"), report, deadline: None };
             drop(delivery);
             assert_eq!(outgoing.still_wanted(at(0)).is_some(), wanted, "{unheard:?}");

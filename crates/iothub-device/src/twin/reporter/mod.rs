@@ -241,7 +241,7 @@ async fn run(twin: Twin, shared: Arc<Shared>, copy: Option<watch::Receiver<Mirro
             Err(TwinError::TimedOut { .. } | TwinError::Disconnected) => Settled::Again,
             Err(TwinError::Closed) => Settled::Closed,
             Err(TwinError::Refused { refusal, .. }) if refusal.is_retryable() => {
-                debug!(%refusal, "reported again later");
+                debug!(name: "report_delayed", %refusal, "reported again later");
                 let wait = Backoff::DEFAULT.base + Backoff::DEFAULT.delay(failures, &mut seed);
                 failures = failures.saturating_add(1);
                 tokio::select! {
@@ -251,7 +251,7 @@ async fn run(twin: Twin, shared: Arc<Shared>, copy: Option<watch::Receiver<Mirro
                 }
             }
             Err(error) => {
-                warn!(%error, "a report came to nothing");
+                warn!(name: "report_failed", %error, "a report came to nothing");
                 Settled::Refused(ReportError::Failed(Arc::new(error)))
             }
         };
