@@ -16,11 +16,13 @@ use crate::dial::Dial;
 use crate::driver::{self, Ends, FirstOutcome};
 use crate::error::{ConnectError, SendError, SubscribeError};
 use crate::inboxes::Inboxes;
-use crate::lanes::{Ask, LaneEntries, lanes};
+use crate::lanes::{Ask, LaneEntries, Lanes, lanes};
 use crate::message::Message;
 use crate::methods::{Handlers, Invocation, MethodResponse, Methods, Terms};
 use crate::metrics::Meter;
 use crate::options::{Handling, Options};
+#[cfg(feature = "outbox")]
+use crate::outbox::{Feeder, Outbox};
 use crate::outcome::operation;
 use crate::properties::Properties;
 use crate::spans;
@@ -411,7 +413,7 @@ impl Shared {
     ) -> Self {
         let (clock, timeout, handling) = (Clock::start(), options.operation_timeout, options.handling);
         let meter = options.meter.clone();
-        let (entries, lanes) = lanes(options.waiting_messages, options.waiting_bytes, meter.clone());
+        let (entries, lanes) = Self::lanes(&options);
         let inboxes =
             Arc::new(Inboxes::new(options.waiting_calls, options.waiting_commands, options.waiting_changes));
         let (announcer, status, board) = Announcer::new();
@@ -434,6 +436,19 @@ impl Shared {
             #[cfg(feature = "upload")]
             uploads,
         }
+    }
+
+    fn lanes(options: &Options) -> (LaneEntries, Lanes) {
+        let (entries, lanes) = lanes(options.waiting_messages, options.waiting_bytes, options.meter.clone());
+        #[cfg(feature = "outbox")]
+        let lanes = {
+            let places = 2 * usize::from(options.window);
+            let feed = |outbox: &Outbox| {
+                Feeder::start(outbox.clone(), entries.telemetry.clone(), places, options.meter.clone())
+            };
+            Lanes { _feeder: options.outbox.as_ref().map(feed), ..lanes }
+        };
+        (entries, lanes)
     }
 }
 

@@ -20,6 +20,9 @@ pub(crate) struct Lanes {
     pub(crate) answers: mpsc::Receiver<Answer>,
     /// Changes when the device is closed, and fails when its last handle is dropped.
     pub(crate) stop: watch::Receiver<()>,
+    /// Brings telemetry for as long as there is somebody to take it.
+    #[cfg(feature = "outbox")]
+    pub(crate) _feeder: Option<crate::outbox::Feeder>,
 }
 
 /// The handles' end.
@@ -39,7 +42,14 @@ pub(crate) fn lanes(messages_max: usize, bytes_max: usize, meter: Meter) -> (Lan
     let (stop_in, stop) = watch::channel(());
     (
         LaneEntries { telemetry: telemetry_in, asks: asks_in, answers: answers_in, stop: stop_in },
-        Lanes { telemetry, asks, answers, stop },
+        Lanes {
+            telemetry,
+            asks,
+            answers,
+            stop,
+            #[cfg(feature = "outbox")]
+            _feeder: None,
+        },
     )
 }
 

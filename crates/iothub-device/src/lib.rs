@@ -39,6 +39,13 @@
 //! A device that is made by the thousand knows an id scope and has a key or a certificate. [`Provisioning`] registers it
 //! with the Device Provisioning Service, and the [`Assignment`] leads to [`Options`] for its hub.
 //!
+//! # Telemetry
+//!
+//! [`Device::send`] is one message from its beginning to its end; [`Device::enqueue`] puts many in line, each with a
+//! [`Delivery`] that says later what became of it. What waits is bounded by [`Options::waiting_messages`] and
+//! [`Options::waiting_bytes`], what is on its way by [`Options::window`], and all that can go out goes out in one write.
+//! Messages that have to outlast the process are kept in a file by the feature `outbox`: its module of that name.
+//!
 //! # What a dialect can say
 //!
 //! [`Options::dialect`] chooses how device and hub talk: in the classic way, or in one of two that were previews once.
@@ -125,6 +132,8 @@ mod methods;
 mod metrics;
 mod not_expressible;
 mod options;
+#[cfg(feature = "outbox")]
+pub mod outbox;
 mod outcome;
 mod proofs;
 mod properties;

@@ -30,6 +30,7 @@ struct Entrance {
 pub(crate) struct Hall {
     state: Mutex<State>,
     arrived: Notify,
+    emptied: Notify,
 }
 
 #[derive(Debug)]
@@ -92,7 +93,10 @@ impl Outbox {
             asked_for_more: false,
             closed: false,
         };
-        let (id, hall) = (store.id, Arc::new(Hall { state: Mutex::new(state), arrived: Notify::new() }));
+        let (id, hall) = (
+            store.id,
+            Arc::new(Hall { state: Mutex::new(state), arrived: Notify::new(), emptied: Notify::new() }),
+        );
         let commands = keeper::start(open, store, options, Arc::clone(&hall))?;
         Ok(Self { entrance: Arc::new(Entrance { id, commands, hall }) })
     }
@@ -119,6 +123,9 @@ impl Outbox {
         loop {
             // Made before looking, so that what arrives in between is not slept through.
             let arrived = self.entrance.hall.arrived.notified();
+            tokio::pin!(arrived);
+            // The end is told to those who wait by then.
+            arrived.as_mut().enable();
             {
                 let mut state = self.entrance.hall.state();
                 if state.closed {
@@ -142,6 +149,22 @@ impl Outbox {
     /// It does not wait for the file: see [`Self::UNSETTLED`].
     pub fn settle(&self, key: Key, settlement: Settlement) {
         self.say(Command::Settle { key, settlement });
+    }
+
+    /// Waits until nothing is left in the file, or the outbox is closed. Cancel-safe.
+    pub async fn emptied(&self) {
+        loop {
+            let emptied = self.entrance.hall.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            {
+                let state = self.entrance.hall.state();
+                if state.closed || state.totals.messages == 0 {
+                    return;
+                }
+            }
+            emptied.await;
+        }
     }
 
     /// What it holds, as of the last commit.
@@ -179,6 +202,9 @@ impl Hall {
     /// Wakes whoever waits for a message, if there is one or never will be.
     pub(crate) fn wake(&self) {
         let state = self.state();
+        if state.closed || state.totals.messages == 0 {
+            self.emptied.notify_waiters();
+        }
         if state.closed {
             self.arrived.notify_waiters();
         } else if !state.window.is_empty() {

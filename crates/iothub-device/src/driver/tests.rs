@@ -6,6 +6,8 @@ mod credentials;
 mod enqueueing;
 mod handlers;
 mod hub;
+#[cfg(feature = "outbox")]
+mod outbox;
 mod silence;
 mod staying;
 mod telemetry;

@@ -56,6 +56,8 @@ pub struct Options {
     pub(crate) window: u16,
     pub(crate) waiting_messages: usize,
     pub(crate) waiting_bytes: usize,
+    #[cfg(feature = "outbox")]
+    pub(crate) outbox: Option<crate::outbox::Outbox>,
     pub(crate) waiting_calls: usize,
     pub(crate) waiting_commands: usize,
     pub(crate) waiting_changes: usize,
@@ -198,6 +200,8 @@ impl Options {
             window: Self::WINDOW,
             waiting_messages: Self::WAITING_MESSAGES,
             waiting_bytes: Self::WAITING_BYTES,
+            #[cfg(feature = "outbox")]
+            outbox: None,
             waiting_calls: Self::WAITING_CALLS,
             waiting_commands: Self::WAITING_COMMANDS,
             waiting_changes: Self::WAITING_CHANGES,

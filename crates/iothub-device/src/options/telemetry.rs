@@ -38,4 +38,13 @@ impl Options {
         self.waiting_bytes = count;
         self
     }
+
+    /// Sends what is in the outbox, besides what is sent otherwise: up to two [windows](Self::window) of its messages
+    /// wait or are on their way at a time. What has not been acknowledged when the device is closed stays in it.
+    #[cfg(feature = "outbox")]
+    #[must_use]
+    pub fn outbox(mut self, outbox: crate::outbox::Outbox) -> Self {
+        self.outbox = Some(outbox);
+        self
+    }
 }

@@ -6,6 +6,8 @@ use tokio::sync::oneshot;
 use crate::error::SendError;
 use crate::message::Message;
 use crate::metrics::Meter;
+#[cfg(feature = "outbox")]
+use crate::outbox::Ticket;
 
 /// What becomes of one message, told once: a future.
 ///
@@ -29,9 +31,18 @@ impl Future for Delivery {
 /// Where the outcome of a message is told. Dropped without one, the device was closed.
 #[derive(Debug)]
 pub(crate) struct Report {
-    told: oneshot::Sender<Result<(), SendError>>,
-    unheard: Unheard,
+    to: To,
     meter: Meter,
+}
+
+#[derive(Debug)]
+enum To {
+    Delivery {
+        told: oneshot::Sender<Result<(), SendError>>,
+        unheard: Unheard,
+    },
+    #[cfg(feature = "outbox")]
+    Outbox(Ticket),
 }
 
 /// What happens to a message that has not gone out when nobody waits for its outcome any longer.
@@ -44,19 +55,33 @@ pub(crate) enum Unheard {
 impl Report {
     pub(crate) fn new(unheard: Unheard, meter: Meter) -> (Self, Delivery) {
         let (told, delivery) = oneshot::channel();
-        (Self { told, unheard, meter }, Delivery(delivery))
+        (Self { to: To::Delivery { told, unheard }, meter }, Delivery(delivery))
+    }
+
+    #[cfg(feature = "outbox")]
+    pub(crate) fn to_outbox(ticket: Ticket, meter: Meter) -> Self {
+        Self { to: To::Outbox(ticket), meter }
     }
 
     pub(crate) fn end(self, outcome: Result<(), SendError>) {
         if let Err(error) = &outcome {
             self.meter.tell(|metrics| metrics.message_failed(error));
         }
-        let _ = self.told.send(outcome);
+        match self.to {
+            // Whoever has dropped the delivery is not told.
+            To::Delivery { told, unheard: _ } => drop(told.send(outcome)),
+            #[cfg(feature = "outbox")]
+            To::Outbox(ticket) => ticket.end(outcome),
+        }
     }
 
     /// Whether the message need not go out.
     pub(crate) fn is_given_up(&self) -> bool {
-        self.unheard == Unheard::GivenUp && self.told.is_closed()
+        match &self.to {
+            To::Delivery { told, unheard } => *unheard == Unheard::GivenUp && told.is_closed(),
+            #[cfg(feature = "outbox")]
+            To::Outbox(_) => false,
+        }
     }
 }
 

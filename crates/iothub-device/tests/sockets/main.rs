@@ -4,6 +4,8 @@
 
 mod certificates;
 mod losing;
+#[cfg(feature = "outbox")]
+mod outbox;
 mod provisioning;
 mod proxies;
 mod reaching;

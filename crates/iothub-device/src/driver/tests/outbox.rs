@@ -1,0 +1,141 @@
+use core::time::Duration;
+use std::path::PathBuf;
+
+use iothub_codec::{Dialect, Outcome, Status};
+use iothub_proto::Session;
+
+use super::hub::{Connection, Hub, options};
+use crate::device::Device;
+use crate::message::Message;
+use crate::options::Options;
+use crate::outbox::{Losses, Outbox, OutboxOptions, Priority};
+
+/// A file that goes with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("iothub-device-{}-{name}.redb", std::process::id()));
+        Self(path)
+    }
+
+    fn open(&self) -> Outbox {
+        Outbox::open(&self.0, OutboxOptions::new()).unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A device that sends as soon as it is connected, and its connection.
+async fn started(options: Options) -> (Hub, Device, Connection) {
+    let (mut hub, wire) = Hub::new();
+    let device = Device::start_over(options, wire);
+    let mut connection = hub.arrival().await;
+    connection.accept(Session::Fresh).await;
+    (hub, device, connection)
+}
+
+// The thread that keeps the file takes real time, so these are no tests in virtual time.
+
+#[tokio::test]
+async fn it_is_sent_by_priority_then_age_and_kept_until_it_is_acknowledged() {
+    let scratch = Scratch::new("order");
+    let outbox = scratch.open();
+    for (text, priority) in
+        [("a", Priority::LOW), ("b", Priority::NORMAL), ("c", Priority::HIGH), ("d", Priority::LOW)]
+    {
+        outbox.store_as(priority, Message::new(text)).await.unwrap();
+    }
+    let (mut hub, device, mut connection) =
+        started(options(Dialect::Classic).window(2).outbox(outbox.clone())).await;
+    let (first, payload) = connection.telemetry().await;
+    assert_eq!(payload, b"c");
+    assert_eq!(connection.telemetry().await.1, b"b");
+    connection.acknowledge(first.unwrap()).await;
+    assert_eq!(connection.telemetry().await.1, b"a");
+    drop(connection);
+    // What was on its way goes out again, and then the rest.
+    let mut connection = hub.arrival().await;
+    connection.accept(Session::Fresh).await;
+    for text in [b"b", b"a", b"d"] {
+        let (token, payload) = connection.telemetry().await;
+        assert_eq!(payload, text);
+        connection.acknowledge(token.unwrap()).await;
+    }
+    tokio::join!(outbox.emptied(), async {
+        assert!(connection.is_silent_for(Duration::from_millis(50)).await);
+    });
+    drop(device);
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_is_left_for_the_next_device() {
+    let scratch = Scratch::new("next");
+    for round in 0..3 {
+        let outbox = scratch.open();
+        if round == 0 {
+            for text in ["a", "b", "c"] {
+                outbox.store(Message::new(text)).await.unwrap();
+            }
+        }
+        let (_hub, device, mut connection) = started(options(Dialect::Classic).outbox(outbox.clone())).await;
+        let mut tokens = Vec::new();
+        for text in &["a", "b", "c"][round..] {
+            let (token, payload) = connection.telemetry().await;
+            assert_eq!(payload, text.as_bytes());
+            tokens.push(token.unwrap());
+        }
+        connection.acknowledge(tokens[0]).await;
+        // What is acknowledged behind it has been told of, too.
+        let sending = tokio::spawn({
+            let device = device.clone();
+            async move { device.send(Message::new("last")).await }
+        });
+        let (token, _) = connection.telemetry().await;
+        connection.acknowledge(token.unwrap()).await;
+        sending.await.unwrap().unwrap();
+        device.close().await;
+        outbox.close().await;
+    }
+    let outbox = scratch.open();
+    assert_eq!(outbox.contents().messages, 0);
+}
+
+#[tokio::test]
+async fn what_can_never_be_sent_is_lost_and_counted_and_the_others_go_on() {
+    let scratch = Scratch::new("never");
+    let outbox = scratch.open();
+    outbox.store(Message::new("a").output("alarms")).await.unwrap();
+    outbox.store(Message::new("b")).await.unwrap();
+    let (_hub, _device, mut connection) = started(options(Dialect::Preview5).outbox(outbox.clone())).await;
+    let (token, payload) = connection.telemetry().await;
+    assert_eq!(payload, b"b");
+    connection.acknowledge(token.unwrap()).await;
+    outbox.emptied().await;
+    assert_eq!(outbox.contents().lost, Losses { undeliverable: 1, ..Losses::default() });
+    let too_long = outbox.store(Message::new(vec![0; Message::SIZE_MAX + 1])).await;
+    assert!(matches!(too_long, Err(crate::outbox::StoreError::TooLarge { .. })), "{too_long:?}");
+}
+
+#[tokio::test]
+async fn what_the_hub_refuses_for_now_is_sent_again_later_and_else_it_is_lost() {
+    let scratch = Scratch::new("refused");
+    let outbox = scratch.open();
+    outbox.store(Message::new("a")).await.unwrap();
+    let options = options(Dialect::Preview5).keep_alive(0).outbox(outbox.clone());
+    let (_hub, _device, mut connection) = started(options).await;
+    for status in [Status::THROTTLED, Status::BAD_REQUEST] {
+        let (token, payload) = connection.telemetry().await;
+        assert_eq!(payload, b"a");
+        let refuse = Outcome::new(status);
+        connection.say(move |session, out| ((), session.refuse(token.unwrap(), &refuse, out).unwrap())).await;
+    }
+    tokio::join!(outbox.emptied(), async {
+        assert!(connection.is_silent_for(Duration::from_millis(50)).await);
+    });
+    assert_eq!(outbox.contents().lost, Losses { undeliverable: 1, ..Losses::default() });
+}

@@ -1,0 +1,111 @@
+use core::time::Duration;
+use std::sync::Arc;
+
+use iothub_codec::SystemProperty;
+use iothub_outbox::{Entry, Key, Settlement};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tracing::warn;
+
+use super::{Outbox, letter};
+use crate::error::SendError;
+use crate::message::Message;
+use crate::metrics::Meter;
+use crate::telemetry::{LaneEntry, Outgoing, Report};
+
+/// The task that takes messages out of an outbox for a device. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Feeder(JoinHandle<()>);
+
+/// A message of an outbox on its way. Dropped without an outcome, it stays in the outbox.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    outbox: Outbox,
+    key: Key,
+    is_settled: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+/// How long a message waits that the hub refuses for the time being.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+
+impl Feeder {
+    /// Begins to feed the lane, with up to `places` messages at a time.
+    pub(crate) fn start(outbox: Outbox, lane: LaneEntry, places: usize, meter: Meter) -> Self {
+        Self(tokio::spawn(feed(outbox, lane, Arc::new(Semaphore::new(places)), meter)))
+    }
+}
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn feed(outbox: Outbox, lane: LaneEntry, places: Arc<Semaphore>, meter: Meter) {
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await
+        && let Some(entry) = outbox.0.next().await
+    {
+        let ticket = Ticket { outbox: outbox.clone(), key: entry.key, is_settled: false, _place: place };
+        let message = match message(&outbox, &entry) {
+            Ok(message) => message,
+            Err(why) => {
+                warn!(%why, key = ?entry.key, "what is in the outbox cannot be read");
+                ticket.settle(Settlement::Undeliverable);
+                continue;
+            }
+        };
+        let Some(room) = lane.reserve(message.size()).await else { return };
+        room.put(Outgoing { message, report: Report::to_outbox(ticket, meter.clone()), deadline: None });
+    }
+}
+
+/// The message, with a name that is the same whenever it is sent.
+fn message(outbox: &Outbox, entry: &Entry) -> Result<Message, letter::Illegible> {
+    let message = letter::open(&entry.record)?;
+    Ok(match message.properties.system(SystemProperty::MessageId) {
+        Some(_) => message,
+        None => message.message_id(format!("{}-{}", outbox.0.id(), entry.key.sequence())),
+    })
+}
+
+impl Ticket {
+    /// Takes the outcome.
+    pub(crate) fn end(self, outcome: Result<(), SendError>) {
+        match outcome {
+            Ok(()) => self.settle(Settlement::Delivered),
+            Err(SendError::Closed | SendError::TimedOut { .. }) => self.settle(Settlement::Returned),
+            // It keeps its place meanwhile, so that a hub that refuses everything is not hurried.
+            Err(SendError::Refused(refusal)) if refusal.is_retryable() => {
+                warn!(%refusal, key = ?self.key, "a message of the outbox is sent again later");
+                tokio::spawn(async move {
+                    tokio::time::sleep(REFUSED_FOR).await;
+                    self.settle(Settlement::Returned);
+                });
+            }
+            Err(
+                why @ (SendError::Refused(_)
+                | SendError::TooLarge { .. }
+                | SendError::NotExpressible(_)
+                | SendError::QosNotTaken
+                | SendError::Unwritable(_)),
+            ) => {
+                warn!(%why, key = ?self.key, "a message of the outbox can never be sent");
+                self.settle(Settlement::Undeliverable);
+            }
+        }
+    }
+
+    fn settle(mut self, settlement: Settlement) {
+        self.is_settled = true;
+        self.outbox.0.settle(self.key, settlement);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.outbox.0.settle(self.key, Settlement::Returned);
+        }
+    }
+}
