@@ -46,14 +46,11 @@ impl Runtime {
     fn sweep(&self) -> io::Result<Vec<Folder>> {
         let mut running = Vec::new();
         for entry in fs::read_dir(self.folder.path())? {
-            let entry = entry?;
-            if !entry.file_type()?.is_dir() || !entry.file_name().to_string_lossy().starts_with("hub-") {
-                continue;
-            }
-            let folder = Folder::open(&entry.path())?;
-            match lock(&folder)? {
-                Some(_) => fs::remove_dir_all(folder.path())?,
-                None => running.push(folder),
+            match sweep_one(&entry?) {
+                Ok(folder) => running.extend(folder),
+                // Hubs take their folders with them whenever they end.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(running)
@@ -64,6 +61,18 @@ impl Runtime {
             Some(path) => Path::new(&path).join("iothub"),
             None => std::env::temp_dir().join(format!("iothub{}", user_suffix())),
         }
+    }
+}
+
+/// The folder of a hub that runs; that of one that does not is swept away.
+fn sweep_one(entry: &fs::DirEntry) -> io::Result<Option<Folder>> {
+    if !entry.file_type()?.is_dir() || !entry.file_name().to_string_lossy().starts_with("hub-") {
+        return Ok(None);
+    }
+    let folder = Folder::open(&entry.path())?;
+    match lock(&folder)? {
+        Some(_) => fs::remove_dir_all(folder.path()).map(|()| None),
+        None => Ok(Some(folder)),
     }
 }
 
@@ -147,6 +156,24 @@ mod tests {
         assert_eq!(running(), 1);
         drop(second);
         assert_eq!(running(), 0);
+    }
+
+    #[test]
+    fn hubs_come_and_go_at_the_same_time() {
+        let scratch = Scratch::new();
+        let path = scratch.path().join("runtime");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let settled = Runtime::open_at(&path).unwrap().settle().unwrap();
+                        // It goes without the lock on the whole, which is given back by now.
+                        drop(settled);
+                    }
+                });
+            }
+        });
+        assert_eq!(Runtime::open_at(&path).unwrap().running().unwrap().len(), 0);
     }
 
     #[test]
