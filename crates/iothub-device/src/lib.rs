@@ -25,6 +25,26 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # How a device reaches its hub
+//!
+//! By TLS at port 8883 of `HostName`, or of `GatewayHostName`, whose certificate has to be for that name. A name with
+//! several addresses is tried by RFC 8305: another address, of the other family if there is one, 250 ms after each, and the
+//! first that answers is taken. What can be different:
+//!
+//! | | |
+//! |---|---|
+//! | another place, for the same name | [`Options::connect_to`] |
+//! | at port 443, in a WebSocket (feature `websocket`) | `Options::over_websocket` |
+//! | through an HTTP proxy, with a password, also over `https://` | [`Options::proxy`], [`Options::proxy_from_environment`] |
+//! | over a stream of the application's own | [`Device::connect_over`] with a [`Transport`] |
+//! | who is trusted: otherwise whom the platform trusts | [`Options::ca_pem`], [`Options::roots`] with [`Roots`] |
+//! | proof by a certificate | [`Options::with_certificate`] with a [`ClientCertificate`] |
+//! | proof by tokens from a vault | [`Options::with_tokens`] |
+//! | proof by a key that only a chip or a vault can use | [`Options::with_signer`] |
+//!
+//! [`Roots`] and [`ClientCertificate`] are handles: what they are replaced by counts from the next connection on. Each step
+//! has an error of its own in [`ConnectError`], without passwords.
+//!
 //! # Staying connected
 //!
 //! [`Device::connect`] returns when the device is connected, or says why it is not; [`Device::start`] returns at once and

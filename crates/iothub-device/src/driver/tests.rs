@@ -6,6 +6,7 @@ mod credentials;
 mod enqueueing;
 mod handlers;
 mod hub;
+mod introducing;
 #[cfg(feature = "outbox")]
 mod outbox;
 mod silence;
