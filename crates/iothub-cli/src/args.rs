@@ -2,7 +2,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     ca, completion, configuration, consumer_group, context, demo, device, digital_twin, env, explain,
-    feedback, job, keep, manual, method, module, monitor, policy, query, sas, twin, up,
+    feedback, file, job, keep, manual, method, module, monitor, policy, query, sas, twin, up,
 };
 use crate::output::Format;
 
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     DigitalTwin(digital_twin::Command),
     Feedback(feedback::Arguments),
+    #[command(subcommand)]
+    File(file::Command),
     Monitor(monitor::Arguments),
     #[command(subcommand)]
     ConsumerGroup(consumer_group::Command),

@@ -217,6 +217,16 @@ impl Login {
         self.unless_numeric(self.local.map(|local| local.https))
     }
 
+    /// The port of the service API, where files are uploaded as well.
+    pub(crate) fn https_port(&self) -> Result<u16, Failure> {
+        if let Some(local) = self.local {
+            return Ok(local.https.port());
+        }
+        let parts = self.parts()?;
+        let port = split_port(parts.host().unwrap_or_default()).1.and_then(|port| port.parse().ok());
+        Ok(port.unwrap_or(443))
+    }
+
     /// Where devices connect to, if the name need not be looked up.
     pub(crate) fn mqtt_address(&self) -> Result<Option<SocketAddr>, Failure> {
         self.unless_numeric(self.local.map(|local| local.mqtt))

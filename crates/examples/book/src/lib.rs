@@ -36,6 +36,9 @@ fn with_hub<F: Future<Output = Result<(), Box<dyn Error>>>>(
     let hub = std::env::var("IOTHUB_CONNECTION_STRING")?;
     let service = Service::new(iothub_service::Options::from_connection_string(&hub)?.ca(&ca)?)?;
     let device = std::env::var("IOTHUB_DEVICE_CONNECTION_STRING")?;
-    let options = Options::from_connection_string(&device)?.ca_pem(ca);
+    // What runs the book has the hub listen where there is room.
+    let host = hub.split(';').find_map(|part| part.strip_prefix("HostName=")).unwrap_or_default();
+    let port = host.rsplit_once(':').map_or(Ok(443), |(_, port)| port.parse())?;
+    let options = Options::from_connection_string(&device)?.ca_pem(ca).https_port(port);
     tokio::runtime::Runtime::new()?.block_on(block(service, options))
 }

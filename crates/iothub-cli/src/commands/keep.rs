@@ -9,7 +9,8 @@ use crate::output::Output;
 /// Copy what a hub keeps in its folder to a file, also while it runs
 ///
 /// The file holds the registry with its keys, twins, commands, events and the hub's certificate authority, as they
-/// are at one moment. It is readable by its owner only, and must not be there yet.
+/// are at one moment; files that devices have uploaded are not in it. It is readable by its owner only, and must not be
+/// there yet.
 #[derive(clap::Args)]
 #[command(after_help = r#"Examples:
   iothub backup monday.backup --data ~/my-hub"#)]

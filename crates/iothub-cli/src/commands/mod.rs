@@ -9,6 +9,7 @@ pub(crate) mod digital_twin;
 pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod feedback;
+pub(crate) mod file;
 pub(crate) mod job;
 pub(crate) mod keep;
 pub(crate) mod manual;
@@ -51,6 +52,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Twin(command) => one_thread()?.block_on(twin::run(&command, &mut output)),
         Command::Method(command) => one_thread()?.block_on(method::run(&command, &mut output)),
         Command::Feedback(arguments) => one_thread()?.block_on(feedback::run(&arguments, &mut output)),
+        Command::File(command) => one_thread()?.block_on(file::run(&command, &mut output)),
         Command::Monitor(arguments) => one_thread()?.block_on(monitor::run(&arguments, &mut output)),
         Command::Backup(arguments) => keep::back_up(&arguments, &mut output),
         Command::Restore(arguments) => keep::restore(&arguments, &mut output),
@@ -70,6 +72,7 @@ const fn has_end(command: &Command) -> bool {
         Command::Up(_)
             | Command::Demo(_)
             | Command::Monitor(_)
+            | Command::File(file::Command::Monitor(_))
             | Command::Device(device::Command::Simulate(_))
     )
 }

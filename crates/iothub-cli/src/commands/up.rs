@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use iothub_server::{CommandSettings, Edition, Options, Ready, Retention, Running, Server, Sku};
+use iothub_server::{
+    CommandSettings, Edition, FileSettings, Options, Ready, Retention, Running, Server, Sku,
+};
 
 use crate::duration::duration;
 use crate::failure::Failure;
@@ -82,6 +84,30 @@ pub(crate) struct Arguments {
     /// How often feedback is handed out that nobody completes, 1 to 100
     #[arg(long, value_name = "COUNT", default_value = "10")]
     feedback_max_delivery_count: u32,
+    /// How long a device may write a file that it has asked to upload, 1m to 1d
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
+    fileupload_sas_ttl: Duration,
+    /// Whether back ends are told of files
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, default_value_t = true)]
+    fileupload_notifications: bool,
+    /// How long that waits for somebody to read it, 1m to 2d
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
+    fileupload_notification_ttl: Duration,
+    /// How long it is kept from others when somebody has read it and not completed, 5s to 300s
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    fileupload_notification_lock_duration: Duration,
+    /// How often it is handed out that nobody completes, 1 to 100
+    #[arg(long, value_name = "COUNT", default_value = "100")]
+    fileupload_notification_max_delivery_count: u32,
+    /// Keep no file that is longer, in MiB
+    #[arg(long, value_name = "MIB", default_value = "1024")]
+    fileupload_max_file: u32,
+    /// Keep no more of one device, in MiB
+    #[arg(long, value_name = "MIB", default_value = "4096")]
+    fileupload_max_device: u32,
+    /// Keep no more files in all, in MiB; without --data never more than 256
+    #[arg(long, value_name = "MIB", default_value = "16384")]
+    fileupload_max_hub: u32,
     /// Let back ends import and export the registry in this folder and those below it
     #[arg(long, value_name = "DIR")]
     transfer_folder: Option<PathBuf>,
@@ -153,6 +179,19 @@ impl Arguments {
             .and_then(|set| set.with_feedback_lock(self.feedback_lock_duration))
             .and_then(|set| set.with_feedback_deliveries_max(self.feedback_max_delivery_count))
             .map_err(Failure::misused)?;
+        let mib = |count: u32| u64::from(count) * 1024 * 1024;
+        let notified = self.fileupload_notifications.then_some(self.fileupload_notification_ttl);
+        let files = FileSettings::default()
+            .with_file_len_max(mib(self.fileupload_max_file))
+            .with_device_len_max(mib(self.fileupload_max_device))
+            .with_hub_len_max(mib(self.fileupload_max_hub))
+            .with_access_ttl(self.fileupload_sas_ttl)
+            .and_then(|set| set.with_notification_ttl(notified))
+            .and_then(|set| set.with_notification_lock(self.fileupload_notification_lock_duration))
+            .and_then(|set| {
+                set.with_notification_deliveries_max(self.fileupload_notification_max_delivery_count)
+            })
+            .map_err(Failure::misused)?;
         Ok(Options {
             bind: self.bind,
             mqtt_port: self.mqtt_port,
@@ -164,6 +203,7 @@ impl Arguments {
             ready_device: (!self.no_device).then(|| self.device.id().as_str().to_owned()),
             edition,
             commands,
+            files: Some(files),
             transfer_folder: self.transfer_folder,
             ..Options::default()
         })

@@ -234,3 +234,31 @@ fn what_becomes_of_a_message_is_told() {
     assert_eq!(hub.line("feedback").out, "");
     assert_eq!(hub.line("device messages dev1 --dead").out, "", "a purge is nobody's fault");
 }
+
+#[test]
+fn a_file_goes_from_a_device_to_whoever_asks_for_it() {
+    let hub = Hub::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("log.txt"), "all is well").unwrap();
+    let upload = format!("device upload-file dev1 --file-path {} --content-type text/plain", path("log.txt"));
+    assert_eq!(hub.line(&upload).json()["blobName"], "dev1/log.txt");
+    assert_eq!(hub.line(&format!("{upload} --name logs/monday.txt")).json()["length"], 11);
+    hub.line(&format!("{upload} --name ../x")).refused(1);
+    hub.line(&format!("device upload-file dev1 --file-path {}", path("nothing"))).refused(1);
+    let told = hub.line("file monitor --no-wait --peek").ok();
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert_eq!(hub.line("file monitor --no-wait").ok().lines().count(), 2);
+    assert_eq!(hub.line("file monitor --no-wait").out, "");
+    assert_eq!(hub.line("file list --device-id dev1").ok().lines().count(), 2);
+    assert_eq!(hub.line("file list --prefix dev1/logs/").json()["contentType"], "text/plain");
+    let out = path("copy.txt");
+    assert_eq!(hub.line(&format!("file download dev1/log.txt --file {out}")).json()["length"], 11);
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "all is well");
+    hub.line(&format!("file download dev1/log.txt --file {out}")).refused(1);
+    assert_eq!(hub.line("file download dev1/log.txt --file -").ok().trim_end(), "all is well");
+    hub.line("file delete dev1/log.txt").ok();
+    for gone in ["file delete dev1/log.txt", "file download dev1/log.txt"] {
+        hub.line(gone).refused(3);
+    }
+}

@@ -1,4 +1,5 @@
 mod apply;
+mod being;
 mod create;
 mod deed;
 mod delete;
@@ -13,6 +14,7 @@ mod send;
 mod show;
 mod simulate;
 mod update;
+mod upload_file;
 
 pub(crate) use keys::Keys;
 pub(crate) use proof::ProofArguments;
@@ -39,6 +41,7 @@ pub(crate) enum Command {
     Send(send::Arguments),
     Messages(messages::Arguments),
     Simulate(simulate::Arguments),
+    UploadFile(upload_file::Arguments),
     ApplyConfiguration(apply::Arguments),
     Export(export::Arguments),
     Import(import::Arguments),
@@ -58,6 +61,7 @@ pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Fa
         Command::ApplyConfiguration(arguments) => apply::run(arguments, output).await,
         Command::Export(arguments) => export::run(arguments, output).await,
         Command::Import(arguments) => import::run(arguments, output).await,
+        Command::UploadFile(arguments) => upload_file::run(arguments, output).await,
         Command::Simulate(arguments) => simulate::run(arguments, output).await,
     }
 }

@@ -4,17 +4,18 @@ use core::time::Duration;
 use iothub_codec::{Channels, Dialect, Identity};
 use iothub_device::{
     Commands, ConnectError, ConnectionStatus, DesiredUpdate, Device, Message, MethodResponse, Methods,
-    Options, Session, Twin,
+    Session, Twin,
 };
 use serde_json::{Value, json};
 
+use super::being;
 use super::deed::{Deed, Entry};
 use super::proof::CertificateArguments;
 use crate::clock;
 use crate::dialect::dialect;
 use crate::duration::duration;
 use crate::failure::Failure;
-use crate::hub::{Hub, ca_pem};
+use crate::hub::Hub;
 use crate::identity::IdentityArgument;
 use crate::login::HubArguments;
 use crate::output::Output;
@@ -89,27 +90,10 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
 
 async fn connect(arguments: &Arguments, who: Identity<'_>) -> Result<Device, Failure> {
     let hub = Hub::open(&arguments.hub)?;
-    let wrong = |error| Failure::failed(format_args!("{error}")).because(&error);
-    let options = match arguments.certificate.read()? {
-        Some(certificate) => {
-            Options::with_certificate(&hub.login.device_connection_string_x509(who)?, certificate)
-        }
-        None => {
-            let key = hub.primary_key(who).await?;
-            Options::from_connection_string(&hub.login.device_connection_string(who, &key)?)
-        }
-    };
-    let mut options = options.map_err(wrong)?;
-    if let Some(pem) = ca_pem(&hub.login)? {
-        options = options.ca_pem(pem);
-    }
-    if let Some(address) = hub.login.mqtt_address()? {
-        let address = address.to_string().parse();
-        options = options.connect_to(address.expect("a socket's address is an address with a port"));
-    }
+    let options = being::options(&hub, who, &arguments.certificate).await?;
     let channels = Channels::METHODS | Channels::COMMANDS | Channels::DESIRED;
     // A simulation leaves no subscriptions behind for the device that comes after it.
-    let options = options.session(Session::Fresh).subscribe(channels).product_info("iothub-cli");
+    let options = options.session(Session::Fresh).subscribe(channels);
     let options = options.dialect(arguments.dialect);
     let device = Device::connect(options).await;
     device.map_err(|error| {
