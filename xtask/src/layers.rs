@@ -87,6 +87,9 @@ const LAYERS: &[Layer] = &[
         elsewhere: Elsewhere::OnlyWithoutStd(&["embassy-futures", "embedded-io-async"]),
     },
     Layer { name: "over-rumqttc", on: &["iothub-proto"], elsewhere: Elsewhere::Any },
+    Layer { name: "thermostat", on: &["iothub-device"], elsewhere: Elsewhere::Any },
+    Layer { name: "gateway", on: &["iothub-device", "iothub-service"], elsewhere: Elsewhere::Any },
+    Layer { name: "firmware-update", on: &["iothub-device", "iothub-service"], elsewhere: Elsewhere::Any },
     Layer {
         name: "book",
         on: &["iothub-device", "iothub-service", "iothub-server"],
