@@ -2,7 +2,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     ca, completion, configuration, consumer_group, context, demo, device, digital_twin, env, explain,
-    feedback, file, job, keep, manual, method, module, monitor, policy, query, sas, twin, up,
+    feedback, file, job, keep, manual, method, module, monitor, policy, provisioning, query, sas, twin, up,
 };
 use crate::output::Format;
 
@@ -50,6 +50,12 @@ pub(crate) enum Command {
     Configuration(configuration::Command),
     #[command(subcommand)]
     DigitalTwin(digital_twin::Command),
+    #[command(subcommand)]
+    Enrollment(provisioning::enrollment::Command),
+    #[command(subcommand)]
+    EnrollmentGroup(provisioning::group::Command),
+    #[command(subcommand)]
+    Registration(provisioning::registration::Command),
     Feedback(feedback::Arguments),
     #[command(subcommand)]
     File(file::Command),

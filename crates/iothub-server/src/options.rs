@@ -49,6 +49,8 @@ impl Options {
     pub const MQTT_PORT: u16 = 8883;
     /// The port of HTTPS, which connection strings need not name.
     pub const HTTPS_PORT: u16 = 443;
+    /// The id scope of a provisioning service whose owner has not given one.
+    pub const ID_SCOPE: &'static str = ProvisioningConfig::ID_SCOPE;
 
     /// A hub in memory, on this machine only, on ports that are free: for tests and demonstrations.
     pub fn free_ports() -> Self {
@@ -95,7 +97,7 @@ impl Default for Options {
             commands: CommandSettings::default(),
             transfer_folder: None,
             files: Some(FileSettings::default()),
-            id_scope: ProvisioningConfig::ID_SCOPE.into(),
+            id_scope: Self::ID_SCOPE.into(),
             limits: Limits::default(),
         }
     }

@@ -26,6 +26,8 @@ pub(super) const SUITES: &[Suite] = &[
     Suite { name: "fleet-python", script: "fleet.py", arguments: &[] },
     Suite { name: "files-node", script: "files.js", arguments: &[] },
     Suite { name: "files-python", script: "files.py", arguments: &[] },
+    Suite { name: "provisioning-node", script: "provisioning.js", arguments: &[] },
+    Suite { name: "provisioning-python", script: "provisioning.py", arguments: &[] },
     Suite { name: "device-node-mqtt", script: "device.js", arguments: &["node", "mqtt"] },
     Suite { name: "device-node-ws", script: "device.js", arguments: &["node", "ws"] },
     Suite { name: "device-python-mqtt", script: "device.js", arguments: &["python", "mqtt"] },

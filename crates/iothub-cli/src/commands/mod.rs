@@ -17,6 +17,7 @@ pub(crate) mod method;
 pub(crate) mod module;
 pub(crate) mod monitor;
 pub(crate) mod policy;
+pub(crate) mod provisioning;
 pub(crate) mod query;
 pub(crate) mod sas;
 pub(crate) mod twin;
@@ -43,6 +44,15 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Context(command) => context::run(&command, &mut output),
         Command::Device(command) => one_thread()?.block_on(device::run(&command, &mut output)),
         Command::Ca(command) => one_thread()?.block_on(ca::run(&command, &mut output)),
+        Command::Enrollment(command) => {
+            one_thread()?.block_on(provisioning::enrollment::run(&command, &mut output))
+        }
+        Command::EnrollmentGroup(command) => {
+            one_thread()?.block_on(provisioning::group::run(&command, &mut output))
+        }
+        Command::Registration(command) => {
+            one_thread()?.block_on(provisioning::registration::run(&command, &mut output))
+        }
         Command::Policy(command) => one_thread()?.block_on(policy::run(&command, &mut output)),
         Command::Module(command) => one_thread()?.block_on(module::run(&command, &mut output)),
         Command::Query(arguments) => one_thread()?.block_on(query::run(&arguments, &mut output)),

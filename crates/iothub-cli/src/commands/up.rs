@@ -111,6 +111,9 @@ pub(crate) struct Arguments {
     /// Let back ends import and export the registry in this folder and those below it
     #[arg(long, value_name = "DIR")]
     transfer_folder: Option<PathBuf>,
+    /// The id scope by which devices know the provisioning service of this process
+    #[arg(long, value_name = "SCOPE", default_value = Options::ID_SCOPE)]
+    id_scope: String,
     /// How much to say on standard error
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: Level,
@@ -205,6 +208,7 @@ impl Arguments {
             commands,
             files: Some(files),
             transfer_folder: self.transfer_folder,
+            id_scope: self.id_scope,
             ..Options::default()
         })
     }

@@ -27,6 +27,7 @@ mod monitor;
 mod naming;
 mod piping;
 mod policies;
+mod provisioning;
 mod querying;
 mod sas;
 mod secrets;

@@ -17,7 +17,7 @@ mod update;
 mod upload_file;
 
 pub(crate) use keys::Keys;
-pub(crate) use proof::ProofArguments;
+pub(crate) use proof::{CertificateArguments, ProofArguments};
 pub(crate) use update::condition;
 
 use clap::Subcommand;

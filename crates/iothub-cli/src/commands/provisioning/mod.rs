@@ -1,0 +1,7 @@
+//! Who may register with the provisioning service, and who has.
+
+pub(crate) mod enrollment;
+pub(crate) mod group;
+pub(crate) mod registration;
+mod shown;
+mod terms;
