@@ -3,6 +3,8 @@
 //! A block is a whole program, or what stands in the `async fn main` of one, with the hub of the environment in
 //! `service` and a device of it in `options`.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "readers are shown what they would write")]
+
 use core::error::Error;
 
 use iothub_device::Options;

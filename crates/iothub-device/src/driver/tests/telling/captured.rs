@@ -1,5 +1,5 @@
 use core::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -26,6 +26,12 @@ struct Fields(String);
 impl Captured {
     /// Captures until the guard is dropped.
     pub(super) fn begin() -> (Self, DefaultGuard) {
+        // Whether anybody wants an event or span is remembered for all threads. Somebody wants everything, so that the
+        // tests that run beside this one, and want nothing, do not decide it.
+        static EVERYTHING: Once = Once::new();
+        EVERYTHING.call_once(|| {
+            tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+        });
         let captured = Self::default();
         let subscriber = tracing_subscriber::registry().with(captured.clone());
         (captured, tracing::subscriber::set_default(subscriber))
