@@ -86,6 +86,7 @@ const LAYERS: &[Layer] = &[
         on: &["iothub-proto"],
         elsewhere: Elsewhere::OnlyWithoutStd(&["embassy-futures", "embedded-io-async"]),
     },
+    Layer { name: "beside-rumqttc", on: &["iothub-device"], elsewhere: Elsewhere::Any },
     Layer { name: "over-rumqttc", on: &["iothub-proto"], elsewhere: Elsewhere::Any },
     Layer { name: "thermostat", on: &["iothub-device"], elsewhere: Elsewhere::Any },
     Layer { name: "gateway", on: &["iothub-device", "iothub-service"], elsewhere: Elsewhere::Any },

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::server::Server;
-use crate::cargo;
 use crate::failure::Failure;
+use crate::{cargo, workspace};
 
-/// The program that puts a server to work.
+/// A program that puts a server to work.
 pub(super) struct Load(PathBuf);
 
 impl Load {
@@ -22,6 +22,13 @@ impl Load {
             .filter(|message| message["target"]["name"] == "load")
             .find_map(|message| message["executable"].as_str().map(PathBuf::from));
         program.map(Self).ok_or_else(|| Failure::new("cargo does not say where it put the load"))
+    }
+
+    /// Builds what is measured beside others' clients.
+    pub(super) fn of_clients() -> Result<Self, Failure> {
+        cargo::run(&["build", "--release", "--package", "beside-rumqttc"])?;
+        let name = format!("beside-rumqttc{}", std::env::consts::EXE_SUFFIX);
+        Ok(Self(workspace::target_directory()?.join("release").join(name)))
     }
 
     /// Puts a server to work, and says what was measured.

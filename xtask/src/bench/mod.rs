@@ -1,4 +1,5 @@
 mod codec;
+mod device;
 mod fleet;
 mod hub;
 mod load;
@@ -22,6 +23,8 @@ pub(crate) struct Arguments {
 enum Measurement {
     /// How many instructions the codec takes for each operation
     Codec(codec::Arguments),
+    /// The device client beside rumqttc, on one broker: rates, times, processor time, memory
+    Device(device::Arguments),
     /// What is done to many devices at once: queries, jobs, and how fast the program starts
     Fleet(fleet::Arguments),
     /// A hub at work, beside mosquitto: processor time, rates, memory
@@ -36,6 +39,7 @@ enum Measurement {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.measurement {
         Measurement::Codec(arguments) => codec::run(arguments),
+        Measurement::Device(arguments) => device::run(arguments),
         Measurement::Fleet(arguments) => fleet::run(arguments),
         Measurement::Hub(arguments) => hub::run(arguments),
         Measurement::Start(arguments) => start::run(arguments),

@@ -93,14 +93,15 @@ impl Programs {
         Ok(Server { process, settings, pid, until_ready: at.duration_since(begin), _kept: None })
     }
 
-    /// The broker shows the certificate of a hub, so that handshakes are alike.
+    /// The broker shows the certificate of a hub, so that handshakes are alike; on a second port it goes without.
     fn broker(&self, folder: &Path) -> Result<Server, Failure> {
         let broker = self.broker.as_ref().ok_or_else(|| Failure::new("there is no mosquitto"))?;
         drop(self.hub(Command::new(&self.iothub), Some(folder))?);
-        let port = free_port()?;
+        let (port, plain) = (free_port()?, free_port()?);
         let shown = folder.display();
         let settings = format!(
-            "listener {port} 127.0.0.1\ncertfile {shown}/server.pem\nkeyfile {shown}/server-key.pem\nuser root\n{BROKER}"
+            "listener {port} 127.0.0.1\ncertfile {shown}/server.pem\nkeyfile {shown}/server-key.pem\n\
+             listener {plain} 127.0.0.1\nuser root\n{BROKER}"
         );
         let file = folder.join("mosquitto.conf");
         std::fs::write(&file, settings).map_err(Failure::while_doing(file.display()))?;
@@ -114,6 +115,7 @@ impl Programs {
         let pid = process.id();
         let settings = vec![
             format!("address=127.0.0.1:{port}"),
+            format!("plain=127.0.0.1:{plain}"),
             format!("ca={}", folder.join("ca.pem").display()),
             format!("pid={pid}"),
         ];

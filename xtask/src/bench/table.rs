@@ -3,8 +3,8 @@ pub(super) struct Figure {
     pub(super) name: String,
     pub(super) unit: &'static str,
     pub(super) ours: f64,
-    /// The broker's, where it does as much.
-    pub(super) broker: Option<f64>,
+    /// Of what is beside it, where that does as much.
+    pub(super) other: Option<f64>,
     pub(super) target: Target,
 }
 
@@ -12,7 +12,7 @@ pub(super) struct Figure {
 #[derive(Clone, Copy)]
 pub(super) enum Target {
     None,
-    /// At most so many times the broker's.
+    /// At most so many times what is beside it.
     Ratio(f64),
     /// At most, in the unit.
     Most(f64),
@@ -20,8 +20,9 @@ pub(super) enum Target {
     Least(f64),
 }
 
-pub(super) fn head() {
-    println!("{:<46}{:>12}{:>12}{:>8}   {:<14}{:<6}", "", "iothub", "mosquitto", "ratio", "target", "");
+/// Above figures with what `other` does beside them.
+pub(super) fn head(other: &str) {
+    println!("{:<46}{:>12}{:>12}{:>8}   {:<14}{:<6}", "", "iothub", other, "ratio", "target", "");
 }
 
 impl Figure {
@@ -32,13 +33,13 @@ impl Figure {
     }
 
     pub(super) fn print(&self) {
-        let (broker, ratio) = match self.broker {
-            Some(broker) => (shown(broker), format!("{:.2}", self.ours / broker)),
+        let (other, ratio) = match self.other {
+            Some(other) => (shown(other), format!("{:.2}", self.ours / other)),
             None => ("-".to_owned(), "-".to_owned()),
         };
         let (target, reached) = (self.wanted(), self.verdict());
         let name = format!("{}, {}", self.name, self.unit);
-        println!("{name:<46}{:>12}{broker:>12}{ratio:>8}   {target:<14}{reached:<6}", shown(self.ours));
+        println!("{name:<46}{:>12}{other:>12}{ratio:>8}   {target:<14}{reached:<6}", shown(self.ours));
     }
 
     fn wanted(&self) -> String {
@@ -62,11 +63,17 @@ impl Figure {
     fn is_reached(&self) -> Option<bool> {
         match self.target {
             Target::None => None,
-            Target::Ratio(most) => self.broker.map(|broker| self.ours <= broker * most),
+            Target::Ratio(most) => self.other.map(|other| self.ours <= other * most),
             Target::Most(most) => Some(self.ours <= most),
             Target::Least(least) => Some(self.ours >= least),
         }
     }
+}
+
+/// The one in the middle; `None` of none.
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 /// Three figures that count.
@@ -84,10 +91,9 @@ mod tests {
 
     #[test]
     fn a_target_is_reached_at_its_limit_and_missed_behind_it() {
-        let figure = |ours, broker, target| {
-            Figure { name: String::new(), unit: "", ours, broker, target }.is_reached()
-        };
-        for (ours, broker, target, reached) in [
+        let figure =
+            |ours, other, target| Figure { name: String::new(), unit: "", ours, other, target }.is_reached();
+        for (ours, other, target, reached) in [
             (1.5, Some(1.0), Target::Ratio(1.5), Some(true)),
             (1.6, Some(1.0), Target::Ratio(1.5), Some(false)),
             (1.6, None, Target::Ratio(1.5), None),
@@ -97,7 +103,7 @@ mod tests {
             (10.0, None, Target::Least(10.0), Some(true)),
             (10.0, None, Target::None, None),
         ] {
-            assert_eq!(figure(ours, broker, target), reached, "{ours} {broker:?}");
+            assert_eq!(figure(ours, other, target), reached, "{ours} {other:?}");
         }
     }
 }

@@ -46,5 +46,5 @@ fn figure(
 ) -> Result<Figure, Failure> {
     let ours = said[member].as_f64();
     let ours = ours.ok_or_else(|| Failure::new(format!("the load does not say {member}")))?;
-    Ok(Figure { name: format!("{devices} devices: {name}"), unit, ours, broker: None, target })
+    Ok(Figure { name: format!("{devices} devices: {name}"), unit, ours, other: None, target })
 }

@@ -62,5 +62,5 @@ fn run(bench: &Bench, server: &Server, what: &str, twins: u64) -> Result<Value, 
 }
 
 fn figure(twins: u64, name: &str, unit: &'static str, ours: f64, target: Target) -> Figure {
-    Figure { name: format!("{twins} twins: {name}"), unit, ours, broker: None, target }
+    Figure { name: format!("{twins} twins: {name}"), unit, ours, other: None, target }
 }

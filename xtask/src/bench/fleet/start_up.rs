@@ -22,7 +22,7 @@ pub(super) fn measure(bench: &Bench, show: &Show<'_>) -> Result<(), Failure> {
         times.sort_by(f64::total_cmp);
         let ours = times[RUNS / 2];
         let name = format!("iothub {line}, from start to end, median of {RUNS}");
-        show(&Figure { name, unit: "ms", ours, broker: None, target });
+        show(&Figure { name, unit: "ms", ours, other: None, target });
     }
     Ok(())
 }

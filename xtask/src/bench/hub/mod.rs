@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let folder = selection.folder("bench-hub")?;
     let programs = Programs { iothub, broker: broker.ok(), folder };
-    table::head();
+    table::head("mosquitto");
     for row in rows {
         match row.measure(&programs, &load, sizes) {
             Ok(figures) => figures.iter().for_each(table::Figure::print),

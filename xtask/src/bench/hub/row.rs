@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::Sizes;
 use crate::bench::load::Load;
 use crate::bench::server::{Programs, Server, Side};
-use crate::bench::table::{Figure, Target};
+use crate::bench::table::{Figure, Target, median};
 use crate::failure::Failure;
 
 /// Something that is measured at once.
@@ -190,7 +190,7 @@ fn steady(
         let ours = of(wanted.side, wanted.member);
         let ours = ours.ok_or_else(|| Failure::new(format!("the load does not say {}", wanted.member)))?;
         let Wanted { name, unit, target, .. } = *wanted;
-        Ok(Figure { name: name.to_owned(), unit, ours, broker: of(Side::Broker, wanted.member), target })
+        Ok(Figure { name: name.to_owned(), unit, ours, other: of(Side::Broker, wanted.member), target })
     });
     figures.collect()
 }
@@ -209,7 +209,7 @@ fn idle(programs: &Programs, load: &Load, sizes: Sizes) -> Result<Figure, Failur
         name: "a silent connection".to_owned(),
         unit: "KiB",
         ours,
-        broker,
+        other: broker,
         target: Target::Ratio(IDLE_RATIO_MOST),
     })
 }
@@ -230,7 +230,7 @@ fn registered(programs: &Programs, load: &Load, sizes: Sizes) -> Result<Vec<Figu
     }
     let figure = |name: &str, unit, values: Vec<f64>, target| {
         let ours = median(values).ok_or_else(|| Failure::new("nothing was measured"))?;
-        Ok(Figure { name: name.to_owned(), unit, ours, broker: None, target })
+        Ok(Figure { name: name.to_owned(), unit, ours, other: None, target })
     };
     let rate = sizes.registered as f64 / number(&filled, "seconds")?;
     Ok(vec![
@@ -262,9 +262,4 @@ fn processor_s(server: &Server) -> Result<f64, Failure> {
 
 fn number(said: &Value, member: &str) -> Result<f64, Failure> {
     said[member].as_f64().ok_or_else(|| Failure::new(format!("the load does not say {member}")))
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }

@@ -1,0 +1,86 @@
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::target::Target;
+use crate::usage::processor_ns;
+
+/// A connected client.
+pub(crate) trait Send {
+    /// Hands over one message, waiting for room.
+    async fn send(&mut self);
+    /// Waits until the oldest message that was handed over is acknowledged.
+    async fn acknowledged(&mut self);
+    /// The same, for one that already is; `false` if it is not.
+    fn is_acknowledged(&mut self) -> bool;
+}
+
+/// As many messages as go.
+pub(crate) async fn throughput(target: &Target, client: &mut impl Send) -> Value {
+    let time = Duration::from_secs(target.number("seconds", 5));
+    rush(target, client, Duration::from_secs(1)).await;
+    let (began, taken) = (clock::now(), processor_ns());
+    let messages = rush(target, client, time).await;
+    let (time, taken) = (clock::now() - began, processor_ns() - taken);
+    json!({
+        "rate": messages as f64 / time.as_secs_f64(),
+        "us": taken as f64 / 1_000.0 / messages as f64,
+    })
+}
+
+async fn rush(target: &Target, client: &mut impl Send, time: Duration) -> u64 {
+    let began = clock::now();
+    let (mut sent, mut acknowledged) = (0, 0);
+    // As much again waits behind the window, so that there is always one to be sent.
+    let most = 2 * u64::from(target.window);
+    while sent % 64 != 0 || clock::now() - began < time {
+        client.send().await;
+        sent += 1;
+        while client.is_acknowledged() {
+            acknowledged += 1;
+        }
+        if sent - acknowledged >= most {
+            client.acknowledged().await;
+            acknowledged += 1;
+        }
+    }
+    while acknowledged < sent {
+        client.acknowledged().await;
+        acknowledged += 1;
+    }
+    sent
+}
+
+/// A given rate, in messages a second, and how long each message takes from the time at which it was due.
+pub(crate) async fn latency(target: &Target, client: &mut impl Send) -> Value {
+    let time = Duration::from_secs(target.number("seconds", 5));
+    let between = Duration::from_secs_f64(1.0 / target.number("rate", 10_000) as f64);
+    let began = clock::now();
+    let mut due = began;
+    let mut open: VecDeque<Instant> = VecDeque::new();
+    let mut taken = Vec::new();
+    let mut tick = tokio::time::interval(Duration::from_millis(1));
+    let ends = began + time;
+    while due < ends || !open.is_empty() {
+        while due <= clock::now() && due < ends {
+            client.send().await;
+            open.push_back(due);
+            due += between;
+        }
+        tokio::select! {
+            biased;
+            () = client.acknowledged(), if !open.is_empty() => {
+                taken.extend(open.pop_front().map(|due| clock::now() - due));
+            }
+            _ = tick.tick() => {}
+        }
+    }
+    // What a connection takes to get going is not what is measured.
+    let mut taken = taken.split_off(taken.len() / 10);
+    taken.sort();
+    let at = |part: usize| taken[(taken.len() - 1) * part / 1_000].as_secs_f64() * 1e6;
+    json!({ "p50": at(500), "p99": at(990) })
+}
