@@ -1,3 +1,4 @@
+use core::pin::Pin;
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -47,6 +48,38 @@ impl Clock {
     }
 }
 
+/// A timer that is set again and again, mostly to a later time. That costs nothing: it rings too early then, and is set
+/// to the later one.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm {
+    /// Boxed for as long as there are timers in it, which are not moved.
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// When it rings; nothing where it has rung.
+    set_to: Option<Instant>,
+}
+
+impl Alarm {
+    /// Returns when that time has come, or earlier; without one, never. Cancel-safe.
+    pub(crate) async fn ring(&mut self, clock: Clock, wake: Option<(Instant, &'static str)>) {
+        let Some((at, _)) = wake else { return core::future::pending().await };
+        let is_late = self.set_to.is_none_or(|set_to| at < set_to);
+        let sleep = match &mut self.sleep {
+            Some(sleep) => {
+                if is_late {
+                    sleep.as_mut().reset(clock.on_runtime(at));
+                }
+                sleep
+            }
+            none => none.insert(Box::pin(tokio::time::sleep_until(clock.on_runtime(at)))),
+        };
+        if is_late {
+            self.set_to = Some(at);
+        }
+        sleep.await;
+        self.set_to = None;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +97,27 @@ mod tests {
         assert!(passed >= day && passed < day + Duration::from_secs(60), "{passed:?}");
         let without = tokio::time::timeout(Duration::from_secs(3_600), clock.sleep_until(None)).await;
         assert!(without.is_err(), "without a time it waits for ever");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_rings_at_the_time_it_is_set_to_or_at_an_earlier_one_it_was() {
+        let clock = Clock::start();
+        let mut alarm = Alarm::default();
+        let wake = |seconds: u64| Some((Instant::from_millis(seconds * 1_000), "test"));
+        let soon = Duration::from_secs(1);
+        for (set_to, rings) in
+            [(10, false), (20, false), (5, false), (7, false), (7, true), (30, true), (30, true)]
+        {
+            let rang = tokio::time::timeout(soon, alarm.ring(clock, wake(set_to))).await;
+            match rings {
+                false => assert!(rang.is_err(), "set to {set_to} s"),
+                true => {
+                    if rang.is_err() {
+                        alarm.ring(clock, wake(set_to)).await;
+                    }
+                }
+            }
+        }
+        assert_eq!(clock.now(), Instant::from_millis(30_000), "it rings at the time it was set to at last");
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Desk {
     sent: VecDeque<Sent>,
     earliest: Earliest,
     asked: BTreeMap<Ticket, Asker>,
+    /// Those whose time is over by the session's clock, and perhaps not quite by their own, which tells them.
+    overdue: Vec<Asker>,
     subscribers: Vec<(Channels, Done<(), SubscribeError>)>,
     /// The calls of this connection.
     calls: CallMemory,
@@ -61,6 +63,17 @@ pub(crate) enum Asker {
     Report { patch: Bytes, sent: Instant, done: Done<Option<u64>, TwinError> },
 }
 
+impl Asker {
+    /// Whether nobody waits for the outcome any longer.
+    fn is_given_up(&self) -> bool {
+        match self {
+            Self::Twin(done) => done.is_given_up(),
+            Self::Section(done) => done.is_given_up(),
+            Self::Report { done, .. } => done.is_given_up(),
+        }
+    }
+}
+
 /// A call that the device answers by itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settled {
@@ -78,6 +91,7 @@ impl Desk {
             sent: VecDeque::new(),
             earliest: Earliest::default(),
             asked: BTreeMap::new(),
+            overdue: Vec::new(),
             subscribers: Vec::new(),
             calls: CallMemory::default(),
             mirror: Mirror::default(),
@@ -378,10 +392,13 @@ impl Desk {
 
     /// Whoever asked has the same deadline, and has been told by it.
     fn time_out(&mut self, now: Instant, ticket: Ticket) {
-        if let Some(Asker::Report { sent, .. }) = self.asked.remove(&ticket) {
+        let Some(asker) = self.asked.remove(&ticket) else { return };
+        if let Asker::Report { sent, .. } = asker {
             let error = TwinError::TimedOut { after: now.since(sent) };
             self.meter.tell(|metrics| metrics.report_failed(&error));
         }
+        self.overdue.retain(|asker| !asker.is_given_up());
+        self.overdue.push(asker);
     }
 
     fn fail(&mut self, ticket: Ticket, error: TwinError) {

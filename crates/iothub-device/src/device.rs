@@ -344,7 +344,7 @@ impl Device {
     pub(crate) async fn subscribe(&self, channels: Channels) -> Result<(), SubscribeError> {
         let (done, outcome) = operation();
         let ask = Ask::Subscribe { channels, done };
-        outcome.within(self.timeout(), self.entries().asks.send(ask)).await
+        outcome.within(self.timeout(), self.entries().asks.send(Box::new(ask))).await
     }
 
     /// Puts a message into its lane, and waits for room there for as long as the message may take.

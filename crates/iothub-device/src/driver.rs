@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tracing::{Instrument, debug, error, info, warn};
 
 use crate::chance;
-use crate::clock::Clock;
+use crate::clock::{Alarm, Clock};
 use crate::conversation::{Conversation, Renewing};
 use crate::error::{AnswerError, ConnectError};
 use crate::inboxes::Inboxes;
@@ -42,7 +42,9 @@ pub(crate) async fn drive<T: Transport>(
     let Ends { clock, mut lanes, inboxes, announcer, first } = ends;
     let mut audience = Audience { first, announcer };
     let hearers = (Arc::clone(&inboxes), options.meter.clone());
-    let mut conversation = Conversation::new(options.codec(), options.channels, options.window, hearers);
+    // A future has room for each of its variables, also for one that has been moved into another.
+    let mut conversation =
+        Box::new(Conversation::new(options.codec(), options.channels, options.window, hearers));
     let cause = match offline(&mut lanes, &mut conversation, clock, transport).await {
         None => None,
         Some(Err(cause)) => {
@@ -62,6 +64,7 @@ pub(crate) async fn drive<T: Transport>(
                 attempts: 0,
                 began: clock.now(),
                 is_ready: false,
+                alarm: Alarm::default(),
                 stall: Stall::new(options.keep_alive_s()),
                 is_replaced: false,
             };
@@ -86,7 +89,7 @@ struct Driver<'o, T> {
     transport: T,
     clock: Clock,
     lanes: &'o mut Lanes,
-    conversation: Conversation<'o>,
+    conversation: Box<Conversation<'o>>,
     audience: &'o mut Audience,
     reconnecting: Reconnecting,
     /// Attempts to connect that were begun.
@@ -95,6 +98,7 @@ struct Driver<'o, T> {
     began: Instant,
     /// Whether this connection is known to be ready.
     is_ready: bool,
+    alarm: Alarm,
     stall: Stall,
     /// Whether this connection takes the place of another because of its credentials.
     is_replaced: bool,
@@ -188,7 +192,7 @@ impl<T: Transport> Driver<'_, T> {
     async fn connection(&mut self) -> End {
         // Before the hub is dialled, which would not wait for somebody else's signature.
         let Self { lanes, conversation, clock, proofs, .. } = self;
-        let proven = match offline(lanes, conversation, *clock, proofs.next()).await {
+        let proven = match offline(lanes, conversation, *clock, Box::pin(proofs.next())).await {
             None => return End::Stopped,
             Some(Err(error)) => return End::Failed(error),
             Some(Ok(proven)) => proven,
@@ -199,14 +203,14 @@ impl<T: Transport> Driver<'_, T> {
         debug!(name: "connecting", "connecting");
         self.options.meter.tell(|metrics| metrics.connecting());
         let Self { lanes, conversation, clock, transport, .. } = self;
-        let dialled = tokio::time::timeout(within, transport.connect());
-        let stream = match offline(lanes, conversation, *clock, dialled).await {
+        // What dialling takes is given back when it is done.
+        let dialled = Box::pin(tokio::time::timeout(within, transport.connect()));
+        let mut link = match offline(lanes, conversation, *clock, dialled).await {
             None => return End::Stopped,
             Some(Err(_)) => return End::Failed(ConnectError::TimedOut { after: within }),
             Some(Ok(Err(error))) => return End::Failed(error),
-            Some(Ok(Ok(stream))) => stream,
+            Some(Ok(Ok(stream))) => Link::new(stream),
         };
-        let mut link = Link::new(stream);
         let left = within.saturating_sub(self.clock.now().since(began));
         let now = self.clock.now_on_both();
         if let Err(error) = self.options.introduce(now, left, &proven, &mut self.conversation) {
@@ -289,7 +293,7 @@ impl<T: Transport> Driver<'_, T> {
         &mut self,
         link: &mut Link<S>,
     ) -> Result<Step, ConnectError> {
-        let Self { lanes, clock, conversation, proofs, stall, .. } = self;
+        let Self { lanes, clock, conversation, proofs, alarm, stall, .. } = self;
         let overdue = lanes.telemetry.earliest().map(|at| (at, "a message has waited too long"));
         let timers = [conversation.poll_timeout(), overdue, stall.poll_timeout()];
         let wake = timers.into_iter().flatten().min_by_key(|(at, _)| *at);
@@ -302,8 +306,8 @@ impl<T: Transport> Driver<'_, T> {
                 Turn::Ended => return Err(ConnectError::ClosedByHub),
             },
             outgoing = lanes.telemetry.recv(), if telemetry => conversation.send(clock.now(), outgoing)?,
-            Some(ask) = lanes.asks.recv(), if asks => conversation.ask(clock.now(), ask)?,
-            Some(answer) = lanes.answers.recv(), if answers => conversation.answer(clock.now(), answer)?,
+            Some(ask) = lanes.asks.recv(), if asks => conversation.ask(clock.now(), *ask)?,
+            Some(answer) = lanes.answers.recv(), if answers => conversation.answer(clock.now(), *answer)?,
             proven = proofs.renewed() => {
                 let proven = proven?;
                 if conversation.renew(clock.now_on_both(), &proven)? == Renewing::ByConnecting {
@@ -311,7 +315,7 @@ impl<T: Transport> Driver<'_, T> {
                 }
             }
             () = lanes.telemetry.earlier() => {}
-            () = clock.sleep_until(wake) => {
+            () = alarm.ring(*clock, wake) => {
                 let now = clock.now();
                 lanes.telemetry.expire(now);
                 conversation.handle_timeout(now)?;
@@ -328,7 +332,7 @@ impl<T: Transport> Driver<'_, T> {
         while conversation.takes_asks()
             && let Ok(ask) = lanes.asks.try_recv()
         {
-            conversation.ask(now, ask)?;
+            conversation.ask(now, *ask)?;
         }
         while conversation.takes_telemetry()
             && let Some(outgoing) = lanes.telemetry.try_recv()
@@ -343,7 +347,7 @@ impl<T: Transport> Driver<'_, T> {
         while conversation.takes_answers()
             && let Ok(answer) = lanes.answers.try_recv()
         {
-            conversation.answer(now, answer)?;
+            conversation.answer(now, *answer)?;
         }
         Ok(())
     }

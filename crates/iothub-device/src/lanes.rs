@@ -16,8 +16,8 @@ use crate::twin::RawSection;
 /// requests while too many are open, answers only while the socket takes nothing.
 pub(crate) struct Lanes {
     pub(crate) telemetry: Lane,
-    pub(crate) asks: mpsc::Receiver<Ask>,
-    pub(crate) answers: mpsc::Receiver<Answer>,
+    pub(crate) asks: mpsc::Receiver<Box<Ask>>,
+    pub(crate) answers: mpsc::Receiver<Box<Answer>>,
     /// Changes when the device is closed, and fails when its last handle is dropped.
     pub(crate) stop: watch::Receiver<()>,
     /// Brings telemetry for as long as there is somebody to take it.
@@ -29,12 +29,14 @@ pub(crate) struct Lanes {
 #[derive(Debug)]
 pub(crate) struct LaneEntries {
     pub(crate) telemetry: LaneEntry,
-    pub(crate) asks: mpsc::Sender<Ask>,
-    pub(crate) answers: mpsc::Sender<Answer>,
+    pub(crate) asks: mpsc::Sender<Box<Ask>>,
+    pub(crate) answers: mpsc::Sender<Box<Answer>>,
     pub(crate) stop: watch::Sender<()>,
 }
 
 /// Both ends, with room for so much telemetry.
+///
+/// What goes along the others is boxed: a channel begins with room for 32, and gateways have many devices.
 pub(crate) fn lanes(messages_max: usize, bytes_max: usize, meter: Meter) -> (LaneEntries, Lanes) {
     let (telemetry_in, telemetry) = lane(messages_max, bytes_max, meter);
     let (asks_in, asks) = mpsc::channel(ASKS);

@@ -13,7 +13,7 @@ use crate::lanes::{Ask, ConnectionNumber};
 #[derive(Debug)]
 pub struct DesiredChanges {
     updates: broadcast::Receiver<Told>,
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<Box<Ask>>,
     position: Position,
 }
 
@@ -36,7 +36,7 @@ enum Position {
 
 impl DesiredChanges {
     /// The whole is on its way.
-    pub(crate) fn new(updates: broadcast::Receiver<Told>, asks: mpsc::Sender<Ask>) -> Self {
+    pub(crate) fn new(updates: broadcast::Receiver<Told>, asks: mpsc::Sender<Box<Ask>>) -> Self {
         Self { updates, asks, position: Position::Waits }
     }
 
@@ -45,7 +45,7 @@ impl DesiredChanges {
         loop {
             if self.position == Position::Lost {
                 // When the device is closed, that is what comes next.
-                let _ = self.asks.send(Ask::TellDesired).await;
+                let _ = self.asks.send(Box::new(Ask::TellDesired)).await;
                 self.position = Position::Waits;
             }
             let Told { connection, update } = match self.updates.recv().await {
