@@ -50,7 +50,7 @@ rules! {
         "Create an enrollment with `iothub enrollment create`, or compare id scope, registration id and key with what there is.";
     /// The enrollment by which the device registers is disabled.
     EnrollmentDisabled = "enrollment-disabled"
-        "Enable it with `iothub enrollment update --provisioning-status enabled`, or its group.";
+        "Enable it with `iothub enrollment update --enrollment-id ID --provisioning-status enabled`, or its group.";
     /// It, or its device, is disabled.
     Disabled = "disabled"
         "Enable it with `iothub device update ID --status enabled`.";
