@@ -66,6 +66,11 @@
 //! [`Options::waiting_bytes`], what is on its way by [`Options::window`], and all that can go out goes out in one write.
 //! Messages that have to outlast the process are kept in a file by the feature `outbox`: its module of that name.
 //!
+//! # Files
+//!
+//! The feature `upload` sends files over HTTPS, block by block, whether or not there is a connection over MQTT:
+//! `Device::upload`, and `Uploads`. They go by the same proxy, with the same roots and the same proof.
+//!
 //! # What a dialect can say
 //!
 //! [`Options::dialect`] chooses how device and hub talk: in the classic way, or in one of two that were previews once.
