@@ -62,6 +62,7 @@ pub(crate) struct DownloadArguments {
 
 /// Delete a file
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  iothub file delete pump-7/logs/monday.txt")]
 pub(crate) struct Delete {
     /// Its name, which begins with that of the device
     name: String,
