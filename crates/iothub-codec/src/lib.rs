@@ -39,6 +39,7 @@ mod status;
 mod terms;
 mod text;
 mod token_request;
+mod trace;
 mod word;
 mod write;
 
@@ -72,3 +73,4 @@ pub use status::Status;
 pub use terms::{Signature, Terms};
 pub use text::Text;
 pub use token_request::{RegistrationToken, SignError, Signer, TokenRequest};
+pub use trace::{BadTraceParent, BadTraceState, Sampling, TraceContext, TraceParent, TraceState};

@@ -205,7 +205,10 @@ impl<'d> Conversation<'d> {
     /// Sends a message, or holds it until it can be sent.
     pub(crate) fn send(&mut self, now: Instant, outgoing: Outgoing) -> Result<(), ConnectError> {
         let Some(Outgoing { message, report, deadline }) = outgoing.still_wanted(now) else { return Ok(()) };
-        let (system, application) = (message.properties.system_pairs(), message.properties.pairs());
+        let (system, application) = {
+            let dialect = self.codec.dialect();
+            (message.properties.system_pairs(dialect), message.properties.pairs(dialect))
+        };
         let telemetry = message.telemetry(&system, &application);
         let sent = self.write(|session, mqtt, out| {
             let (token, packet) = session.send_telemetry(&telemetry, out)?;

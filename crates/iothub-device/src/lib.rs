@@ -103,8 +103,8 @@
 //! | `device` | error | `hub`, `device`, `module` of a module, `dialect` | all of the following |
 //! | `connection` | info | `number`, from 1 | an attempt to connect, and the connection |
 //! | `method` | info | `name` | the handler of a call, and the answer |
-//! | `command` | info | `message_id` if it has one | the handler of a command, and what the hub is told |
-//! | `input` | info | `name` of the input, `message_id` | the same for a message to a module |
+//! | `command` | info | `message_id` and `trace_id` if it has them | the handler of a command, and what the hub is told |
+//! | `input` | info | `name` of the input, `message_id`, `trace_id` | the same for a message to a module |
 //!
 //! The names of these events stay; their texts and further fields may change.
 //!
@@ -132,6 +132,9 @@
 //! | `twin_unavailable` | warn | `status` | the hub has not given it, and is asked again |
 //!
 //! Keys, tokens, signed URIs and payloads are never in any of it.
+//!
+//! A message says with [`Message::trace_context`] where it stands in a distributed trace, and a command is asked with
+//! [`Properties::trace_context`].
 //!
 //! Numbers go to whoever implements [`Metrics`], through [`Options::metrics`].
 
@@ -204,7 +207,10 @@ pub use uploads::{
     Source, Stage, Upload, UploadError, UploadFailed, UploadProgress, UploadState, Uploaded, Uploads,
 };
 
-pub use iothub_codec::{Channels, Dialect, Status, SystemProperty};
+pub use iothub_codec::{
+    BadTraceParent, BadTraceState, Channels, Dialect, Sampling, Status, SystemProperty, TraceContext,
+    TraceParent, TraceState,
+};
 pub use iothub_model::{Rule, Violation};
 pub use iothub_proto::{
     Backoff, ByClass, Failure, FailureClass, Next, ReconnectPolicy, RefusalReason, Retry, Session,

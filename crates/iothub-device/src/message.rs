@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use iothub_codec::{Codec, Qos, SystemProperty, Telemetry};
+use iothub_codec::{Codec, Qos, SystemProperty, Telemetry, TraceContext};
 
 use crate::not_expressible::NotExpressible;
 use crate::properties::Properties;
@@ -66,6 +66,30 @@ impl Message {
         self.system(SystemProperty::OutputName, name)
     }
 
+    /// Says where the message stands in a distributed trace. The hub's events have it as `traceparent` and `tracestate`: in
+    /// the `$az/iot` dialect as system properties, in the others as properties of the application's, of which it is then the
+    /// one of that name that counts.
+    ///
+    /// ```
+    /// use iothub_device::{Message, Sampling, TraceParent};
+    ///
+    /// // As a tracing system gives the ids of the current span.
+    /// let (trace_id, span_id) = ([7; 16], [8; 8]);
+    /// let mut message = Message::new("21.5");
+    /// if let Some(parent) = TraceParent::new(trace_id, span_id, Sampling::Recorded) {
+    ///     message = message.trace_context(parent);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn trace_context<'a>(mut self, context: impl Into<TraceContext<'a>>) -> Self {
+        let TraceContext { parent, state } = context.into();
+        self.properties.unset_system(SystemProperty::TraceState);
+        if let Some(state) = state {
+            self.properties.set_system(SystemProperty::TraceState, state.as_str().to_owned());
+        }
+        self.system(SystemProperty::TraceParent, parent.to_string())
+    }
+
     /// Sets a system property; the last value given counts.
     #[must_use]
     pub fn system(mut self, name: SystemProperty, value: impl Into<String>) -> Self {
@@ -114,7 +138,7 @@ impl Message {
 
     /// Each of its properties must be one that the dialect has.
     pub(crate) fn check(&self, codec: Codec<'_>) -> Result<(), NotExpressible> {
-        self.properties.iter_system().try_for_each(|property| {
+        self.properties.system_pairs(codec.dialect()).into_iter().try_for_each(|property| {
             let properties = [property];
             NotExpressible::check(property.0.event_name(), codec, |codec| {
                 let properties = iothub_codec::Properties::new(&properties, &[]);

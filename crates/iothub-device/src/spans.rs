@@ -42,5 +42,9 @@ fn of_message(span: Span, properties: &Properties) -> Span {
     if let Some(id) = properties.system(SystemProperty::MessageId) {
         span.record("message_id", id);
     }
+    if let Some(context) = properties.trace_context() {
+        let trace_id: String = context.parent.trace_id().iter().map(|byte| format!("{byte:02x}")).collect();
+        span.record("trace_id", trace_id);
+    }
     span
 }

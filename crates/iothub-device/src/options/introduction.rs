@@ -32,8 +32,9 @@ impl Options {
             model_id: self.model_id.as_deref(),
         };
         self.check(&introduction, proven.proof())?;
-        let will =
-            self.will.as_ref().map(|will| (will, will.properties.pairs(), will.properties.system_pairs()));
+        let will = self.will.as_ref().map(|will| {
+            (will, will.properties.pairs(self.dialect), will.properties.system_pairs(self.dialect))
+        });
         let mut room = Vec::new();
         let will = match &will {
             Some((will, pairs, system)) => {

@@ -1,5 +1,6 @@
 use iothub_device::{
-    Channels, DesiredUpdate, Dialect, Message, MethodResponse, Status, SystemProperty, TwinError,
+    Channels, DesiredUpdate, Dialect, Message, MethodResponse, Status, SystemProperty, TraceContext,
+    TwinError,
 };
 use iothub_model::{IfMatch, MethodInvocation, TwinPatch};
 use iothub_service::Command;
@@ -14,6 +15,21 @@ fn patch(patch: Value) -> TwinPatch {
 fn call(name: &str, payload: Value) -> MethodInvocation {
     serde_json::from_value(json!({ "methodName": name, "payload": payload, "responseTimeoutInSeconds": 5 }))
         .unwrap()
+}
+
+#[tokio::test]
+async fn a_trace_goes_through_the_hub_in_every_dialect() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for dialect in dialects() {
+        let mut site = Site::new().await;
+        let device = site.device_in(dialect).await;
+        let context = TraceContext::read(PARENT, Some("a=1")).unwrap();
+        device.send(Message::new("21.5").trace_context(context)).await.unwrap();
+        let event = site.event("telemetry").await;
+        let place = if dialect == Dialect::Preview311 { "systemProperties" } else { "properties" };
+        assert_eq!(event[place]["traceparent"], json!(PARENT), "{dialect}: {event}");
+        assert_eq!(event[place]["tracestate"], json!("a=1"), "{dialect}: {event}");
+    }
 }
 
 #[tokio::test]

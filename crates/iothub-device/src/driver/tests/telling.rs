@@ -18,6 +18,8 @@ use super::hub::{Connection, Did, Hub, Shown, dialects, options, options_of};
 use crate::commands::Undone;
 use crate::message::Message;
 use crate::methods::{Invocation, MethodResponse};
+use crate::properties::Properties;
+use crate::spans;
 
 /// The key of the devices of these tests.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -114,6 +116,17 @@ async fn everything_is_told_within_the_span_of_its_device() {
             assert!(captured.has(event, level, &spans), "{level} {event} in {spans:?}: {}", captured.text());
         }
     }
+}
+
+#[test]
+fn the_span_of_a_command_names_its_trace() {
+    let (captured, _guard) = Captured::begin();
+    let mut properties = Properties::default();
+    properties
+        .set("traceparent".to_owned(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+    spans::command(&properties).in_scope(|| info!("in the command"));
+    let span = "command{trace_id=0af7651916cd43dd8448eb211c80319c}";
+    assert!(captured.has("in the command", "INFO", &[span]), "{}", captured.text());
 }
 
 #[tokio::test(start_paused = true)]
