@@ -16,6 +16,11 @@ impl Folder {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path)?;
+        Self::existing(path)
+    }
+
+    /// As [`Self::open`], but makes none: a folder that others remove meanwhile is not there.
+    pub(crate) fn existing(path: &Path) -> io::Result<Self> {
         let folder = Self { path: std::path::absolute(path)? };
         folder.refuse_if_shared()?;
         Ok(folder)

@@ -69,7 +69,7 @@ fn sweep_one(entry: &fs::DirEntry) -> io::Result<Option<Folder>> {
     if !entry.file_type()?.is_dir() || !entry.file_name().to_string_lossy().starts_with("hub-") {
         return Ok(None);
     }
-    let folder = Folder::open(&entry.path())?;
+    let folder = Folder::existing(&entry.path())?;
     match lock(&folder)? {
         Some(_) => fs::remove_dir_all(folder.path()).map(|()| None),
         None => Ok(Some(folder)),
