@@ -3,6 +3,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::{broadcast, watch};
 
 use crate::commands::{ArrivedCommand, ArrivedInput};
+use crate::listeners::Listeners;
 use crate::mailbox::Mailbox;
 use crate::methods::ArrivedCall;
 use crate::twin::{Heard, Mirrored, Told};
@@ -13,8 +14,7 @@ pub(crate) struct Inboxes {
     pub(crate) calls: Mailbox<ArrivedCall>,
     pub(crate) commands: Mailbox<ArrivedCommand>,
     pub(crate) inputs: Mailbox<ArrivedInput>,
-    /// `None` once the device is closed.
-    desired: Mutex<Option<broadcast::Sender<Told>>>,
+    desired: Mutex<Listeners<Told>>,
     /// What replicas show.
     twin: watch::Sender<Mirrored>,
 }
@@ -25,23 +25,19 @@ impl Inboxes {
             calls: Mailbox::new(calls),
             commands: Mailbox::new(commands),
             inputs: Mailbox::new(commands),
-            desired: Mutex::new(Some(broadcast::Sender::new(changes.max(1)))),
+            desired: Mutex::new(Listeners::new(changes)),
             twin: watch::Sender::default(),
         }
     }
 
     /// Tells whoever listens. One that lags behind notices, and asks for all of them.
     pub(crate) fn desired(&self, told: Told) {
-        if let Some(sender) = &*self.desired.lock().unwrap_or_else(PoisonError::into_inner) {
-            // Nobody may be listening yet, or any longer.
-            let _ = sender.send(told);
-        }
+        self.desired.lock().unwrap_or_else(PoisonError::into_inner).tell(told);
     }
 
     /// `None` once the device is closed.
     pub(crate) fn listen(&self) -> Option<broadcast::Receiver<Told>> {
-        let desired = self.desired.lock().unwrap_or_else(PoisonError::into_inner);
-        desired.as_ref().map(broadcast::Sender::subscribe)
+        self.desired.lock().unwrap_or_else(PoisonError::into_inner).listen()
     }
 
     /// From now on the copy of the twin is kept.
@@ -77,7 +73,7 @@ impl Inboxes {
         self.calls.close();
         self.commands.close();
         self.inputs.close();
-        self.desired.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.desired.lock().unwrap_or_else(PoisonError::into_inner).close();
         self.twin.send_modify(|copy| copy.is_closed = true);
     }
 }

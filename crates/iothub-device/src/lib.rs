@@ -154,6 +154,7 @@ mod error;
 mod inboxes;
 mod lanes;
 mod link;
+mod listeners;
 mod mailbox;
 mod message;
 mod methods;

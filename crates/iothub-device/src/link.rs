@@ -45,7 +45,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Poll::Ready(false) | Poll::Pending => {}
             }
             let mut room = ReadBuf::new(mqtt.read_buffer());
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut room))?;
+            let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, &mut room) else {
+                mqtt.rest();
+                return Poll::Pending;
+            };
+            read?;
             Poll::Ready(Ok(match room.filled().len() {
                 0 => Turn::Ended,
                 len => Turn::Read(len),

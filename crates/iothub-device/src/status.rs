@@ -6,6 +6,7 @@ use iothub_proto::FailureClass;
 use tokio::sync::{broadcast, watch};
 
 use crate::error::ConnectError;
+use crate::listeners::Listeners;
 
 /// How a device stands with its hub.
 #[derive(Clone, Debug)]
@@ -148,8 +149,7 @@ pub(crate) struct StatusBoard(Mutex<Board>);
 #[derive(Debug)]
 struct Board {
     status: ConnectionStatus,
-    /// `None` once the device is closed.
-    news: Option<broadcast::Sender<ConnectionStatus>>,
+    news: Listeners<ConnectionStatus>,
 }
 
 impl Announcer {
@@ -157,7 +157,7 @@ impl Announcer {
     pub(crate) fn new() -> (Self, StatusWatch, Arc<StatusBoard>) {
         let status = ConnectionStatus::Connecting;
         let (latest, watch) = watch::channel(status.clone());
-        let news = Some(broadcast::Sender::new(StatusChanges::WAITING));
+        let news = Listeners::new(StatusChanges::WAITING);
         let board = Arc::new(StatusBoard(Mutex::new(Board { status, news })));
         (Self { latest, board: Arc::clone(&board) }, StatusWatch(watch), board)
     }
@@ -178,15 +178,15 @@ impl Announcer {
 
 impl Drop for Announcer {
     fn drop(&mut self) {
-        self.board.lock().news = None;
+        self.board.lock().news.close();
     }
 }
 
 impl StatusBoard {
     /// Every change from now on.
     pub(crate) fn changes(&self) -> StatusChanges {
-        let board = self.lock();
-        let news = board.news.as_ref().map(broadcast::Sender::subscribe);
+        let mut board = self.lock();
+        let news = board.news.listen();
         StatusChanges { first: Some(board.status.clone()), news }
     }
 
@@ -199,10 +199,7 @@ impl StatusBoard {
 impl Board {
     fn post(&mut self, status: ConnectionStatus) {
         self.status = status.clone();
-        if let Some(news) = &self.news {
-            // Nobody may be listening.
-            let _ = news.send(status);
-        }
+        self.news.tell(status);
     }
 }
 

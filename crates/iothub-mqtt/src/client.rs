@@ -124,6 +124,12 @@ impl Client {
         self.inbox.room()
     }
 
+    /// Gives back the memory of [`Self::read_buffer`], if nothing is in it: for when nothing is to be read for now. It is
+    /// there again when it is asked for.
+    pub fn rest(&mut self) {
+        self.inbox.rest();
+    }
+
     /// Takes in the first `len` bytes of [`Self::read_buffer`]; more than it had room for are not there.
     pub fn handle_read(&mut self, now: Instant, len: usize) {
         self.inbox.fill(len);

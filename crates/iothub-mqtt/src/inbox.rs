@@ -76,6 +76,14 @@ impl Inbox {
         self.release();
     }
 
+    /// Takes no memory while nothing is held.
+    pub(crate) fn rest(&mut self) {
+        self.release();
+        if self.end == 0 {
+            self.buffer = Vec::new();
+        }
+    }
+
     pub(crate) fn lent(&self) -> &[u8] {
         &self.buffer[self.start..self.start + self.lent]
     }
@@ -179,6 +187,20 @@ mod tests {
             }
             prop_assert_eq!(taken, bytes.len());
         }
+    }
+
+    #[test]
+    fn at_rest_it_takes_no_memory_unless_something_is_held() {
+        let mut inbox = Inbox::new(LONGEST as u32);
+        let bytes = publish(300);
+        assert_eq!(inbox.copy(&bytes[..200]), 200);
+        inbox.rest();
+        assert_eq!(inbox.copy(&bytes[200..]), 100);
+        assert_eq!(take_all(&mut inbox), 300);
+        inbox.rest();
+        assert_eq!(inbox.buffer.capacity(), 0);
+        assert_eq!(inbox.copy(&bytes), 300);
+        assert_eq!(take_all(&mut inbox), 300);
     }
 
     #[test]
