@@ -1,3 +1,5 @@
+use core::cell::Cell;
+
 use crate::packet::AckToken;
 
 /// QoS 1 messages that were sent and are not acknowledged yet, in the order in which they were.
@@ -49,7 +51,13 @@ impl<const N: usize> Window<N> {
         // Mostly the first: acknowledgements come in the order of the messages.
         let Some(at) = self.iter().position(|open| *open == token) else { return false };
         let len = self.len();
-        self.tokens.copy_within(at + 1..len, at);
+        let behind = self.tokens.get_mut(at..len).unwrap_or_default();
+        // As `copy_within` does, which has a panic in it.
+        for pair in Cell::from_mut(behind).as_slice_of_cells().windows(2) {
+            if let [place, next] = pair {
+                place.set(next.get());
+            }
+        }
         self.len -= 1;
         true
     }
