@@ -1,5 +1,6 @@
 mod race;
 mod reach;
+mod resumption;
 mod tls;
 mod tunnel;
 #[cfg(feature = "websocket")]

@@ -1,7 +1,8 @@
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
@@ -9,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::resumption::LastSession;
 use crate::client_certificate::ClientCertificate;
 use crate::error::ConnectError;
 use crate::roots::Roots;
@@ -21,6 +23,10 @@ pub(super) struct Tls {
     configured: Mutex<Option<Configured>>,
 }
 
+/// What all devices of a process encrypt with.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
+
 /// What serves until roots or certificate are replaced. What sessions may be resumed goes with it, so that none outlives
 /// what it was begun with.
 struct Configured {
@@ -28,9 +34,6 @@ struct Configured {
     shown: Option<Arc<SingleCertAndKey>>,
     connector: TlsConnector,
 }
-
-/// Sessions that are kept for being resumed. There is one server, and it gives a few tickets at a time.
-const RESUMABLE: usize = 8;
 
 impl Tls {
     pub(super) fn new(
@@ -83,12 +86,12 @@ impl Configured {
 }
 
 fn config(store: &Arc<RootCertStore>, shown: Option<&Arc<SingleCertAndKey>>) -> ClientConfig {
-    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
         .with_safe_default_protocol_versions()
         .expect("the provider has what the default versions need")
         .with_root_certificates(Arc::clone(store))
         .with_no_client_auth();
-    config.resumption = Resumption::in_memory_sessions(RESUMABLE);
+    config.resumption = Resumption::store(Arc::new(LastSession::default()));
     if let Some(shown) = shown {
         config.client_auth_cert_resolver = Arc::<SingleCertAndKey>::clone(shown);
     }
