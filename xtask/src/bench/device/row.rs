@@ -128,10 +128,10 @@ fn middle(said: &[Value], member: &str) -> Result<f64, Failure> {
 fn thermostat() -> Result<f64, Failure> {
     cargo::run_with(
         &[("CARGO_PROFILE_RELEASE_STRIP", "symbols")],
-        &["build", "--release", "--package", "iothub-device", "--example", "thermostat"],
+        &["build", "--release", "--package", "thermostat"],
     )?;
     let name = format!("thermostat{}", std::env::consts::EXE_SUFFIX);
-    let path = workspace::target_directory()?.join("release").join("examples").join(name);
+    let path = workspace::target_directory()?.join("release").join(name);
     let metadata = std::fs::metadata(&path).map_err(Failure::while_doing(path.display()))?;
     Ok(metadata.len() as f64)
 }
