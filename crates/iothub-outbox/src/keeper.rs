@@ -1,12 +1,14 @@
 //! The thread that keeps the file: it does together what has come together.
 
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::clock;
 use crate::error::{Failure, StoreError};
@@ -21,7 +23,12 @@ use crate::store::{Done, Store, Work};
 pub(crate) type Open = Box<dyn Fn() -> Result<Store, Failure> + Send>;
 
 /// Where the outcome of storing a message is told.
-type Stored = oneshot::Sender<Result<Key, StoreError>>;
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) told: oneshot::Sender<Result<Key, StoreError>>,
+    /// What the message takes up of what may wait for the disk.
+    pub(crate) _room: OwnedSemaphorePermit,
+}
 
 /// What callers want.
 #[derive(Debug)]
@@ -38,7 +45,9 @@ pub(crate) const REMOVED_TOGETHER: usize = 256;
 const REMOVED_WITHIN: Duration = Duration::from_secs(1);
 /// Most messages, and about how many bytes, that are stored in one commit.
 const STORED_TOGETHER: usize = 4096;
-const BYTES_TOGETHER: u64 = 4 * 1024 * 1024;
+pub(crate) const BYTES_TOGETHER: u64 = 4 * 1024 * 1024;
+/// How long after it could not be read the file is tried again, if nobody asks before.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 /// How often it is looked for what is too old.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(60);
 
@@ -52,6 +61,8 @@ struct Keeper {
     /// When they are removed, if nothing else is written before.
     remove_at: Option<Instant>,
     sweep_at: Option<Instant>,
+    /// When it is read again after it could not be.
+    read_at: Option<Instant>,
 }
 
 /// What has come together.
@@ -73,11 +84,26 @@ pub(crate) fn start(
 ) -> Result<Sender<Command>, Failure> {
     let (said, commands) = channel();
     let sweep_at = options.age_max.map(|_| clock::after(Duration::ZERO));
-    let keeper =
-        Keeper { open, store: Some(store), options, hall, settled: Vec::new(), remove_at: None, sweep_at };
+    let end = End(Arc::clone(&hall));
+    let (settled, remove_at, read_at) = (Vec::new(), None, None);
+    let keeper = Keeper { open, store: Some(store), options, hall, settled, remove_at, sweep_at, read_at };
     let thread = thread::Builder::new().name("outbox".to_owned());
-    thread.spawn(move || keeper.run(&commands)).map_err(Failure::io)?;
+    let run = move || {
+        let _end = end;
+        keeper.run(&commands);
+    };
+    thread.spawn(run).map_err(Failure::io)?;
     Ok(said)
+}
+
+/// Ends everybody who waits, whatever has ended the keeper.
+struct End(Arc<Hall>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.state().closed = true;
+        self.0.wake();
+    }
 }
 
 impl Keeper {
@@ -95,7 +121,7 @@ impl Keeper {
         };
         // What is settled and not removed is given out again.
         if let Err(failure) = self.write(Vec::new()) {
-            tracing::warn!(%failure, "settled messages stay in the outbox");
+            tracing::warn!(name: "outbox_unwritten", %failure, "settled messages stay in the outbox");
         }
         self.hall.state().closed = true;
         self.hall.wake();
@@ -109,7 +135,7 @@ impl Keeper {
 
     /// Waits for something to do, and takes all that has come; `false` when nobody is left.
     fn gather(&mut self, commands: &Receiver<Command>, batch: &mut Batch) -> bool {
-        let wake = [self.remove_at, self.sweep_at].into_iter().flatten().min();
+        let wake = [self.remove_at, self.sweep_at, self.read_at].into_iter().flatten().min();
         let first = match wake {
             None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(at) => commands.recv_timeout(clock::until(at)),
@@ -169,7 +195,7 @@ impl Keeper {
     /// Stores messages, and removes what was settled.
     fn store_all(&mut self, records: Vec<Record>, tell: Vec<Stored>) {
         match self.write(records) {
-            Ok(Done { stored, lost }) => {
+            Ok(Done { stored, lost, is_more_old: _ }) => {
                 // Those who are told before others can ask find that it is so.
                 let outcomes: Vec<_> = {
                     let mut state = self.hall.state();
@@ -183,16 +209,16 @@ impl Keeper {
                     stored.into_iter().map(put).collect()
                 };
                 self.hall.wake();
-                for (done, outcome) in tell.into_iter().zip(outcomes) {
+                for (stored, outcome) in tell.into_iter().zip(outcomes) {
                     // Whoever has given up waiting is not told.
-                    let _ = done.send(outcome);
+                    let _ = stored.told.send(outcome);
                 }
                 self.tell_of(&lost);
             }
             Err(failure) => {
-                tracing::warn!(%failure, "the outbox could not be written");
-                for done in tell {
-                    let _ = done.send(Err(failure.clone().storing()));
+                tracing::warn!(name: "outbox_unwritten", %failure, "the outbox could not be written");
+                for stored in tell {
+                    let _ = stored.told.send(Err(failure.clone().storing()));
                 }
             }
         }
@@ -210,7 +236,12 @@ impl Keeper {
         let dropping = |key| hall.state().window.forget(key);
         let done = self.on_file(|store| store.commit(&options, work, &is_out, &dropping));
         match &done {
-            Ok(_) => self.remove_at = None,
+            Ok(done) => {
+                self.remove_at = None;
+                if done.is_more_old {
+                    self.sweep_at = Some(clock::after(Duration::ZERO));
+                }
+            }
             Err(_) => self.settled = settled,
         }
         if let Some(store) = &self.store {
@@ -224,7 +255,8 @@ impl Keeper {
         match self.on_file(|store| store.get(key)) {
             Ok(Some(entry)) => self.hall.state().window.put(entry),
             Ok(None) => {}
-            Err(failure) => tracing::warn!(%failure, "the outbox could not be read"),
+            // With the rest of what is known of the file it is read anew.
+            Err(failure) => self.unread(&failure),
         }
         self.hall.wake();
     }
@@ -232,6 +264,12 @@ impl Keeper {
     /// Reads what is to be given out next, as far as it fits into memory.
     fn read_on(&mut self) {
         self.hall.state().asked_for_more = false;
+        self.read_at = None;
+        if self.store.is_none()
+            && let Err(failure) = self.on_file(|_| Ok(()))
+        {
+            return self.unread(&failure);
+        }
         let Some(from) = self.hall.state().window.wants() else { return };
         let hall = Arc::clone(&self.hall);
         let gone: Vec<Key> = self.settled.iter().map(|(key, _)| *key).collect();
@@ -242,9 +280,15 @@ impl Keeper {
         match read {
             Ok(true) => self.hall.state().window.complete(),
             Ok(false) => {}
-            Err(failure) => tracing::warn!(%failure, "the outbox could not be read"),
+            Err(failure) => self.unread(&failure),
         }
         self.hall.wake();
+    }
+
+    /// It is tried again: somebody may wait for what is in the file, and ask for nothing more.
+    fn unread(&mut self, failure: &Failure) {
+        tracing::warn!(name: "outbox_unread", %failure, "the outbox could not be read");
+        self.read_at = Some(clock::after(READ_AGAIN));
     }
 
     /// Does something with the file, which is opened again if it has failed before.
@@ -269,9 +313,12 @@ impl Keeper {
 
     fn tell_of(&self, lost: &[Loss]) {
         for loss in lost {
-            tracing::debug!(key = ?loss.entry.key, reason = ?loss.reason, "a message is dropped from the outbox");
-            if let Some(told) = &self.options.on_loss {
-                told(loss);
+            let (key, reason) = (loss.entry.key, loss.reason);
+            tracing::debug!(name: "outbox_lost", ?key, ?reason, "a message is dropped from the outbox");
+            if let Some(told) = &self.options.on_loss
+                && catch_unwind(AssertUnwindSafe(|| told(loss))).is_err()
+            {
+                tracing::warn!(name: "outbox_loss_untold", ?key, "whoever is told of losses has panicked");
             }
         }
     }

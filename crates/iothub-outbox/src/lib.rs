@@ -36,8 +36,8 @@
 //!   them waits for other work, and no longer than a second.
 //! * Nothing is dropped silently: [`OutboxOptions::on_loss`] is told of each message that is, and
 //!   [`Contents::lost`] counts them for as long as there is the file.
-//! * In memory there are [`Outbox::READ_AHEAD`] bytes of messages that wait, one more message, and those that were given
-//!   out; not the queue.
+//! * In memory there are [`Outbox::READ_AHEAD`] bytes of messages that wait, one more message, those that were given out,
+//!   and up to [`Outbox::WAITING`] bytes, or one longer message, that wait for the disk; not the queue.
 
 mod clock;
 mod error;

@@ -59,7 +59,7 @@ impl OutboxOptions {
         self
     }
 
-    /// Drops what is older than that, within a minute. Ages are told by the system's clock; what was stored before 2020
+    /// Drops what is older than that, within a minute or so. Ages are told by the system's clock; what was stored before 2020
     /// by a clock that was not set has no age.
     #[must_use]
     pub const fn age_max(mut self, age: Duration) -> Self {

@@ -2,10 +2,10 @@ use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::error::{OpenError, StoreError};
-use crate::keeper::{self, Command};
+use crate::keeper::{self, Command, Stored};
 use crate::loss::Losses;
 use crate::options::OutboxOptions;
 use crate::record::{Entry, Key, OutboxId, Record};
@@ -22,6 +22,8 @@ pub struct Outbox {
 struct Entrance {
     id: OutboxId,
     commands: Sender<Command>,
+    /// Bytes that may still wait for the disk.
+    room: Arc<Semaphore>,
     hall: Arc<Hall>,
 }
 
@@ -30,7 +32,8 @@ struct Entrance {
 pub(crate) struct Hall {
     state: Mutex<State>,
     arrived: Notify,
-    emptied: Notify,
+    /// Something else is in the file, or nothing more will be.
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -71,6 +74,9 @@ impl Outbox {
     /// is none of them.
     pub const UNSETTLED: usize = keeper::REMOVED_TOGETHER;
 
+    /// How much waits for the disk, in bytes, until whoever stores more waits for room.
+    pub const WAITING: u64 = keeper::BYTES_TOGETHER;
+
     /// Opens the outbox in that file, or begins one, and looks at all of it: this takes time and blocks.
     ///
     /// # Errors
@@ -95,23 +101,29 @@ impl Outbox {
         };
         let (id, hall) = (
             store.id,
-            Arc::new(Hall { state: Mutex::new(state), arrived: Notify::new(), emptied: Notify::new() }),
+            Arc::new(Hall { state: Mutex::new(state), arrived: Notify::new(), changed: Notify::new() }),
         );
         let commands = keeper::start(open, store, options, Arc::clone(&hall))?;
-        Ok(Self { entrance: Arc::new(Entrance { id, commands, hall }) })
+        let room = Arc::new(Semaphore::new(room_of(Self::WAITING) as usize));
+        Ok(Self { entrance: Arc::new(Entrance { id, commands, room, hall }) })
     }
 
     /// Stores a message, and returns when it is durable. Dropped before it returns, the message may or may not be.
     ///
-    /// Any number of callers may do so at a time; they share commits.
+    /// Any number of callers may do so at a time; they share commits. While [`Self::WAITING`] bytes wait for a slow disk,
+    /// this waits for room. How long a disk takes nobody knows: who cannot wait that long stops, as with
+    /// `tokio::time::timeout`.
     ///
     /// # Errors
     ///
     /// [`StoreError`]. Of the disk's errors it is not known whether the message was stored nevertheless; it is not
     /// half stored.
     pub async fn store(&self, record: Record) -> Result<Key, StoreError> {
-        let (done, stored) = oneshot::channel();
-        self.say(Command::Store { record, done });
+        let room = Arc::clone(&self.entrance.room).acquire_many_owned(room_of(record.size())).await;
+        let (told, stored) = oneshot::channel();
+        // Nobody closes it: a keeper that is gone gives it back.
+        let Ok(_room) = room else { return Err(StoreError::Closed) };
+        self.say(Command::Store { record, done: Stored { told, _room } });
         stored.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -137,6 +149,10 @@ impl Outbox {
                     self.say(Command::ReadOn);
                 }
                 if first.is_some() {
+                    // Of several who wait one was woken.
+                    if !state.window.is_empty() {
+                        self.entrance.hall.arrived.notify_one();
+                    }
                     return first;
                 }
             }
@@ -153,24 +169,36 @@ impl Outbox {
 
     /// Waits until nothing is left in the file, or the outbox is closed. Cancel-safe.
     pub async fn emptied(&self) {
-        loop {
-            let emptied = self.entrance.hall.emptied.notified();
-            tokio::pin!(emptied);
-            emptied.as_mut().enable();
-            {
-                let state = self.entrance.hall.state();
-                if state.closed || state.totals.messages == 0 {
-                    return;
-                }
-            }
-            emptied.await;
+        let mut contents = self.contents();
+        while contents.messages > 0 {
+            let Some(next) = self.changed_from(contents).await else { return };
+            contents = next;
         }
     }
 
     /// What it holds, as of the last commit.
     pub fn contents(&self) -> Contents {
-        let Totals { messages, bytes, lost, .. } = self.entrance.hall.state().totals;
-        Contents { messages, bytes, lost }
+        self.entrance.hall.state().contents()
+    }
+
+    /// Waits until it holds something else than that, and says what; `None` when the outbox is closed. Cancel-safe.
+    pub async fn changed_from(&self, contents: Contents) -> Option<Contents> {
+        loop {
+            let changed = self.entrance.hall.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            {
+                let state = self.entrance.hall.state();
+                if state.closed {
+                    return None;
+                }
+                let now = state.contents();
+                if now != contents {
+                    return Some(now);
+                }
+            }
+            changed.await;
+        }
     }
 
     /// Which outbox it is.
@@ -199,16 +227,26 @@ impl Hall {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes whoever waits for a message, if there is one or never will be.
+    /// Wakes whoever waits for a message, if there is one or never will be, and whoever looks at how many there are.
     pub(crate) fn wake(&self) {
         let state = self.state();
-        if state.closed || state.totals.messages == 0 {
-            self.emptied.notify_waiters();
-        }
+        self.changed.notify_waiters();
         if state.closed {
             self.arrived.notify_waiters();
         } else if !state.window.is_empty() {
             self.arrived.notify_one();
         }
     }
+}
+
+impl State {
+    fn contents(&self) -> Contents {
+        let Totals { messages, bytes, lost, .. } = self.totals;
+        Contents { messages, bytes, lost }
+    }
+}
+
+/// Of the bytes that may wait for the disk: one that is longer than all of them gets all.
+fn room_of(size: u64) -> u32 {
+    u32::try_from(size.min(Outbox::WAITING)).unwrap_or(u32::MAX)
 }

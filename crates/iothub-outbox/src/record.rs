@@ -36,8 +36,12 @@ impl Record {
     /// What counts towards [`OutboxOptions::bytes_max`](crate::OutboxOptions::bytes_max), in bytes: head, body, and what
     /// each message takes up besides.
     pub fn size(&self) -> u64 {
-        let len = self.head.len() + self.body.len() + Self::OVERHEAD;
-        u64::try_from(len).unwrap_or(u64::MAX)
+        Self::size_of(self.head.len(), self.body.len())
+    }
+
+    /// The size of one with so long a head and body.
+    pub(crate) fn size_of(head: usize, body: usize) -> u64 {
+        u64::try_from(head + body + Self::OVERHEAD).unwrap_or(u64::MAX)
     }
 
     /// What a message takes up besides head and body, in bytes.

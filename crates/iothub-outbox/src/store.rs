@@ -46,6 +46,8 @@ pub(crate) struct Done {
     /// One a record.
     pub(crate) stored: Vec<Result<Entry, StoreError>>,
     pub(crate) lost: Vec<Loss>,
+    /// Whether there is more that is too old.
+    pub(crate) is_more_old: bool,
 }
 
 /// The parts of a [`Key`].
@@ -57,6 +59,9 @@ type Messages<'t> = Table<'t, RowKey, Row>;
 const MESSAGES: TableDefinition<'_, RowKey, Row> = TableDefinition::new("messages");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const FORMAT: u64 = 1;
+/// Messages that are dropped for their age in one commit, and their bytes, about: they are in memory until they are told.
+const OLD_TOGETHER: usize = 4096;
+const OLD_BYTES_TOGETHER: u64 = 1024 * 1024;
 /// What the engine keeps in memory, in bytes: mostly the ends of the queue are touched.
 const CACHE_LEN: usize = 1024 * 1024;
 /// 2020-01-01: a clock that says less was not set.
@@ -81,7 +86,7 @@ impl Store {
         builder.set_repair_callback(move |_| flag.store(true, Ordering::Relaxed));
         let mut database = builder.create_with_backend(FileBackend::new(file)?)?;
         if !repaired.load(Ordering::Relaxed) && !database.check_integrity()? {
-            tracing::warn!(path = %path.display(), "what the outbox knew of its free pages was made out anew");
+            tracing::warn!(name: "outbox_repaired", path = %path.display(), "what the outbox knew of its free pages was made out anew");
         }
         Self::on(database)
     }
@@ -138,7 +143,7 @@ impl Store {
                 queue.remove(*key, *lost)?;
             }
             if let Some(age_max) = options.age_max {
-                queue.drop_old(work.now_ms, age_max, is_out, dropping)?;
+                done.is_more_old = queue.drop_old(work.now_ms, age_max, is_out, dropping)?;
             }
             for record in work.records {
                 done.stored.push(match queue.make_room(options, &record, is_out, dropping)? {
@@ -279,38 +284,44 @@ impl Queue<'_, '_> {
         Ok(None)
     }
 
-    /// Drops what is too old, of each priority.
+    /// Drops what is too old, of each priority, and says whether there may be more.
     fn drop_old(
         &mut self,
         now_ms: u64,
         age_max: Duration,
         is_out: &dyn Fn(Key) -> bool,
         dropping: &dyn Fn(Key),
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let age_max_ms = u64::try_from(age_max.as_millis()).unwrap_or(u64::MAX);
         let oldest_ms = now_ms.saturating_sub(age_max_ms);
-        let mut old = Vec::new();
+        let (mut old, mut bytes) = (Vec::new(), 0);
         let mut from = Bound::Unbounded;
-        while let Some(row) = self.messages.range((from, Bound::Unbounded))?.next() {
+        let is_enough = |count, bytes| count >= OLD_TOGETHER || bytes >= OLD_BYTES_TOGETHER;
+        while !is_enough(old.len(), bytes)
+            && let Some(row) = self.messages.range((from, Bound::Unbounded))?.next()
+        {
             let (rank, _) = row?.0.value();
             for row in self.messages.range((rank, 0)..=(rank, u64::MAX))? {
                 let (key, value) = row?;
-                let (key, stored_ms) = (Key::from_parts(key.value()), value.value().0);
+                let key = Key::from_parts(key.value());
+                let (stored_ms, head, body) = value.value();
                 // Those behind it are younger, or were stored by a clock that was set since.
-                if stored_ms >= oldest_ms {
+                if stored_ms >= oldest_ms || is_enough(old.len(), bytes) {
                     break;
                 }
                 if stored_ms >= SET_MS && !is_out(key) {
                     old.push(key);
+                    bytes += Record::size_of(head.len(), body.len());
                 }
             }
             from = Bound::Excluded((rank, u64::MAX));
         }
+        let is_enough = is_enough(old.len(), bytes);
         for key in old {
             dropping(key);
             self.remove(key, Some(LossReason::TooOld))?;
         }
-        Ok(())
+        Ok(is_enough)
     }
 }
 

@@ -125,3 +125,25 @@ async fn what_is_too_old_is_dropped_and_counted_for_ever() {
     assert_eq!((contents.messages, contents.bytes), (0, 0));
     assert_eq!(contents.lost, Losses { too_old: 3, ..Losses::default() });
 }
+
+#[tokio::test]
+async fn all_that_is_too_old_goes_soon_however_much_it_is() {
+    let scratch = Scratch::new("much-old");
+    let outbox = scratch.open();
+    let storing: Vec<_> = (0..10_000)
+        .map(|_| {
+            let outbox = outbox.clone();
+            tokio::spawn(async move { outbox.store(Record::new("x")).await })
+        })
+        .collect();
+    for stored in storing {
+        stored.await.unwrap().unwrap();
+    }
+    outbox.close().await;
+    // A moment later by a clock that counts milliseconds.
+    tokio::time::sleep(core::time::Duration::from_millis(5)).await;
+    let outbox = scratch.open_with(OutboxOptions::new().age_max(core::time::Duration::from_millis(1)));
+    let emptied = tokio::time::timeout(core::time::Duration::from_secs(30), outbox.emptied()).await;
+    assert!(emptied.is_ok(), "{:?}", outbox.contents());
+    assert_eq!(outbox.contents().lost.too_old, 10_000);
+}
