@@ -88,6 +88,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer { name: "beside-rumqttc", on: &["iothub-device"], elsewhere: Elsewhere::Any },
     Layer { name: "over-rumqttc", on: &["iothub-proto"], elsewhere: Elsewhere::Any },
+    Layer { name: "offline-outbox", on: &["iothub-device"], elsewhere: Elsewhere::Any },
     Layer { name: "thermostat", on: &["iothub-device"], elsewhere: Elsewhere::Any },
     Layer { name: "gateway", on: &["iothub-device", "iothub-service"], elsewhere: Elsewhere::Any },
     Layer { name: "firmware-update", on: &["iothub-device", "iothub-service"], elsewhere: Elsewhere::Any },

@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
+#[cfg(feature = "upload")]
+#[path = "../../src/captured.rs"]
+mod captured;
 mod certificates;
 mod losing;
-#[cfg(feature = "outbox")]
-mod outbox;
 mod provisioning;
 mod proxies;
 mod reaching;

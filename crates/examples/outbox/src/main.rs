@@ -3,13 +3,13 @@
 //!
 //! Takes the connection string from `IOTHUB_DEVICE_CONNECTION_STRING`, from `IOTHUB_CA_FILE` the certificate of a hub of
 //! your own, and from `IOTHUB_OUTBOX_FILE` where to keep messages. Ends when its input has ended and everything was
-//! acknowledged. Kill it at any time: what it has called stored is sent by the next run.
+//! acknowledged, or when it can never be. Kill it at any time: what it has called stored is sent by the next run.
 
 use core::error::Error;
 use std::env;
 
 use iothub_device::outbox::{Outbox, OutboxOptions, Priority};
-use iothub_device::{Device, Message, Options};
+use iothub_device::{ConnectionStatus, Device, Message, Options};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,9 +38,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
         outbox.store_as(priority, message).await?;
         println!("stored");
     }
-    outbox.emptied().await;
-    println!("sent");
+    let outcome = tokio::select! {
+        () = outbox.emptied() => {
+            println!("sent");
+            Ok(())
+        }
+        why = given_up(&device) => Err(why),
+    };
     device.close().await;
     outbox.close().await;
-    Ok(())
+    outcome
+}
+
+/// Returns when the device will never connect, with the reason. What is stored stays for a run that can.
+async fn given_up(device: &Device) -> Box<dyn Error> {
+    let mut status = device.status();
+    loop {
+        if let ConnectionStatus::Closed { cause } = status.current() {
+            return cause.map_or("the device is closed".into(), |cause| cause.to_string().into());
+        }
+        status.changed().await;
+    }
 }
