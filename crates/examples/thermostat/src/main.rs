@@ -12,6 +12,7 @@ mod room;
 mod wanted;
 
 use core::error::Error;
+use core::pin::pin;
 use std::env;
 
 use iothub_device::{Device, Message, MethodResponse, Options};
@@ -59,6 +60,8 @@ async fn run(device: &Device) -> Result<(), Box<dyn Error>> {
     let mut changes = replica.desired_values::<Wanted>("");
     let (mut room, mut wanted, mut reboots) = (Room::default(), Wanted::default(), 0);
     let (mut clock, mut deliveries) = (wanted.clock(), JoinSet::new());
+    // Listened for all the time, also while the queue is full.
+    let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             _ = clock.tick() => drop(deliveries.spawn(measure(device, &mut room, &wanted).await)),
@@ -79,7 +82,7 @@ async fn run(device: &Device) -> Result<(), Box<dyn Error>> {
                 // It goes on with what it can do.
                 Err(error) => eprintln!("not to be done: {error}"),
             },
-            _ = tokio::signal::ctrl_c() => break,
+            _ = &mut stop => break,
         }
     }
     // What is on its way arrives, or has its time.

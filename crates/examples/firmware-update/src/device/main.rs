@@ -11,6 +11,7 @@ mod version;
 mod wanted;
 
 use core::error::Error;
+use core::pin::pin;
 use core::time::Duration;
 use std::env;
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ async fn run(device: &Device, download: &Download) -> Result<(), Box<dyn Error>>
     let reporter = replica.reporter();
     let mut changes = replica.desired_values::<Wanted>("/firmware");
     let mut updating: Option<JoinHandle<()>> = None;
+    // Listened for all the time, also while an update is being ended.
+    let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             Some(change) = changes.next() => {
@@ -61,7 +64,7 @@ async fn run(device: &Device, download: &Download) -> Result<(), Box<dyn Error>>
                     Err(error) => refuse(&reporter, &error.to_string())?,
                 }
             }
-            _ = tokio::signal::ctrl_c() => break,
+            _ = &mut stop => break,
         }
     }
     Ok(())
