@@ -1,3 +1,4 @@
+use core::fmt;
 use core::future::ready;
 use core::time::Duration;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::commands::{Commands, Inputs, Undone};
 use crate::dial::Dial;
 use crate::driver::{self, Ends, FirstOutcome};
 use crate::error::{ConnectError, SendError, SubscribeError};
-use crate::inboxes::Inboxes;
+use crate::inboxes::{Inboxes, InboxesEnd};
 use crate::lanes::{Ask, LaneEntries, Lanes, lanes};
 use crate::message::Message;
 use crate::methods::{Handlers, Invocation, MethodResponse, Methods, Terms};
@@ -37,12 +38,18 @@ use crate::uploads::{Source, Upload, Uploads};
 ///
 /// Cheap to clone. One task owns the connection and makes it anew when it breaks; it ends with
 /// [`Self::close`], or when the last `Device` and [`Twin`] are dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Device {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+/// Without what waits to be sent or fetched.
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device").field("status", &self.shared.status.current()).finish_non_exhaustive()
+    }
+}
+
 struct Shared {
     entries: LaneEntries,
     inboxes: Arc<Inboxes>,
@@ -337,12 +344,14 @@ impl Device {
     ///
     /// Operations that have no outcome by then end as closed, on every clone of this device.
     pub async fn close(self) {
-        self.shared.entries.stop.send_replace(());
+        self.shared.entries.end();
         self.status().closed().await;
     }
 
     pub(crate) async fn subscribe(&self, channels: Channels) -> Result<(), SubscribeError> {
         let (done, outcome) = operation();
+        // Whoever waits may give up before there is a connection.
+        self.entries().listen_to(channels);
         let ask = Ask::Subscribe { channels, done };
         outcome.within(self.timeout(), self.entries().asks.send(Box::new(ask))).await
     }
@@ -392,6 +401,10 @@ impl Device {
         self.shared.timeout
     }
 
+    pub(crate) fn span(&self) -> &Span {
+        &self.shared.span
+    }
+
     async fn answer_calls(&self) -> Result<(), SubscribeError> {
         let Shared { handlers, handling, clock, inboxes, span, .. } = &*self.shared;
         let terms = Terms { clock: *clock, at_once: handling.calls_at_once, timeout: handling.call_timeout };
@@ -413,14 +426,14 @@ impl Shared {
     ) -> Self {
         let (clock, timeout, handling) = (Clock::start(), options.operation_timeout, options.handling);
         let meter = options.meter.clone();
-        let (entries, lanes) = Self::lanes(&options);
+        let span = spans::device(options.host(), options.identity(), options.codec().dialect());
+        let (entries, lanes) = Self::lanes(&options, &span);
         let inboxes =
             Arc::new(Inboxes::new(options.waiting_calls, options.waiting_commands, options.waiting_changes));
         let (announcer, status, board) = Announcer::new();
         #[cfg(feature = "upload")]
         let uploads = Uploads::new(options.clone());
-        let ends = Ends { clock, lanes, inboxes: Arc::clone(&inboxes), announcer, first };
-        let span = spans::device(options.host(), options.identity(), options.codec().dialect());
+        let ends = Ends { clock, lanes, inboxes: InboxesEnd::new(&inboxes), announcer, first };
         tokio::spawn(driver::drive(options, transport, ends).instrument(span.clone()));
         Self {
             entries,
@@ -438,13 +451,19 @@ impl Shared {
         }
     }
 
-    fn lanes(options: &Options) -> (LaneEntries, Lanes) {
-        let (entries, lanes) = lanes(options.waiting_messages, options.waiting_bytes, options.meter.clone());
+    #[cfg_attr(
+        not(feature = "outbox"),
+        expect(unused_variables, reason = "only an outbox has a task of its own")
+    )]
+    fn lanes(options: &Options, span: &Span) -> (LaneEntries, Lanes) {
+        let Options { waiting_messages, waiting_bytes, channels, meter, .. } = options;
+        let (entries, lanes) = lanes(*waiting_messages, *waiting_bytes, *channels, meter.clone());
         #[cfg(feature = "outbox")]
         let lanes = {
             let places = 2 * usize::from(options.window);
             let feed = |outbox: &Outbox| {
-                Feeder::start(outbox.clone(), entries.telemetry.clone(), places, options.meter.clone())
+                let meter = options.meter.clone();
+                Feeder::start(outbox.clone(), entries.telemetry.clone(), places, meter, span)
             };
             Lanes { _feeder: options.outbox.as_ref().map(feed), ..lanes }
         };

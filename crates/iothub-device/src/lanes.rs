@@ -18,8 +18,7 @@ pub(crate) struct Lanes {
     pub(crate) telemetry: Lane,
     pub(crate) asks: mpsc::Receiver<Box<Ask>>,
     pub(crate) answers: mpsc::Receiver<Box<Answer>>,
-    /// Changes when the device is closed, and fails when its last handle is dropped.
-    pub(crate) stop: watch::Receiver<()>,
+    pub(crate) wishes: Wishes,
     /// Brings telemetry for as long as there is somebody to take it.
     #[cfg(feature = "outbox")]
     pub(crate) _feeder: Option<crate::outbox::Feeder>,
@@ -31,28 +30,73 @@ pub(crate) struct LaneEntries {
     pub(crate) telemetry: LaneEntry,
     pub(crate) asks: mpsc::Sender<Box<Ask>>,
     pub(crate) answers: mpsc::Sender<Box<Answer>>,
-    pub(crate) stop: watch::Sender<()>,
+    wishes: watch::Sender<Wish>,
 }
 
 /// Both ends, with room for so much telemetry.
 ///
 /// What goes along the others is boxed: a channel begins with room for 32, and gateways have many devices.
-pub(crate) fn lanes(messages_max: usize, bytes_max: usize, meter: Meter) -> (LaneEntries, Lanes) {
+pub(crate) fn lanes(
+    messages_max: usize,
+    bytes_max: usize,
+    channels: Channels,
+    meter: Meter,
+) -> (LaneEntries, Lanes) {
     let (telemetry_in, telemetry) = lane(messages_max, bytes_max, meter);
     let (asks_in, asks) = mpsc::channel(ASKS);
     let (answers_in, answers) = mpsc::channel(ANSWERS);
-    let (stop_in, stop) = watch::channel(());
+    let (wishes_in, wishes) = watch::channel(Wish { channels, is_end: false });
     (
-        LaneEntries { telemetry: telemetry_in, asks: asks_in, answers: answers_in, stop: stop_in },
+        LaneEntries { telemetry: telemetry_in, asks: asks_in, answers: answers_in, wishes: wishes_in },
         Lanes {
             telemetry,
             asks,
             answers,
-            stop,
+            wishes: Wishes(wishes),
             #[cfg(feature = "outbox")]
             _feeder: None,
         },
     )
+}
+
+/// What the application wants, whether or not somebody waits for it.
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    /// Every channel that somebody wants to listen to, also somebody who has given up waiting for that.
+    channels: Channels,
+    is_end: bool,
+}
+
+/// Where the driver learns what the application wants.
+#[derive(Debug)]
+pub(crate) struct Wishes(watch::Receiver<Wish>);
+
+impl LaneEntries {
+    pub(crate) fn listen_to(&self, channels: Channels) {
+        self.wishes.send_if_modified(|wish| {
+            let before = wish.channels;
+            wish.channels = before.union(channels);
+            wish.channels != before
+        });
+    }
+
+    pub(crate) fn end(&self) {
+        self.wishes.send_modify(|wish| wish.is_end = true);
+    }
+}
+
+impl Wishes {
+    /// Every channel that is wanted.
+    pub(crate) fn channels(&self) -> Channels {
+        self.0.borrow().channels
+    }
+
+    /// The same, once there is another; `None` when the device is closed, or its last handle dropped. Cancel-safe.
+    pub(crate) async fn changed(&mut self) -> Option<Channels> {
+        self.0.changed().await.ok()?;
+        let Wish { channels, is_end } = *self.0.borrow_and_update();
+        (!is_end).then_some(channels)
+    }
 }
 
 /// Twin requests and subscriptions that wait for the driver.

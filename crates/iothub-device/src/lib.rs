@@ -130,6 +130,20 @@
 //! | `report_delayed` | debug | `refusal` | the hub has no time for a report, which a reporter sends again |
 //! | `report_failed` | warn | `error` | a report of a reporter's came to nothing |
 //! | `twin_unavailable` | warn | `status` | the hub has not given it, and is asked again |
+//! | `outbox_delayed` | warn | `refusal`, `key` | the hub has no time for a message of the outbox, which is sent again |
+//! | `outbox_undeliverable` | warn | `why`, `key` | it takes another never, which is lost |
+//! | `outbox_illegible` | warn | `why`, `key` | what is in the outbox is no message, and is lost |
+//!
+//! Without a span of a device's, because they have none, or outlast it:
+//!
+//! | event | level | fields | when |
+//! |---|---|---|---|
+//! | `registration_retried` | info | `error`, `registration` | the provisioning service is asked again |
+//! | `upload_unannounced` | debug | `error` | the hub was not told that an upload failed |
+//! | `outbox_unwritten`, `outbox_unread` | warn | `failure` | the file of an outbox cannot be written or read, and is tried again |
+//! | `outbox_lost` | debug | `key`, `reason` | a message is dropped from an outbox |
+//! | `outbox_loss_untold` | warn | `key` | whoever is told of that has panicked |
+//! | `outbox_repaired` | warn | `path` | what the file said of its free pages was wrong |
 //!
 //! Keys, tokens, signed URIs and payloads are never in any of it.
 //!
@@ -140,6 +154,8 @@
 
 mod address;
 mod answering;
+#[cfg(test)]
+mod captured;
 mod chance;
 mod client_certificate;
 mod clock;

@@ -23,6 +23,9 @@ pub(crate) struct Numbers {
     received: Counter,
     waiting: Gauge,
     waiting_bytes: Gauge,
+    kept: Gauge,
+    kept_bytes: Gauge,
+    lost: Counter,
     messages: Family<Vec<(&'static str, String)>, Counter>,
     acknowledging: Histogram,
     methods: Family<Vec<(&'static str, String)>, Counter>,
@@ -45,6 +48,9 @@ impl Default for Numbers {
             received: Counter::default(),
             waiting: Gauge::default(),
             waiting_bytes: Gauge::default(),
+            kept: Gauge::default(),
+            kept_bytes: Gauge::default(),
+            lost: Counter::default(),
             messages: Family::default(),
             acknowledging: times(),
             methods: Family::default(),
@@ -72,6 +78,9 @@ impl Numbers {
         registry.register_with_unit("received", "Received, after TLS", Unit::Bytes, self.received.clone());
         registry.register("waiting_messages", "Messages that wait", self.waiting.clone());
         registry.register_with_unit("waiting", "What they take up", Unit::Bytes, self.waiting_bytes.clone());
+        registry.register("outbox_messages", "Messages in outboxes", self.kept.clone());
+        registry.register_with_unit("outbox", "What they take up", Unit::Bytes, self.kept_bytes.clone());
+        registry.register("outbox_lost", "Messages dropped from outboxes", self.lost.clone());
         registry.register("messages", "Messages, by what became of them", self.messages.clone());
         registry.register_with_unit("ack", "Time to acknowledge", Unit::Seconds, self.acknowledging.clone());
         registry.register("methods", "Direct methods, by their end", self.methods.clone());
@@ -126,6 +135,15 @@ impl Metrics for Numbers {
     fn queue_shrank(&self, messages: usize, bytes: usize) {
         self.waiting.dec_by(messages as i64);
         self.waiting_bytes.dec_by(bytes as i64);
+    }
+
+    fn outbox_changed(&self, messages: i64, bytes: i64) {
+        self.kept.inc_by(messages);
+        self.kept_bytes.inc_by(bytes);
+    }
+
+    fn outbox_lost(&self, messages: u64) {
+        self.lost.inc_by(messages);
     }
 
     fn message_sent(&self, _size: usize) {

@@ -11,6 +11,12 @@ impl Meter {
         Self(Some(metrics))
     }
 
+    /// Whether anybody counts.
+    #[cfg(feature = "outbox")]
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
     #[inline]
     pub(crate) fn tell(&self, what: impl FnOnce(&dyn Metrics)) {
         if let Some(metrics) = &self.0 {

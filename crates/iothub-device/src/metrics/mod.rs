@@ -73,6 +73,14 @@ pub trait Metrics: Send + Sync {
     /// So many messages wait no longer: they are on their way, or were ended.
     fn queue_shrank(&self, messages: usize, bytes: usize) {}
 
+    /// So many messages more than before are in an outbox, with what is on its way, and so many bytes of it; fewer where
+    /// that is negative. What was there already is told first, and that it is not known any longer at the end: so the sum
+    /// is what the outboxes of all devices hold.
+    fn outbox_changed(&self, messages: i64, bytes: i64) {}
+
+    /// So many messages were dropped from an outbox: for want of room, for their age, or because no hub takes them.
+    fn outbox_lost(&self, messages: u64) {}
+
     /// A message of that [size](crate::Message::size) in bytes is on its way for the first time.
     fn message_sent(&self, size: usize) {}
 

@@ -5,9 +5,9 @@ use iothub_codec::SystemProperty;
 use iothub_outbox::{Entry, Key, Settlement};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tracing::warn;
+use tracing::{Instrument, Span, warn};
 
-use super::{Outbox, letter};
+use super::{Outbox, depth, letter};
 use crate::error::SendError;
 use crate::message::Message;
 use crate::metrics::Meter;
@@ -31,8 +31,18 @@ const REFUSED_FOR: Duration = Duration::from_secs(5);
 
 impl Feeder {
     /// Begins to feed the lane, with up to `places` messages at a time.
-    pub(crate) fn start(outbox: Outbox, lane: LaneEntry, places: usize, meter: Meter) -> Self {
-        Self(tokio::spawn(feed(outbox, lane, Arc::new(Semaphore::new(places)), meter)))
+    pub(crate) fn start(outbox: Outbox, lane: LaneEntry, places: usize, meter: Meter, span: &Span) -> Self {
+        let depth = meter.is_there().then(|| depth::tell(outbox.clone(), meter.clone()));
+        let feeding = feed(outbox, lane, Arc::new(Semaphore::new(places)), meter);
+        let both = async move {
+            match depth {
+                Some(depth) => {
+                    tokio::join!(feeding, depth);
+                }
+                None => feeding.await,
+            }
+        };
+        Self(tokio::spawn(both.instrument(span.clone())))
     }
 }
 
@@ -50,7 +60,7 @@ async fn feed(outbox: Outbox, lane: LaneEntry, places: Arc<Semaphore>, meter: Me
         let message = match message(&outbox, &entry) {
             Ok(message) => message,
             Err(why) => {
-                warn!(%why, key = ?entry.key, "what is in the outbox cannot be read");
+                warn!(name: "outbox_illegible", %why, key = ?entry.key, "what is in the outbox cannot be read");
                 ticket.settle(Settlement::Undeliverable);
                 continue;
             }
@@ -77,7 +87,7 @@ impl Ticket {
             Err(SendError::Closed | SendError::TimedOut { .. }) => self.settle(Settlement::Returned),
             // It keeps its place meanwhile, so that a hub that refuses everything is not hurried.
             Err(SendError::Refused(refusal)) if refusal.is_retryable() => {
-                warn!(%refusal, key = ?self.key, "a message of the outbox is sent again later");
+                warn!(name: "outbox_delayed", %refusal, key = ?self.key, "a message of the outbox is sent again later");
                 tokio::spawn(async move {
                     tokio::time::sleep(REFUSED_FOR).await;
                     self.settle(Settlement::Returned);
@@ -90,7 +100,7 @@ impl Ticket {
                 | SendError::QosNotTaken
                 | SendError::Unwritable(_)),
             ) => {
-                warn!(%why, key = ?self.key, "a message of the outbox can never be sent");
+                warn!(name: "outbox_undeliverable", %why, key = ?self.key, "a message of the outbox can never be sent");
                 self.settle(Settlement::Undeliverable);
             }
         }

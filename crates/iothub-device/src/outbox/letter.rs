@@ -17,7 +17,8 @@ struct Head {
 /// Why a record is no message.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Illegible {
-    #[error("its head is no JSON: {0}")]
+    /// What is wrong there may repeat what is said of the message.
+    #[error("its head is not what this version reads, from column {} on", .0.column())]
     NotJson(#[from] serde_json::Error),
     #[error("there is no system property {0}")]
     NoSuchProperty(String),

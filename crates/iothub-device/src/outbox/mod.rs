@@ -20,6 +20,7 @@
 //! # Ok(()) }
 //! ```
 
+mod depth;
 mod feeder;
 mod letter;
 
@@ -86,7 +87,13 @@ impl Outbox {
         self.0.contents()
     }
 
-    /// Waits until everything in it was acknowledged, or the outbox is closed. Cancel-safe.
+    /// Waits until it holds something else than that, and says what; `None` when the outbox is closed. Cancel-safe.
+    pub async fn changed_from(&self, contents: Contents) -> Option<Contents> {
+        self.0.changed_from(contents).await
+    }
+
+    /// Waits until everything in it was acknowledged, or the outbox is closed. Cancel-safe. A device that is closed, or
+    /// has given up, sends nothing: who waits for both looks at [`Device::status`](crate::Device::status).
     pub async fn emptied(&self) {
         self.0.emptied().await;
     }

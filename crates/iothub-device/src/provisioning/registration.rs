@@ -194,7 +194,7 @@ impl Provisioning {
             match attempt(transport, &terms, &mut session, (proof, clock), last).await {
                 Ok(document) => return Assignment::read(&document, self),
                 Err(error) if error.is_retryable() => {
-                    tracing::info!(%error, registration = self.id, "registration is tried again");
+                    tracing::info!(name: "registration_retried", %error, registration = self.id, "registration is tried again");
                     *last = Some(error);
                 }
                 Err(error) => return Err(error),

@@ -12,7 +12,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::captured::Captured;
 use crate::clock::Clock;
+use crate::device::Device;
 use crate::error::ConnectError;
 use crate::transport::Transport;
 
@@ -249,6 +251,27 @@ async fn a_connection_that_breaks_is_made_again_and_the_registration_goes_on() {
     assert_eq!(operation, "4.op");
     line.answer(&request, (200, None), &assigned()).await;
     assert!(registering.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_secret_and_no_payload_is_told() {
+    let (captured, _guard) = Captured::begin();
+    let confidential = json!({ "model": "confidential" });
+    let (mut arriving, registering) = begin(provisioning().payload(confidential.clone()));
+    drop(arrival(&mut arriving).await);
+    let mut line = arrival(&mut arriving).await;
+    let (request, _) = line.accept().await;
+    let mut assigned = assigned();
+    assigned["registrationState"]["payload"] = confidential;
+    line.answer(&request, (200, None), &assigned).await;
+    assert_eq!(line.next().await, Did::SaidGoodbye);
+    let device = Device::start(registering.await.unwrap().unwrap().options().unwrap());
+    drop(device);
+    let told = captured.text();
+    assert!(captured.has("registration_retried", "INFO", &[]), "{told}");
+    for secret in [KEY, "SharedAccess", "sig=", "confidential"] {
+        assert!(!told.contains(secret), "{secret} in {told}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

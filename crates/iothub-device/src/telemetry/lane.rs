@@ -82,17 +82,20 @@ impl Reserved<'_> {
     /// Puts the message at the end of the queue.
     pub(crate) fn put(self, outgoing: Outgoing) {
         let Self { entry: LaneEntry(shared), message, bytes } = self;
+        let room = Room { messages: message.num_permits(), bytes: bytes.num_permits() };
+        // Before it can be taken out again, which is told as well.
+        shared.meter.tell(|metrics| metrics.queue_grew(room.messages, room.bytes));
         let mut queue = shared.queue();
         // The driver may have gone in between; then the outcome is that of the report which is dropped here.
         if shared.messages.is_closed() {
+            drop(queue);
+            shared.meter.tell(|metrics| metrics.queue_shrank(room.messages, room.bytes));
             return;
         }
         let earliest = queue.earliest();
-        let room = Room { messages: message.num_permits(), bytes: bytes.num_permits() };
         queue.push(outgoing, room);
         let is_earlier = queue.earliest() != earliest;
         drop(queue);
-        shared.meter.tell(|metrics| metrics.queue_grew(room.messages, room.bytes));
         message.forget();
         bytes.forget();
         shared.arrived.notify_one();
@@ -176,10 +179,14 @@ impl From<TryAcquireError> for NoRoom {
 
 #[cfg(test)]
 mod tests {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::OnceLock;
+
     use super::super::delivery::{Delivery, Report, Unheard};
     use super::*;
     use crate::error::SendError;
     use crate::message::Message;
+    use crate::metrics::Metrics;
 
     fn message(name: &'static str) -> (Outgoing, Delivery) {
         let (report, delivery) = Report::new(Unheard::SentAllTheSame, Meter::default());
@@ -236,6 +243,30 @@ mod tests {
         assert_eq!((waiting.await, late_delivery.await), (Err(SendError::Closed), Err(SendError::Closed)));
         assert!(matches!(entry.try_reserve(1), Err(NoRoom::EverAgain)));
         assert!(entry.reserve(1).await.is_none());
+    }
+
+    /// Takes out what it can as soon as it is told that there is more.
+    #[derive(Default)]
+    struct Eager {
+        lane: OnceLock<Lane>,
+        taken: AtomicUsize,
+    }
+
+    impl Metrics for Eager {
+        fn queue_grew(&self, _messages: usize, _bytes: usize) {
+            self.taken
+                .fetch_add(usize::from(self.lane.get().unwrap().try_recv().is_some()), Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_told_to_have_left_was_told_to_have_come() {
+        let eager = Arc::new(Eager::default());
+        let (entry, lane) = lane(2, 100, Meter::new(Arc::<Eager>::clone(&eager)));
+        assert!(eager.lane.set(lane).is_ok());
+        let _delivery = put(&entry, "a").unwrap();
+        assert_eq!(eager.taken.load(Ordering::Relaxed), 0, "it is told before anybody can take it");
+        assert!(eager.lane.get().unwrap().try_recv().is_some());
     }
 
     /// Polls once, without being woken.

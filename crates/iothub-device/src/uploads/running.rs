@@ -231,7 +231,7 @@ fn tell_failure(https: Arc<Https>, clock: Clock, access: FileAccess) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     runtime.spawn(async move {
         if let Err(failed) = https.tell(clock, &access, End::Failure).await {
-            tracing::debug!(error = %failed.error, "the hub was not told that an upload failed: it ends by itself");
+            tracing::debug!(name: "upload_unannounced", error = %failed.error, "the hub was not told that an upload failed: it ends by itself");
         }
     });
 }

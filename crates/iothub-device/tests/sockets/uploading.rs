@@ -7,7 +7,9 @@ use iothub_device::{Options, Source, UploadError, UploadState, Uploads};
 use iothub_server::FileSettings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
+use crate::captured::Captured;
 use crate::site::{DEVICE, Site};
 
 const BLOCK: usize = 64 * 1024;
@@ -269,4 +271,65 @@ async fn what_the_hub_does_not_take_is_said() {
     let site = Site::with(without).await;
     let failed = self::uploads(&site).upload("f", "x").await.unwrap_err();
     assert!(failed.to_string().contains("400 DefaultStorageEndpointNotConfigured"), "{failed}");
+}
+
+#[tokio::test]
+async fn no_secret_and_no_byte_of_a_file_is_told() {
+    const CONFIDENTIAL: &str = "confidential";
+    let (captured, _guard) = Captured::begin();
+    let site = Site::new().await;
+    uploads(&site).upload("f", CONFIDENTIAL).await.unwrap();
+    uploads(&site).upload("f", failing(CONFIDENTIAL.as_bytes())).block_len(4).await.unwrap_err();
+    // The way to the hub ends together with the file.
+    let (ends, port) = ending(&site).await;
+    let cut_off = Uploads::new(site.options().https_port(port));
+    let source = Source::stream(AsyncReadExt::chain(CONFIDENTIAL.as_bytes(), Ending(ends)));
+    cut_off.upload("f", source).block_len(4).await.unwrap_err();
+    let untold = async {
+        while !captured.has("upload_unannounced", "DEBUG", &[]) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), untold).await.unwrap();
+    let told = captured.text();
+    let string = site.hub.device_connection_string().unwrap();
+    let key = string.split("SharedAccessKey=").nth(1).unwrap();
+    for secret in [key, "SharedAccess", "sig=", CONFIDENTIAL] {
+        assert!(!told.contains(secret), "{secret} in {told}");
+    }
+}
+
+/// A proxy that lets nothing pass from when that is said.
+async fn ending(site: &Site) -> (watch::Sender<bool>, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, hub) = (listener.local_addr().unwrap().port(), site.hub.https_address());
+    let (ends, ended) = watch::channel(false);
+    tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut ended = ended.clone();
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(hub).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    _ = ended.wait_for(|is_over| *is_over) => {}
+                }
+            });
+        }
+    });
+    (ends, port)
+}
+
+/// Ends the proxy, and fails.
+struct Ending(watch::Sender<bool>);
+
+impl tokio::io::AsyncRead for Ending {
+    fn poll_read(
+        self: core::pin::Pin<&mut Self>,
+        _: &mut core::task::Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> core::task::Poll<std::io::Result<()>> {
+        self.0.send_replace(true);
+        core::task::Poll::Ready(Err(std::io::Error::other("the sensor is gone")))
+    }
 }

@@ -5,6 +5,8 @@ use iothub_codec::{Dialect, Outcome, Status};
 use iothub_proto::Session;
 
 use super::hub::{Connection, Hub, options};
+use super::telling::ledger::Ledger;
+use crate::captured::Captured;
 use crate::device::Device;
 use crate::message::Message;
 use crate::options::Options;
@@ -138,4 +140,71 @@ async fn what_the_hub_refuses_for_now_is_sent_again_later_and_else_it_is_lost() 
         assert!(connection.is_silent_for(Duration::from_millis(50)).await);
     });
     assert_eq!(outbox.contents().lost, Losses { undeliverable: 1, ..Losses::default() });
+}
+
+#[tokio::test]
+async fn how_much_it_holds_is_counted_from_the_beginning_to_the_end() {
+    let scratch = Scratch::new("counted");
+    let outbox = scratch.open();
+    for text in ["a", "b"] {
+        outbox.store(Message::new(text)).await.unwrap();
+    }
+    let ledger = Ledger::new();
+    let options = options(Dialect::Preview5).keep_alive(0).outbox(outbox.clone()).metrics(ledger.clone());
+    let (_hub, device, mut connection) = started(options).await;
+    let of_outbox = |lines: Vec<String>| -> Vec<String> {
+        lines.into_iter().filter(|line| line.starts_with("outbox")).collect()
+    };
+    let (first, _) = connection.telemetry().await;
+    let (second, _) = connection.telemetry().await;
+    assert_eq!(of_outbox(ledger.take()), ["outbox +2 +130"]);
+    let contents = outbox.contents();
+    connection.acknowledge(first.unwrap()).await;
+    let refuse = Outcome::new(Status::BAD_REQUEST);
+    connection.say(move |session, out| ((), session.refuse(second.unwrap(), &refuse, out).unwrap())).await;
+    let mut left = contents;
+    while left.messages > 0 {
+        left = outbox.changed_from(left).await.unwrap();
+    }
+    outbox.store(Message::new("ccc")).await.unwrap();
+    connection.telemetry().await;
+    device.close().await;
+    let mut told = Vec::new();
+    while told.len() < 4 {
+        tokio::task::yield_now().await;
+        told.extend(of_outbox(ledger.take()));
+    }
+    told.sort();
+    assert_eq!(told, ["outbox +1 +67", "outbox -1 -67", "outbox -2 -130", "outbox lost 1"]);
+}
+
+#[tokio::test]
+async fn what_is_told_of_it_is_within_the_span_of_its_device_and_nothing_of_a_message_is() {
+    const CONFIDENTIAL: &str = "confidential";
+    let (captured, _guard) = Captured::begin();
+    let scratch = Scratch::new("told");
+    let raw = iothub_outbox::Outbox::open(&scratch.0, OutboxOptions::new()).unwrap();
+    let head = format!(r#"{{"application":"{CONFIDENTIAL}"}}"#);
+    raw.store(iothub_outbox::Record::new(CONFIDENTIAL).head(head)).await.unwrap();
+    raw.close().await;
+    let outbox = scratch.open();
+    let message = Message::new(CONFIDENTIAL).property("p", CONFIDENTIAL).correlation_id(CONFIDENTIAL);
+    outbox.store(message).await.unwrap();
+    let options = options(Dialect::Preview5).keep_alive(0).outbox(outbox.clone());
+    let (_hub, _device, mut connection) = started(options).await;
+    for status in [Status::THROTTLED, Status::BAD_REQUEST] {
+        let (token, _) = connection.telemetry().await;
+        let refuse = Outcome::new(status);
+        connection.say(move |session, out| ((), session.refuse(token.unwrap(), &refuse, out).unwrap())).await;
+    }
+    outbox.emptied().await;
+    let device = "device{hub=hub1.azure-devices.net device=dev-1 dialect=preview5}";
+    for (event, spans) in [
+        ("outbox_illegible", &[device][..]),
+        ("outbox_delayed", &[device, "connection{number=1}"]),
+        ("outbox_undeliverable", &[device, "connection{number=1}"]),
+    ] {
+        assert!(captured.has(event, "WARN", spans), "{event}: {}", captured.text());
+    }
+    assert!(!captured.text().contains(CONFIDENTIAL), "{}", captured.text());
 }

@@ -1,7 +1,6 @@
 //! What a device tells of itself: spans and events, and numbers.
 
-mod captured;
-mod ledger;
+pub(super) mod ledger;
 
 use core::time::Duration;
 
@@ -11,10 +10,10 @@ use iothub_proto::{Instant, RefusalReason, Session};
 use serde_json::{Value, json};
 use tracing::info;
 
-use self::captured::Captured;
 use self::ledger::Ledger;
 use super::calls::{SOON, call, command};
 use super::hub::{Connection, Did, Hub, Shown, dialects, options, options_of};
+use crate::captured::Captured;
 use crate::commands::Undone;
 use crate::message::Message;
 use crate::methods::{Invocation, MethodResponse};
@@ -116,6 +115,46 @@ async fn everything_is_told_within_the_span_of_its_device() {
             assert!(captured.has(event, level, &spans), "{level} {event} in {spans:?}: {}", captured.text());
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_reporter_tells_is_within_the_span_of_its_device() {
+    let (captured, _guard) = Captured::begin();
+    let (_hub, device, mut connection) = Hub::with_device(options(Dialect::Classic).keep_alive(0)).await;
+    let reporter = device.twin().reporter();
+    for (status, event, level) in
+        [(Status::THROTTLED, "report_delayed", "DEBUG"), (Status::BAD_REQUEST, "report_failed", "WARN")]
+    {
+        reporter.set(&json!({ CONFIDENTIAL: CONFIDENTIAL })).unwrap();
+        let did = connection.next().await;
+        let Did::TwinPatch { request, .. } = did else { panic!("{did:?}") };
+        let request = RequestId::from_u32(request.as_id().as_u32().unwrap());
+        let reply = Reply::new(request, status);
+        connection
+            .say(move |session, out| ((), session.reply(Operation::TwinPatch, &reply, out).unwrap()))
+            .await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let device = "device{hub=hub1.azure-devices.net device=dev-1 dialect=classic}";
+        assert!(captured.has(event, level, &[device]), "{event}: {}", captured.text());
+    }
+    assert!(!captured.text().contains(CONFIDENTIAL), "{}", captured.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_is_shown_shows_nothing_of_its_messages() {
+    let options = options(Dialect::Classic).subscribe(Channels::METHODS);
+    let (_hub, device, mut connection) = Hub::with_device(options.window(1)).await;
+    for _ in 0..2 {
+        drop(device.enqueue(Message::new(CONFIDENTIAL).property("p", CONFIDENTIAL)).await);
+    }
+    connection.telemetry().await;
+    let now = Instant::default();
+    let argument = br#"{"confidential":1}"#;
+    connection.say(|session, out| session.call(now, SOON, "reboot", argument, out).unwrap()).await;
+    assert!(connection.is_silent_for(SOON).await);
+    let shown = format!("{device:?} {:?}", device.twin());
+    assert!(shown.starts_with("Device { status: Connected") && !shown.contains("onfidential"), "{shown}");
+    assert!(!shown.contains("99, 111, 110, 102"), "{shown}");
 }
 
 #[test]

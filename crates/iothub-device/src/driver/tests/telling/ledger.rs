@@ -8,18 +8,18 @@ use crate::metrics::{CommandEnding, MethodEnding, Metrics};
 
 /// Writes down what it is told, a line each; bytes are only added up.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub(in crate::driver::tests) struct Ledger {
     lines: Mutex<Vec<String>>,
     bytes: Mutex<(usize, usize)>,
 }
 
 impl Ledger {
-    pub(super) fn new() -> Arc<Self> {
+    pub(in crate::driver::tests) fn new() -> Arc<Self> {
         Arc::default()
     }
 
     /// What was told since this was asked last, in the order of its letters.
-    pub(super) fn take(&self) -> Vec<String> {
+    pub(in crate::driver::tests) fn take(&self) -> Vec<String> {
         let mut lines = core::mem::take(&mut *self.lines.lock().unwrap());
         lines.sort();
         lines
@@ -74,6 +74,14 @@ impl Metrics for Ledger {
 
     fn queue_shrank(&self, messages: usize, bytes: usize) {
         self.line(format!("queue -{messages} {bytes}"));
+    }
+
+    fn outbox_changed(&self, messages: i64, bytes: i64) {
+        self.line(format!("outbox {messages:+} {bytes:+}"));
+    }
+
+    fn outbox_lost(&self, messages: u64) {
+        self.line(format!("outbox lost {messages}"));
     }
 
     fn message_sent(&self, size: usize) {

@@ -1,3 +1,5 @@
+//! For tests, of this crate and of how it is used: what is told of in spans and events.
+
 use core::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex, Once};
 
@@ -10,7 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// Everything that is traced on this thread, at every level and by every crate.
 #[derive(Clone, Default)]
-pub(super) struct Captured(Arc<Mutex<Vec<Told>>>);
+pub(crate) struct Captured(Arc<Mutex<Vec<Told>>>);
 
 struct Told {
     name: &'static str,
@@ -25,7 +27,7 @@ struct Fields(String);
 
 impl Captured {
     /// Captures until the guard is dropped.
-    pub(super) fn begin() -> (Self, DefaultGuard) {
+    pub(crate) fn begin() -> (Self, DefaultGuard) {
         // Whether anybody wants an event or span is remembered for all threads. Somebody wants everything, so that the
         // tests that run beside this one, and want nothing, do not decide it.
         static EVERYTHING: Once = Once::new();
@@ -38,7 +40,7 @@ impl Captured {
     }
 
     /// All of it, a line each.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for Told { name, level, fields, spans } in &*self.0.lock().unwrap() {
             writeln!(text, "{level} {name} {fields} in {spans:?}").unwrap();
@@ -47,7 +49,7 @@ impl Captured {
     }
 
     /// Whether there was an event of that name, or with that message, within exactly these spans.
-    pub(super) fn has(&self, event: &str, level: &str, spans: &[&str]) -> bool {
+    pub(crate) fn has(&self, event: &str, level: &str, spans: &[&str]) -> bool {
         self.0.lock().unwrap().iter().any(|told| {
             (told.name == event || told.fields == format!("message={event}"))
                 && told.level == level
