@@ -1,9 +1,12 @@
 use core::time::Duration;
 
+use iothub_codec::{Codec, Detail, EncodeError, Operation, Outcome, Reply, Status};
+use iothub_proto::Verdict;
 use tokio::sync::mpsc;
 
-use crate::error::AnswerError;
+use crate::error::{AnswerError, NeverSent};
 use crate::lanes::{Answer, AnswerKind, ConnectionNumber};
+use crate::not_expressible::NotExpressible;
 use crate::outcome::operation;
 
 /// The way from what arrived back to the connection that it came over.
@@ -33,5 +36,41 @@ impl Answering {
         let (done, _) = operation();
         // Without room the caller at the back end waits for its own timeout, as it would without this.
         let _ = self.answers.try_send(Box::new(Answer { connection, what, done }));
+    }
+}
+
+impl AnswerKind {
+    /// Why this cannot be sent.
+    pub(crate) fn never_sent(&self, codec: Codec<'_>, error: NeverSent) -> AnswerError {
+        if error != NeverSent::Unwritable(EncodeError::NotExpressible) {
+            return error.into();
+        }
+        let settle = |what, outcome: Outcome<'_>| {
+            NotExpressible::new(what, codec, |codec| {
+                codec.encode_ack(&outcome, Detail::FULL, &mut []).map(drop)
+            })
+        };
+        AnswerError::NotExpressible(match self {
+            AnswerKind::Settle { verdict: Verdict::Abandon, .. } => {
+                settle("that a command is abandoned", Outcome::ABANDONED)
+            }
+            AnswerKind::Settle { verdict: Verdict::Reject, .. } => {
+                settle("that a command is rejected", Outcome::REJECTED)
+            }
+            AnswerKind::Decline { request, name, status } => {
+                let reply = Reply::new(request.as_id(), *status);
+                NotExpressible::new("that a method is declined", codec, |codec| {
+                    codec.encode_reply(Operation::Method(name), &reply, &mut []).map(drop)
+                })
+            }
+            AnswerKind::Method { request, name, response } => {
+                let (code, content) = (Some(response.code), response.content());
+                let reply = Reply { code, content, ..Reply::new(request.as_id(), Status::SUCCESS) };
+                NotExpressible::new("such an answer to a method", codec, |codec| {
+                    codec.encode_reply(Operation::Method(name), &reply, &mut []).map(drop)
+                })
+            }
+            AnswerKind::Settle { verdict: Verdict::Complete, .. } => return error.into(),
+        })
     }
 }

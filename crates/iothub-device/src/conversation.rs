@@ -1,11 +1,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use iothub_codec::{
-    Ack, Channels, Codec, Detail, EncodeError, Operation, Outcome, Reply, RequestIdBuf, Status, TwinGet,
-};
+use iothub_codec::{Ack, Channels, Codec, EncodeError, RequestIdBuf, TwinGet};
 use iothub_mqtt::{Client, WriteError};
-use iothub_proto::{DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
+use iothub_proto::{DeviceEvent, DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
 
 use crate::credentials::Proven;
 use crate::desk::{Asker, Desk, Settled};
@@ -34,6 +32,8 @@ pub(crate) struct Conversation<'d> {
     /// Taken from their lanes, and to be sent as soon as the session takes them.
     held_telemetry: Option<Outgoing>,
     held_ask: Option<Ask>,
+    /// How long the hub may take for subscriptions.
+    ready_within: Duration,
     /// When the connection has to be ready.
     ready_by: Option<(Instant, Duration)>,
     /// When the connection is replaced at the latest; it is as soon as nothing is under way.
@@ -91,15 +91,31 @@ impl<'d> Conversation<'d> {
             scratch: vec![0; SCRATCH],
             held_telemetry: None,
             held_ask: None,
+            ready_within: Duration::ZERO,
             ready_by: None,
             renew_by: None,
             meter,
         }
     }
 
+    /// Listens to these channels with the next connection, also where a hub has refused them before.
+    pub(crate) fn want(&mut self, channels: Channels) {
+        let can_be_said = |each: &Channels| self.check_channels(*each).is_ok();
+        let channels = channels.iter().filter(can_be_said).fold(Channels::NONE, Channels::union);
+        self.session.want(channels);
+        self.desk.want(channels);
+    }
+
+    /// The same with this connection.
+    pub(crate) fn listen(&mut self, now: Instant, channels: Channels) -> Result<(), ConnectError> {
+        self.want(channels);
+        self.advance(now)
+    }
+
     /// Begins a connection, which has to be ready within that time.
     pub(crate) fn open(&mut self, now: Now, hello: &Hello<'_>, within: Duration) -> Result<(), ConnectError> {
         self.mqtt.reset(Session::Resume);
+        self.ready_within = within;
         self.ready_by = Some((now.instant.after(within), within));
         self.write(|session, mqtt, out| {
             let packet = session.connect(now, hello, out)?;
@@ -119,6 +135,13 @@ impl<'d> Conversation<'d> {
                 self.meter.tell(|metrics| metrics.messages_resent(count));
             }
             let Some(event) = self.session.handle_packet(now, &bounded(packet, self.own))? else { continue };
+            if let DeviceEvent::SubscribeRefused { channels, .. } = &event
+                && channels.contains(Channels::REPLIES)
+                && let Some(ask) = self.held_ask.take()
+            {
+                // Asked for again, it would be refused again.
+                fail(&self.meter, ask, TwinError::SubscriptionRefused);
+            }
             if let Some(settled) = self.desk.deliver(now, event)? {
                 self.answer_call(now, settled)?;
             }
@@ -237,11 +260,9 @@ impl<'d> Conversation<'d> {
 
     /// Sends a request, or holds it until it can be sent.
     pub(crate) fn ask(&mut self, now: Instant, ask: Ask) -> Result<(), ConnectError> {
-        if ask.is_given_up() {
-            return Ok(());
-        }
         let ask = match ask {
             Ask::Subscribe { channels, done } => return self.subscribe(now, channels, done),
+            given_up if given_up.is_given_up() => return Ok(()),
             Ask::TellDesired => {
                 self.session.tell_desired_again(now);
                 return self.advance(now);
@@ -261,6 +282,7 @@ impl<'d> Conversation<'d> {
         // Answers come to who listens for them.
         self.session.want(Channels::REPLIES);
         self.transmit(now)?;
+        self.expect_ready(now);
         let sent = self.write(|session, mqtt, out| {
             let (ticket, packet) = match &ask {
                 Ask::Twin { deadline, .. } => session.get_twin(now, deadline.since(now), out)?,
@@ -286,7 +308,7 @@ impl<'d> Conversation<'d> {
             }
             (Ok(_), Ask::Subscribe { .. } | Ask::TellDesired) => {}
             (Err(Unsent::Session(error)), ask) => match never_sent(&error) {
-                Some(error) => self.fail(ask, error.into()),
+                Some(error) => fail(&self.meter, ask, error.into()),
                 None => self.held_ask = Some(ask),
             },
             (Err(Unsent::Mqtt(error)), _) => return Err(error.into()),
@@ -297,10 +319,12 @@ impl<'d> Conversation<'d> {
     /// Sends what the hub waits for, if it still does.
     pub(crate) fn answer(&mut self, now: Instant, answer: Answer) -> Result<(), ConnectError> {
         let Answer { connection, what, done } = answer;
-        let outcome = if connection == self.desk.connection() {
-            self.answer_now(now, &what)?
-        } else {
+        let outcome = if connection != self.desk.connection() {
             Err(AnswerError::Disconnected)
+        } else if self.desk.is_answered(&what) {
+            Err(AnswerError::Answered)
+        } else {
+            self.answer_now(now, &what)?
         };
         done.end(outcome);
         Ok(())
@@ -361,8 +385,7 @@ impl<'d> Conversation<'d> {
         done: Done<(), SubscribeError>,
     ) -> Result<(), ConnectError> {
         // Known before the session tries, because it would have to try for ever.
-        let say = |codec: Codec<'_>| codec.filters(channels, &mut []).map(drop);
-        if let Err(error) = NotExpressible::check("inputs of a module", self.codec, say) {
+        if let Err(error) = self.check_channels(channels) {
             done.end(Err(SubscribeError::NotExpressible(error)));
             return Ok(());
         }
@@ -374,11 +397,9 @@ impl<'d> Conversation<'d> {
         self.advance(now)
     }
 
-    fn fail(&self, ask: Ask, error: TwinError) {
-        if let Ask::Report { .. } = ask {
-            self.meter.tell(|metrics| metrics.report_failed(&error));
-        }
-        ask.fail(error);
+    fn check_channels(&self, channels: Channels) -> Result<(), NotExpressible> {
+        let say = |codec: Codec<'_>| codec.filters(channels, &mut []).map(drop);
+        NotExpressible::check("inputs of a module", self.codec, say)
     }
 
     /// Sends what the session owes, and what was held until now.
@@ -387,6 +408,7 @@ impl<'d> Conversation<'d> {
             self.session.tell_desired_again(now);
         }
         self.transmit(now)?;
+        self.expect_ready(now);
         if !self.session.is_ready() {
             return Ok(());
         }
@@ -401,6 +423,13 @@ impl<'d> Conversation<'d> {
         match self.held_ask.take() {
             Some(ask) => self.ask(now, ask),
             None => Ok(()),
+        }
+    }
+
+    /// Nothing else goes out before a subscription is answered, so a hub that never does is given up.
+    fn expect_ready(&mut self, now: Instant) {
+        if !self.session.is_ready() && self.ready_by.is_none() {
+            self.ready_by = Some((now.after(self.ready_within), self.ready_within));
         }
     }
 
@@ -437,45 +466,11 @@ impl<'d> Conversation<'d> {
                 Ok(Ok(()))
             }
             Err(Unsent::Session(error)) => Ok(Err(match never_sent(&error) {
-                Some(error) => self.unanswered(what, error),
+                Some(error) => what.never_sent(self.codec, error),
                 None => AnswerError::Disconnected,
             })),
             Err(Unsent::Mqtt(error)) => Err(error.into()),
         }
-    }
-
-    /// Why an answer is not sent.
-    fn unanswered(&self, what: &AnswerKind, error: NeverSent) -> AnswerError {
-        if error != NeverSent::Unwritable(EncodeError::NotExpressible) {
-            return error.into();
-        }
-        let settle = |what, outcome: Outcome<'_>| {
-            NotExpressible::new(what, self.codec, |codec| {
-                codec.encode_ack(&outcome, Detail::FULL, &mut []).map(drop)
-            })
-        };
-        AnswerError::NotExpressible(match what {
-            AnswerKind::Settle { verdict: Verdict::Abandon, .. } => {
-                settle("that a command is abandoned", Outcome::ABANDONED)
-            }
-            AnswerKind::Settle { verdict: Verdict::Reject, .. } => {
-                settle("that a command is rejected", Outcome::REJECTED)
-            }
-            AnswerKind::Decline { request, name, status } => {
-                let reply = Reply::new(request.as_id(), *status);
-                NotExpressible::new("that a method is declined", self.codec, |codec| {
-                    codec.encode_reply(Operation::Method(name), &reply, &mut []).map(drop)
-                })
-            }
-            AnswerKind::Method { request, name, response } => {
-                let (code, content) = (Some(response.code), response.content());
-                let reply = Reply { code, content, ..Reply::new(request.as_id(), Status::SUCCESS) };
-                NotExpressible::new("such an answer to a method", self.codec, |codec| {
-                    codec.encode_reply(Operation::Method(name), &reply, &mut []).map(drop)
-                })
-            }
-            AnswerKind::Settle { verdict: Verdict::Complete, .. } => return error.into(),
-        })
     }
 
     /// Remembers the answer to a call, which may be delivered again, and has it counted.
@@ -526,6 +521,14 @@ impl<'d> Conversation<'d> {
             }
         }
     }
+}
+
+/// Ends a request that comes to nothing.
+fn fail(meter: &Meter, ask: Ask, error: TwinError) {
+    if let Ask::Report { .. } = ask {
+        meter.tell(|metrics| metrics.report_failed(&error));
+    }
+    ask.fail(error);
 }
 
 /// What the hub says it takes, as far as this end goes along.

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use crate::commands::{ArrivedCommand, ArrivedInput};
 use crate::error::{ConnectError, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
-use crate::lanes::ConnectionNumber;
+use crate::lanes::{AnswerKind, ConnectionNumber};
 use crate::methods::{Arrival, ArrivedCall, CallAnswer, CallMemory, MethodResponse, OpenCall};
 use crate::metrics::{CommandEnding, Meter, MethodEnding};
 use crate::outcome::Done;
@@ -142,6 +142,7 @@ impl Desk {
             }
             DeviceEvent::Reported { ticket, version } => {
                 if let Some(Asker::Report { patch, sent, done }) = self.asked.remove(&ticket) {
+                    self.count_reports();
                     self.meter.tell(|metrics| metrics.twin_reported(now.since(sent)));
                     // Whoever hears of it finds it in the copy.
                     self.mirror(|mirror, copy| mirror.reported(copy, version, &patch));
@@ -170,6 +171,7 @@ impl Desk {
             DeviceEvent::DesiredCurrent { version, desired, document } => {
                 let properties = Bytes::copy_from_slice(desired);
                 self.mirror(|mirror, copy| mirror.whole(copy, document));
+                self.count_reports();
                 self.tell_desired(DesiredUpdate::Whole { version, properties });
             }
             DeviceEvent::DesiredMissed { known, version } => {
@@ -220,11 +222,20 @@ impl Desk {
     }
 
     pub(crate) fn asked(&mut self, ticket: Ticket, asker: Asker) {
+        let is_report = matches!(asker, Asker::Report { .. });
         self.asked.insert(ticket, asker);
+        if is_report {
+            self.count_reports();
+        }
+    }
+
+    /// Listens to these channels, whatever was refused before.
+    pub(crate) fn want(&mut self, channels: Channels) {
+        self.wanted = self.wanted.union(channels);
     }
 
     pub(crate) fn subscribing(&mut self, channels: Channels, done: Done<(), SubscribeError>) {
-        self.wanted = self.wanted.union(channels);
+        self.want(channels);
         self.subscribers.retain(|(_, done)| !done.is_given_up());
         self.subscribers.push((channels, done));
     }
@@ -253,6 +264,17 @@ impl Desk {
         let ending = answer.ending();
         if let Some(arrived) = self.calls.answered(request, answer) {
             self.method_ended(name, ending, now.since(arrived));
+        }
+    }
+
+    /// Whether that is a call which has its answer.
+    pub(crate) fn is_answered(&self, what: &AnswerKind) -> bool {
+        match what {
+            AnswerKind::Method { request, .. } | AnswerKind::Decline { request, .. } => {
+                self.calls.is_answered(request)
+            }
+            // The session knows.
+            AnswerKind::Settle { .. } => false,
         }
     }
 
@@ -290,6 +312,12 @@ impl Desk {
     fn mirror(&mut self, tell: impl FnOnce(&mut Mirror, &mut Mirrored) -> Heard) {
         let Self { mirror, inboxes, .. } = self;
         self.whole_wanted |= inboxes.mirror(|copy| tell(mirror, copy));
+    }
+
+    /// Tells the copy how many reports may change what it has.
+    fn count_reports(&mut self) {
+        let count = self.asked.values().filter(|asker| matches!(asker, Asker::Report { .. })).count();
+        self.mirror(|_, copy| copy.underway(count));
     }
 
     /// If that is a report, nobody knows what became of it.
@@ -393,6 +421,7 @@ impl Desk {
     /// Whoever asked has the same deadline, and has been told by it.
     fn time_out(&mut self, now: Instant, ticket: Ticket) {
         let Some(asker) = self.asked.remove(&ticket) else { return };
+        self.count_reports();
         if let Asker::Report { sent, .. } = asker {
             let error = TwinError::TimedOut { after: now.since(sent) };
             self.meter.tell(|metrics| metrics.report_failed(&error));
@@ -406,6 +435,7 @@ impl Desk {
             Some(Asker::Twin(done)) => done.end(Err(error)),
             Some(Asker::Section(done)) => done.end(Err(error)),
             Some(Asker::Report { done, .. }) => {
+                self.count_reports();
                 self.meter.tell(|metrics| metrics.report_failed(&error));
                 done.end(Err(error));
             }

@@ -10,7 +10,7 @@ use crate::chance;
 use crate::clock::{Alarm, Clock};
 use crate::conversation::{Conversation, Renewing};
 use crate::error::{AnswerError, ConnectError};
-use crate::inboxes::Inboxes;
+use crate::inboxes::InboxesEnd;
 use crate::lanes::Lanes;
 use crate::link::{Link, Turn};
 use crate::options::Options;
@@ -27,7 +27,7 @@ pub(crate) type FirstOutcome = Result<(), ConnectError>;
 pub(crate) struct Ends {
     pub(crate) clock: Clock,
     pub(crate) lanes: Lanes,
-    pub(crate) inboxes: Arc<Inboxes>,
+    pub(crate) inboxes: InboxesEnd,
     pub(crate) announcer: Announcer,
     /// There when somebody waits for the first connection: then one that fails is not followed by another.
     pub(crate) first: Option<oneshot::Sender<FirstOutcome>>,
@@ -41,7 +41,7 @@ pub(crate) async fn drive<T: Transport>(
 ) {
     let Ends { clock, mut lanes, inboxes, announcer, first } = ends;
     let mut audience = Audience { first, announcer };
-    let hearers = (Arc::clone(&inboxes), options.meter.clone());
+    let hearers = (inboxes.inboxes(), options.meter.clone());
     // A future has room for each of its variables, also for one that has been moved into another.
     let mut conversation =
         Box::new(Conversation::new(options.codec(), options.channels, options.window, hearers));
@@ -79,7 +79,7 @@ pub(crate) async fn drive<T: Transport>(
     }
     // Whoever hears that the device is closed finds it closed.
     drop(lanes);
-    inboxes.close();
+    drop(inboxes);
     audience.closed(cause);
 }
 
@@ -129,8 +129,11 @@ impl<T: Transport> Driver<'_, T> {
                 self.options.meter.tell(|metrics| metrics.disconnected());
             }
             let now = self.clock.now();
-            self.conversation.disconnected(now);
+            if !matches!(end, End::Stopped) {
+                self.conversation.disconnected(now);
+            }
             match end {
+                // What is open ends as closed, and not as disconnected: nobody needs to try again.
                 End::Stopped => return None,
                 End::Renewal => {
                     debug!(name: "replacing", "connecting again with new credentials");
@@ -213,6 +216,7 @@ impl<T: Transport> Driver<'_, T> {
         };
         let left = within.saturating_sub(self.clock.now().since(began));
         let now = self.clock.now_on_both();
+        self.conversation.want(self.lanes.wishes.channels());
         if let Err(error) = self.options.introduce(now, left, &proven, &mut self.conversation) {
             return End::Failed(error);
         }
@@ -320,7 +324,10 @@ impl<T: Transport> Driver<'_, T> {
                 lanes.telemetry.expire(now);
                 conversation.handle_timeout(now)?;
             }
-            _ = lanes.stop.changed() => return Ok(Step::Stopped),
+            wanted = lanes.wishes.changed() => match wanted {
+                Some(channels) => conversation.listen(clock.now(), channels)?,
+                None => return Ok(Step::Stopped),
+            },
         }
         Ok(Step::Done)
     }
@@ -380,7 +387,10 @@ async fn offline<T>(
                 lanes.telemetry.expire(now);
                 conversation.expire(now);
             }
-            _ = lanes.stop.changed() => return None,
+            // What is wanted besides is looked at with the next connection.
+            wanted = lanes.wishes.changed() => {
+                wanted?;
+            }
         }
     }
 }

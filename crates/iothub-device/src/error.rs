@@ -356,6 +356,9 @@ pub enum AnswerError {
     /// The message came at QoS 0: the hub took it for dealt with when it had sent it.
     #[error("it came without a delivery to be given back (QoS 0)")]
     NotAwaited,
+    /// The call has another answer already, from somebody who did not wait for its outcome; never sent.
+    #[error("answered before")]
+    Answered,
     /// Cannot be written; never sent.
     #[error(transparent)]
     Unwritable(EncodeError),
@@ -368,7 +371,7 @@ pub enum AnswerError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The hub did not grant the subscription.
+    /// The hub did not grant the subscription. It is asked for again with every connection.
     #[error("subscription refused by the hub")]
     Refused,
     /// There is no such channel for this identity, or in this dialect: only modules have inputs.

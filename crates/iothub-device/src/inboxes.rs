@@ -1,4 +1,4 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{broadcast, watch};
 
@@ -17,6 +17,27 @@ pub(crate) struct Inboxes {
     desired: Mutex<Listeners<Told>>,
     /// What replicas show.
     twin: watch::Sender<Mirrored>,
+}
+
+/// The driver's end. Dropped, also with a driver that panics, it ends everybody who waits.
+#[derive(Debug)]
+pub(crate) struct InboxesEnd(Arc<Inboxes>);
+
+impl InboxesEnd {
+    pub(crate) fn new(inboxes: &Arc<Inboxes>) -> Self {
+        Self(Arc::clone(inboxes))
+    }
+
+    /// To be put into.
+    pub(crate) fn inboxes(&self) -> Arc<Inboxes> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for InboxesEnd {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Inboxes {
@@ -69,7 +90,7 @@ impl Inboxes {
         self.inputs.clear();
     }
 
-    pub(crate) fn close(&self) {
+    fn close(&self) {
         self.calls.close();
         self.commands.close();
         self.inputs.close();

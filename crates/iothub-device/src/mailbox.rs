@@ -42,8 +42,11 @@ impl<T> Mailbox<T> {
     /// The next item; `None` when the mailbox is closed and empty. Cancel-safe.
     pub(crate) async fn next(&self) -> Option<T> {
         loop {
-            // Made before looking, so that what arrives in between is not slept through.
+            // Made before looking, so that what arrives in between is not slept through; and in line from then on, because
+            // two that arrive before anybody is in line wake one.
             let arrived = self.arrived.notified();
+            tokio::pin!(arrived);
+            arrived.as_mut().enable();
             {
                 let mut content = self.lock();
                 if let Some(item) = content.items.pop_front() {

@@ -3,14 +3,17 @@
 mod calls;
 mod connection;
 mod credentials;
+mod ending;
 mod enqueueing;
 mod handlers;
 mod hub;
 mod introducing;
 #[cfg(feature = "outbox")]
 mod outbox;
+mod reporting;
 mod silence;
 mod staying;
+mod subscribing;
 mod telemetry;
 mod telling;
 mod twin;

@@ -83,6 +83,7 @@ impl MethodCall {
                 AnswerError::Disconnected
                 | AnswerError::TimedOut { .. }
                 | AnswerError::NotAwaited
+                | AnswerError::Answered
                 | AnswerError::Closed,
             ) => self.answer = None,
         }

@@ -64,7 +64,9 @@ impl Handlers {
                 }
             })
         });
-        self.lock().by_name.insert(name, handler);
+        let before = self.lock().by_name.insert(name, handler);
+        // What a handler drops may come back here.
+        drop(before);
     }
 
     /// A handler for all others, in the place of the one before.
@@ -74,7 +76,8 @@ impl Handlers {
         A: Future<Output = MethodResponse> + Send + 'static,
     {
         let handler: Handler = Arc::new(move |payload, call| Box::pin(handler(call.name, payload)));
-        self.lock().others = Some(handler);
+        let before = self.lock().others.replace(handler);
+        drop(before);
     }
 
     /// Answers calls in a task of its own, within that span, until the device is closed, if that is not done yet.

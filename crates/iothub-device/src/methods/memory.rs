@@ -118,6 +118,11 @@ impl CallMemory {
         calls.map(|Remembered { request, name, arrived, .. }| OpenCall { request, name, arrived })
     }
 
+    /// Whether the call is known, and awaits no answer any more.
+    pub(crate) fn is_answered(&self, request: &RequestIdBuf) -> bool {
+        self.calls.iter().any(|call| call.request == *request && !call.is_open())
+    }
+
     pub(crate) fn has_open(&self) -> bool {
         self.calls.iter().any(Remembered::is_open)
     }

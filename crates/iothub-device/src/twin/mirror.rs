@@ -14,8 +14,10 @@ pub(crate) struct Mirrored {
     pub(crate) twin: Option<TwinSnapshot>,
     /// Why what the hub has told since is not in there.
     pub(crate) fault: Option<ReplicaError>,
-    /// Whether no report is outstanding of which it is not known what became of it.
-    pub(crate) is_settled: bool,
+    /// Whether it is known what became of all reports that have ended.
+    is_settled: bool,
+    /// Reports that are on their way.
+    open_reports: usize,
     pub(crate) is_closed: bool,
 }
 
@@ -118,6 +120,17 @@ impl Mirror {
 }
 
 impl Mirrored {
+    /// Whether the reported properties are known to be what the hub has.
+    pub(super) fn is_certain(&self) -> bool {
+        self.is_settled && self.open_reports == 0
+    }
+
+    /// So many reports are on their way, from whomever.
+    pub(crate) fn underway(&mut self, reports: usize) -> Heard {
+        self.open_reports = reports;
+        Heard::default()
+    }
+
     /// Nobody looks at it.
     pub(crate) fn forget(&mut self) {
         *self = Self { is_closed: self.is_closed, ..Self::default() };

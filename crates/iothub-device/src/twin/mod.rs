@@ -11,6 +11,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use iothub_codec::{Channels, TwinPart};
 use serde::Serialize;
+use tracing::Span;
 
 use crate::device::Device;
 use crate::error::{SubscribeError, TwinError};
@@ -136,8 +137,11 @@ impl Twin {
     pub async fn replica(&self) -> Result<Replica, ReplicaError> {
         // Looked at before it is asked for, so that it is kept from then on.
         let copy = self.device.inboxes().look_at_twin();
+        let began = self.device.clock().now();
         self.device.subscribe(Channels::DESIRED).await?;
-        Replica::new(self.clone(), copy, self.timeout()).await
+        let after = self.timeout();
+        let left = after.saturating_sub(self.device.clock().now().since(began));
+        Replica::new(self.clone(), copy, (left, after)).await
     }
 
     /// Somebody who reports, and sends as one what comes faster than it is acknowledged.
@@ -152,6 +156,11 @@ impl Twin {
     /// How long an operation may take.
     fn timeout(&self) -> Duration {
         self.device.timeout()
+    }
+
+    /// Within which the tasks of the device are.
+    fn span(&self) -> &Span {
+        self.device.span()
     }
 
     /// Returns when the device is closed.

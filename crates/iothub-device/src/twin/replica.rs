@@ -29,16 +29,16 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Waits for the first copy.
+    /// Waits for the first copy for as long as is left of that time.
     pub(super) async fn new(
         twin: Twin,
         mut copy: watch::Receiver<Mirrored>,
-        within: Duration,
+        (left, after): (Duration, Duration),
     ) -> Result<Self, ReplicaError> {
         let is_known = |copy: &Mirrored| copy.twin.is_some() || copy.fault.is_some() || copy.is_closed;
         let first = {
-            let told = tokio::time::timeout(within, copy.wait_for(is_known)).await;
-            let copy = told.map_err(|_| ReplicaError::TimedOut { after: within })?;
+            let told = tokio::time::timeout(left, copy.wait_for(is_known)).await;
+            let copy = told.map_err(|_| ReplicaError::TimedOut { after })?;
             let copy = copy.map_err(|_| ReplicaError::Closed)?;
             match (&copy.twin, &copy.fault) {
                 (Some(twin), _) => twin.clone(),

@@ -38,11 +38,15 @@ impl<T: DeserializeOwned> TwinValues<T> {
                 return None;
             }
             self.copy.changed().await.ok()?;
-            let copy = self.copy.borrow_and_update();
-            if copy.is_closed {
+            let (twin, is_closed) = {
+                let copy = self.copy.borrow_and_update();
+                (copy.twin.clone(), copy.is_closed)
+            };
+            if is_closed {
                 return None;
             }
-            let Some(twin) = &copy.twin else { continue };
+            // The copy goes on while the application reads this.
+            let Some(twin) = twin else { continue };
             let value = twin.desired().pointer(&self.pointer);
             if self.told.as_ref().is_some_and(|told| told.as_ref() == value) {
                 continue;

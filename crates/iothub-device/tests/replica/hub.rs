@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use iothub_codec::{SharedKey, TokenRequest};
 use iothub_device::{ConnectError, Dialect, Options, Transport};
 use iothub_hub::{
-    Config, ConnectionId, Effect, ExchangeId, Input, Level, PacketBuf, Peer, RestRequest, Seed,
+    Config, ConnectionId, Edition, Effect, ExchangeId, Input, Level, PacketBuf, Peer, RestRequest, Seed,
     Transport as Over,
 };
 use iothub_mqtt::Server;
@@ -51,7 +51,17 @@ pub(crate) struct Faults {
 
 impl Hub {
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
+        Self::with(seed, faults, Edition::UNLIMITED)
+    }
+
+    /// One that bears so much.
+    pub(crate) fn of(edition: Edition) -> Self {
+        Self::with(1, Faults::default(), edition)
+    }
+
+    fn with(seed: u64, faults: Faults, edition: Edition) -> Self {
         let mut config = Config::new(Seed([7; 32]));
+        config.edition = edition;
         config.ready_device = Some(DEVICE.to_owned());
         let world = World {
             hub: iothub_hub::Hub::new(config),

@@ -1,6 +1,10 @@
+use core::num::NonZeroU16;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
+use std::sync::Arc;
 
-use iothub_device::{Device, Dialect, ReportError, Reporter};
+use iothub_device::{Device, Dialect, Metrics, ReportError, Reporter, TwinError};
+use iothub_hub::{Edition, Sku};
 use serde_json::json;
 
 use crate::hub::{Faults, Hub};
@@ -134,6 +138,91 @@ async fn it_sends_all_while_nobody_knows_what_the_hub_has() {
             }
             assert_eq!(replica.snapshot().reported(), &reported);
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_sends_all_also_while_nobody_knows_what_became_of_the_report_of_another() {
+    for dialect in dialects() {
+        for cut in [false, true] {
+            let (hub, device, replica) = begun(dialect).await;
+            let reporter = replica.reporter();
+            reporter.report(&json!({ "t": 20 })).await.unwrap();
+            hub.set_faults(Faults { lose_one_of: 1, ..Faults::default() });
+            let twin = device.twin();
+            let other = tokio::spawn(async move { twin.report(&json!({ "t": 21 })).await });
+            while hub.reported().0 != json!({ "t": 21 }) {
+                tokio::task::yield_now().await;
+            }
+            if cut {
+                hub.cut();
+            }
+            // The hub has it, the replica has not, and nobody has told the device.
+            let lost = other.await.unwrap();
+            assert!(matches!(lost, Err(TwinError::TimedOut { .. } | TwinError::Disconnected)), "{lost:?}");
+            // Whatever is told for the device is lost, too.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(replica.reported_at::<u8>("/t").unwrap(), Some(20));
+            hub.set_faults(Faults::default());
+            while reporter.report(&json!({ "t": 20 })).await.is_err() {}
+            assert_eq!(hub.reported().0, json!({ "t": 20 }), "{dialect} {cut}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_sends_all_while_the_report_of_another_is_on_its_way() {
+    for dialect in dialects() {
+        let (hub, device, replica) = begun(dialect).await;
+        let reporter = replica.reporter();
+        reporter.report(&json!({ "t": 20 })).await.unwrap();
+        let twin = device.twin();
+        let other = tokio::spawn(async move { twin.report(&json!({ "t": 21 })).await });
+        while hub.reported().0 != json!({ "t": 21 }) {
+            tokio::task::yield_now().await;
+        }
+        let own = reporter.report(&json!({ "t": 20 })).await;
+        assert!(own.is_ok() && other.await.unwrap().is_ok(), "{own:?}");
+        assert_eq!(hub.reported().0, json!({ "t": 20 }));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_throttles_gets_the_latest_of_all_when_it_takes_some_again() {
+    for dialect in dialects() {
+        let hub = Hub::of(Edition::new(Sku::F1, NonZeroU16::MIN).unwrap());
+        let refused = Arc::new(Refused::default());
+        let options = hub.options(dialect).keep_alive(0).metrics(Arc::clone(&refused));
+        let device = Device::connect_over(options, hub.clone()).await.unwrap();
+        let reporters = [device.twin().reporter(), device.twin().replica().await.unwrap().reporter()];
+        for round in 0..10 {
+            // Uses up what may be done at once.
+            while device.twin().report(&json!({ "n": round })).await.is_ok() {}
+            let before = refused.0.load(Ordering::Relaxed);
+            for step in 0..50 {
+                for (reporter, name) in reporters.iter().zip(["a", "b"]) {
+                    reporter.set(&json!({ name: 50 * round + step })).unwrap();
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let refused = refused.0.load(Ordering::Relaxed) - before;
+            assert!(refused <= 4, "{refused} of 100 that were set within 50 ms");
+        }
+        for reporter in reporters {
+            reporter.flush().await.unwrap();
+        }
+        let reported = hub.reported().0;
+        assert_eq!((&reported["a"], &reported["b"]), (&json!(499), &json!(499)));
+    }
+}
+
+/// Counts the reports that came to nothing.
+#[derive(Default)]
+struct Refused(AtomicUsize);
+
+impl Metrics for Refused {
+    fn report_failed(&self, _error: &TwinError) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -108,6 +108,25 @@ async fn a_call_that_is_dropped_is_answered_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reply_that_nobody_waits_for_any_longer_is_the_only_one() {
+    for dialect in dialects() {
+        let (_hub, device, mut connection) =
+            Hub::with_device(options(dialect).subscribe(Channels::METHODS)).await;
+        let mut methods = device.methods().await.unwrap();
+        call(&mut connection, "reboot").await;
+        let mut replying = Box::pin(methods.next().await.unwrap().reply(MethodResponse::raw(200, "")));
+        tokio::select! {
+            biased;
+            outcome = &mut replying => panic!("before the driver has run: {outcome:?}"),
+            () = core::future::ready(()) => {}
+        }
+        drop(replying);
+        assert_eq!(connection.next().await, answered(200, b""));
+        assert!(connection.is_silent_for(SOON).await, "one answer is enough");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handler_that_panics_is_answered_for_and_the_next_call_is_handled() {
     for dialect in dialects() {
         let (_hub, device, mut connection) =

@@ -243,6 +243,96 @@ async fn a_handler_that_holds_its_device_goes_when_the_device_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_that_is_being_handled_is_dropped_with_its_device() {
+    for dialect in dialects() {
+        for has_begun in [false, true] {
+            let (_hub, device, mut connection) = listening(options(dialect)).await;
+            let (running, holds) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let (counter, held) = (Arc::clone(&running), (device.clone(), Running::new(&holds)));
+            let hang = move |_, _| {
+                let (running, _) = (Running::new(&counter), &held);
+                async move {
+                    core::future::pending::<()>().await;
+                    drop(running);
+                    Ok(())
+                }
+            };
+            device.on_command(hang).await.unwrap();
+            if has_begun {
+                command(&mut connection, b"c").await;
+                command(&mut connection, b"d").await;
+            }
+            assert!(connection.is_silent_for(SOON).await);
+            assert_eq!(running.load(Ordering::Relaxed), usize::from(has_begun));
+            let closing = tokio::spawn(device.close());
+            assert_eq!(connection.next().await, Did::SaidGoodbye);
+            assert_eq!(connection.next().await, Did::Closed);
+            closing.await.unwrap();
+            tokio::task::yield_now().await;
+            assert_eq!(running.load(Ordering::Relaxed), 0, "no handler outlives its device");
+            assert_eq!(holds.load(Ordering::Relaxed), 0, "nor does what it holds");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_comes_too_late_or_is_replaced_is_let_go() {
+    let (_hub, device, connection) = listening(options(Dialect::Classic)).await;
+    let holds = Arc::new(AtomicUsize::new(0));
+    let handler = || {
+        let held = (device.clone(), Running::new(&holds));
+        move |(): (), _: Invocation| {
+            let _ = &held;
+            async { Ok::<(), MethodResponse>(()) }
+        }
+    };
+    for _ in 0..3 {
+        device.on_method("m", handler()).await.unwrap();
+    }
+    assert_eq!(holds.load(Ordering::Relaxed), 1);
+    drop(connection);
+    device.clone().close().await;
+    let late = device.on_method("m", handler()).await;
+    assert_eq!(late, Err(crate::error::SubscribeError::Closed));
+    // One task may have to end before another.
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(holds.load(Ordering::Relaxed), 0);
+}
+
+/// Listens anew when it is dropped.
+struct Returning(Device);
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        drop(self.0.on_method("last", async |(), _| Ok("last")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_replaced_handler_drops_may_listen_by_itself() {
+    let (_hub, device, mut connection) = listening(options(Dialect::Classic)).await;
+    let (first, other) = (Returning(device.clone()), Returning(device.clone()));
+    let holding = move |(): (), _: Invocation| {
+        let _ = &first;
+        async { Ok(()) }
+    };
+    device.on_method("m", holding).await.unwrap();
+    device.on_method("m", async |(), _| Ok("second")).await.unwrap();
+    let holding = move |_: String, _: Bytes| {
+        let _ = &other;
+        async { MethodResponse::BUSY }
+    };
+    device.on_any_method(holding).await.unwrap();
+    device.on_any_method(async |_, _| MethodResponse::UNKNOWN).await.unwrap();
+    for (name, expected) in [("m", &br#""second""#[..]), ("last", br#""last""#)] {
+        call_with(&mut connection, name, b"").await;
+        assert_eq!(connection.next().await, answered(200, expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_too_long_is_a_failure_for_the_caller() {
     for dialect in dialects() {
         let (_hub, device, mut connection) = listening(options(dialect)).await;

@@ -3,8 +3,8 @@ use core::time::Duration;
 use iothub_codec::{Dialect, Outcome, Proof, RequestIdBuf, Status, Text, TwinPart, Version};
 use iothub_mqtt::Server;
 use iothub_proto::{
-    AckToken, HubEvent, HubSession, Instant, Limits, Packet, Received, RefusalReason, Session, Verdict,
-    refuse_connect,
+    AckToken, FilterRefusal, Granted, HubEvent, HubSession, Instant, Limits, Packet, Received, RefusalReason,
+    Session, Verdict, refuse_connect,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -75,6 +75,18 @@ pub(super) struct Connection {
     pub(super) wants: Session,
     /// The payload of the will.
     pub(super) will: Option<Vec<u8>>,
+    /// How this hub answers subscriptions.
+    pub(super) suback: Suback,
+    /// SUBSCRIBE packets that came.
+    pub(super) subscribes: usize,
+}
+
+/// What becomes of a SUBSCRIBE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Suback {
+    Granted,
+    Refused,
+    Never,
 }
 
 /// What a CONNECT or AUTH shows.
@@ -161,7 +173,21 @@ impl Connection {
                 let version = opening.connect.version;
                 let (session, accepted) = HubSession::accept(dialect, claim.identity, &opening, None, 1);
                 let Packet::Connected { limits, .. } = accepted else { panic!("{accepted:?}") };
-                return Self { stream, mqtt, session, clock, version, dialect, limits, proof, wants, will };
+                let (suback, subscribes) = (Suback::Granted, 0);
+                return Self {
+                    stream,
+                    mqtt,
+                    session,
+                    clock,
+                    version,
+                    dialect,
+                    limits,
+                    proof,
+                    wants,
+                    will,
+                    suback,
+                    subscribes,
+                };
             }
             let len = stream.read(mqtt.read_buffer()).await.unwrap();
             assert_ne!(len, 0, "the device closed before CONNECT");
@@ -269,6 +295,15 @@ impl Connection {
                     return Some(Did::Renews(Proof::Signature(signature).into()));
                 }
                 HubEvent::Subscribed { token, granted, .. } => {
+                    self.subscribes += 1;
+                    let granted = match self.suback {
+                        Suback::Granted => granted,
+                        Suback::Refused => granted.iter().fold(Granted::EMPTY, |mut refused, _| {
+                            assert!(refused.push(Err(FilterRefusal::Unspecified)));
+                            refused
+                        }),
+                        Suback::Never => continue,
+                    };
                     self.mqtt.send(self.clock.now(), &Packet::SubAck { token, granted }).unwrap();
                     continue;
                 }

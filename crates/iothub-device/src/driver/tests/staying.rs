@@ -1,7 +1,7 @@
 use core::time::Duration;
 use std::io;
 
-use iothub_codec::{Dialect, Status};
+use iothub_codec::{Dialect, Status, TwinPart};
 use iothub_proto::{Dismissal, Failure, FailureClass, Next, ReconnectPolicy, RefusalReason, Session};
 use tokio::io::DuplexStream;
 
@@ -142,6 +142,9 @@ async fn what_was_given_up_while_offline_is_not_asked_later() {
             ask_everything(&device).await;
         }
         connection.accept(Session::Fresh).await;
+        // Subscriptions stay wanted, that to the desired properties with the twin as it is.
+        let did = connection.next().await;
+        assert!(matches!(did, Did::TwinGet { part: TwinPart::Whole, .. }), "{did:?}");
         assert!(connection.is_silent_for(Duration::from_secs(10)).await);
         drop(device);
     }

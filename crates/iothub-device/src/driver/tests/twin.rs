@@ -15,7 +15,7 @@ use crate::twin::{DesiredChanges, DesiredUpdate, TwinSection};
 
 const EMPTY: &[u8] = br#"{"desired":{},"reported":{}}"#;
 
-async fn answer(connection: &mut Connection, request: RequestIdBuf, payload: &'static [u8]) {
+pub(super) async fn answer(connection: &mut Connection, request: RequestIdBuf, payload: &'static [u8]) {
     connection
         .say(move |session, out| {
             // A request id is a number as long as its device has made it one.
@@ -26,11 +26,11 @@ async fn answer(connection: &mut Connection, request: RequestIdBuf, payload: &'s
 }
 
 /// The same request id, borrowing nothing.
-fn number(request: RequestIdBuf) -> RequestId<'static> {
+pub(super) fn number(request: RequestIdBuf) -> RequestId<'static> {
     RequestId::from_u32(request.as_id().as_u32().unwrap())
 }
 
-async fn request(connection: &mut Connection) -> RequestIdBuf {
+pub(super) async fn request(connection: &mut Connection) -> RequestIdBuf {
     let did = connection.next().await;
     let Did::TwinGet { request, .. } = did else { panic!("instead of a request: {did:?}") };
     request

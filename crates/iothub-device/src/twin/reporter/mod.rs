@@ -8,7 +8,7 @@ use iothub_proto::Backoff;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, warn};
 
 use self::difference::difference;
 use self::pending::{Part, Pending};
@@ -42,7 +42,8 @@ impl Reporter {
         let inner = Inner { pending: Pending::new(), refusal: None, is_left: false, is_closed: false };
         let timeout = twin.timeout();
         let shared = Arc::new(Shared { inner: Mutex::new(inner), work: Notify::new(), timeout });
-        tokio::spawn(run(twin, Arc::clone(&shared), copy));
+        let span = twin.span().clone();
+        tokio::spawn(run(twin, Arc::clone(&shared), copy).instrument(span));
         Self { _handle: Arc::new(Handle(Arc::clone(&shared))), shared }
     }
 
@@ -272,7 +273,7 @@ enum Differs {
 /// While it is not known what the hub has, everything may differ.
 fn what_differs(copy: &Mirrored, patch: &Object) -> Differs {
     match &copy.twin {
-        Some(twin) if copy.is_settled => match difference(twin.reported(), patch) {
+        Some(twin) if copy.is_certain() => match difference(twin.reported(), patch) {
             Some(patch) => Differs::By(patch),
             None => Differs::Not { version: twin.reported_version() },
         },
