@@ -164,6 +164,11 @@ impl Entered<'_> {
         }
     }
 
+    /// Whether a device still writes a file of that name.
+    pub(crate) fn is_being_written(&self, name: &str) -> bool {
+        self.desk.as_ref().is_some_and(|desk| desk.hub.is_being_written(name))
+    }
+
     /// Says when the hub wants to be called; whoever asks is told if that becomes earlier.
     fn arm(&mut self) -> Option<Instant> {
         let desk = self.desk.as_mut()?;

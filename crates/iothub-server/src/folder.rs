@@ -36,8 +36,12 @@ impl Folder {
         let unfinished = format!(".{name}.new");
         self.remove(&unfinished)?;
         let mut file = private().create_new(true).open(self.path.join(&unfinished))?;
-        file.write_all(content)?;
-        file.sync_all()?;
+        let written = file.write_all(content).and_then(|()| file.sync_all());
+        if written.is_err() {
+            // The disk is full, most likely: what is there of it is in the way.
+            let _ = self.remove(&unfinished);
+        }
+        written?;
         self.rename(&unfinished, name)
     }
 

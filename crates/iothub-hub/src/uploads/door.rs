@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 use iothub_model::Status;
 use iothub_proto::Now;
 
@@ -35,6 +37,8 @@ pub struct BlobDoor {
     pub staged_max: u64,
     /// The same for one device.
     pub device_staged_max: u64,
+    /// How long the access lasts: what takes longer is too late.
+    pub ends_in: Duration,
 }
 
 impl BlobDoor {
@@ -93,7 +97,7 @@ impl Hub {
         };
         let refused = |why| Err(BlobRefusal::new(BlobProblem::AuthenticationFailed, why));
         let Some(key) = self.uploads.key() else { return refused("this hub has given no signatures") };
-        check(key, (&name, permission), &parameters, now.timestamp)?;
+        let until = check(key, (&name, permission), &parameters, now.timestamp)?;
         let device = Key { device: device_of(&name).into(), module: None };
         // A back end may fetch and remove files of devices that are gone.
         let may_write =
@@ -101,13 +105,27 @@ impl Hub {
         if permission == Permission::Write && !may_write {
             return refused("the device is not registered, or disabled");
         }
+        let of =
+            |name: &str| parameters.iter().find(|(each, _)| each == name).map(|(_, value)| value.as_str());
+        let is_part = permission == Permission::Write
+            && of("comp").is_some_and(|component| component.eq_ignore_ascii_case("block"));
+        // Parts go with the end of their upload: there is nobody to remove those that come behind it.
+        if is_part && !self.is_being_written(&name) {
+            return refused("the upload is over: ask the hub for another one");
+        }
         if permission != Permission::Read && !self.has_room() {
             return Err(BlobRefusal::new(BlobProblem::ServerBusy, crate::recording::NO_ROOM));
         }
         let kept = self.blobs.get(&name).cloned();
         let len_max = self.room_for(&name, &settings);
         let (staged_max, device_staged_max) = (settings.hub_len_max(), settings.device_len_max());
-        Ok(BlobDoor { name, parameters, kept, len_max, staged_max, device_staged_max })
+        let ends_in = until.since(now.timestamp);
+        Ok(BlobDoor { name, parameters, kept, len_max, staged_max, device_staged_max, ends_in })
+    }
+
+    /// Whether a device has an upload of that blob open. If not, no part of it is to be kept.
+    pub fn is_being_written(&self, name: &str) -> bool {
+        self.uploads.is_written(device_of(name), name)
     }
 
     /// Most bytes that a file of that name may have.

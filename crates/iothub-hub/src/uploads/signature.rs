@@ -46,13 +46,13 @@ impl Grant<'_> {
     }
 }
 
-/// Sees to it that a token is by that key, for that file, for that, and for now.
+/// Sees to it that a token is by that key, for that file, for that, and for now. Gives its end.
 pub(crate) fn check(
     key: &SharedKey,
     (name, permission): (&str, Permission),
     parameters: &[(String, String)],
     now: Timestamp,
-) -> Result<(), BlobRefusal> {
+) -> Result<Timestamp, BlobRefusal> {
     let given = |name: &str| {
         let found = parameters.iter().find(|(each, _)| each == name);
         found.map(|(_, value)| value.as_str())
@@ -73,14 +73,15 @@ pub(crate) fn check(
     }
     // It was written by this hub, and so is a date.
     let until = until.parse::<Date>().ok().and_then(Date::as_millis).unwrap_or_default();
-    if Timestamp::from_millis(until) <= now {
+    let until = Timestamp::from_millis(until);
+    if until <= now {
         return Err(failed("the signature has expired: ask the hub for another one"));
     }
     if !permissions.contains(permission.letter()) {
         let why = format!("the signature is for {permissions:.16}, and not for {}", permission.letter());
         return Err(BlobRefusal::new(BlobProblem::AuthorizationPermissionMismatch, why));
     }
-    Ok(())
+    Ok(until)
 }
 
 /// No part of it has a line break where the hub signs it: names of files and dates have none.

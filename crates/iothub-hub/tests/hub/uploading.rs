@@ -182,6 +182,29 @@ fn the_eleventh_upload_at_once_is_refused_until_one_is_over() {
 }
 
 #[test]
+fn no_part_is_let_in_behind_the_end_of_its_upload() {
+    let mut world = World::new();
+    let access = begin(&mut world, "f");
+    let other = begin(&mut world, "f");
+    let query = |component: &str| format!("{}{component}", text(&access, "sasToken").trim_start_matches('?'));
+    let put = |world: &World, component: &str| {
+        open_at(world, "PUT", "/iothub-files/dev1/f", &query(component)).err()
+    };
+    let failed = |access: &Value| json!({"correlationId": text(access, "correlationId"), "isSuccess": false});
+    assert_eq!(ask(&mut world, "POST", ENDS, &failed(&access)).0, 204);
+    assert_eq!(put(&world, "&comp=block&blockid=x"), None, "another upload goes on with the same file");
+    assert_eq!(ask(&mut world, "POST", ENDS, &failed(&other)).0, 204);
+    for (component, problem) in [
+        ("&comp=block&blockid=x", Some(BlobProblem::AuthenticationFailed)),
+        ("&COMP=Block&blockid=x", Some(BlobProblem::AuthenticationFailed)),
+        ("&comp=blocklist", None),
+        ("", None),
+    ] {
+        assert_eq!(put(&world, component), problem, "{component}");
+    }
+}
+
+#[test]
 fn parts_are_dropped_when_nobody_writes_the_file_any_longer() {
     let mut world = World::new();
     begin(&mut world, "f");

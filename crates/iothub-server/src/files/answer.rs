@@ -9,12 +9,14 @@ use http_body_util::{Either, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response};
-use iothub_hub::{BlobDoor, BlobProblem, BlobRefusal, BlobRequest, CONTAINER, Input, KeptBlob, WrittenBlob};
+use iothub_hub::{
+    BlobDoor, BlobProblem, BlobRefusal, BlobRequest, CONTAINER, FileStep, Input, KeptBlob, WrittenBlob,
+};
 
 use super::block_list::{self, Among};
 use super::range::{Unsatisfiable, wanted};
-use super::receiving::{announced, ended, receive, unwritable};
-use super::store::{BlockId, Piece, Store};
+use super::receiving::{Received, announced, ended, receive, unwritable};
+use super::store::{BlockId, Piece, Store, Whole, device_of};
 use super::{headers, sending};
 use crate::http::{Body, Exchange, Guest, Head, leave_unread, whole};
 use crate::shared::Shared;
@@ -45,7 +47,7 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,
     guest: &Guest,
-    shared: &Shared,
+    shared: &Arc<Shared>,
 ) -> Response<Body> {
     let (head, mut body) = request.into_parts();
     let began = shared.driver.clock().now().instant;
@@ -105,7 +107,7 @@ struct Desk<'a> {
     head: &'a Head,
     door: BlobDoor,
     store: Arc<Store>,
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
 }
 
 impl Desk<'_> {
@@ -148,12 +150,11 @@ impl Desk<'_> {
         let len = announced(body, self.door.len_max)?;
         let _room = self.reserve(len, 0)?;
         let md5 = headers::md5(asked)?;
-        let received = receive(&self.store, body, (len, md5), self.shared.limits.request).await?;
+        let received = self.receive(body, (len, md5)).await?;
         said.entry("content-md5".into()).or_insert_with(|| STANDARD.encode(received.md5));
-        let (store, unfinished, file) = (Arc::clone(&self.store), received.unfinished, received.file.clone());
-        blocking(move || store.keep(unfinished, &file)).await?;
-        let md5 = STANDARD.encode(received.md5);
-        let mut response = self.written(received.file, len, said, condition).await;
+        let (store, md5) = (Arc::clone(&self.store), STANDARD.encode(received.md5));
+        let whole = blocking(move || store.keep(received.unfinished, received.file)).await?;
+        let mut response = self.written(whole, len, said, condition).await;
         insert(response.headers_mut(), "content-md5", &md5);
         Ok(response)
     }
@@ -161,22 +162,45 @@ impl Desk<'_> {
     /// Put Block.
     async fn put_block(&self, body: &mut Incoming) -> Result<Response<Body>, BlobRefusal> {
         let id = block_list::block_id(self.door.parameter("blockid").unwrap_or_default())?;
-        let others = self.store.parts(&self.door.name);
-        if others.len() >= Store::PARTS_MAX && !others.contains_key(&id) {
+        let others = self.store.beside(&self.door.name, &id);
+        if others.count >= Store::PARTS_MAX {
             let why = format!("a file has at most {} parts here", Store::PARTS_MAX);
             return Err(BlobRefusal::new(BlobProblem::BlockCountExceedsLimit, why));
         }
-        let there: u64 = others.iter().filter(|(other, _)| **other != id).map(|(_, len)| len).sum();
-        let len = announced(body, self.door.len_max.saturating_sub(there))?;
-        let replaced = others.get(&id).copied().unwrap_or_default();
-        let _room = self.reserve(len, replaced)?;
+        let len = announced(body, self.door.len_max.saturating_sub(others.len))?;
+        let _room = self.reserve(len, others.replaced.unwrap_or_default())?;
         let md5 = headers::md5(&self.head.headers)?;
-        let received = receive(&self.store, body, (len, md5), self.shared.limits.request).await?;
-        let (store, name) = (Arc::clone(&self.store), self.door.name.clone());
-        blocking(move || store.keep_part(received.unfinished, (&name, id, len))).await?;
+        let received = self.receive(body, (len, md5)).await?;
+        let (shared, store, name) =
+            (Arc::clone(self.shared), Arc::clone(&self.store), self.door.name.clone());
+        blocking(move || {
+            store.keep_part(received.unfinished, (&name, id, len))?;
+            // Its upload may have ended meanwhile, and all parts were dropped: all but this one.
+            match shared.driver.enter() {
+                Ok(hub) if !hub.is_being_written(&name) => {
+                    drop(hub);
+                    store.perform(&FileStep::DropParts { name })
+                }
+                // A hub that ends looks when it begins again.
+                Ok(_) | Err(_) => Ok(()),
+            }
+        })
+        .await?;
         let mut response = empty(201);
         insert(response.headers_mut(), "content-md5", &STANDARD.encode(received.md5));
         Ok(response)
+    }
+
+    /// Writes the body down, as long as the access lasts.
+    async fn receive(
+        &self,
+        body: &mut Incoming,
+        expected: (u64, Option<[u8; 16]>),
+    ) -> Result<Received, BlobRefusal> {
+        let patience = self.shared.limits.request;
+        let received = receive(&self.store, body, expected, patience);
+        let late = |_| BlobRefusal::new(BlobProblem::IncompleteBody, "the access ended before the body did");
+        tokio::time::timeout(self.door.ends_in, received).await.map_err(late)?
     }
 
     /// Put Block List.
@@ -197,22 +221,24 @@ impl Desk<'_> {
             let why = format!("it has {len} bytes, and there is room for {} at most", self.door.len_max);
             return Err(BlobRefusal::new(BlobProblem::RequestBodyTooLarge, why));
         }
-        self.store.must_have_room(len)?;
-        let (_, file) = self.store.begin().map_err(|error| unwritable(&error))?;
-        let (store, name) = (Arc::clone(&self.store), file.clone());
-        let assembled = tokio::task::spawn_blocking(move || store.assemble(&pieces, &name)).await;
-        match assembled.map_err(|_| ended())? {
-            Ok(()) => {}
+        // Parts and file are on the disk together, and each counts once.
+        let sent =
+            pieces.iter().filter(|piece| piece.among == Among::Uncommitted).map(|piece| piece.len).sum();
+        let _room = self.reserve(len, sent)?;
+        let store = Arc::clone(&self.store);
+        let assembled = tokio::task::spawn_blocking(move || store.assemble(&pieces)).await;
+        let whole = match assembled.map_err(|_| ended())? {
+            Ok(whole) => whole,
             // They were dropped while they were put together.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
                 return Err(missing());
             }
             Err(error) => return Err(unwritable(&error)),
-        }
-        let response = self.written(file, len, said, condition).await;
+        };
+        let response = self.written(whole, len, said, condition).await;
         if response.status().is_success() {
             let (store, name) = (Arc::clone(&self.store), self.door.name.clone());
-            blocking(move || store.perform(&iothub_hub::FileStep::DropParts { name })).await?;
+            blocking(move || store.perform(&FileStep::DropParts { name })).await?;
         }
         Ok(response)
     }
@@ -232,11 +258,13 @@ impl Desk<'_> {
         let piece = |among: Among, id: BlockId| {
             let sent = || {
                 let len = *uncommitted.get(&id)?;
-                Some(Piece { id: id.clone(), path: self.store.part(&self.door.name, &id), begin: 0, len })
+                let path = self.store.part(&self.door.name, &id);
+                Some(Piece { among: Among::Uncommitted, id: id.clone(), path, begin: 0, len })
             };
             let kept = || {
                 let (path, begin, len): &(PathBuf, u64, u64) = places.get(&id)?;
-                Some(Piece { id: id.clone(), path: path.clone(), begin: *begin, len: *len })
+                let (path, begin, len) = (path.clone(), *begin, *len);
+                Some(Piece { among: Among::Committed, id: id.clone(), path, begin, len })
             };
             let found = match among {
                 Among::Uncommitted => sent(),
@@ -364,21 +392,24 @@ impl Desk<'_> {
     }
 
     fn reserve(&self, len: u64, replaced: u64) -> Result<super::store::Reserved, BlobRefusal> {
-        let device = self.door.name.split('/').next().unwrap_or_default();
+        let device = device_of(&self.door.name);
         self.store.reserve((len, replaced), device, (self.door.staged_max, self.door.device_staged_max))
     }
 
     /// Tells the hub of a file that is whole, and gives its answer.
     async fn written(
         &self,
-        file: String,
+        whole: Whole,
         len: u64,
         headers: std::collections::BTreeMap<String, String>,
         condition: iothub_hub::BlobCondition,
     ) -> Response<Body> {
         let name = self.door.name.clone();
-        let blob = WrittenBlob { name, file, len, headers, condition };
-        self.tell(|exchange| Input::BlobWritten { exchange, blob }).await
+        self.tell(|exchange| {
+            let blob = WrittenBlob { name, file: whole.known(), len, headers, condition };
+            Input::BlobWritten { exchange, blob }
+        })
+        .await
     }
 
     async fn tell<'i>(&self, input: impl FnOnce(iothub_hub::ExchangeId) -> Input<'i>) -> Response<Body> {

@@ -39,9 +39,11 @@ pub(crate) async fn receive(
     patience: Duration,
 ) -> Result<Received, BlobRefusal> {
     let (unfinished, name) = store.begin().map_err(|error| unwritable(&error))?;
-    let path = unfinished.path.clone();
-    let create = tokio::task::spawn_blocking(move || super::store::create(&path));
-    let file = create.await.map_err(|_| ended())?.map_err(|error| unwritable(&error))?;
+    // With what removes it, should nobody wait for it any longer.
+    let create =
+        tokio::task::spawn_blocking(move || Ok((super::store::create(&unfinished.path)?, unfinished)));
+    let (file, unfinished) =
+        create.await.map_err(|_| ended())?.map_err(|error: io::Error| unwritable(&error))?;
     let mut file = tokio::fs::File::from_std(file);
     let mut digest = Md5::new();
     let (mut received, mut looked) = (0_u64, 0_u64);

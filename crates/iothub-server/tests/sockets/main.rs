@@ -5,6 +5,8 @@
 mod certificates;
 mod dialects;
 mod filing;
+#[cfg(unix)]
+mod full_disk;
 mod keeping;
 mod logging;
 mod neighbours;
