@@ -16,7 +16,6 @@ pub struct FileNotice {
 }
 
 /// The content of a file, as it comes. From [`Service::download_file`].
-#[derive(Debug)]
 pub struct Download {
     response: Response,
     service: Service,
@@ -139,22 +138,33 @@ impl Download {
     ///
     /// # Errors
     ///
-    /// [`Error`] if the connection breaks.
+    /// [`Error`] if the connection breaks, or if nothing comes for as long as a request may take.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        self.response.chunk().await.map_err(|error| self.service.transport(&error))
+        let (host, after) = (self.service.reached(), self.service.usual_deadline());
+        let piece = tokio::time::timeout(after, self.response.chunk()).await;
+        let piece = piece.map_err(|_| Error::TimedOut { host, after })?;
+        // In the address is what opens the door.
+        piece.map_err(|error| self.service.transport(&error.without_url()))
     }
 
     /// All of it, in memory.
     ///
     /// # Errors
     ///
-    /// [`Error`] if the connection breaks.
+    /// As [`Self::next`].
     pub async fn bytes(mut self) -> Result<Bytes, Error> {
         let mut whole = Vec::new();
         while let Some(piece) = self.next().await? {
             whole.extend_from_slice(&piece);
         }
         Ok(whole.into())
+    }
+}
+
+/// Without the address, which opens the door to the file.
+impl core::fmt::Debug for Download {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Download").field("content_len", &self.content_len()).finish_non_exhaustive()
     }
 }
 

@@ -243,7 +243,8 @@ impl Service {
         let call = self.shared.client.request(method, url).send();
         let answer = tokio::time::timeout(self.usual_deadline(), call).await;
         let late = || Error::TimedOut { host: self.reached(), after: self.usual_deadline() };
-        answer.map_err(|_| late())?.map_err(|error| self.transport(&error))
+        // What opens a door is in the address.
+        answer.map_err(|_| late())?.map_err(|error| self.transport(&error.without_url()))
     }
 
     fn patience(&self, request: &Request) -> Duration {

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use iothub_model::{FileNotification, StoredFile};
-use iothub_service::Download;
+use iothub_model::{ErrorCode, FileNotification, StoredFile};
+use iothub_service::{Download, FileNotice};
 use serde_json::json;
 
 use crate::clock::shown;
@@ -159,7 +159,7 @@ async fn delete(arguments: &Delete, output: &mut Output) -> Result<(), Failure> 
 async fn monitor(arguments: &Monitor, output: &mut Output) -> Result<(), Failure> {
     let mut interrupt = Interrupt::listen()?;
     let hub = Hub::open(&arguments.hub)?;
-    let mut held = Vec::new();
+    let mut held: Vec<FileNotice> = Vec::new();
     let mut count = 0;
     let end = loop {
         let notice = tokio::select! {
@@ -168,6 +168,11 @@ async fn monitor(arguments: &Monitor, output: &mut Output) -> Result<(), Failure
         };
         match notice {
             Ok(Some(notice)) => {
+                // It was shown, and comes again: its lock was over.
+                if let Some(before) = held.iter_mut().find(|before| before.record == notice.record) {
+                    *before = notice;
+                    continue;
+                }
                 count += 1;
                 let is_shown = show(&notice.record, output);
                 if arguments.peek || is_shown.is_err() {
@@ -189,7 +194,12 @@ async fn monitor(arguments: &Monitor, output: &mut Output) -> Result<(), Failure
         }
     };
     for notice in &held {
-        hub.service.abandon_file_notification(notice).await.map_err(|error| hub.explain(error, None))?;
+        match hub.service.abandon_file_notification(notice).await {
+            Ok(()) => {}
+            // With the lock it is the next one's again.
+            Err(error) if error.code() == Some(ErrorCode::DeviceMessageLockLost) => {}
+            Err(error) => return Err(hub.explain(error, None)),
+        }
     }
     if count == 0 && arguments.no_wait && end.is_ok() {
         remark("there are no notifications");

@@ -5,6 +5,7 @@
 mod bulk;
 mod clock;
 mod editing;
+mod files;
 mod jobs;
 mod operations;
 mod paging;

@@ -33,6 +33,7 @@ pub(crate) enum Deed {
 pub(crate) struct Rogue {
     address: SocketAddr,
     ca_pem: String,
+    deeds: Deeds,
     asked: Asked,
 }
 
@@ -57,9 +58,15 @@ impl Rogue {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::default();
-        let deeds = Arc::new(Mutex::new(deeds.into_iter().collect()));
-        tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), deeds, Arc::clone(&asked)));
-        Self { address, ca_pem: certificate.pem(), asked }
+        let deeds: Deeds = Arc::new(Mutex::new(deeds.into_iter().collect()));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        tokio::spawn(serve(listener, acceptor, Arc::clone(&deeds), Arc::clone(&asked)));
+        Self { address, ca_pem: certificate.pem(), deeds, asked }
+    }
+
+    /// Does that as well, behind everything else.
+    pub(crate) fn also(&self, deed: Deed) {
+        self.deeds.lock().unwrap().push_back(deed);
     }
 
     pub(crate) fn options(&self) -> Options {
