@@ -23,7 +23,7 @@ impl Address {
         format!("{host}:{port}").parse()
     }
 
-    #[cfg(feature = "upload")]
+    #[cfg(any(feature = "upload", feature = "websocket"))]
     pub(crate) fn with_port(self, port: u16) -> Self {
         Self { port: Some(port), ..self }
     }

@@ -25,6 +25,8 @@ use crate::metrics::Meter;
 pub use error::OptionsError;
 pub(crate) use handling::Handling;
 pub(crate) use network::Carrier;
+#[cfg(feature = "upload")]
+pub(crate) use network::HTTPS_PORT;
 use network::Way;
 pub(crate) use staying::Policy;
 
@@ -62,8 +64,6 @@ pub struct Options {
     pub(crate) waiting_commands: usize,
     pub(crate) waiting_changes: usize,
     pub(crate) handling: Handling,
-    #[cfg(feature = "upload")]
-    https_port: u16,
     pub(crate) meter: Meter,
 }
 
@@ -206,8 +206,6 @@ impl Options {
             waiting_commands: Self::WAITING_COMMANDS,
             waiting_changes: Self::WAITING_CHANGES,
             handling: Handling::default(),
-            #[cfg(feature = "upload")]
-            https_port: crate::uploads::PORT,
             meter: Meter::default(),
         })
     }

@@ -10,6 +10,10 @@ pub(crate) struct Way {
     roots: Option<Result<Roots, BadRoots>>,
     proxy: Option<Proxy>,
     carrier: Carrier,
+    /// The port of the hub's HTTPS, where it is not that of all.
+    https_port: Option<u16>,
+    /// The application has said where to connect.
+    is_placed: bool,
 }
 
 /// What carries MQTT.
@@ -23,7 +27,13 @@ pub(crate) enum Carrier {
 }
 
 impl Way {
-    pub(super) const DEFAULT: Self = Self { roots: None, proxy: None, carrier: Carrier::Tls };
+    pub(super) const DEFAULT: Self =
+        Self { roots: None, proxy: None, carrier: Carrier::Tls, https_port: None, is_placed: false };
+
+    #[cfg(feature = "upload")]
+    pub(super) fn https_port(&self) -> u16 {
+        self.https_port.unwrap_or(HTTPS_PORT)
+    }
 }
 
 impl Carrier {
@@ -32,7 +42,7 @@ impl Carrier {
         match self {
             Self::Tls => 8883,
             #[cfg(feature = "websocket")]
-            Self::WebSocket => 443,
+            Self::WebSocket => HTTPS_PORT,
         }
     }
 }
@@ -62,10 +72,20 @@ impl Options {
     #[must_use]
     pub fn connect_to(mut self, address: Address) -> Self {
         self.address = address;
+        self.way.is_placed = true;
         self
     }
 
-    /// Speaks MQTT in a WebSocket, at port 443 unless another one is said, where networks let nothing else pass.
+    /// The port of the hub's HTTPS, where it is not 443. Files are uploaded there, and MQTT in a WebSocket goes there, unless
+    /// [`Self::connect_to`] says otherwise. Of a gateway it says nothing to uploads: they go to the hub.
+    #[must_use]
+    pub fn https_port(mut self, port: u16) -> Self {
+        self.way.https_port = Some(port);
+        self
+    }
+
+    /// Speaks MQTT in a WebSocket, where networks let nothing else pass: at [`Self::https_port`], or else at the port that the
+    /// connection string or [`Self::connect_to`] says, or else at 443.
     #[cfg(feature = "websocket")]
     #[must_use]
     pub fn over_websocket(mut self) -> Self {
@@ -93,7 +113,12 @@ impl Options {
 
     /// Where the connection goes, behind the proxy if there is one.
     pub fn address(&self) -> Address {
-        self.address.clone().or_port(self.way.carrier.port())
+        let address = self.address.clone();
+        match (self.way.carrier, self.way.https_port.filter(|_| !self.way.is_placed)) {
+            #[cfg(feature = "websocket")]
+            (Carrier::WebSocket, Some(port)) => address.with_port(port),
+            (carrier, _) => address.or_port(carrier.port()),
+        }
     }
 
     pub(crate) fn trusted(&self) -> Result<Roots, BadRoots> {
@@ -108,3 +133,7 @@ impl Options {
         self.way.carrier
     }
 }
+
+/// The port of HTTPS.
+#[cfg(any(feature = "upload", feature = "websocket"))]
+pub(crate) const HTTPS_PORT: u16 = 443;

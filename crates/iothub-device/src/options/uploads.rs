@@ -7,16 +7,9 @@ use crate::credentials::{CredentialsError, Proven};
 
 /// Where files are uploaded.
 impl Options {
-    /// The port of the hub's HTTPS, where it is not 443. The name is that of the hub: uploads go through no gateway.
-    #[must_use]
-    pub fn https_port(mut self, port: u16) -> Self {
-        self.https_port = port;
-        self
-    }
-
     /// The hub as it is asked for uploads.
     pub(crate) fn https_address(&self) -> Result<Address, BadAddress> {
-        Address::new(&self.host, self.https_port)
+        Address::new(&self.host, self.way.https_port())
     }
 
     /// Where a server of that name is: the hub perhaps elsewhere than its name says.

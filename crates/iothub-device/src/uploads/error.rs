@@ -71,7 +71,8 @@ pub struct UploadFailed {
     /// Why.
     #[source]
     pub error: UploadError,
-    /// From where [`Uploads::resume`](crate::Uploads::resume) can go on; `None` unless it was to be
-    /// [resumable](crate::Upload::resumable), or if nothing was begun.
+    /// From where [`Uploads::resume`](crate::Uploads::resume) can go on. It is there if the upload was to be
+    /// [resumable](crate::Upload::resumable), and if one was to be resumed with a source that cannot be opened or is of
+    /// another length: nothing was done with it then.
     pub state: Option<Box<UploadState>>,
 }

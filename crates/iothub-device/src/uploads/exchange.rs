@@ -10,15 +10,17 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Builder;
 use hyper::{Method, Request};
 use iothub_codec::{Dialect, Proof};
-use iothub_model::{FileAccess, FileUploadCompletion, FileUploadRequest};
+use iothub_model::{Date, FileAccess, FileUploadCompletion, FileUploadRequest};
+use iothub_proto::{Instant, Now, Timestamp};
 use md5::{Digest, Md5};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::clock::Clock;
+use crate::options::HTTPS_PORT;
 use crate::uploads::error::UploadError;
-use crate::uploads::https::{Answer, Failed, Https, PORT};
+use crate::uploads::https::{Answer, Failed, Https};
 use crate::uploads::plan::Trouble;
 
 /// How an upload ended, for the hub.
@@ -116,12 +118,23 @@ pub(super) fn block_id(tag: u64, block: u32) -> String {
     STANDARD.encode(format!("{tag:016x}-{block:08x}"))
 }
 
+/// When other access than this should be asked for, so that there is some all the time; `None` if it does not say how long
+/// it lasts, or if that is so short that the clock may be wrong.
+pub(super) fn renewal(access: &FileAccess, now: Now) -> Option<Instant> {
+    let mut parameters = access.sas_token.trim_start_matches('?').split('&');
+    let end = parameters.find_map(|parameter| parameter.strip_prefix("se="))?;
+    let end = percent_decode_str(end).decode_utf8().ok()?.parse::<Date>().ok()?.as_millis()?;
+    let left = Timestamp::from_millis(end).since(now.timestamp);
+    // What is under way then has that long to end.
+    (left >= RENEWED_FROM).then(|| now.instant.after(left - left / 10))
+}
+
 /// The storage, and the path and token of the file there.
 fn place(access: &FileAccess) -> Result<(Address, String), Failed> {
     let unreadable = || Failed::lasting(UploadError::Unreadable("the address of the storage".into()));
     let host = &access.host_name;
     let to: Address = host.parse().map_err(|_| unreadable())?;
-    let to = to.or_port(PORT);
+    let to = to.or_port(HTTPS_PORT);
     let escaped = |text: &str| utf8_percent_encode(text, IN_PATH).to_string();
     let path = format!("/{}/{}", escaped(&access.container_name), escaped(&access.blob_name));
     Ok((to, format!("{path}{}", access.sas_token)))
@@ -178,3 +191,36 @@ const API_VERSION: &str = "2021-04-12";
 const STORAGE_VERSION: &str = "2021-08-06";
 /// How long one block may take.
 const BLOCK_WITHIN: Duration = Duration::from_secs(5 * 60);
+/// Access that lasts shorter is used to its end.
+const RENEWED_FROM: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_is_renewed_before_it_is_over_as_far_as_that_is_known() {
+        let now =
+            Now { instant: Instant::from_millis(5_000), timestamp: Timestamp::from_secs(1_893_456_000) };
+        for (token, after_s) in [
+            ("?sv=1&se=2030%2D01%2D01T01%3A00%3A00Z&sig=x", Some(54 * 60)),
+            ("?se=2030-01-01T00:10:00Z", Some(9 * 60)),
+            ("sv=1&se=2030-01-01T00%3A00%3A30.0000000Z", Some(27)),
+            ("?se=2030-01-01T00:00:29Z", None),
+            ("?se=2029-12-31T00:00:00Z", None),
+            ("?se=soon", None),
+            ("?sv=1&sig=x", None),
+            ("", None),
+        ] {
+            let access = FileAccess {
+                correlation_id: String::new(),
+                host_name: String::new(),
+                container_name: String::new(),
+                blob_name: String::new(),
+                sas_token: token.into(),
+            };
+            let expected = after_s.map(|after| now.instant.after(Duration::from_secs(after)));
+            assert_eq!(renewal(&access, now), expected, "{token}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use crate::address::Address;
 use crate::dial::Dial;
 use crate::error::ConnectError;
-use crate::options::Options;
+use crate::options::{HTTPS_PORT, Options};
 use crate::transport::Transport;
 use crate::uploads::error::UploadError;
 use crate::uploads::plan::Trouble;
@@ -59,7 +59,7 @@ impl Https {
         mut request: Request<Full<Bytes>>,
         within: Duration,
     ) -> Result<Answer, Failed> {
-        let authority = if to.port() == PORT { to.host().to_owned() } else { to.to_string() };
+        let authority = if to.port() == HTTPS_PORT { to.host().to_owned() } else { to.to_string() };
         let unwritable = |_| Failed::lasting(UploadError::Unreadable("the name of the host".into()));
         request.headers_mut().insert(HOST, HeaderValue::try_from(authority).map_err(unwritable)?);
         if let Ok(agent) = HeaderValue::try_from(self.options.product()) {
@@ -156,8 +156,6 @@ fn broken(to: &Address, error: &hyper::Error) -> Failed {
     Failed::passing(ConnectError::Unreachable { address: to.to_string(), source })
 }
 
-/// The port of HTTPS.
-pub(crate) const PORT: u16 = 443;
 /// Connections that are kept for another request.
 const IDLE_MAX: usize = 16;
 /// Longest answer, in bytes.

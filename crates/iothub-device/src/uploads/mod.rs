@@ -22,7 +22,6 @@ use crate::options::Options;
 pub use error::{UploadError, UploadFailed};
 use exchange::End;
 use https::Https;
-pub(crate) use https::PORT;
 pub use source::Source;
 use state::Blocks;
 pub use state::UploadState;

@@ -25,6 +25,10 @@ pub(super) struct Plan {
     /// How often access was asked for anew, and everything sent again, since a block went well.
     renewals: u32,
     restarts: u32,
+    /// When other access is asked for while this is still good: what is sent is forgotten with the last that was.
+    renew_at: Option<Instant>,
+    /// That is what is being asked for.
+    is_early: bool,
     backoff: Backoff,
     seed: Seed,
 }
@@ -102,6 +106,8 @@ impl Plan {
             resting: None,
             renewals: 0,
             restarts: 0,
+            renew_at: None,
+            is_early: false,
             backoff: Backoff { base: Duration::from_millis(500), longest: Duration::from_secs(30) },
             seed,
         }
@@ -113,6 +119,9 @@ impl Plan {
             return Step::Wait(Some(until));
         }
         self.resting = None;
+        if self.phase == Phase::Sending && self.renew_at.is_some_and(|at| at <= now) {
+            (self.phase, self.renew_at, self.is_early) = (Phase::Locked, None, true);
+        }
         match self.phase {
             Phase::Locked if self.flying.is_empty() => {
                 self.phase = Phase::Asking;
@@ -158,10 +167,15 @@ impl Plan {
         }
     }
 
-    /// There is access.
-    pub(super) fn opened(&mut self) {
+    /// There is access. It is good for longer than until then.
+    pub(super) fn opened(&mut self, renew_at: Option<Instant>) {
         self.went_well();
-        self.phase = Phase::Sending;
+        (self.phase, self.renew_at, self.is_early) = (Phase::Sending, renew_at, false);
+    }
+
+    /// When other access is wanted than what there was at the beginning.
+    pub(super) fn renew_at(&mut self, at: Option<Instant>) {
+        self.renew_at = at;
     }
 
     /// The file ends before that block, which was to be sent.
@@ -221,6 +235,13 @@ impl Plan {
                 Verdict::GoOn
             }
             (Trouble::AccessOver, Phase::Committing) => self.lock(),
+            // What there is may do.
+            (Trouble::AccessOver | Trouble::BlocksLost | Trouble::Lasting, Phase::Asking)
+                if self.is_early =>
+            {
+                (self.phase, self.is_early) = (Phase::Sending, false);
+                Verdict::GoOn
+            }
             (Trouble::BlocksLost, Phase::Committing) if self.restarts < Self::RENEWALS_MAX => {
                 self.restarts += 1;
                 self.phase = Phase::Sending;
@@ -242,6 +263,7 @@ impl Plan {
             self.renewals += 1;
             self.phase = Phase::Locked;
         }
+        self.is_early = false;
         if self.renewals > Self::RENEWALS_MAX { Verdict::GiveUp } else { Verdict::GoOn }
     }
 

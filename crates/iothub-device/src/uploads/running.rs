@@ -4,12 +4,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use iothub_model::FileAccess;
 use iothub_proto::Instant;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::chance::seed;
 use crate::clock::Clock;
 use crate::uploads::error::UploadError;
-use crate::uploads::exchange::{End, block_id};
+use crate::uploads::exchange::{End, block_id, renewal};
 use crate::uploads::https::{Failed, Https};
 use crate::uploads::plan::{Plan, Step, Verdict};
 use crate::uploads::source::Reader;
@@ -36,23 +36,19 @@ pub(super) struct Running<'p> {
 type Sent = (u32, Result<(), Failed>);
 
 impl Running<'_> {
+    /// Gives the length of the file.
     pub(super) async fn run(&mut self, reader: &mut Reader, parallel: usize) -> Result<u64, UploadError> {
         let done = self.state.done.to_set();
         let mut plan = Plan::new(parallel, self.state.access.is_some(), done, seed(&self.state.name));
+        plan.renew_at(self.renew_at());
         let mut flying: JoinSet<Sent> = JoinSet::new();
         // Blocks that were read and are not acknowledged.
         let mut held: BTreeMap<u32, Bytes> = BTreeMap::new();
-        let mut len = reader.len.unwrap_or_default();
         loop {
             match plan.next(self.clock.now()) {
                 Step::Ask => self.ask(&mut plan).await?,
                 Step::Send(block) => match self.block(&mut held, reader, block).await? {
-                    Some(bytes) => {
-                        if reader.len.is_none() {
-                            len = len.max(self.begin_of(block) + bytes.len() as u64);
-                        }
-                        self.send(&mut flying, block, bytes);
-                    }
+                    Some(bytes) => self.send(&mut flying, block, bytes),
                     None => plan.ends_before(block),
                 },
                 Step::Commit(count) => self.commit(&mut plan, count).await?,
@@ -60,12 +56,16 @@ impl Running<'_> {
                 Step::Wait(until) => {
                     if let Some((block, result)) = self.wait(&mut flying, until).await {
                         self.settle(&mut plan, &mut held, block, result)?;
-                        self.tell_progress(&plan, len, reader.len, Stage::Sending);
+                        self.tell_progress(&plan, reader);
                     }
                 }
-                Step::Done => return Ok(len),
+                Step::Done => return Ok(reader.len_so_far()),
             }
         }
+    }
+
+    fn renew_at(&self) -> Option<Instant> {
+        renewal(self.state.access.as_ref()?, self.clock.now_on_both())
     }
 
     fn begin_of(&self, block: u32) -> u64 {
@@ -122,8 +122,12 @@ impl Running<'_> {
     async fn wait(&mut self, flying: &mut JoinSet<Sent>, until: Option<Instant>) -> Option<Sent> {
         let wake = until.map(|at| (at, "a block is sent again"));
         tokio::select! {
-            // A block that panics is none that was sent; there is none to say which.
-            Some(Ok(sent)) = flying.join_next() => Some(sent),
+            Some(sent) = flying.join_next() => match sent.map_err(JoinError::try_into_panic) {
+                Ok(sent) => Some(sent),
+                Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                // The runtime ends, and this with it.
+                Err(Err(_)) => core::future::pending().await,
+            },
             () = self.clock.sleep_until(wake) => None,
         }
     }
@@ -156,7 +160,7 @@ impl Running<'_> {
             Ok(access) => {
                 let before = self.state.access.replace(access);
                 self.open = true;
-                plan.opened();
+                plan.opened(self.renew_at());
                 // Its place is free for another upload. If the hub does not hear it, it ends by itself.
                 if let Some(before) = before {
                     let told = self.https.tell(self.clock, &before, End::Failure).await;
@@ -191,7 +195,7 @@ impl Running<'_> {
         if let Err(failed) = self.https.tell(self.clock, &access, End::Success).await {
             // It was heard the first time, and the answer did not come.
             if !(self.was_told && is_unknown(&failed.error)) {
-                self.was_told = true;
+                self.was_told |= !matches!(failed.error, UploadError::Refused { .. });
                 return self.judge(plan, failed).map(drop);
             }
         }
@@ -208,10 +212,11 @@ impl Running<'_> {
         }
     }
 
-    fn tell_progress(&mut self, plan: &Plan, read: u64, len: Option<u64>, stage: Stage) {
+    fn tell_progress(&mut self, plan: &Plan, reader: &Reader) {
         let blocks = plan.done().len() as u64;
-        let sent = (blocks * self.state.block_len as u64).min(len.unwrap_or(read));
-        (self.report)(&UploadProgress { sent, len, stage, state: &self.state });
+        let sent = (blocks * self.state.block_len as u64).min(reader.len_so_far());
+        let progress = UploadProgress { sent, len: reader.len, stage: Stage::Sending, state: &self.state };
+        (self.report)(&progress);
     }
 }
 

@@ -71,6 +71,14 @@ enum Inner {
 }
 
 impl Reader {
+    /// In bytes; of a stream, of what was read of it.
+    pub(super) fn len_so_far(&self) -> u64 {
+        match &self.inner {
+            Inner::Stream { at, .. } => *at,
+            Inner::File(_) | Inner::Bytes(_) => self.len.unwrap_or_default(),
+        }
+    }
+
     /// The bytes from there on, at most so many; fewer at the end only. A stream that is beyond says so.
     pub(super) async fn read(&mut self, from: u64, len: usize) -> io::Result<Bytes> {
         match &mut self.inner {

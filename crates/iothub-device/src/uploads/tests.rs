@@ -39,6 +39,8 @@ struct Storage {
     committed: Option<u32>,
     /// Blocks that came, every time.
     sent: u32,
+    /// How long after access is given another is to be asked for.
+    lasts: Option<Duration>,
 }
 
 impl Storage {
@@ -56,7 +58,7 @@ impl Storage {
         for _ in 0..100_000 {
             match plan.next(now) {
                 Step::Ask => match self.trouble().filter(|trouble| *trouble != Trouble::AccessOver) {
-                    None => plan.opened(),
+                    None => plan.opened(self.lasts.map(|lasts| now.after(lasts))),
                     Some(trouble) => assert_eq!(plan.failed(now, trouble), Verdict::GoOn),
                 },
                 Step::Send(block) if block >= blocks => plan.ends_before(block),
@@ -124,7 +126,8 @@ impl Storage {
 
 fn storage(seed: u64, faults: Faults) -> Storage {
     let dice = Dice(seed);
-    Storage { dice, faults, blocks: BTreeSet::new(), flying: BTreeMap::new(), committed: None, sent: 0 }
+    let (blocks, flying) = (BTreeSet::new(), BTreeMap::new());
+    Storage { dice, faults, blocks, flying, committed: None, sent: 0, lasts: None }
 }
 
 #[test]
@@ -197,4 +200,33 @@ fn what_lasts_ends_it_at_once() {
     let mut plan = Plan::new(2, false, BTreeSet::new(), Seed::new(1));
     assert_eq!(plan.next(now), Step::Ask);
     assert_eq!(plan.failed(now, Trouble::Lasting), Verdict::GiveUp);
+}
+
+#[test]
+fn access_is_asked_for_anew_while_it_is_good_and_nothing_is_under_way() {
+    let at = Instant::from_millis;
+    let mut plan = Plan::new(2, false, BTreeSet::new(), Seed::new(1));
+    assert_eq!(plan.next(at(0)), Step::Ask);
+    plan.opened(Some(at(1000)));
+    assert_eq!((plan.next(at(0)), plan.next(at(999))), (Step::Send(0), Step::Send(1)));
+    plan.sent(0);
+    assert_eq!(plan.next(at(1000)), Step::Wait(None), "another is under way");
+    plan.sent(1);
+    assert_eq!(plan.next(at(1001)), Step::Ask);
+    assert_eq!(plan.failed(at(1001), Trouble::Lasting), Verdict::GoOn, "what there is may do");
+    assert_eq!(plan.next(at(1002)), Step::Send(2));
+    assert_eq!(plan.block_failed(at(1003), 2, Trouble::AccessOver), Verdict::GoOn);
+    assert_eq!(plan.next(at(1003)), Step::Ask);
+    assert_eq!(plan.failed(at(1003), Trouble::Lasting), Verdict::GiveUp, "there is none");
+}
+
+#[test]
+fn a_file_that_takes_longer_than_access_lasts_gets_there_and_nothing_twice() {
+    for seed in 0..100 {
+        let mut storage = storage(seed, Faults { passing: 20, access: 0, lost: 0 });
+        storage.lasts = Some(Duration::from_secs(3));
+        let mut plan = Plan::new(3, false, BTreeSet::new(), Seed::new(seed));
+        assert!(storage.drive(&mut plan, 40, 3), "seed {seed}");
+        assert_eq!(storage.sent, 40, "seed {seed}");
+    }
 }

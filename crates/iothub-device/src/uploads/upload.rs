@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::uploads::error::{UploadError, UploadFailed};
 use crate::uploads::https::Https;
 use crate::uploads::running::{BLOCKS_MAX, Running};
-use crate::uploads::source::Source;
+use crate::uploads::source::{Reader, Source};
 use crate::uploads::state::UploadState;
 
 /// An upload that is about to begin: await it.
@@ -104,20 +104,18 @@ impl Upload {
     }
 
     async fn run(mut self) -> Result<Uploaded, UploadFailed> {
-        let outright = |error| UploadFailed { error, state: None };
         if self.https.options.identity().module.is_some() {
-            return Err(outright(UploadError::NotADevice));
+            return Err(UploadFailed { error: UploadError::NotADevice, state: None });
         }
-        let opened = self.source.open().await;
-        let mut reader = opened.map_err(|error| outright(UploadError::Source(error)))?;
-        if self.state.len.is_some() && self.state.len != reader.len {
-            return Err(outright(UploadError::SourceChanged));
-        }
+        let mut reader = match open(self.source, &self.state).await {
+            Ok(reader) => reader,
+            // What was begun stays as it was.
+            Err(error) => {
+                let state = self.state.access.is_some().then(|| Box::new(self.state));
+                return Err(UploadFailed { error, state });
+            }
+        };
         self.state.len = reader.len;
-        let len_max = u64::from(BLOCKS_MAX) * self.state.block_len as u64;
-        if reader.len.is_some_and(|len| len > len_max) {
-            return Err(outright(UploadError::TooLong { blocks_max: BLOCKS_MAX }));
-        }
         let mut running = Running {
             https: self.https,
             clock: Clock::start(),
@@ -147,6 +145,19 @@ impl Upload {
             }
         }
     }
+}
+
+/// Opens what is to be uploaded, if that can be what the state is of.
+async fn open(source: Source, state: &UploadState) -> Result<Reader, UploadError> {
+    let reader = source.open().await.map_err(UploadError::Source)?;
+    if state.len.is_some() && state.len != reader.len {
+        return Err(UploadError::SourceChanged);
+    }
+    let len_max = u64::from(BLOCKS_MAX) * state.block_len as u64;
+    if reader.len.is_some_and(|len| len > len_max) {
+        return Err(UploadError::TooLong { blocks_max: BLOCKS_MAX });
+    }
+    Ok(reader)
 }
 
 impl IntoFuture for Upload {
