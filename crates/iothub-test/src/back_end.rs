@@ -1,5 +1,6 @@
 use iothub_codec::{ConnectionString, SharedKey, TokenRequest};
 use iothub_server::RestRequest;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -118,3 +119,10 @@ fn token(connection_string: &str) -> String {
 
 /// A hundred years.
 const LASTS_S: u64 = 100 * 366 * 24 * 3600;
+
+/// The name of a device, which may have signs in it that a path cannot; or that of a module behind that of its device.
+pub(crate) fn in_path(name: &str) -> String {
+    utf8_percent_encode(name, SIGNS).to_string()
+}
+
+const SIGNS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_');

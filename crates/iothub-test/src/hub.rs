@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::back_end::{Answered, BackEnd, Refused};
+use crate::back_end::{Answered, BackEnd, Refused, in_path};
 use crate::builder::TestHubBuilder;
 use crate::expect::{ExpectConnection, ExpectMethod, ExpectReported, ExpectTelemetry};
 use crate::faults::{Faults, Interposed};
@@ -171,8 +171,8 @@ impl TestHub {
         &self.faults
     }
 
-    /// Stops the hub in order and starts it again, with everything that it knew but subscriptions, as an update would.
-    /// Ports, keys and certificates stay.
+    /// Stops the hub in order and starts it again, with everything that it knew but subscriptions, as an update would; in
+    /// memory also without uploaded files. Ports, keys and certificates stay.
     ///
     /// # Panics
     ///
@@ -239,7 +239,7 @@ impl TestHub {
     /// [`Refused`].
     pub async fn desire(&self, device: &str, patch: &Value) -> Result<u64, Refused> {
         let body = json!({ "properties": { "desired": patch } });
-        let twin: Twin = self.back_end.send("PATCH", format!("/twins/{device}"), &body).await?;
+        let twin: Twin = self.back_end.send("PATCH", format!("/twins/{}", in_path(device)), &body).await?;
         Ok(twin.properties.desired.get("$version").and_then(Value::as_u64).unwrap_or_default())
     }
 
@@ -249,10 +249,8 @@ impl TestHub {
     ///
     /// [`Refused`].
     pub async fn command(&self, device: &str, payload: &[u8]) -> Result<(), Refused> {
-        self.back_end
-            .ask("POST", format!("/$local/devices/{device}/commands"), payload)
-            .await
-            .map(|_: Value| ())
+        let path = format!("/$local/devices/{}/commands", in_path(device));
+        self.back_end.ask("POST", path, payload).await.map(|_: Value| ())
     }
 
     /// The twin of a device, or of a module as `device/modules/module`.
@@ -261,7 +259,18 @@ impl TestHub {
     ///
     /// [`Refused`].
     pub async fn twin(&self, device: &str) -> Result<Twin, Refused> {
-        self.back_end.get(format!("/twins/{device}")).await
+        self.back_end.get(format!("/twins/{}", in_path(device))).await
+    }
+
+    /// Sends any other request of the service API, such as a `PUT` of a twin, on no condition. Where there are sockets,
+    /// [`Self::service`] has a function for each.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub async fn request(&self, method: &'static str, path: &str, body: &Value) -> Result<Value, Refused> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.back_end.ask(method, path.to_owned(), body.as_bytes()).await
     }
 
     pub(crate) async fn call_within(
@@ -275,7 +284,7 @@ impl TestHub {
         call.payload = Some(serde_json::value::to_raw_value(payload).expect("a JSON value can be written"));
         call.response_timeout_in_seconds = i64::try_from(within.as_secs()).ok();
         let result: MethodResult =
-            self.back_end.send("POST", format!("/twins/{device}/methods"), &call).await?;
+            self.back_end.send("POST", format!("/twins/{}/methods", in_path(device)), &call).await?;
         let payload = serde_json::from_str(result.payload.get()).unwrap_or_default();
         Ok(Answered { status: result.status, payload })
     }

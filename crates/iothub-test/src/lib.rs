@@ -106,6 +106,7 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Answers and changes that the hub sends at QoS 0 are lost by [`Faults::lose_one_of`].
 //! A hub that allows less is [`TestHubBuilder::edition`], and one that keeps its data on disk [`TestHubBuilder::durable`].
 //! A [`Proxy`] gives one device a way with faults of its own, or stands in front of a hub in another process.
 //!
@@ -153,6 +154,8 @@ pub use expect::{
 };
 pub use faults::Faults;
 pub use hub::TestHub;
+/// What hubs are told, and events have: [`TestHubBuilder::edition`], [`Received::kind`].
+pub use iothub_server::{Edition, EventKind, Sku, UnitsOutOfRange};
 pub use new_device::NewDevice;
 pub use proxy::Proxy;
 pub use wire::Wire;

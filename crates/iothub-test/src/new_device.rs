@@ -9,7 +9,7 @@ use iothub_model::{Authentication, AuthenticationType, Device, Module, X509Thumb
 use rcgen::{CertificateParams, DnType, KeyPair};
 use sha2::{Digest, Sha256};
 
-use crate::back_end::Refused;
+use crate::back_end::{Refused, in_path};
 use crate::clock;
 use crate::hub::TestHub;
 use crate::proxy::Proxy;
@@ -52,8 +52,13 @@ impl<'h> NewDevice<'h> {
     }
 
     /// Proves itself with a certificate, made for it now, whose thumbprint is registered. A device that was registered
-    /// before is known by that from now on. Only where there are sockets, and so TLS.
-    pub const fn x509(mut self) -> Self {
+    /// before is known by that from now on.
+    ///
+    /// # Panics
+    ///
+    /// Without sockets, and so without TLS to show it in.
+    pub fn x509(mut self) -> Self {
+        assert!(self.hub.mqtt_port().is_some(), "a hub without sockets has no TLS, and sees no certificate");
         self.proof = Proof::Certificate;
         self
     }
@@ -65,7 +70,7 @@ impl<'h> NewDevice<'h> {
         self
     }
 
-    /// Goes that way to the hub, instead of the one for all.
+    /// Goes that way to the hub, instead of the one for all; files and WebSockets go the one for all.
     pub const fn through(mut self, proxy: &Proxy) -> Self {
         self.port = Some(proxy.address().port());
         self
@@ -94,7 +99,11 @@ impl<'h> NewDevice<'h> {
             }
         };
         let options = options.expect("the parts are the hub's").ca_pem(self.hub.ca_pem());
-        Ok(options.dialect(self.dialect))
+        let options = options.dialect(self.dialect);
+        Ok(match self.hub.https_port() {
+            Some(port) => options.https_port(port),
+            None => options,
+        })
     }
 
     /// The connection string, for programs in other languages; with a shared key.
@@ -121,11 +130,11 @@ impl<'h> NewDevice<'h> {
 
     /// Registers, or finds.
     async fn key(&self) -> Result<String, Refused> {
-        let path = format!("/devices/{}", self.device);
+        let path = format!("/devices/{}", in_path(&self.device));
         let asked = Device { device_id: self.device.clone(), ..Device::default() };
         let device: Device = self.made_or_there(path.clone(), &asked).await?;
         let Some(module) = &self.module else { return Ok(key_of(device.authentication)) };
-        let path = format!("{path}/modules/{module}");
+        let path = format!("{path}/modules/{}", in_path(module));
         let asked = Module { device_id: self.device.clone(), module_id: module.clone(), ..Module::default() };
         let module: Module = self.made_or_there(path, &asked).await?;
         Ok(key_of(module.authentication))
@@ -167,14 +176,14 @@ impl<'h> NewDevice<'h> {
     async fn authenticate_by(&self, authentication: Authentication) -> Result<(), Refused> {
         let back_end = self.hub.back_end();
         let (device_id, authentication) = (self.device.clone(), Some(authentication));
-        let path = format!("/devices/{device_id}");
+        let path = format!("/devices/{}", in_path(&device_id));
         match &self.module {
             None => {
                 let asked = Device { device_id, authentication, ..Device::default() };
                 back_end.replace(path, &asked).await
             }
             Some(module) => {
-                let path = format!("{path}/modules/{module}");
+                let path = format!("{path}/modules/{}", in_path(module));
                 let asked =
                     Module { device_id, module_id: module.clone(), authentication, ..Module::default() };
                 back_end.replace(path, &asked).await

@@ -30,6 +30,15 @@ impl Proxy {
         Self::with(target, Faults::default()).await
     }
 
+    /// One more to another place, as for WebSockets beside MQTT: with a port of its own, and the same faults.
+    ///
+    /// # Errors
+    ///
+    /// There is no free port.
+    pub async fn beside(&self, target: SocketAddr) -> io::Result<Self> {
+        Self::with(target, self.faults.clone()).await
+    }
+
     pub(crate) async fn with(target: SocketAddr, faults: Faults) -> io::Result<Self> {
         let (sockets, address) = listen().await?;
         let target = Arc::new(Mutex::new(target));

@@ -15,6 +15,7 @@ use crate::record::Record;
 pub struct ExpectConnection<'h> {
     record: &'h Record,
     device: String,
+    module: Option<String>,
     operation: &'static str,
     within: Duration,
     place: &'static Location<'static>,
@@ -23,7 +24,13 @@ pub struct ExpectConnection<'h> {
 impl<'h> ExpectConnection<'h> {
     #[track_caller]
     pub(crate) fn new(record: &'h Record, device: String, operation: &'static str) -> Self {
-        Self { record, device, operation, within: WITHIN, place: Location::caller() }
+        Self { record, device, module: None, operation, within: WITHIN, place: Location::caller() }
+    }
+
+    /// That module of the device, instead of the device itself.
+    pub fn module(mut self, name: impl Into<String>) -> Self {
+        self.module = Some(name.into());
+        self
     }
 
     /// Waits that long instead of five seconds.
@@ -38,11 +45,14 @@ impl<'h> ExpectConnection<'h> {
     ///
     /// [`Unmet`].
     pub async fn outcome(self) -> Result<(), Unmet> {
-        let Self { record, device, operation, within, .. } = &self;
+        let Self { record, device, module, operation, within, .. } = &self;
+        let module = module.as_deref();
         let deadline = clock::now() + *within;
         let found = record.until(deadline, |entries| {
             let entry = entries.iter_mut().find(|entry| {
-                !entry.taken && is_of(&entry.event, device) && Some(*operation) == operation_of(&entry.event)
+                !entry.taken
+                    && is_of(&entry.event, (device, module))
+                    && Some(*operation) == operation_of(&entry.event)
             })?;
             entry.taken = true;
             Some(())
@@ -54,7 +64,7 @@ impl<'h> ExpectConnection<'h> {
         let mut lines: Vec<_> = entries
             .iter()
             .rev()
-            .filter(|entry| is_of(&entry.event, device))
+            .filter(|entry| is_of(&entry.event, (device, module)))
             .take(SEEN_MAX)
             .map(|entry| {
                 let operation = operation_of(&entry.event).unwrap_or_default();
@@ -67,14 +77,15 @@ impl<'h> ExpectConnection<'h> {
             true => "the hub has seen nothing of it".to_owned(),
             false => format!("what came of it:\n{}", lines.join("\n")),
         };
-        Err(Unmet { expected: format!("{operation} of {device} within {within:?}"), seen })
+        let who = module.map_or_else(|| device.clone(), |module| format!("{device}/{module}"));
+        Err(Unmet { expected: format!("{operation} of {who} within {within:?}"), seen })
     }
 }
 
 awaited!(ExpectConnection, ());
 
-fn is_of(event: &Received, device: &str) -> bool {
-    event.kind() == EventKind::ConnectionState && event.device() == device && event.module().is_none()
+fn is_of(event: &Received, who: (&str, Option<&str>)) -> bool {
+    event.kind() == EventKind::ConnectionState && (event.device(), event.module()) == who
 }
 
 fn operation_of(event: &Received) -> Option<&str> {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep};
 use super::Faults;
 use crate::clock;
 
-/// The hub's end of a connection, whose PUBACKs are late or do not come at all.
+/// The hub's end of a connection, whose PUBACKs are late or do not come at all, and whose messages are lost.
 pub(super) struct Acknowledging<S> {
     inner: S,
     faults: Faults,
@@ -35,16 +35,20 @@ impl<S> Acknowledging<S> {
         self.packet.extend_from_slice(bytes);
         while let Some(len) = packet_len(&self.packet) {
             let packet = self.packet.split_to(len).freeze();
-            if packet[0] >> 4 != PUBACK {
-                self.out.extend_from_slice(&packet);
-                continue;
+            match packet[0] >> 4 {
+                PUBLISH if packet[0] & QOS == 0 && self.faults.script().loses() => {}
+                PUBACK => self.acknowledge(packet),
+                _ => self.out.extend_from_slice(&packet),
             }
-            match self.faults.script().acknowledgement() {
-                None => self.lost = true,
-                Some(delay) if delay.is_zero() && self.held.is_empty() => self.out.extend_from_slice(&packet),
-                // They stay in order among themselves.
-                Some(delay) => self.held.push_back((clock::now() + delay, packet)),
-            }
+        }
+    }
+
+    fn acknowledge(&mut self, packet: Bytes) {
+        match self.faults.script().acknowledgement() {
+            None => self.lost = true,
+            Some(delay) if delay.is_zero() && self.held.is_empty() => self.out.extend_from_slice(&packet),
+            // They stay in order among themselves.
+            Some(delay) => self.held.push_back((clock::now() + delay, packet)),
         }
     }
 }
@@ -128,7 +132,10 @@ fn packet_len(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The kind of packet in the upper half of its first byte.
+const PUBLISH: u8 = 3;
 const PUBACK: u8 = 4;
+/// In the first byte of a PUBLISH.
+const QOS: u8 = 0b0110;
 /// Most bytes that say how long a packet is.
 const LEN_BYTES_MAX: usize = 4;
 /// From this many bytes on that the device has not taken, the hub waits.

@@ -94,6 +94,12 @@ impl Faults {
         self.script().acknowledge_after(delay);
     }
 
+    /// Of so many messages that the hub sends at QoS 0 one is lost, the last: answers about twins and, as clients subscribe
+    /// to them, desired changes and method calls. 1 for all, 0 for none.
+    pub fn lose_one_of(&self, messages: u32) {
+        self.script().lose_one_of(messages);
+    }
+
     /// Cuts the connection in the place of the next PUBACK: the hub has the message, and the device cannot know.
     pub fn lose_next_acknowledgement(&self) {
         self.script().lose_next_acknowledgement();
@@ -105,6 +111,11 @@ impl Faults {
     /// How many connections were ended or swallowed so far.
     pub fn broken(&self) -> u64 {
         self.script().broken()
+    }
+
+    /// How many messages of the hub were lost so far, as [`Self::lose_one_of`] says.
+    pub fn lost(&self) -> u64 {
+        self.script().lost()
     }
 
     /// How many connections there are. Those that were swallowed count until one of their ends gives up.

@@ -20,6 +20,12 @@ pub(crate) struct Script {
     refusals: Option<(u32, RefusalReason)>,
     acknowledge_after: Duration,
     lose_acknowledgement: bool,
+    /// Of so many messages that nobody acknowledges one is lost; 0 for none.
+    lose_one_of: u32,
+    /// Those that came since one was.
+    since_lost: u32,
+    /// All of them.
+    lost: u64,
 }
 
 /// Tells connections apart.
@@ -117,12 +123,32 @@ impl Script {
         self.lose_acknowledgement = true;
     }
 
+    pub(crate) fn lose_one_of(&mut self, messages: u32) {
+        (self.lose_one_of, self.since_lost) = (messages, 0);
+    }
+
+    /// Whether this message of the hub's is lost. Counts it.
+    pub(crate) fn loses(&mut self) -> bool {
+        self.since_lost += u32::from(self.lose_one_of > 0);
+        let is_lost = self.since_lost >= self.lose_one_of.max(1);
+        if is_lost {
+            self.since_lost = 0;
+            self.lost += 1;
+        }
+        is_lost
+    }
+
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
     /// Ends what lasts. What has happened stays.
     pub(crate) fn calm(&mut self) {
         let Self {
             next: _,
             connections: _,
             broken: _,
+            lost: _,
             stalled,
             refusing,
             latency,
@@ -131,10 +157,13 @@ impl Script {
             refusals,
             acknowledge_after,
             lose_acknowledgement,
+            lose_one_of,
+            since_lost,
         } = self;
         (*stalled, *refusing, *refusals, *cut_after) = (None, None, None, None);
         (*latency, *acknowledge_after) = (Duration::ZERO, Duration::ZERO);
         (*one_at_a_time, *lose_acknowledgement) = (false, false);
+        (*lose_one_of, *since_lost) = (0, 0);
         self.wake();
     }
 
@@ -329,5 +358,16 @@ mod tests {
         script.refuse_connects(2, RefusalReason::Busy);
         let refusals = [script.refusal(), script.refusal(), script.refusal()];
         assert_eq!(refusals, [Some(RefusalReason::Busy), Some(RefusalReason::Busy), None]);
+    }
+
+    #[test]
+    fn of_so_many_messages_the_last_is_lost() {
+        for (one_of, lost) in [(0, [false; 4]), (1, [true; 4]), (3, [false, false, true, false])] {
+            let mut script = Script::default();
+            script.lose_one_of(one_of);
+            assert_eq!([(); 4].map(|()| script.loses()), lost, "{one_of}");
+            script.calm();
+            assert!(!script.loses());
+        }
     }
 }
