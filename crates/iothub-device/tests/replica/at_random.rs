@@ -1,11 +1,12 @@
 use core::time::Duration;
 
 use iothub_device::{DesiredUpdate, Device, Dialect, Replica, Reporter};
+use iothub_test::TestHub;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 
 use crate::chance::Chance;
-use crate::hub::{DEVICE, Faults, Hub};
+use crate::replicas::{DEVICE, section};
 
 const SEEDS: u64 = 40;
 const STEPS: u64 = 60;
@@ -15,19 +16,20 @@ async fn whatever_the_link_does_the_replica_ends_as_the_hub_has_it_and_no_versio
     for dialect in Dialect::ALL.iter().copied() {
         for seed in 0..SEEDS {
             println!("{dialect} seed {seed}");
-            let faults = match seed % 4 {
-                0 => Faults::default(),
-                1 => Faults { cut_one_of: 2, ..Faults::default() },
-                2 => Faults { lose_one_of: 12, ..Faults::default() },
-                _ => Faults { cut_one_of: 2, lose_one_of: 12, ..Faults::default() },
-            };
-            Run::new(dialect, seed, faults).await.run(faults).await;
+            let mut run = Run::new(dialect, seed).await;
+            run.breaks = seed % 2 == 1;
+            if seed % 4 > 1 {
+                run.hub.faults().lose_one_of(12);
+            }
+            run.run().await;
         }
     }
 }
 
 struct Run {
-    hub: Hub,
+    hub: TestHub,
+    /// Connections break.
+    breaks: bool,
     chance: Chance,
     device: Device,
     replica: Replica,
@@ -40,9 +42,9 @@ struct Run {
 }
 
 impl Run {
-    async fn new(dialect: Dialect, seed: u64, faults: Faults) -> Self {
-        let hub = Hub::new(seed, Faults::default());
-        let device = Device::connect_over(hub.options(dialect), hub.clone()).await.unwrap();
+    async fn new(dialect: Dialect, seed: u64) -> Self {
+        let hub = TestHub::start_without_sockets().await;
+        let device = hub.connect(hub.device(DEVICE).dialect(dialect).await).await.unwrap();
         let twin = device.twin();
         let replica = twin.replica().await.unwrap();
         let reporter = if seed.is_multiple_of(3) { twin.reporter() } else { replica.reporter() };
@@ -63,24 +65,23 @@ impl Run {
             }
             known.expect("something was told")
         });
-        hub.set_faults(faults);
-        let (desired, reported) = (json!({}), json!({}));
-        Self { hub, chance: Chance::new(seed), device, replica, reporter, desired, reported, listener }
+        let (desired, reported, chance) = (json!({}), json!({}), Chance::new(seed));
+        Self { hub, breaks: false, chance, device, replica, reporter, desired, reported, listener }
     }
 
-    async fn run(mut self, faults: Faults) {
+    async fn run(mut self) {
         for _ in 0..STEPS {
-            self.step(faults).await;
+            self.step().await;
         }
-        self.hub.set_faults(Faults::default());
+        self.hub.faults().calm();
         // What the hub has lost on a connection that goes on shows with the next change.
-        self.want();
+        self.want().await;
         while let Err(error) = self.reporter.flush().await {
             println!("{error}");
         }
-        let hubs = self.hub.rest("GET", &format!("/twins/{DEVICE}"), &Value::Null);
-        let (hubs_desired, desired_version) = section(&hubs["properties"]["desired"]);
-        let (hubs_reported, reported_version) = section(&hubs["properties"]["reported"]);
+        let hubs = self.hub.twin(DEVICE).await.unwrap().properties;
+        let (hubs_desired, desired_version) = section(hubs.desired.clone());
+        let (hubs_reported, reported_version) = section(hubs.reported.clone());
         assert_eq!(hubs_desired, self.desired);
         assert_eq!(hubs_reported, self.reported, "nothing that was set is lost");
         let settled = async {
@@ -96,38 +97,41 @@ impl Run {
             }
         };
         if tokio::time::timeout(Duration::from_secs(300), settled).await.is_err() {
-            panic!("{:?} and not {hubs}", self.replica.snapshot());
+            panic!("{:?} and not {hubs:?}", self.replica.snapshot());
         }
         self.device.close().await;
         assert_eq!(self.listener.await.unwrap(), desired_version);
     }
 
-    async fn step(&mut self, faults: Faults) {
+    async fn step(&mut self) {
         match self.chance.below(12) {
-            0..=3 => self.want(),
-            4 => self.replace(),
+            0..=3 => self.want().await,
+            4 => self.replace().await,
             5..=8 => {
                 let patch = self.patch();
                 merge(&mut self.reported, &patch);
                 self.reporter.set(&patch).unwrap();
             }
-            9 if faults.cut_one_of > 0 => self.hub.cut(),
+            9 if self.breaks => match self.chance.below(2) {
+                0 => self.hub.faults().cut(),
+                _ => self.hub.faults().cut_after(self.chance.below(4_000)),
+            },
             _ => tokio::time::sleep(Duration::from_millis(self.chance.below(3_000))).await,
         }
     }
 
-    fn want(&mut self) {
+    async fn want(&mut self) {
         let patch = self.patch();
         merge(&mut self.desired, &patch);
-        self.hub.want(&patch);
+        self.hub.desire(DEVICE, &patch).await.unwrap();
     }
 
-    fn replace(&mut self) {
+    async fn replace(&mut self) {
         let mut next = json!({});
         merge(&mut next, &self.patch());
         let body = json!({ "properties": { "desired": next } });
         self.desired = next;
-        self.hub.rest("PUT", &format!("/twins/{DEVICE}"), &body);
+        self.hub.request("PUT", &format!("/twins/{DEVICE}"), &body).await.unwrap();
     }
 
     /// Few names and few values, so that they meet.
@@ -150,14 +154,6 @@ impl Run {
     fn index(&mut self, len: u64) -> usize {
         usize::try_from(self.chance.below(len)).unwrap()
     }
-}
-
-/// Without what the hub adds, and the version.
-fn section(section: &Value) -> (Value, u64) {
-    let mut section = section.clone();
-    let version = section["$version"].as_u64().unwrap();
-    section.as_object_mut().unwrap().retain(|name, _| !name.starts_with('$'));
-    (section, version)
 }
 
 /// RFC 7396, line by line.

@@ -12,9 +12,4 @@ impl Chance {
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (z ^ (z >> 31)) % bound
     }
-
-    /// Never for 0.
-    pub(crate) fn one_of(&mut self, count: u64) -> bool {
-        count > 0 && self.below(count) == 0
-    }
 }

@@ -4,6 +4,5 @@
 
 mod at_random;
 mod chance;
-mod hub;
 mod replicas;
 mod reporters;

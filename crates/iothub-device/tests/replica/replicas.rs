@@ -1,10 +1,12 @@
 use core::time::Duration;
 
 use iothub_device::{DesiredUpdate, Device, Dialect, Replica, ReplicaError, SubscribeError};
+use iothub_model::Object;
+use iothub_test::TestHub;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::hub::{DEVICE, Faults, Hub};
+pub(crate) const DEVICE: &str = "dev-1";
 
 #[derive(Debug, Deserialize, PartialEq)]
 struct Wanted {
@@ -17,12 +19,25 @@ fn dialects() -> impl Iterator<Item = Dialect> {
     Dialect::ALL.iter().copied().inspect(|dialect| println!("in the dialect {dialect}"))
 }
 
-pub(crate) async fn begun(dialect: Dialect) -> (Hub, Device, Replica) {
-    let hub = Hub::new(1, Faults::default());
-    hub.want(&json!({ "interval": 5 }));
-    let device = Device::connect_over(hub.options(dialect).keep_alive(0), hub.clone()).await.unwrap();
+pub(crate) async fn begun(dialect: Dialect) -> (TestHub, Device, Replica) {
+    let hub = TestHub::start_without_sockets().await;
+    let options = hub.device(DEVICE).dialect(dialect).await.keep_alive(0);
+    hub.desire(DEVICE, &json!({ "interval": 5 })).await.unwrap();
+    let device = hub.connect(options).await.unwrap();
     let replica = device.twin().replica().await.unwrap();
     (hub, device, replica)
+}
+
+/// What a section of the twin has without what the hub adds, and its version.
+pub(crate) fn section(mut section: Object) -> (Value, u64) {
+    let version = section["$version"].as_u64().unwrap();
+    section.retain(|name, _| !name.starts_with('$'));
+    (section.into(), version)
+}
+
+/// What was reported, and its version.
+pub(crate) async fn reported(hub: &TestHub) -> (Value, u64) {
+    section(hub.twin(DEVICE).await.unwrap().properties.reported)
 }
 
 #[tokio::test(start_paused = true)]
@@ -36,17 +51,17 @@ async fn what_is_wanted_is_read_as_types_and_followed() {
         let mut modes = replica.desired_values::<String>("/mode");
         assert_eq!(modes.next().await.unwrap().unwrap(), None);
 
-        hub.want(&json!({ "mode": "night" }));
+        hub.desire(DEVICE, &json!({ "mode": "night" })).await.unwrap();
         let twin = replica.changed().await.unwrap();
         assert_eq!((twin.desired(), twin.desired_version()), (&json!({ "interval": 5, "mode": "night" }), 3));
         assert_eq!(modes.next().await.unwrap().unwrap().as_deref(), Some("night"));
-        hub.want(&json!({ "interval": 6, "mode": "night" }));
+        hub.desire(DEVICE, &json!({ "interval": 6, "mode": "night" })).await.unwrap();
         assert_eq!(replica.changed().await.unwrap().desired_version(), 4);
-        hub.want(&json!({ "mode": 7 }));
+        hub.desire(DEVICE, &json!({ "mode": 7 })).await.unwrap();
         assert!(modes.next().await.unwrap().is_err(), "the same value is not told twice");
         let all = replica.desired::<Wanted>();
         assert!(all.is_err(), "{all:?}");
-        hub.want(&json!({ "mode": null }));
+        hub.desire(DEVICE, &json!({ "mode": null })).await.unwrap();
         assert_eq!(modes.next().await.unwrap().unwrap(), None);
 
         device.close().await;
@@ -66,13 +81,13 @@ async fn what_is_wanted_is_read_as_types_and_followed() {
 async fn while_offline_it_is_what_it_was_and_then_all_that_was_missed_is_there() {
     for dialect in dialects() {
         let (hub, device, mut replica) = begun(dialect).await;
-        hub.set_faults(Faults { is_unreachable: true, ..Faults::default() });
-        hub.cut();
-        hub.want(&json!({ "interval": 7 }));
-        hub.want(&json!({ "mode": "day" }));
+        hub.faults().refuse_connections();
+        hub.faults().cut();
+        hub.desire(DEVICE, &json!({ "interval": 7 })).await.unwrap();
+        hub.desire(DEVICE, &json!({ "mode": "day" })).await.unwrap();
         assert!(tokio::time::timeout(Duration::from_secs(60), replica.changed()).await.is_err());
         assert_eq!(replica.desired::<Wanted>().unwrap().interval, 5);
-        hub.set_faults(Faults::default());
+        hub.faults().calm();
         let twin = replica.changed().await.unwrap();
         assert_eq!((twin.desired(), twin.desired_version()), (&json!({ "interval": 7, "mode": "day" }), 4));
         drop(device);
@@ -87,7 +102,7 @@ async fn a_report_is_in_the_replica_when_it_is_acknowledged() {
         assert_eq!(replica.reported_at::<u8>("/fan/speed").unwrap(), Some(3));
         device.twin().report(&json!({ "fan": { "on": null } })).await.unwrap();
         let twin = replica.changed().await.unwrap();
-        assert_eq!((twin.reported().clone(), twin.reported_version()), hub.reported());
+        assert_eq!((twin.reported().clone(), twin.reported_version()), reported(&hub).await);
     }
 }
 
@@ -96,7 +111,7 @@ async fn what_a_replacement_takes_away_is_gone() {
     for dialect in dialects() {
         let (hub, _device, mut replica) = begun(dialect).await;
         let body = json!({ "properties": { "desired": { "mode": "day" } } });
-        hub.rest("PUT", &format!("/twins/{DEVICE}"), &body);
+        hub.request("PUT", &format!("/twins/{DEVICE}"), &body).await.unwrap();
         while replica.snapshot().desired() != &json!({ "mode": "day" }) {
             replica.changed().await.unwrap();
         }
@@ -110,14 +125,17 @@ async fn a_change_that_only_shows_in_an_answer_is_told_to_those_who_listen() {
         let twin = device.twin();
         let mut changes = twin.desired_changes().await.unwrap();
         assert_eq!(changes.next().await.unwrap().version(), 2);
-        hub.set_faults(Faults { lose_one_of: 1, ..Faults::default() });
-        hub.want(&json!({ "interval": 6 }));
-        hub.set_faults(Faults::default());
+        hub.faults().lose_one_of(1);
+        hub.desire(DEVICE, &json!({ "interval": 6 })).await.unwrap();
+        while hub.faults().lost() == 0 {
+            tokio::task::yield_now().await;
+        }
+        hub.faults().calm();
         assert_eq!(twin.get().await.unwrap().desired_version(), Some(3));
         let told = changes.next().await.unwrap();
         assert!(matches!(told, DesiredUpdate::Whole { version: 3, .. }), "{told:?}");
         assert_eq!(replica.changed().await.unwrap().desired_version(), 3);
-        hub.want(&json!({ "interval": 7 }));
+        hub.desire(DEVICE, &json!({ "interval": 7 })).await.unwrap();
         assert!(matches!(changes.next().await, Some(DesiredUpdate::Patch { version: 4, .. })));
     }
 }
@@ -137,7 +155,7 @@ async fn a_copy_that_nobody_looked_at_is_not_shown_later() {
     for dialect in dialects() {
         let (hub, device, replica) = begun(dialect).await;
         drop(replica);
-        hub.want(&json!({ "interval": 6 }));
+        hub.desire(DEVICE, &json!({ "interval": 6 })).await.unwrap();
         device.twin().report(&json!({ "t": 1 })).await.unwrap();
         let replica = device.twin().replica().await.unwrap();
         assert_eq!(replica.desired_at::<u64>("/interval").unwrap(), Some(6));

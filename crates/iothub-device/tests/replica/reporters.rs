@@ -4,19 +4,16 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use iothub_device::{Device, Dialect, Metrics, ReportError, Reporter, TwinError};
-use iothub_hub::{Edition, Sku};
+use iothub_test::{Edition, Sku, TestHub};
 use serde_json::json;
 
-use crate::hub::{Faults, Hub};
-use crate::replicas::begun;
+use crate::replicas::{DEVICE, begun, reported};
 
 fn dialects() -> impl Iterator<Item = Dialect> {
     Dialect::ALL.iter().copied().inspect(|dialect| println!("in the dialect {dialect}"))
 }
 
-const UNREACHABLE: Faults = Faults { cut_one_of: 0, lose_one_of: 0, is_unreachable: true };
-
-async fn connected(dialect: Dialect) -> (Hub, Device, Reporter) {
+async fn connected(dialect: Dialect) -> (TestHub, Device, Reporter) {
     let (hub, device, _replica) = begun(dialect).await;
     let reporter = device.twin().reporter();
     (hub, device, reporter)
@@ -33,9 +30,9 @@ async fn what_comes_at_once_goes_out_as_one_and_each_learns_the_version() {
         for report in reports.collect::<Vec<_>>() {
             assert_eq!(report.await.unwrap().unwrap(), Some(2));
         }
-        assert_eq!(hub.reported(), (json!({ "n": 9 }), 2));
+        assert_eq!(reported(&hub).await, (json!({ "n": 9 }), 2));
         assert_eq!(reporter.report(&json!({ "n": null })).await.unwrap(), Some(3));
-        assert_eq!(hub.reported(), (json!({}), 3));
+        assert_eq!(reported(&hub).await, (json!({}), 3));
     }
 }
 
@@ -54,7 +51,7 @@ async fn a_refusal_is_told_to_whom_it_concerns_and_keeps_nothing_else_back() {
         let flushed = reporter.flush().await;
         assert!(matches!(flushed, Err(ReportError::Failed(_))), "{flushed:?}");
         assert!(reporter.flush().await.is_ok(), "it is told once");
-        assert_eq!(hub.reported().0, json!({ "set": 2, "a": 1 }));
+        assert_eq!(reported(&hub).await.0, json!({ "set": 2, "a": 1 }));
         assert!(matches!(reporter.set(&json!(5)), Err(ReportError::NotAnObject { .. })));
     }
 }
@@ -63,18 +60,18 @@ async fn a_refusal_is_told_to_whom_it_concerns_and_keeps_nothing_else_back() {
 async fn what_is_set_while_offline_arrives_as_one_and_who_waits_is_told_that_it_takes_long() {
     for dialect in dialects() {
         let (hub, _device, reporter) = connected(dialect).await;
-        hub.set_faults(UNREACHABLE);
-        hub.cut();
+        hub.faults().refuse_connections();
+        hub.faults().cut();
         for n in 0..500 {
             reporter.set(&json!({ "n": n, "text": "x".repeat(1_000) })).unwrap();
         }
         let late = reporter.report(&json!({ "late": true })).await;
         assert!(matches!(late, Err(ReportError::TimedOut { .. })), "{late:?}");
         assert!(matches!(reporter.flush().await, Err(ReportError::TimedOut { .. })));
-        hub.set_faults(Faults::default());
+        hub.faults().calm();
         while reporter.flush().await.is_err() {}
-        let (reported, version) = hub.reported();
-        assert_eq!((&reported["n"], &reported["late"]), (&json!(499), &json!(true)));
+        let (has, version) = reported(&hub).await;
+        assert_eq!((&has["n"], &has["late"]), (&json!(499), &json!(true)));
         assert!(version <= 3, "{version}");
     }
 }
@@ -82,8 +79,8 @@ async fn what_is_set_while_offline_arrives_as_one_and_who_waits_is_told_that_it_
 #[tokio::test(start_paused = true)]
 async fn more_than_may_wait_is_not_taken() {
     let (hub, device, reporter) = connected(Dialect::Classic).await;
-    hub.set_faults(UNREACHABLE);
-    hub.cut();
+    hub.faults().refuse_connections();
+    hub.faults().cut();
     reporter.set(&json!({ "a": "x".repeat(100_000) })).unwrap();
     let full = reporter.set(&json!({ "b": "x".repeat(100_000) }));
     assert!(matches!(full, Err(ReportError::Full { limit: Reporter::WAITING_MAX })), "{full:?}");
@@ -107,7 +104,7 @@ async fn a_replicas_reporter_sends_only_what_differs() {
         assert_eq!(reporter.report(&json!({ "t": 20, "fan": { "on": true } })).await.unwrap(), Some(2));
         assert_eq!(reporter.report(&json!({ "t": 20, "none": null })).await.unwrap(), Some(2));
         assert_eq!(reporter.report(&json!({ "t": 20, "fan": { "on": false } })).await.unwrap(), Some(3));
-        assert_eq!(hub.reported(), (json!({ "t": 20, "fan": { "on": false } }), 3));
+        assert_eq!(reported(&hub).await, (json!({ "t": 20, "fan": { "on": false } }), 3));
     }
 }
 
@@ -118,25 +115,26 @@ async fn it_sends_all_while_nobody_knows_what_the_hub_has() {
             let (hub, _device, replica) = begun(dialect).await;
             let reporter = replica.reporter();
             reporter.report(&json!({ "t": 20 })).await.unwrap();
-            hub.set_faults(Faults { lose_one_of: 1, ..Faults::default() });
+            hub.faults().lose_one_of(1);
             reporter.set(&json!({ "t": 21 })).unwrap();
-            while hub.reported().0 != json!({ "t": 21 }) {
+            while hub.faults().lost() == 0 {
                 tokio::task::yield_now().await;
             }
+            assert_eq!(reported(&hub).await.0, json!({ "t": 21 }));
             // It was acknowledged, and the device has not heard.
             reporter.set(&json!({ "t": 20 })).unwrap();
-            hub.set_faults(Faults::default());
+            hub.faults().calm();
             if cut {
-                hub.cut();
+                hub.faults().cut();
             }
             while reporter.flush().await.is_err() {}
-            assert_eq!(hub.reported().0, json!({ "t": 20 }));
-            let (reported, version) = hub.reported();
+            assert_eq!(reported(&hub).await.0, json!({ "t": 20 }));
+            let (has, version) = reported(&hub).await;
             let mut replica = replica;
             while replica.snapshot().reported_version() != version {
                 replica.changed().await.unwrap();
             }
-            assert_eq!(replica.snapshot().reported(), &reported);
+            assert_eq!(replica.snapshot().reported(), &has);
         }
     }
 }
@@ -148,14 +146,14 @@ async fn it_sends_all_also_while_nobody_knows_what_became_of_the_report_of_anoth
             let (hub, device, replica) = begun(dialect).await;
             let reporter = replica.reporter();
             reporter.report(&json!({ "t": 20 })).await.unwrap();
-            hub.set_faults(Faults { lose_one_of: 1, ..Faults::default() });
+            hub.faults().lose_one_of(1);
             let twin = device.twin();
             let other = tokio::spawn(async move { twin.report(&json!({ "t": 21 })).await });
-            while hub.reported().0 != json!({ "t": 21 }) {
+            while reported(&hub).await.0 != json!({ "t": 21 }) {
                 tokio::task::yield_now().await;
             }
             if cut {
-                hub.cut();
+                hub.faults().cut();
             }
             // The hub has it, the replica has not, and nobody has told the device.
             let lost = other.await.unwrap();
@@ -163,9 +161,9 @@ async fn it_sends_all_also_while_nobody_knows_what_became_of_the_report_of_anoth
             // Whatever is told for the device is lost, too.
             tokio::time::sleep(Duration::from_secs(1)).await;
             assert_eq!(replica.reported_at::<u8>("/t").unwrap(), Some(20));
-            hub.set_faults(Faults::default());
+            hub.faults().calm();
             while reporter.report(&json!({ "t": 20 })).await.is_err() {}
-            assert_eq!(hub.reported().0, json!({ "t": 20 }), "{dialect} {cut}");
+            assert_eq!(reported(&hub).await.0, json!({ "t": 20 }), "{dialect} {cut}");
         }
     }
 }
@@ -178,22 +176,23 @@ async fn it_sends_all_while_the_report_of_another_is_on_its_way() {
         reporter.report(&json!({ "t": 20 })).await.unwrap();
         let twin = device.twin();
         let other = tokio::spawn(async move { twin.report(&json!({ "t": 21 })).await });
-        while hub.reported().0 != json!({ "t": 21 }) {
+        while reported(&hub).await.0 != json!({ "t": 21 }) {
             tokio::task::yield_now().await;
         }
         let own = reporter.report(&json!({ "t": 20 })).await;
         assert!(own.is_ok() && other.await.unwrap().is_ok(), "{own:?}");
-        assert_eq!(hub.reported().0, json!({ "t": 20 }));
+        assert_eq!(reported(&hub).await.0, json!({ "t": 20 }));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hub_that_throttles_gets_the_latest_of_all_when_it_takes_some_again() {
     for dialect in dialects() {
-        let hub = Hub::of(Edition::new(Sku::F1, NonZeroU16::MIN).unwrap());
+        let edition = Edition::new(Sku::F1, NonZeroU16::MIN).unwrap();
+        let hub = TestHub::builder().edition(edition).start_without_sockets().await;
         let refused = Arc::new(Refused::default());
-        let options = hub.options(dialect).keep_alive(0).metrics(Arc::clone(&refused));
-        let device = Device::connect_over(options, hub.clone()).await.unwrap();
+        let options = hub.device(DEVICE).dialect(dialect).await.keep_alive(0).metrics(Arc::clone(&refused));
+        let device = hub.connect(options).await.unwrap();
         let reporters = [device.twin().reporter(), device.twin().replica().await.unwrap().reporter()];
         for round in 0..10 {
             // Uses up what may be done at once.
@@ -211,8 +210,8 @@ async fn a_hub_that_throttles_gets_the_latest_of_all_when_it_takes_some_again() 
         for reporter in reporters {
             reporter.flush().await.unwrap();
         }
-        let reported = hub.reported().0;
-        assert_eq!((&reported["a"], &reported["b"]), (&json!(499), &json!(499)));
+        let has = reported(&hub).await.0;
+        assert_eq!((&has["a"], &has["b"]), (&json!(499), &json!(499)));
     }
 }
 
@@ -235,6 +234,6 @@ async fn what_was_set_arrives_after_the_last_handle_is_gone() {
         drop((reporter, device));
         let closed = async { while status.changed().await.is_some() {} };
         tokio::time::timeout(Duration::from_secs(60), closed).await.unwrap();
-        assert_eq!(hub.reported().0, json!({ "last": true }));
+        assert_eq!(reported(&hub).await.0, json!({ "last": true }));
     }
 }

@@ -2,10 +2,10 @@ use iothub_device::{
     BadClientCertificate, ClientCertificate, ConnectError, Device, Message, Options, OptionsError,
 };
 use iothub_model::{Authentication, AuthenticationType, IfMatch};
+use iothub_test::TestHub;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
-use serde_json::json;
 
-use crate::site::{DEVICE, Site, dialects, pump};
+use crate::site::{DEVICE, dialects, pump};
 
 const TEXT: &str = "HostName=localhost;DeviceId=pump-7;x509=true";
 
@@ -33,13 +33,15 @@ fn certificate(made: &Made) -> ClientCertificate {
 }
 
 /// Has the hub know the device by certificates of an authority.
-async fn register(site: &Site, root: &Made) {
+async fn register(hub: &TestHub, root: &Made) {
+    hub.device(DEVICE).await;
+    let service = hub.service();
     let asked = iothub_model::CertificateAuthority { certificate: root.pem.clone(), ..Default::default() };
-    site.service.put_authority("root", &asked).await.unwrap();
-    let mut device = site.service.get_device(pump().device).await.unwrap();
+    service.put_authority("root", &asked).await.unwrap();
+    let mut device = service.get_device(pump().device).await.unwrap();
     device.authentication =
         Some(Authentication { kind: AuthenticationType::CertificateAuthority, ..Authentication::default() });
-    site.service.update_device(&device, &IfMatch::Any).await.unwrap();
+    service.update_device(&device, &IfMatch::Any).await.unwrap();
 }
 
 #[tokio::test]
@@ -47,19 +49,16 @@ async fn a_device_connects_with_a_certificate_in_every_dialect() {
     let root = make("root", IsCa::Ca(BasicConstraints::Unconstrained), None);
     let leaf = make(DEVICE, IsCa::NoCa, Some(&root));
     for dialect in dialects() {
-        let mut site = Site::new().await;
-        register(&site, &root).await;
-        let text = format!("{TEXT};GatewayHostName={}", site.hub.mqtt_address().port())
-            .replace("GatewayHostName=", "GatewayHostName=localhost:");
-        let options = Options::with_certificate(&text, certificate(&leaf)).unwrap().ca_pem(site.hub.ca_pem());
+        let hub = TestHub::start().await;
+        register(&hub, &root).await;
+        let text = format!("{TEXT};GatewayHostName=localhost:{}", hub.mqtt_port().unwrap());
+        let options = Options::with_certificate(&text, certificate(&leaf)).unwrap().ca_pem(hub.ca_pem());
         let device = Device::connect(options.dialect(dialect)).await.unwrap();
         device.send(Message::new("21.5")).await.unwrap();
-        let event = site.event("telemetry").await;
-        assert_eq!(event["body"], json!(21.5));
+        hub.expect_telemetry(DEVICE).json(21.5).await;
         device.close().await;
         let foreign = make(DEVICE, IsCa::NoCa, None);
-        let options =
-            Options::with_certificate(&text, certificate(&foreign)).unwrap().ca_pem(site.hub.ca_pem());
+        let options = Options::with_certificate(&text, certificate(&foreign)).unwrap().ca_pem(hub.ca_pem());
         let error = Device::connect(options.dialect(dialect)).await.unwrap_err();
         assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
     }

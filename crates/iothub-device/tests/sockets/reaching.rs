@@ -6,11 +6,11 @@ use iothub_device::{
     Backoff, ConnectError, ConnectionStatus, Device, Dialect, Message, MethodResponse, Options, Proxy,
     ProxyError, Roots,
 };
-use iothub_model::MethodInvocation;
+use iothub_test::TestHub;
 use serde_json::json;
 
 use crate::proxies::{Manner, Relay};
-use crate::site::{Site, dialects, pump};
+use crate::site::{DEVICE, dialects};
 
 const SOON: Backoff = Backoff { base: Duration::from_millis(20), longest: Duration::from_millis(200) };
 
@@ -27,56 +27,50 @@ const CARRIERS: &[Carrier] = &[
     Carrier::WebSocket,
 ];
 
-/// The options of the device for that carrier, and the port that it ends at.
-fn carried(site: &Site, carrier: Carrier, dialect: Dialect) -> (Options, u16) {
-    let options = site.options().dialect(dialect);
+/// The options of the device for that carrier.
+async fn carried(hub: &TestHub, carrier: Carrier, dialect: Dialect) -> Options {
+    let options = hub.device(DEVICE).dialect(dialect).await;
     match carrier {
-        Carrier::Tls => (options, site.hub.mqtt_address().port()),
+        Carrier::Tls => options,
         #[cfg(feature = "websocket")]
-        Carrier::WebSocket => {
-            let port = site.hub.https_address().port();
-            (options.over_websocket().connect_to(format!("localhost:{port}").parse().unwrap()), port)
-        }
+        Carrier::WebSocket => options.over_websocket(),
     }
 }
 
 /// Telemetry, a long one, and a method: both directions, and more than one segment.
-async fn converse(site: &mut Site, device: &Device, what: &str) {
+async fn converse(hub: &TestHub, device: &Device, what: &str) {
     device
         .on_any_method(async |_, payload: bytes::Bytes| MethodResponse::new(200, json!(payload.len())))
         .await
         .unwrap();
     device.send(Message::new(json!(what).to_string())).await.unwrap();
-    assert_eq!(site.event("telemetry").await["body"], json!(what));
+    hub.expect_telemetry(DEVICE).json(what).await;
     let long = "x".repeat(200 * 1024);
     device.send(Message::new(long.clone())).await.unwrap();
-    assert!(site.event("telemetry").await["body"] == long.as_str(), "{what}");
-    let mut call = MethodInvocation::new("m");
-    call.payload = Some(serde_json::value::to_raw_value(&"y".repeat(100 * 1024)).unwrap());
-    let result = site.service.invoke_method(pump(), &call).await.unwrap();
-    assert_eq!(result.payload.get(), (100 * 1024 + 2).to_string(), "{what}");
+    hub.expect_telemetry(DEVICE).body(long).await;
+    hub.expect_method(DEVICE, "m").with("y".repeat(100 * 1024)).answer(100 * 1024 + 2).await;
 }
 
 #[tokio::test]
 async fn every_dialect_goes_every_way() {
     let (plain, private) = (Relay::new(Manner::Guarded).await, Relay::in_tls(Manner::Guarded).await);
-    let mut site = Site::new().await;
+    let hub = TestHub::start().await;
     for dialect in dialects() {
         for carrier in CARRIERS.iter().copied() {
             for via in [None, Some(&plain), Some(&private)] {
-                let (mut options, port) = carried(&site, carrier, dialect);
+                let mut options = carried(&hub, carrier, dialect).await;
+                let address = options.address();
                 if let Some(relay) = via {
-                    options = options
-                        .proxy(relay.proxy())
-                        .ca_pem(relay.ca_pem.as_deref().unwrap_or(site.hub.ca_pem()));
+                    options =
+                        options.proxy(relay.proxy()).ca_pem(relay.ca_pem.as_deref().unwrap_or(hub.ca_pem()));
                 }
                 let what = format!("{dialect} over {carrier:?} by {:?}", via.map(Relay::proxy));
                 let device = Device::connect(options).await.unwrap_or_else(|error| panic!("{what}: {error}"));
-                converse(&mut site, &device, &what).await;
+                converse(&hub, &device, &what).await;
                 device.close().await;
                 if let Some(relay) = via {
                     let asked = relay.asked().pop().unwrap();
-                    assert!(asked.starts_with(&format!("CONNECT localhost:{port} HTTP/1.1\r\n")), "{asked}");
+                    assert!(asked.starts_with(&format!("CONNECT {address} HTTP/1.1\r\n")), "{asked}");
                 }
             }
         }
@@ -87,14 +81,14 @@ async fn every_dialect_goes_every_way() {
 async fn a_device_comes_back_the_way_it_came() {
     for carrier in CARRIERS.iter().copied() {
         let relay = Relay::new(Manner::Open).await;
-        let mut site = Site::new().await;
-        let (options, _) = carried(&site, carrier, Dialect::Classic);
+        let hub = TestHub::start().await;
+        let options = carried(&hub, carrier, Dialect::Classic).await;
         let device = Device::connect(options.proxy(relay.anonymous()).backoff(SOON)).await.unwrap();
         let mut status = device.status();
         relay.cut();
         assert!(matches!(status.changed().await, Some(ConnectionStatus::Disconnected { .. })));
         device.send(Message::new("here again")).await.unwrap();
-        assert_eq!(site.event("telemetry").await["body"], json!("here again"));
+        hub.expect_telemetry(DEVICE).body("here again").await;
         assert_eq!(relay.asked().len(), 2);
         device.close().await;
     }
@@ -102,9 +96,9 @@ async fn a_device_comes_back_the_way_it_came() {
 
 #[tokio::test]
 async fn what_a_proxy_does_wrong_is_said() {
-    let site = Site::new().await;
+    let hub = TestHub::start().await;
     let (given, none) = (Relay::proxy, Relay::anonymous);
-    let target = site.options().address().to_string();
+    let target = hub.device(DEVICE).await.address().to_string();
     type Row = (Manner, fn(&Relay) -> Proxy, &'static str);
     let rows: [Row; 8] = [
         (Manner::Guarded, none, "wants a name and a password: 407 Proxy Authentication Required"),
@@ -123,7 +117,7 @@ async fn what_a_proxy_does_wrong_is_said() {
     for (manner, proxy, shown) in rows {
         let relay = Relay::new(manner).await;
         let proxy = proxy(&relay);
-        let error = Device::connect(site.options().proxy(proxy.clone())).await.unwrap_err();
+        let error = Device::connect(hub.device(DEVICE).await.proxy(proxy.clone())).await.unwrap_err();
         let expected = format!("proxy {proxy}: {}", shown.replace("TARGET", &target));
         assert!(error.to_string().starts_with(&expected), "{error} instead of {expected}");
         assert!(error.is_retryable(), "{error}");
@@ -135,47 +129,47 @@ async fn what_a_proxy_does_wrong_is_said() {
 
 #[tokio::test]
 async fn a_proxy_that_stalls_is_given_up_in_time() {
-    let site = Site::new().await;
+    let hub = TestHub::start().await;
     let relay = Relay::new(Manner::Silent).await;
     let within = Duration::from_millis(200);
-    let options = site.options().proxy(relay.anonymous()).connect_timeout(within);
+    let options = hub.device(DEVICE).await.proxy(relay.anonymous()).connect_timeout(within);
     let error = Device::connect(options).await.unwrap_err();
     assert!(matches!(error, ConnectError::TimedOut { after } if after == within), "{error}");
 }
 
 #[tokio::test]
 async fn where_no_proxy_listens_it_is_said_that_it_was_the_proxy() {
-    let site = Site::new().await;
+    let hub = TestHub::start().await;
     // Bound, and nobody listens.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let proxy = Proxy::new(socket.local_addr().unwrap().to_string().parse().unwrap());
-    let error = Device::connect(site.options().proxy(proxy)).await.unwrap_err();
+    let error = Device::connect(hub.device(DEVICE).await.proxy(proxy)).await.unwrap_err();
     let ConnectError::Proxy { source: ProxyError::Unreachable(_), .. } = error else { panic!("{error}") };
 }
 
 #[tokio::test]
 async fn a_proxy_in_tls_has_to_be_trusted_too() {
-    let site = Site::new().await;
+    let hub = TestHub::start().await;
     let relay = Relay::in_tls(Manner::Open).await;
-    let error = Device::connect(site.options().proxy(relay.proxy())).await.unwrap_err();
+    let error = Device::connect(hub.device(DEVICE).await.proxy(relay.proxy())).await.unwrap_err();
     let ConnectError::Proxy { source: ProxyError::Tls(_), .. } = error else { panic!("{error}") };
     assert!(relay.asked().is_empty(), "it was told nothing");
 }
 
 #[tokio::test]
 async fn who_is_exempt_goes_directly() {
-    let site = Site::new().await;
+    let hub = TestHub::start().await;
     let nowhere = "http://127.0.0.1:9".parse::<Proxy>().unwrap().with_exemptions("other, localhost");
-    Device::connect(site.options().proxy(nowhere)).await.unwrap().close().await;
+    Device::connect(hub.device(DEVICE).await.proxy(nowhere)).await.unwrap().close().await;
 }
 
 #[tokio::test]
 async fn a_hub_is_trusted_from_when_its_authority_is_and_no_longer() {
-    let (site, other) = (Site::new().await, Site::new().await);
-    let (its, others) = (site.hub.ca_pem().as_bytes(), other.hub.ca_pem().as_bytes());
+    let (hub, other) = (TestHub::start().await, TestHub::start().await);
+    let (its, others) = (hub.ca_pem().as_bytes(), other.ca_pem().as_bytes());
     let roots = Roots::from_pem(others).unwrap();
-    let options = site.options().roots(roots.clone());
+    let options = hub.device(DEVICE).await.roots(roots.clone());
     let connect = || Device::connect(options.clone());
     let error = connect().await.unwrap_err();
     assert!(matches!(error, ConnectError::Tls { .. }), "{error}");
@@ -189,13 +183,13 @@ async fn a_hub_is_trusted_from_when_its_authority_is_and_no_longer() {
 
 #[tokio::test]
 async fn a_device_that_is_connected_heeds_other_roots_with_its_next_connection() {
-    let (site, other) = (Site::new().await, Site::new().await);
-    let roots = Roots::from_pem(site.hub.ca_pem().as_bytes()).unwrap();
+    let (hub, other) = (TestHub::start().await, TestHub::start().await);
+    let roots = Roots::from_pem(hub.ca_pem().as_bytes()).unwrap();
     let relay = Relay::new(Manner::Open).await;
-    let options = site.options().proxy(relay.anonymous()).roots(roots.clone()).backoff(SOON);
+    let options = hub.device(DEVICE).await.proxy(relay.anonymous()).roots(roots.clone()).backoff(SOON);
     let device = Device::connect(options).await.unwrap();
     let mut status = device.status();
-    roots.replace(&Roots::from_pem(other.hub.ca_pem().as_bytes()).unwrap());
+    roots.replace(&Roots::from_pem(other.ca_pem().as_bytes()).unwrap());
     relay.cut();
     loop {
         let next = status.changed().await.unwrap();
@@ -204,16 +198,16 @@ async fn a_device_that_is_connected_heeds_other_roots_with_its_next_connection()
             break;
         }
     }
-    roots.replace(&Roots::from_pem(site.hub.ca_pem().as_bytes()).unwrap());
+    roots.replace(&Roots::from_pem(hub.ca_pem().as_bytes()).unwrap());
     assert!(matches!(status.connected_or_closed().await, ConnectionStatus::Connected));
     device.close().await;
 }
 
 #[tokio::test]
 async fn a_pem_that_is_none_is_the_first_error() {
-    let site = Site::new().await;
+    let hub = TestHub::start().await;
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    let error = Device::connect(site.options().ca_pem(pem)).await.unwrap_err();
+    let error = Device::connect(hub.device(DEVICE).await.ca_pem(pem)).await.unwrap_err();
     assert!(error.to_string().starts_with("no trusted certificates: certificate 1 in the PEM: "), "{error}");
     assert!(!error.is_retryable());
 }
@@ -221,9 +215,9 @@ async fn a_pem_that_is_none_is_the_first_error() {
 #[cfg(feature = "websocket")]
 #[tokio::test]
 async fn a_hub_that_opens_no_websocket_is_said_with_its_status() {
-    let site = Site::new().await;
+    let hub = TestHub::start().await;
     // A web server of the same name, behind a proxy that does not connect to the hub: the status is its own.
-    let options = carried(&site, Carrier::WebSocket, Dialect::Classic).0;
+    let options = carried(&hub, Carrier::WebSocket, Dialect::Classic).await;
     for (answer, status) in [
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 404),
         ("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", 503),
@@ -237,8 +231,7 @@ async fn a_hub_that_opens_no_websocket_is_said_with_its_status() {
         assert!(error.is_retryable());
     }
     // The port of MQTT speaks no HTTP at all.
-    let (_, mqtt) = carried(&site, Carrier::Tls, Dialect::Classic);
-    let at = format!("localhost:{mqtt}").parse().unwrap();
+    let at = format!("localhost:{}", hub.mqtt_port().unwrap()).parse().unwrap();
     let error = Device::connect(options.connect_to(at)).await.unwrap_err();
     assert!(matches!(error, ConnectError::NoWebSocket { .. }), "{error}");
 }

@@ -3,14 +3,13 @@
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
-use iothub_device::{Options, Source, UploadError, UploadState, Uploads};
+use iothub_device::{Device, Source, UploadError, UploadState, Uploads};
 use iothub_server::FileSettings;
+use iothub_test::{Faults, TestHub};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 use crate::captured::Captured;
-use crate::site::{DEVICE, Site};
+use crate::site::DEVICE;
 
 const BLOCK: usize = 64 * 1024;
 
@@ -18,22 +17,18 @@ fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(|n| u8::try_from(n * 31 % 251).unwrap()).collect()
 }
 
-fn options(site: &Site) -> Options {
-    site.options().https_port(site.hub.https_address().port())
-}
-
-fn uploads(site: &Site) -> Uploads {
-    Uploads::new(options(site))
+async fn uploads(hub: &TestHub) -> Uploads {
+    Uploads::new(hub.device(DEVICE).await)
 }
 
 /// What the hub has of a file.
-async fn content(site: &Site, name: &str) -> Vec<u8> {
-    site.service.download_file(&format!("{DEVICE}/{name}")).await.unwrap().bytes().await.unwrap().to_vec()
+async fn content(hub: &TestHub, name: &str) -> Vec<u8> {
+    hub.service().download_file(&format!("{DEVICE}/{name}")).await.unwrap().bytes().await.unwrap().to_vec()
 }
 
 /// How many more uploads the hub lets the device begin.
-async fn room(site: &Site) -> usize {
-    let uploads = uploads(site);
+async fn room(hub: &TestHub) -> usize {
+    let uploads = uploads(hub).await;
     let mut states = Vec::new();
     for n in 0..11 {
         // It begins and fails before its end, so that it is left open.
@@ -78,9 +73,9 @@ impl tokio::io::AsyncRead for Broken {
 
 #[tokio::test]
 async fn a_file_of_any_kind_and_length_arrives_as_it_is() {
-    let site = Site::new().await;
-    let uploads = uploads(&site);
-    let folder = crate::site::Scratch::new("uploading");
+    let hub = TestHub::start().await;
+    let uploads = uploads(&hub).await;
+    let folder = tempfile::tempdir().unwrap();
     for (name, len) in [("empty", 0), ("one", 1), ("just", 3 * BLOCK), ("a b/ä%2F#?.bin", 3 * BLOCK + 1)] {
         let (whole, path) = (bytes(len), folder.path().join("file"));
         std::fs::write(&path, &whole).unwrap();
@@ -94,22 +89,23 @@ async fn a_file_of_any_kind_and_length_arrives_as_it_is() {
                 (format!("{DEVICE}/{name}"), len as u64),
                 "{shown}"
             );
-            assert!(content(&site, name).await == whole, "{shown}");
-            let notification = site.service.receive_file_notification().await.unwrap().expect("one is there");
+            assert!(content(&hub, name).await == whole, "{shown}");
+            let notification =
+                hub.service().receive_file_notification().await.unwrap().expect("one is there");
             assert_eq!(notification.record.blob_size_in_bytes, len as u64, "{shown}");
-            site.service.complete_file_notification(&notification).await.unwrap();
+            hub.service().complete_file_notification(&notification).await.unwrap();
         }
     }
-    let listed = site.service.list_files("").await.unwrap();
+    let listed = hub.service().list_files("").await.unwrap();
     assert_eq!(listed.len(), 4);
     assert!(listed.iter().all(|file| file.content_type.as_deref() == Some("text/x")), "{listed:?}");
-    assert_eq!(room(&site).await, 10, "the end of each was told");
+    assert_eq!(room(&hub).await, 10, "the end of each was told");
 }
 
 #[tokio::test]
 async fn the_device_that_is_connected_uploads_as_well() {
-    let site = Site::new().await;
-    let device = iothub_device::Device::connect(options(&site)).await.unwrap();
+    let hub = TestHub::start().await;
+    let device = Device::connect(hub.device(DEVICE).await).await.unwrap();
     let sent = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&sent);
     let upload = device.upload("f", bytes(2 * BLOCK)).block_len(BLOCK).parallel(1);
@@ -120,8 +116,8 @@ async fn the_device_that_is_connected_uploads_as_well() {
 
 #[tokio::test]
 async fn an_upload_that_fails_or_is_dropped_is_told_as_a_failure() {
-    let site = Site::new().await;
-    let uploads = uploads(&site);
+    let hub = TestHub::start().await;
+    let uploads = uploads(&hub).await;
     for n in 0..12 {
         let failed = uploads.upload(format!("{n}"), failing(b"some"));
         let failed = failed.block_len(2).await.unwrap_err();
@@ -145,82 +141,97 @@ async fn an_upload_that_fails_or_is_dropped_is_told_as_a_failure() {
         }
         drop(writer);
         // What was dropped is told by a task of its own.
-        while room(&site).await < 10 {}
+        while room(&hub).await < 10 {}
     }
-}
-
-/// A proxy that lets so many bytes pass, and cuts the connection then: connection by connection.
-async fn cutting(site: &Site, cuts: Vec<u64>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (port, hub) = (listener.local_addr().unwrap().port(), site.hub.https_address());
-    tokio::spawn(async move {
-        let mut cuts = cuts.into_iter();
-        loop {
-            let (mut near, _) = listener.accept().await.unwrap();
-            let mut far = TcpStream::connect(hub).await.unwrap();
-            let limit = cuts.next().unwrap_or(u64::MAX);
-            tokio::spawn(async move {
-                let (near_read, mut near_write) = near.split();
-                let (mut far_read, mut far_write) = far.split();
-                let mut near_read = near_read.take(limit);
-                tokio::select! {
-                    _ = tokio::io::copy(&mut near_read, &mut far_write) => {}
-                    _ = tokio::io::copy(&mut far_read, &mut near_write) => {}
-                }
-            });
-        }
-    });
-    port
 }
 
 #[tokio::test]
 async fn connections_that_break_half_way_cost_no_byte() {
-    let site = Site::new().await;
-    let cuts = vec![2_000, 90_000, 70_000, 1_000, 200_000, 65_000, 300, 150_000];
-    let port = cutting(&site, cuts).await;
+    let hub = TestHub::start().await;
     let whole = bytes(20 * BLOCK + 5);
-    let uploads = Uploads::new(site.options().https_port(port));
-    let uploaded = uploads.upload("f", whole.clone()).block_len(BLOCK).parallel(3).await.unwrap();
+    let (faults, mut cuts) =
+        (hub.faults().clone(), [90_000, 70_000, 1_000, 200_000, 65_000, 300].into_iter());
+    faults.cut_after(2_000);
+    let upload = uploads(&hub).await.upload("f", whole.clone()).block_len(BLOCK).parallel(3);
+    // After each block the next cut is on its way.
+    let upload = upload.on_progress(move |_| cuts.by_ref().take(1).for_each(|bytes| faults.cut_after(bytes)));
+    let uploaded = upload.await.unwrap();
     assert_eq!(uploaded.len, whole.len() as u64);
-    assert!(content(&site, "f").await == whole);
-    assert!(site.service.receive_file_notification().await.unwrap().is_some());
+    assert!(hub.faults().broken() >= 3, "{}", hub.faults().broken());
+    assert!(content(&hub, "f").await == whole);
+    assert!(hub.service().receive_file_notification().await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn an_upload_goes_on_in_another_process() {
-    let site = Site::new().await;
+    let hub = TestHub::start().await;
     let whole = bytes(10 * BLOCK);
+    let uploads = uploads(&hub).await;
     // The connection ends for good after some blocks.
-    let port = cutting(&site, [vec![5 * BLOCK as u64], vec![0; 1000]].concat()).await;
-    let broken = Uploads::new(site.options().https_port(port));
-    let upload = broken.upload("f", whole.clone()).block_len(BLOCK).parallel(1).resumable();
+    let faults = hub.faults().clone();
+    let upload = uploads.upload("f", whole.clone()).block_len(BLOCK).parallel(1).resumable();
+    let upload = upload.on_progress(move |progress| {
+        if progress.sent > 3 * BLOCK as u64 {
+            faults.refuse_connections();
+            faults.cut();
+        }
+    });
     let failed = upload.deadline(Duration::from_secs(2)).await.unwrap_err();
     assert!(matches!(failed.error, UploadError::TimedOut { .. }), "{failed}");
+    hub.faults().calm();
     let kept = serde_json::to_string(&failed.state.unwrap()).unwrap();
+    let kept = || serde_json::from_str::<UploadState>(&kept).unwrap();
+    assert_eq!(kept().name(), "f");
 
-    let state: UploadState = serde_json::from_str(&kept).unwrap();
-    assert_eq!(state.name(), "f");
+    let other = uploads.resume(kept(), bytes(9 * BLOCK)).await.unwrap_err();
+    assert!(matches!(other.error, UploadError::SourceChanged), "{other}");
+    assert_eq!(other.state.as_deref(), Some(&kept()), "nothing was done with it");
+    let gone = uploads.resume(kept(), Source::file("/nowhere")).await.unwrap_err();
+    assert!(matches!(gone.error, UploadError::Source(_)) && gone.state.is_some(), "{gone}");
     let first = Arc::new(Mutex::new(None));
     let told = Arc::clone(&first);
-    let uploads = uploads(&site);
-    // The proxy is where the hub was called: what it gave is for there.
-    let kept = kept.replace(&format!(":{port}"), &format!(":{}", site.hub.https_address().port()));
-    let other = uploads.resume(serde_json::from_str(&kept).unwrap(), bytes(9 * BLOCK)).await.unwrap_err();
-    assert!(matches!(other.error, UploadError::SourceChanged), "{other}");
-    let upload = uploads.resume(serde_json::from_str(&kept).unwrap(), whole.clone());
+    let upload = uploads.resume(kept(), whole.clone());
     let upload = upload.on_progress(move |progress| {
         told.lock().unwrap().get_or_insert(progress.sent);
     });
     upload.await.unwrap();
-    assert!(first.lock().unwrap().unwrap() > 2 * BLOCK as u64, "it does not begin anew");
-    assert!(content(&site, "f").await == whole);
+    assert!(first.lock().unwrap().unwrap() > 3 * BLOCK as u64, "it does not begin anew");
+    assert!(content(&hub, "f").await == whole);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_resumed_is_as_long_as_it_is() {
+    let hub = TestHub::start().await;
+    let (uploads, whole) = (uploads(&hub).await, bytes(3 * BLOCK));
+    let kept = Arc::new(Mutex::new(None));
+    let told = Arc::clone(&kept);
+    // All blocks are there when it is dropped: the stream did not say that it ends.
+    let (mut writer, reader) = tokio::io::duplex(whole.len());
+    writer.write_all(&whole).await.unwrap();
+    let upload = uploads.upload("f", Source::stream(reader)).block_len(BLOCK).parallel(1).resumable();
+    let (said, enough) = tokio::sync::oneshot::channel();
+    let mut said = Some(said);
+    let upload = upload.on_progress(move |progress| {
+        if progress.sent == 3 * BLOCK as u64 {
+            *told.lock().unwrap() = Some(progress.state.clone());
+            said.take().unwrap().send(()).unwrap();
+        }
+    });
+    tokio::select! {
+        outcome = upload.into_future() => panic!("{outcome:?}"),
+        () = async { enough.await.unwrap() } => {}
+    }
+    let state: UploadState = kept.lock().unwrap().take().unwrap();
+    let uploaded = uploads.resume(state, Source::stream(std::io::Cursor::new(whole.clone()))).await.unwrap();
+    assert_eq!(uploaded.len, whole.len() as u64);
+    assert!(content(&hub, "f").await == whole);
 }
 
 #[tokio::test]
 async fn access_that_is_no_good_any_longer_is_asked_for_anew() {
-    let site = Site::new().await;
+    let hub = TestHub::start().await;
     let whole = bytes(4 * BLOCK);
-    let uploads = uploads(&site);
+    let uploads = uploads(&hub).await;
     let kept = Arc::new(Mutex::new(String::new()));
     let told = Arc::clone(&kept);
     let upload = uploads.upload("f", whole.clone()).block_len(BLOCK);
@@ -236,22 +247,21 @@ async fn access_that_is_no_good_any_longer_is_asked_for_anew() {
     let state: UploadState = serde_json::from_str(&kept).unwrap();
     let uploaded = uploads.resume(state.clone(), whole.clone()).await.unwrap();
     assert_eq!(uploaded.len, whole.len() as u64);
-    assert!(content(&site, "f").await == whole);
+    assert!(content(&hub, "f").await == whole);
     // What is read once only cannot be sent again.
     let stream = Source::stream(std::io::Cursor::new(whole.clone()));
     let upload = uploads.upload("g", Source::stream(std::io::Cursor::new(whole))).block_len(BLOCK);
     upload.await.unwrap();
     let failed = uploads.resume(state, stream).await.unwrap_err();
     assert!(matches!(failed.error, UploadError::SourceChanged | UploadError::BlocksLost), "{failed}");
-    assert_eq!(room(&site).await, 10, "none is left open");
+    assert_eq!(room(&hub).await, 10, "none is left open");
 }
 
 #[tokio::test]
 async fn what_the_hub_does_not_take_is_said() {
     let settings = FileSettings::default().with_file_len_max(3 * BLOCK as u64);
-    let options = iothub_server::Options { files: Some(settings), ..iothub_server::Options::free_ports() };
-    let site = Site::with(options).await;
-    let uploads = uploads(&site);
+    let hub = TestHub::builder().options(|options| options.files = Some(settings)).start().await;
+    let uploads = uploads(&hub).await;
     for (name, len, shown) in [
         ("../x", 1, "the hub refuses with 400 ArgumentInvalid"),
         ("", 1, "the hub refuses with 400 ArgumentInvalid"),
@@ -265,11 +275,10 @@ async fn what_the_hub_does_not_take_is_said() {
     assert!(matches!(failed.error, UploadError::TooLong { blocks_max: 10_000 }), "{failed}");
     let gone = uploads.upload("gone", Source::file("/nowhere")).await.unwrap_err();
     assert!(matches!(gone.error, UploadError::Source(_)), "{gone}");
-    assert_eq!(room(&site).await, 10);
+    assert_eq!(room(&hub).await, 10);
 
-    let without = iothub_server::Options { files: None, ..iothub_server::Options::free_ports() };
-    let site = Site::with(without).await;
-    let failed = self::uploads(&site).upload("f", "x").await.unwrap_err();
+    let hub = TestHub::builder().options(|options| options.files = None).start().await;
+    let failed = self::uploads(&hub).await.upload("f", "x").await.unwrap_err();
     assert!(failed.to_string().contains("400 DefaultStorageEndpointNotConfigured"), "{failed}");
 }
 
@@ -277,14 +286,13 @@ async fn what_the_hub_does_not_take_is_said() {
 async fn no_secret_and_no_byte_of_a_file_is_told() {
     const CONFIDENTIAL: &str = "confidential";
     let (captured, _guard) = Captured::begin();
-    let site = Site::new().await;
-    uploads(&site).upload("f", CONFIDENTIAL).await.unwrap();
-    uploads(&site).upload("f", failing(CONFIDENTIAL.as_bytes())).block_len(4).await.unwrap_err();
+    let hub = TestHub::start().await;
+    let uploads = uploads(&hub).await;
+    uploads.upload("f", CONFIDENTIAL).await.unwrap();
+    uploads.upload("f", failing(CONFIDENTIAL.as_bytes())).block_len(4).await.unwrap_err();
     // The way to the hub ends together with the file.
-    let (ends, port) = ending(&site).await;
-    let cut_off = Uploads::new(site.options().https_port(port));
-    let source = Source::stream(AsyncReadExt::chain(CONFIDENTIAL.as_bytes(), Ending(ends)));
-    cut_off.upload("f", source).block_len(4).await.unwrap_err();
+    let source = AsyncReadExt::chain(CONFIDENTIAL.as_bytes(), Ending(hub.faults().clone()));
+    uploads.upload("f", Source::stream(source)).block_len(4).await.unwrap_err();
     let untold = async {
         while !captured.has("upload_unannounced", "DEBUG", &[]) {
             tokio::task::yield_now().await;
@@ -292,36 +300,15 @@ async fn no_secret_and_no_byte_of_a_file_is_told() {
     };
     tokio::time::timeout(Duration::from_secs(60), untold).await.unwrap();
     let told = captured.text();
-    let string = site.hub.device_connection_string().unwrap();
+    let string = hub.device(DEVICE).string().await;
     let key = string.split("SharedAccessKey=").nth(1).unwrap();
     for secret in [key, "SharedAccess", "sig=", CONFIDENTIAL] {
         assert!(!told.contains(secret), "{secret} in {told}");
     }
 }
 
-/// A proxy that lets nothing pass from when that is said.
-async fn ending(site: &Site) -> (watch::Sender<bool>, u16) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (port, hub) = (listener.local_addr().unwrap().port(), site.hub.https_address());
-    let (ends, ended) = watch::channel(false);
-    tokio::spawn(async move {
-        loop {
-            let (mut near, _) = listener.accept().await.unwrap();
-            let mut ended = ended.clone();
-            tokio::spawn(async move {
-                let mut far = TcpStream::connect(hub).await.unwrap();
-                tokio::select! {
-                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                    _ = ended.wait_for(|is_over| *is_over) => {}
-                }
-            });
-        }
-    });
-    (ends, port)
-}
-
-/// Ends the proxy, and fails.
-struct Ending(watch::Sender<bool>);
+/// Ends every way to the hub, and fails.
+struct Ending(Faults);
 
 impl tokio::io::AsyncRead for Ending {
     fn poll_read(
@@ -329,7 +316,8 @@ impl tokio::io::AsyncRead for Ending {
         _: &mut core::task::Context<'_>,
         _: &mut tokio::io::ReadBuf<'_>,
     ) -> core::task::Poll<std::io::Result<()>> {
-        self.0.send_replace(true);
+        self.0.refuse_connections();
+        self.0.cut();
         core::task::Poll::Ready(Err(std::io::Error::other("the sensor is gone")))
     }
 }
