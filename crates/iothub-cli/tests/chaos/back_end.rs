@@ -1,15 +1,14 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use iothub_codec::{DeviceId, Identity};
-use iothub_model::{Device, IfMatch, MethodInvocation, MethodResult, TwinPatch};
+use iothub_model::{Device, IfMatch, MethodInvocation, MethodResult, Module, TwinPatch};
 use iothub_service::{Error, Service};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::chance::Chance;
-use crate::device::name;
+use crate::device::{identity, name};
 use crate::hub::Restarted;
 use crate::ledger::{Account, Ledger, count};
 
@@ -26,7 +25,15 @@ pub(crate) async fn register(hub: &Restarted, devices: u64) -> Vec<String> {
     for number in 0..devices {
         let device = Device { device_id: name(number), ..Device::default() };
         let made = service.create_device(&device).await.unwrap();
-        keys.push(made.authentication.unwrap().symmetric_key.primary_key.unwrap());
+        let authentication = match identity(number, &device.device_id).module {
+            None => made.authentication,
+            Some(module) => {
+                let (device_id, module_id) = (device.device_id.clone(), module.to_string());
+                let module = Module { device_id, module_id, ..Module::default() };
+                service.create_module(&module).await.unwrap().authentication
+            }
+        };
+        keys.push(authentication.unwrap().symmetric_key.primary_key.unwrap());
     }
     keys
 }
@@ -73,7 +80,7 @@ async fn call(
         let mut call = MethodInvocation::new("run");
         call.payload = Some(serde_json::value::to_raw_value(&n).unwrap());
         call.response_timeout_in_seconds = Some(5);
-        let outcome = service(&hub).invoke_method(identity(&name(number)), &call).await;
+        let outcome = service(&hub).invoke_method(identity(number, &name(number)), &call).await;
         enter(&mut ledger.of(number), n, outcome);
         tokio::time::sleep(Duration::from_millis(20 + chance.below(150))).await;
     }
@@ -110,7 +117,7 @@ async fn desire(
         let member = if n % 3 == 0 { json!(null) } else { json!(n) };
         let change = json!({ "properties": { "desired": { "n": n, format!("k{}", n % 5): member } } });
         let patch: TwinPatch = serde_json::from_value(change).unwrap();
-        let changed = service(&hub).update_twin(identity(&name(number)), &patch, &IfMatch::Any).await;
+        let changed = service(&hub).update_twin(identity(number, &name(number)), &patch, &IfMatch::Any).await;
         if let Ok(twin) = changed {
             let mut account = ledger.of(number);
             account.desired = twin.properties.desired["$version"].as_u64().unwrap();
@@ -118,10 +125,6 @@ async fn desire(
         }
         tokio::time::sleep(Duration::from_millis(50 + chance.below(300))).await;
     }
-}
-
-pub(crate) fn identity(name: &str) -> Identity<'_> {
-    Identity::device(DeviceId::new(name).unwrap())
 }
 
 fn service(hub: &Restarted) -> Service {

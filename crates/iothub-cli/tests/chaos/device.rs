@@ -1,6 +1,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use iothub_codec::{DeviceId, Identity, ModuleId};
 use iothub_device::{
     Backoff, ConnectionStatus, DesiredChanges, DesiredUpdate, Device, Dialect, Message, MethodResponse,
 };
@@ -30,6 +31,15 @@ pub(crate) fn name(number: u64) -> String {
     format!("d{number}")
 }
 
+/// Who that is: some are the only module of their device.
+pub(crate) fn identity(number: u64, name: &str) -> Identity<'_> {
+    let device = DeviceId::new(name).unwrap();
+    match number % 8 {
+        5 => Identity::module(device, ModuleId::new("m").unwrap()),
+        _ => Identity::device(device),
+    }
+}
+
 fn dialect(number: u64) -> Dialect {
     Dialect::ALL[usize::try_from(number).unwrap() % Dialect::ALL.len()]
 }
@@ -43,7 +53,10 @@ impl Worker {
         end: watch::Receiver<bool>,
     ) -> Self {
         let backoff = Backoff { base: Duration::from_millis(20), longest: Duration::from_secs(1) };
-        let options = hub.device(&name(number), key).dialect(dialect(number)).backoff(backoff);
+        let name = name(number);
+        let options = hub.device(identity(number, &name), key).dialect(dialect(number)).backoff(backoff);
+        // In each dialect some.
+        let options = if number % 4 == 3 { options.over_websocket() } else { options };
         // Every third renews its credentials all the time.
         let lifetime = if number % 9 < 3 { Duration::from_secs(10) } else { Duration::from_secs(3600) };
         let options = options.token_lifetime(lifetime).keep_alive(4);

@@ -1,9 +1,11 @@
+use core::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
+use iothub_codec::Identity;
 use iothub_service::Service;
-use iothub_test::Proxy;
+use iothub_test::{Faults, Proxy};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -25,10 +27,12 @@ impl Drop for Place {
     }
 }
 
-/// The built program as a hub that keeps its data, behind a proxy that stays where it is.
+/// The built program as a hub that keeps its data, behind proxies that stay where they are.
 pub(crate) struct Restarted {
     place: PathBuf,
-    pub(crate) proxy: Proxy,
+    /// One for MQTT, and one for WebSockets, with the same faults.
+    mqtt: Proxy,
+    https: Proxy,
     running: Mutex<Running>,
 }
 
@@ -37,6 +41,12 @@ struct Running {
     child: Option<Child>,
     service: Service,
     ca: Vec<u8>,
+}
+
+/// Where a hub is.
+struct Addresses {
+    mqtt: SocketAddr,
+    https: SocketAddr,
 }
 
 /// How a hub goes.
@@ -50,9 +60,15 @@ pub(crate) enum Departure {
 
 impl Restarted {
     pub(crate) async fn start(place: &Place) -> Self {
-        let (running, target) = Running::start(&place.0).await;
-        let proxy = Proxy::to(target).await.unwrap();
-        Self { place: place.0.clone(), proxy, running: Mutex::new(running) }
+        let (running, addresses) = Running::start(&place.0).await;
+        let mqtt = Proxy::to(addresses.mqtt).await.unwrap();
+        let https = mqtt.beside(addresses.https).await.unwrap();
+        Self { place: place.0.clone(), mqtt, https, running: Mutex::new(running) }
+    }
+
+    /// What goes wrong on either way.
+    pub(crate) const fn faults(&self) -> &Faults {
+        self.mqtt.faults()
     }
 
     pub(crate) async fn restart(&self, departure: Departure) {
@@ -65,8 +81,9 @@ impl Restarted {
             }
         }
         child.wait().await.unwrap();
-        let (running, target) = Running::start(&self.place).await;
-        self.proxy.redirect(target);
+        let (running, addresses) = Running::start(&self.place).await;
+        self.mqtt.redirect(addresses.mqtt);
+        self.https.redirect(addresses.https);
         *self.running() = running;
     }
 
@@ -75,10 +92,14 @@ impl Restarted {
         self.running().service.clone()
     }
 
-    pub(crate) fn device(&self, id: &str, key: &str) -> iothub_device::Options {
-        let port = self.proxy.address().port();
-        let text = format!("HostName=localhost:{port};DeviceId={id};SharedAccessKey={key}");
-        iothub_device::Options::from_connection_string(&text).unwrap().ca_pem(self.running().ca.clone())
+    pub(crate) fn device(&self, who: Identity<'_>, key: &str) -> iothub_device::Options {
+        let mut text = format!("HostName=localhost:{};DeviceId={}", self.mqtt.address().port(), who.device);
+        if let Some(module) = who.module {
+            text += &format!(";ModuleId={module}");
+        }
+        let options =
+            iothub_device::Options::from_connection_string(&format!("{text};SharedAccessKey={key}"));
+        options.unwrap().ca_pem(self.running().ca.clone()).https_port(self.https.address().port())
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, Running> {
@@ -87,7 +108,7 @@ impl Restarted {
 }
 
 impl Running {
-    async fn start(place: &std::path::Path) -> (Self, core::net::SocketAddr) {
+    async fn start(place: &std::path::Path) -> (Self, Addresses) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_iothub"));
         command.args(["up", "--mqtt-port", "0", "--https-port", "0", "-o", "json", "--no-device"]);
         command.args(["--log", "off", "--data"]).arg(place.join("data")).env("XDG_RUNTIME_DIR", place);
@@ -100,7 +121,8 @@ impl Running {
         let text = ready["serviceConnectionString"].as_str().unwrap();
         let options = iothub_service::Options::from_connection_string(text).unwrap().ca(&ca).unwrap();
         let service = Service::new(options).unwrap();
-        let target = ready["mqttAddress"].as_str().unwrap().parse().unwrap();
-        (Self { child: Some(child), service, ca }, target)
+        let address = |name: &str| ready[name].as_str().unwrap().parse().unwrap();
+        let addresses = Addresses { mqtt: address("mqttAddress"), https: address("httpsAddress") };
+        (Self { child: Some(child), service, ca }, addresses)
     }
 }

@@ -54,7 +54,7 @@ impl Blow {
     }
 
     async fn strike(self, hub: &Restarted) {
-        let faults = hub.proxy.faults();
+        let faults = hub.faults();
         match self {
             Self::Cut => faults.cut(),
             Self::CutAfter(bytes) => faults.cut_after(bytes),
@@ -92,7 +92,7 @@ pub(crate) async fn rage(hub: &Restarted, seed: u64, duration: Duration) -> Stor
         let rest = if chance.below(2) == 0 { chance.below(400) } else { 1000 + chance.below(2000) };
         tokio::time::sleep(Duration::from_millis(rest)).await;
     }
-    hub.proxy.faults().calm();
+    hub.faults().calm();
     storm
 }
 

@@ -7,8 +7,7 @@ use iothub_device::{ConnectionStatus, Message};
 use iothub_service::{EventPosition, EventsWanted};
 use serde_json::{Value, json};
 
-use crate::back_end::identity;
-use crate::device::{Worker, name};
+use crate::device::{Worker, identity, name};
 use crate::hub::Restarted;
 use crate::ledger::Ledger;
 use crate::storm::Storm;
@@ -49,7 +48,8 @@ pub(crate) async fn judge(
             Err(what) => wrongs.push(wrong(what)),
         }
         drop(device);
-        let desired = hub.service().get_twin(identity(&name(number))).await.unwrap().properties.desired;
+        let twin = hub.service().get_twin(identity(number, &name(number))).await.unwrap();
+        let desired = twin.properties.desired;
         match tokio::time::timeout(PATIENCE, worker.close()).await {
             Err(_) => wrongs.push(wrong("does not close".into())),
             Ok(known) if without_metadata(known.clone()) == without_metadata(desired.clone().into()) => {}
@@ -61,11 +61,11 @@ pub(crate) async fn judge(
     }
     // Those of the proxy end with their connections, and so a little later.
     if tokio::time::timeout(PATIENCE, no_connections(hub)).await.is_err() {
-        wrongs.push(format!("{} connections are left", hub.proxy.faults().connections()));
+        wrongs.push(format!("{} connections are left", hub.faults().connections()));
     }
     memory_kib.push(("without devices", self::memory_kib()));
     let done = tally(ledger, &arrived, &mut wrongs);
-    Verdict { seed, storm, broken: hub.proxy.faults().broken(), done, memory_kib, wrongs }
+    Verdict { seed, storm, broken: hub.faults().broken(), done, memory_kib, wrongs }
 }
 
 /// Everybody comes back, and can do everything.
@@ -127,7 +127,7 @@ async fn compare_twins(hub: &Restarted, worker: &Worker, ledger: &Ledger) -> Res
     worker.device.twin().report(&last).await.map_err(|error| format!("cannot report any longer: {error}"))?;
     let told = async {
         loop {
-            let twin = hub.service().get_twin(identity(&name)).await.unwrap();
+            let twin = hub.service().get_twin(identity(worker.number, &name)).await.unwrap();
             let version = twin.properties.desired["$version"].as_u64().unwrap();
             if ledger.of(worker.number).told == version {
                 return twin;
@@ -163,7 +163,7 @@ fn without_metadata(mut properties: Value) -> Value {
 
 /// Polls, as there is nobody who tells of sockets of the system's.
 async fn no_connections(hub: &Restarted) {
-    while hub.proxy.faults().connections() > 0 {
+    while hub.faults().connections() > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
