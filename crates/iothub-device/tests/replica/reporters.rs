@@ -169,23 +169,6 @@ async fn it_sends_all_also_while_nobody_knows_what_became_of_the_report_of_anoth
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_sends_all_while_the_report_of_another_is_on_its_way() {
-    for dialect in dialects() {
-        let (hub, device, replica) = begun(dialect).await;
-        let reporter = replica.reporter();
-        reporter.report(&json!({ "t": 20 })).await.unwrap();
-        let twin = device.twin();
-        let other = tokio::spawn(async move { twin.report(&json!({ "t": 21 })).await });
-        while reported(&hub).await.0 != json!({ "t": 21 }) {
-            tokio::task::yield_now().await;
-        }
-        let own = reporter.report(&json!({ "t": 20 })).await;
-        assert!(own.is_ok() && other.await.unwrap().is_ok(), "{own:?}");
-        assert_eq!(reported(&hub).await.0, json!({ "t": 20 }));
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_hub_that_throttles_gets_the_latest_of_all_when_it_takes_some_again() {
     for dialect in dialects() {
         let edition = Edition::new(Sku::F1, NonZeroU16::MIN).unwrap();

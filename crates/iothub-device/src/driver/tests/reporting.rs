@@ -7,7 +7,7 @@ use iothub_proto::Backoff;
 use serde_json::{Value, json};
 
 use super::hub::{Connection, Did, Hub, dialects, elapsed, options};
-use super::twin::number;
+use super::twin::{answer as answer_twin, number, request};
 use crate::clock::Clock;
 use crate::error::ReportError;
 
@@ -18,7 +18,15 @@ async fn report(connection: &mut Connection) -> (RequestIdBuf, Value) {
 }
 
 async fn answer(connection: &mut Connection, request: RequestIdBuf, status: Status) {
-    let version = status.is_success().then_some(2);
+    acknowledge(connection, request, status, status.is_success().then_some(2)).await;
+}
+
+async fn acknowledge(
+    connection: &mut Connection,
+    request: RequestIdBuf,
+    status: Status,
+    version: Option<u64>,
+) {
     let reply = Reply { version, ..Reply::new(number(request), status) };
     connection.say(move |session, out| ((), session.reply(Operation::TwinPatch, &reply, out).unwrap())).await;
 }
@@ -85,5 +93,37 @@ async fn whoever_waits_for_a_hub_that_throttles_is_told_when_the_device_is_close
         assert!(matches!(ended, Err(ReportError::Closed)), "{ended:?}");
         drop(connection);
         closing.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_report_of_another_is_on_its_way_nothing_is_left_out() {
+    for dialect in dialects() {
+        let (_hub, device, mut connection) = Hub::with_device(options(dialect).keep_alive(0)).await;
+        let twin = device.twin();
+        let replicating = tokio::spawn({
+            let twin = twin.clone();
+            async move { twin.replica().await.unwrap() }
+        });
+        let asked = request(&mut connection).await;
+        let document = br#"{"desired":{"$version":1},"reported":{"t":20,"$version":1}}"#;
+        answer_twin(&mut connection, asked, document).await;
+        let replica = replicating.await.unwrap();
+        let reporter = replica.reporter();
+        reporter.set(&json!({ "t": 20 })).unwrap();
+        assert!(connection.is_silent_for(Duration::from_secs(1)).await, "the hub has it");
+
+        let other = tokio::spawn(async move { twin.report(&json!({ "t": 21 })).await });
+        let (first, _) = report(&mut connection).await;
+        reporter.set(&json!({ "t": 20 })).unwrap();
+        let (second, patch) = report(&mut connection).await;
+        assert_eq!(patch, json!({ "t": 20 }), "the hub may not have it any longer");
+        acknowledge(&mut connection, first, Status::SUCCESS, Some(2)).await;
+        acknowledge(&mut connection, second, Status::SUCCESS, Some(3)).await;
+        other.await.unwrap().unwrap();
+        reporter.flush().await.unwrap();
+        assert_eq!(replica.reported_at::<u8>("/t").unwrap(), Some(20));
+        reporter.set(&json!({ "t": 20 })).unwrap();
+        assert!(connection.is_silent_for(Duration::from_secs(1)).await, "it has it again");
     }
 }
