@@ -410,7 +410,8 @@ fn upgrade(
             Ok(upgraded) => {
                 let stream = ByteStream::new(stranger.ration(TokioIo::new(upgraded))).await;
                 let transport = Transport::MqttWebSocket;
-                let peer = Peer { address: peer, transport, server_name, certificates: Vec::new() };
+                let certificates = guest.certificates.clone();
+                let peer = Peer { address: peer, transport, server_name, certificates };
                 let due = shared.driver.clock().now().instant.after(shared.limits.greeting);
                 connection::serve(stream, peer, (stranger, due), &shared).await;
             }

@@ -29,11 +29,16 @@ const CARRIERS: &[Carrier] = &[
 
 /// The options of the device for that carrier.
 async fn carried(hub: &TestHub, carrier: Carrier, dialect: Dialect) -> Options {
-    let options = hub.device(DEVICE).dialect(dialect).await;
-    match carrier {
-        Carrier::Tls => options,
-        #[cfg(feature = "websocket")]
-        Carrier::WebSocket => options.over_websocket(),
+    carrier.carry(hub.device(DEVICE).dialect(dialect).await)
+}
+
+impl Carrier {
+    fn carry(self, options: Options) -> Options {
+        match self {
+            Self::Tls => options,
+            #[cfg(feature = "websocket")]
+            Self::WebSocket => options.over_websocket(),
+        }
     }
 }
 
@@ -74,6 +79,17 @@ async fn every_dialect_goes_every_way() {
                 }
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_shown_on_every_way() {
+    let hub = TestHub::start().await;
+    for carrier in CARRIERS.iter().copied() {
+        let options = carrier.carry(hub.device(DEVICE).x509().await);
+        let device = Device::connect(options).await.unwrap_or_else(|error| panic!("{carrier:?}: {error}"));
+        device.send(Message::new("1")).await.unwrap();
+        hub.expect_telemetry(DEVICE).await;
     }
 }
 

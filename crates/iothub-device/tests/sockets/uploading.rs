@@ -270,6 +270,9 @@ async fn what_the_hub_does_not_take_is_said() {
         let failed = uploads.upload(name, bytes(len)).block_len(BLOCK).await.unwrap_err();
         assert!(failed.to_string().starts_with(shown), "{name}: {failed}");
     }
+    // The hub says so before such a block has come, and closes while it comes.
+    let failed = uploads.upload("long", bytes(9 * 1024 * 1024)).await.unwrap_err();
+    assert!(failed.to_string().starts_with("the storage refuses with 413 RequestBodyTooLarge"), "{failed}");
     let many = uploads.upload("many", bytes(10_001)).block_len(1).parallel(16);
     let failed = many.await.unwrap_err();
     assert!(matches!(failed.error, UploadError::TooLong { blocks_max: 10_000 }), "{failed}");
