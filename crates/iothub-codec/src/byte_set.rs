@@ -1,3 +1,5 @@
+use crate::fast::FAST;
+
 /// Which bytes may stand somewhere.
 #[derive(Clone, Copy)]
 pub(crate) struct ByteSet(u8);
@@ -18,15 +20,15 @@ impl ByteSet {
 
     #[inline]
     pub(crate) fn has(self, byte: u8) -> bool {
-        SETS[usize::from(byte)] & self.0 != 0
+        sets(byte) & self.0 != 0
     }
 
     /// Where the first byte stands that is not in the set.
     pub(crate) fn stranger(self, bytes: &[u8]) -> Option<usize> {
         let mut rest = bytes;
-        while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        while FAST && let Some((eight, after)) = rest.split_first_chunk::<8>() {
             // All eight are looked at: to stop between them is more work.
-            if eight.iter().fold(self.0, |sets, byte| sets & SETS[usize::from(*byte)]) == 0 {
+            if eight.iter().fold(self.0, |sets_in, byte| sets_in & sets(*byte)) == 0 {
                 break;
             }
             rest = after;
@@ -41,16 +43,24 @@ impl ByteSet {
     }
 }
 
-/// The sets that each byte is in.
-static SETS: [u8; 256] = {
-    let mut sets = [0; 256];
-    let mut byte = 0;
-    while byte < 0x7F {
-        sets[byte as usize] = sets_of(byte);
+#[inline]
+fn sets(byte: u8) -> u8 {
+    SETS.get(usize::from(byte.wrapping_sub(FIRST))).copied().unwrap_or(0)
+}
+
+/// The sets that each byte is in, from [`FIRST`] on. Those that are not printable are in none, and need not be in the
+/// table for that.
+static SETS: [u8; if FAST { 256 } else { 95 }] = {
+    let mut sets = [0; _];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        sets[(byte - FIRST) as usize] = sets_of(byte);
         byte += 1;
     }
     sets
 };
+
+const FIRST: u8 = if FAST { 0 } else { b' ' };
 
 const fn sets_of(byte: u8) -> u8 {
     let alphanumeric = byte.is_ascii_alphanumeric();

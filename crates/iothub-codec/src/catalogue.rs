@@ -193,8 +193,8 @@ pub struct PropertyRow {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Carried {
     Nothing,
-    /// Any of these, and the application's under their own names.
-    Any(&'static [(SystemProperty, &'static str)]),
+    /// Any of these, in the order of [`SystemProperty::ALL`], and the application's under their own names.
+    Any(&'static [&'static str]),
     /// What the table says about telemetry, and the application's behind `@`.
     Telemetry(&'static [Row]),
     /// What it says about commands; likewise.
@@ -226,7 +226,7 @@ impl OperationRow {
             Carried::Telemetry(rows) => (&[][..], rows, false),
             Carried::Command(rows) => (&[][..], rows, true),
         };
-        let any = any.iter().map(|(property, name)| PropertyRow {
+        let any = SystemProperty::ALL.iter().zip(any).map(|(property, name)| PropertyRow {
             property: *property,
             name,
             kind: ValueKind::Text,

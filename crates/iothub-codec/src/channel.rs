@@ -52,7 +52,12 @@ impl Channels {
 
     /// Its channels, one at a time.
     pub fn iter(self) -> impl Iterator<Item = Self> {
-        (0..Self::EACH.len()).map(|bit| Self(1 << bit)).filter(move |channel| self.contains(*channel))
+        Self::each().filter(move |channel| self.contains(*channel))
+    }
+
+    /// Every one.
+    pub(crate) fn each() -> impl Iterator<Item = Self> {
+        (0..Self::EACH.len()).map(|bit| Self(1 << bit))
     }
 }
 

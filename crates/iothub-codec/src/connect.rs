@@ -3,7 +3,7 @@ use crate::identity::Identity;
 use crate::section::PropertySection;
 use crate::terms::Signature;
 use crate::text::Text;
-use crate::write::FIELD_MAX;
+use crate::write::{FIELD_MAX, Writer};
 
 /// The fields of an MQTT CONNECT that IoT Hub gives a meaning to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,12 +75,19 @@ pub enum Proof<'a> {
 
 impl<'a> Proof<'a> {
     /// The password of a CONNECT whose proof is a token.
-    pub(crate) fn password(self) -> Result<Option<&'a [u8]>, EncodeError> {
+    pub(crate) fn password(self, out: &mut Writer<'_>) -> Option<&'a [u8]> {
         match self {
-            Self::Token(token) if token.len() > FIELD_MAX => Err(EncodeError::BadValue(Field::Password)),
-            Self::Token(token) => Ok(Some(token.as_bytes())),
-            Self::None => Ok(None),
-            Self::Signature(_) => Err(EncodeError::NotExpressible),
+            Self::Token(token) => {
+                if token.len() > FIELD_MAX {
+                    out.fail(EncodeError::BadValue(Field::Password));
+                }
+                Some(token.as_bytes())
+            }
+            Self::None => None,
+            Self::Signature(_) => {
+                out.fail(EncodeError::NotExpressible);
+                None
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ mod connect;
 mod connection_string;
 mod dialect;
 mod error;
+mod fast;
 mod filters;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -116,7 +116,7 @@ impl Content<'_> {
 impl<'a> MethodCall<'a> {
     /// With an argument of JSON, or none.
     pub const fn new(request: RequestId<'a>, name: &'a str, payload: &'a [u8]) -> Self {
-        Self { request, name, payload, content: Content::JSON }
+        Self { request, name, payload, content: Content { media_type: None, encoding: None } }
     }
 
     /// Whether a method can have that name: printable ASCII, without spaces, `$()<>@,;:\"/[]?={}` and MQTT's
@@ -170,7 +170,7 @@ impl<'a> Reply<'a> {
             code: None,
             version: None,
             payload: &[],
-            content: Content::JSON,
+            content: Content { media_type: None, encoding: None },
             reason: None,
             trace_id: None,
         }

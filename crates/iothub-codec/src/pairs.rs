@@ -1,4 +1,4 @@
-use crate::word::{cut, cut_last};
+use crate::word::{cut_last, halves};
 
 /// The pairs of a `name=value&name=value` list, from either end. What has no `=` has an empty value.
 #[derive(Clone, Copy)]
@@ -24,10 +24,11 @@ impl<'a> Iterator for Pairs<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while !self.rest.is_empty() {
-            let (pair, rest) = cut(self.rest, b'&').unwrap_or((self.rest, ""));
+            let (pair, rest) = halves(self.rest, b'&');
             self.rest = rest;
             if !pair.is_empty() {
-                return Some(halves(pair));
+                // An absent value is empty, and still stands behind its name: errors point there.
+                return Some(halves(pair, b'='));
             }
         }
         None
@@ -41,16 +42,11 @@ impl DoubleEndedIterator for Pairs<'_> {
             let (rest, pair) = cut_last(self.rest, b'&').unwrap_or(("", self.rest));
             self.rest = rest;
             if !pair.is_empty() {
-                return Some(halves(pair));
+                return Some(halves(pair, b'='));
             }
         }
         None
     }
-}
-
-fn halves(pair: &str) -> (&str, &str) {
-    // An absent value is empty, and still stands behind its name: errors point there.
-    cut(pair, b'=').or_else(|| pair.split_at_checked(pair.len())).unwrap_or((pair, ""))
 }
 
 #[cfg(test)]

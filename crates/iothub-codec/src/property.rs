@@ -1,7 +1,9 @@
 use core::fmt;
 
+use crate::fast::FAST;
 use crate::pairs::{Pairs, pairs};
-use crate::section::PropertySection;
+#[cfg(feature = "preview5")]
+use crate::section::{PropertySection, id, text};
 use crate::text::Text;
 
 /// The properties of a message, wherever they are carried: pairs to send, the tail of a topic, or an MQTT 5 property
@@ -20,25 +22,21 @@ enum Carrier<'a> {
         system: &'a [(SystemProperty, &'a str)],
         application: &'a [(&'a str, &'a str)],
     },
-    Wire(Wire<'a>, &'static Reading),
+    Wire(Wire<'a>, Naming),
 }
 
 /// Properties as they stand on the wire.
 #[derive(Clone, Copy)]
-pub(crate) enum Wire<'a> {
+enum Wire<'a> {
     /// The tail of a topic.
     List(Pairs<'a>),
+    #[cfg(feature = "preview5")]
     Section(PropertySection<'a>),
 }
 
-/// How a dialect reads its properties. It goes with them, so that a program has no more dialects in it than it makes
-/// codecs for.
-pub(crate) struct Reading {
-    /// Takes off the first.
-    pub(crate) next: for<'a> fn(&mut Wire<'a>) -> Option<Property<'a>>,
-    /// Takes off the last, where one can read from behind.
-    pub(crate) next_back: Option<for<'a> fn(&mut Wire<'a>) -> Option<Property<'a>>>,
-}
+/// What a name on the wire means in a dialect. It goes with the properties, so that a program has no more dialects in it
+/// than it makes codecs for.
+pub(crate) type Naming = for<'a> fn(Text<'a>) -> Name<'a>;
 
 /// One of [`Properties`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +62,14 @@ impl<'a> Properties<'a> {
         Self(Carrier::Pairs { system, application })
     }
 
-    pub(crate) const fn from_tail(tail: &'a str, reading: &'static Reading) -> Self {
-        Self(Carrier::Wire(Wire::List(pairs(tail)), reading))
+    pub(crate) const fn from_tail(tail: &'a str, naming: Naming) -> Self {
+        Self(Carrier::Wire(Wire::List(pairs(tail)), naming))
     }
 
-    pub(crate) const fn from_section(section: PropertySection<'a>, reading: &'static Reading) -> Self {
-        Self(Carrier::Wire(Wire::Section(section), reading))
+    /// Of a section that has been read, so that nothing is in it but what is meant to be, and what means nothing.
+    #[cfg(feature = "preview5")]
+    pub(crate) const fn from_section(section: PropertySection<'a>, naming: Naming) -> Self {
+        Self(Carrier::Wire(Wire::Section(section), naming))
     }
 
     /// All of them, in the order in which they stand.
@@ -98,12 +98,9 @@ impl<'a> Properties<'a> {
 
     fn last(&self, wanted: Name<'_>) -> Option<Text<'a>> {
         let mut rest = self.0;
-        if let Carrier::Wire(wire, Reading { next_back: Some(next_back), .. }) = &mut rest {
-            while let Some(property) = next_back(wire) {
-                if property.name == wanted {
-                    return Some(property.value);
-                }
-            }
+        if FAST && let Carrier::Wire(Wire::List(pairs), naming) = &mut rest {
+            let mut from_behind = pairs.rev().map(|pair| property(pair, *naming));
+            return from_behind.find(|property| property.name == wanted).map(|property| property.value);
         }
         let mut last = None;
         while let Some(property) = rest.next() {
@@ -128,34 +125,28 @@ impl<'a> Carrier<'a> {
                     value: Text::plain(value),
                 }),
             },
-            Self::Wire(wire, reading) => (reading.next)(wire),
+            Self::Wire(Wire::List(pairs), naming) => pairs.next().map(|pair| property(pair, *naming)),
+            #[cfg(feature = "preview5")]
+            Self::Wire(Wire::Section(section), naming) => next_of_section(section, *naming),
         }
     }
 }
 
-impl<'a> Wire<'a> {
-    /// Takes off the first of a list. `name` says what a name means.
-    #[inline]
-    pub(crate) fn next_of_list(&mut self, name: impl Fn(Text<'a>) -> Name<'a>) -> Option<Property<'a>> {
-        match self {
-            Self::List(pairs) => pairs.next().map(|pair| property(pair, name)),
-            Self::Section(_) => None,
-        }
-    }
-
-    /// Takes off the last of a list, likewise.
-    #[inline]
-    pub(crate) fn last_of_list(&mut self, name: impl Fn(Text<'a>) -> Name<'a>) -> Option<Property<'a>> {
-        match self {
-            Self::List(pairs) => pairs.next_back().map(|pair| property(pair, name)),
-            Self::Section(_) => None,
-        }
-    }
+fn property<'a>((name, value): (&'a str, &'a str), naming: Naming) -> Property<'a> {
+    Property { name: naming(Text::percent_encoded(name)), value: Text::percent_encoded(value) }
 }
 
-#[inline]
-fn property<'a>((name, value): (&'a str, &'a str), meaning: impl Fn(Text<'a>) -> Name<'a>) -> Property<'a> {
-    Property { name: meaning(Text::percent_encoded(name)), value: Text::percent_encoded(value) }
+#[cfg(feature = "preview5")]
+fn next_of_section<'a>(section: &mut PropertySection<'a>, naming: Naming) -> Option<Property<'a>> {
+    loop {
+        let raw = section.take_raw()?;
+        let name = match raw.id {
+            id::USER => naming(Text::plain(text(raw.name))),
+            id::CONTENT_TYPE => Name::System(SystemProperty::ContentType),
+            _ => continue,
+        };
+        return Some(Property { name, value: Text::plain(text(raw.value)) });
+    }
 }
 
 impl fmt::Debug for Properties<'_> {

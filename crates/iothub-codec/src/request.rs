@@ -94,7 +94,7 @@ impl<'a> RequestId<'a> {
             Form::Number(_) => true,
             Form::Bytes(bytes) => is_word(bytes),
             #[cfg(feature = "preview311")]
-            Form::Encoded(_) => is_word(self.to_buf().as_bytes()),
+            Form::Encoded(bytes) => unescaped(bytes, true).all(|byte| ByteSet::WORD.has(byte)),
         }
     }
 
@@ -108,17 +108,25 @@ impl<'a> RequestId<'a> {
         }
     }
 
-    /// Writes the bytes, percent-encoded where they are not in the set.
-    pub(crate) fn put(self, plain: Option<ByteSet>, out: &mut Writer<'_>) {
-        let mut put = |bytes: &[u8]| match plain {
-            Some(plain) => out.put_encoded_bytes(plain, bytes),
-            None => out.put(bytes),
-        };
+    /// Writes the bytes.
+    pub(crate) fn put(self, out: &mut Writer<'_>) {
         match self.0 {
-            Form::Number(number) => put(&digits(number)),
-            Form::Bytes(bytes) => put(bytes),
+            Form::Number(number) => out.put_hex(number, 8, b'a'),
+            Form::Bytes(bytes) => out.put(bytes),
             #[cfg(feature = "preview311")]
-            Form::Encoded(bytes) => unescaped(bytes, true).for_each(|byte| put(&[byte])),
+            Form::Encoded(bytes) => unescaped(bytes, true).for_each(|byte| out.put_byte(byte)),
+        }
+    }
+
+    #[cfg(feature = "preview311")]
+    /// Writes the bytes, percent-encoded where they are not in the set.
+    pub(crate) fn put_encoded(self, plain: ByteSet, out: &mut Writer<'_>) {
+        match self.0 {
+            Form::Number(number) => out.put_hex(number, 8, b'a'),
+            Form::Bytes(bytes) => out.put_encoded_bytes(plain, bytes),
+            Form::Encoded(bytes) => {
+                unescaped(bytes, true).for_each(|byte| out.put_encoded_bytes(plain, &[byte]));
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 use core::fmt;
 
+use crate::fast::FAST;
 use crate::word;
 
 /// A string as it stands on the wire: perhaps percent-encoded.
@@ -86,13 +87,9 @@ pub(crate) fn unescaped(bytes: &[u8], encoded: bool) -> impl Iterator<Item = u8>
     })
 }
 
-const fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+/// What a hex digit is worth.
+pub(crate) fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|worth| worth as u8)
 }
 
 impl fmt::Display for Text<'_> {
@@ -158,6 +155,7 @@ impl fmt::Debug for Text<'_> {
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self.encoded, other.encoded) {
+            _ if !FAST => self.bytes().eq(other.bytes()),
             (false, false) => self.raw == other.raw,
             (true, false) => self.means(*other),
             (false, true) => other.means(*self),

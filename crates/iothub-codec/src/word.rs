@@ -1,12 +1,14 @@
 //! Looking for a byte, as many at a time as fit into a register.
 
+use crate::fast::FAST;
+
 const LEN: usize = size_of::<usize>();
 
 /// Where the first such byte stands.
 pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
     let mut at = 0;
     let mut rest = bytes;
-    while let Some((word, after)) = rest.split_first_chunk() {
+    while FAST && let Some((word, after)) = rest.split_first_chunk() {
         let found = matches(*word, wanted);
         if found != 0 {
             return Some(at + (found.trailing_zeros() / 8) as usize);
@@ -20,7 +22,7 @@ pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
 /// Where the last such byte stands.
 pub(crate) fn find_last(bytes: &[u8], wanted: u8) -> Option<usize> {
     let mut rest = bytes;
-    while let Some((before, word)) = rest.split_last_chunk() {
+    while FAST && let Some((before, word)) = rest.split_last_chunk() {
         let found = matches(*word, wanted);
         if found != 0 {
             return Some(before.len() + LEN - 1 - (found.leading_zeros() / 8) as usize);
@@ -34,8 +36,8 @@ pub(crate) fn find_last(bytes: &[u8], wanted: u8) -> Option<usize> {
 pub(crate) fn is_ascii_without_nul(bytes: &[u8]) -> bool {
     match bytes.last_chunk() {
         // The first bytes of the last word may have been looked at, which is cheaper than looking at the others singly.
-        Some(last) => bytes.as_chunks().0.iter().chain([last]).all(is_plain),
-        None => bytes.iter().all(|byte| matches!(byte, 1..=0x7F)),
+        Some(last) if FAST => bytes.as_chunks().0.iter().chain([last]).all(is_plain),
+        Some(_) | None => bytes.iter().all(|byte| matches!(byte, 1..=0x7F)),
     }
 }
 
@@ -50,18 +52,28 @@ fn is_plain(word: &[u8; LEN]) -> bool {
 /// The two parts around the first such byte, which is ASCII.
 #[inline]
 pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
-    around(text, find(text.as_bytes(), at)?)
+    let (before, rest) = until(text, at);
+    Some((before, rest.get(1..)?))
+}
+
+/// The two parts around the first such byte, likewise. Without one all stands in front of it, and nothing behind it: that
+/// is at the end.
+pub(crate) fn halves(text: &str, at: u8) -> (&str, &str) {
+    let (before, rest) = until(text, at);
+    (before, rest.get(1..).unwrap_or(rest))
+}
+
+/// What stands in front of the first such byte, and that byte with all behind it.
+#[cfg_attr(not(feature = "fast"), inline(never))]
+fn until(text: &str, at: u8) -> (&str, &str) {
+    let at = find(text.as_bytes(), at).unwrap_or(text.len());
+    text.split_at_checked(at).unwrap_or((text, ""))
 }
 
 /// The two parts around the last such byte, likewise.
 pub(crate) fn cut_last(text: &str, at: u8) -> Option<(&str, &str)> {
-    around(text, find_last(text.as_bytes(), at)?)
-}
-
-#[inline]
-fn around(text: &str, at: usize) -> Option<(&str, &str)> {
-    let (before, after) = text.split_at_checked(at)?;
-    Some((before, after.split_at_checked(1)?.1))
+    let (before, rest) = text.split_at_checked(find_last(text.as_bytes(), at)?)?;
+    Some((before, rest.get(1..)?))
 }
 
 /// The highest bit of each byte that is the wanted one; the first byte is the lowest.

@@ -1,5 +1,6 @@
 use crate::byte_set::ByteSet;
 use crate::error::{EncodeError, Field};
+use crate::fast::FAST;
 use crate::identity::Identity;
 use crate::publish::{Publish, Qos};
 use crate::section::PropertySection;
@@ -31,6 +32,7 @@ impl<'b> Writer<'b> {
         self.len = self.len.saturating_add(bytes.len());
     }
 
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     pub(crate) fn put_byte(&mut self, byte: u8) {
         if let Some(place) = self.buf.get_mut(self.len) {
             *place = byte;
@@ -50,24 +52,26 @@ impl<'b> Writer<'b> {
     /// The text with everything percent-encoded that is not in the set.
     #[inline]
     pub(crate) fn put_encoded_but(&mut self, plain: ByteSet, text: Text<'_>) {
-        if text.is_encoded() {
-            self.put_encoded_again(plain, text);
-        } else {
+        if FAST && !text.is_encoded() {
             self.put_encoded_bytes(plain, text.raw().as_bytes());
+        } else {
+            self.put_encoded_again(plain, text);
         }
     }
 
-    /// A text that is percent-encoded already, perhaps by other rules.
+    /// A text that may be percent-encoded already, perhaps by other rules.
+    #[inline(never)]
     fn put_encoded_again(&mut self, plain: ByteSet, text: Text<'_>) {
-        match text.as_str() {
-            Some(text) => self.put_encoded_bytes(plain, text.as_bytes()),
-            None => text.bytes().for_each(|byte| self.put_encoded_bytes(plain, &[byte])),
+        if FAST && let Some(text) = text.as_str() {
+            self.put_encoded_bytes(plain, text.as_bytes());
+        } else {
+            text.bytes().for_each(|byte| self.put_encoded_byte(plain, byte));
         }
     }
 
     /// The bytes, likewise.
     pub(crate) fn put_encoded_bytes(&mut self, plain: ByteSet, bytes: &[u8]) {
-        let run = self.put_run(plain, bytes);
+        let run = if FAST { self.put_run(plain, bytes) } else { 0 };
         if run < bytes.len() {
             self.put_encoded_rest(plain, bytes.get(run..).unwrap_or_default());
         }
@@ -78,13 +82,17 @@ impl<'b> Writer<'b> {
     fn put_encoded_rest(&mut self, plain: ByteSet, rest: &[u8]) {
         let mut rest = rest;
         while let Some((byte, after)) = rest.split_first() {
-            // It is to be encoded, or there is no room.
-            if plain.has(*byte) {
-                self.put_byte(*byte);
-            } else {
-                self.put_escape(*byte);
-            }
-            rest = after.get(self.put_run(plain, after)..).unwrap_or_default();
+            self.put_encoded_byte(plain, *byte);
+            let run = if FAST { self.put_run(plain, after) } else { 0 };
+            rest = after.get(run..).unwrap_or_default();
+        }
+    }
+
+    fn put_encoded_byte(&mut self, plain: ByteSet, byte: u8) {
+        if plain.has(byte) {
+            self.put_byte(byte);
+        } else {
+            self.put_escape(byte);
         }
     }
 
@@ -105,11 +113,15 @@ impl<'b> Writer<'b> {
     }
 
     fn put_escape(&mut self, byte: u8) {
-        let [high, low] = hex(byte);
-        if let Some(place) = self.buf.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+        if FAST && let Some(place) = self.buf.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            let [high, low] =
+                [byte >> 4, byte & 0xF].map(|digit| b"0123456789ABCDEF"[usize::from(digit & 0xF)]);
             *place = [b'%', high, low];
+            self.len = self.len.saturating_add(3);
+        } else {
+            self.put_byte(b'%');
+            self.put_hex(u32::from(byte), 2, b'A');
         }
-        self.len = self.len.saturating_add(3);
     }
 
     /// What the text means, as it is.
@@ -131,16 +143,26 @@ impl<'b> Writer<'b> {
 
     /// As [`Identity`] prints.
     pub(crate) fn put_identity(&mut self, identity: Identity<'_>) {
+        self.put_names(identity, "/");
+    }
+
+    /// The name of the device, and that of the module, with something between them.
+    #[inline]
+    pub(crate) fn put_names(&mut self, identity: Identity<'_>, between: &str) {
         self.put_str(identity.device.as_str());
         if let Some(module) = identity.module {
-            self.put_str("/");
+            self.put_str(between);
             self.put_str(module.as_str());
         }
     }
 
-    /// Four hex digits.
-    pub(crate) fn put_hex(&mut self, number: u16) {
-        number.to_be_bytes().into_iter().for_each(|byte| self.put(&hex(byte)));
+    /// The last digits of the number in hex, with letters from that one on.
+    #[cfg_attr(not(feature = "fast"), inline(never))]
+    pub(crate) fn put_hex(&mut self, number: u32, digits: u32, letter: u8) {
+        for place in (0..digits).rev() {
+            let digit = (number >> ((place * 4) & 31) & 0xF) as u8;
+            self.put_byte(if digit < 10 { b'0' + digit } else { letter - 10 + digit });
+        }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -171,6 +193,7 @@ impl<'b> Writer<'b> {
         }
     }
 
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     pub(crate) fn finish(self) -> Result<&'b [u8], EncodeError> {
         let Self { buf, len, topic_len: _, error } = self;
         match error {
@@ -217,7 +240,7 @@ impl<'b> Writer<'b> {
     /// Leaves room for a two-byte length, and says where.
     pub(crate) fn begin_block(&mut self) -> usize {
         let start = self.len;
-        self.put(&[0, 0]);
+        self.len = start.saturating_add(2);
         start
     }
 
@@ -244,7 +267,7 @@ pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
 
 /// What stands in front of the last digit, and that digit.
 fn last_digit(number: u64) -> (u64, u8) {
-    if let Ok(number) = u32::try_from(number) {
+    if FAST && let Ok(number) = u32::try_from(number) {
         return (u64::from(number / 10), (number % 10) as u8);
     }
     // Small machines have no division of 64 bits, and this is shorter than one.
@@ -256,11 +279,6 @@ fn last_digit(number: u64) -> (u64, u8) {
         rest = part % 10;
     }
     (u64::from_be_bytes(bytes), rest as u8)
-}
-
-fn hex(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    [byte >> 4, byte & 0xF].map(|nibble| DIGITS[usize::from(nibble & 0xF)])
 }
 
 #[cfg(test)]

@@ -9,11 +9,10 @@ use crate::request::RequestId;
 use crate::status::Status;
 use crate::text::Text;
 
-/// What the previews agree on: which of their tables belongs to a message, and what stands in the rows of it.
+/// What the previews agree on: which of their tables belongs to a message. What stands in the rows of it are [`Fields`].
 #[derive(Debug)]
 pub(crate) struct Envelope<'a> {
     pub(crate) path: Path<'a>,
-    pub(crate) fields: Fields<'a>,
     pub(crate) properties: Properties<'a>,
 }
 
@@ -53,53 +52,62 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Envelope<'a> {
     /// The message that a hub receives.
-    pub(crate) fn to_hub(&self, publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
+    pub(crate) fn to_hub(
+        &self,
+        fields: &Fields<'a>,
+        publish: &Publish<'a>,
+    ) -> Result<ToHub<'a>, DecodeError> {
         let Publish { topic, payload, qos, retain, .. } = *publish;
         Ok(match self.path {
             Path::Telemetry => {
                 ToHub::Telemetry(Telemetry { payload, properties: self.properties, qos, retain })
             }
             Path::TwinGet(part) => ToHub::TwinGet(TwinGet {
-                request: self.must_have_request(topic)?,
+                request: fields.must_have_request(topic)?,
                 part,
-                known_version: self.fields.if_version,
+                known_version: fields.if_version,
             }),
             Path::TwinPatch => ToHub::TwinPatch(TwinPatch {
-                request: self.must_have_request(topic)?,
+                request: fields.must_have_request(topic)?,
                 patch: payload,
-                if_version: self.fields.if_version,
+                if_version: fields.if_version,
             }),
-            Path::Reply(_) => ToHub::Reply(self.reply(payload, topic)?),
+            Path::Reply(_) => ToHub::Reply(fields.reply(payload, topic)?),
             Path::Command | Path::Method(_) | Path::DesiredChanged => return Err(UNKNOWN),
         })
     }
 
     /// The message that a device receives.
-    pub(crate) fn to_device(&self, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
+    pub(crate) fn to_device(
+        &self,
+        fields: &Fields<'a>,
+        publish: &Publish<'a>,
+    ) -> Result<ToDevice<'a>, DecodeError> {
         let Publish { topic, payload, qos, .. } = *publish;
         Ok(match self.path {
             Path::Command => ToDevice::Command(Command { payload, properties: self.properties, qos }),
             Path::Method(name) => {
-                let request = self.must_have_request(topic)?;
-                ToDevice::Method(MethodCall { request, name, payload, content: self.fields.content })
+                let request = fields.must_have_request(topic)?;
+                ToDevice::Method(MethodCall { request, name, payload, content: fields.content })
             }
             Path::DesiredChanged => ToDevice::DesiredChanged(DesiredChanged {
-                version: self.fields.version.ok_or(missing(Field::Version, topic))?,
+                version: fields.version.ok_or(missing(Field::Version, topic))?,
                 patch: payload,
                 qos,
             }),
-            Path::Reply(_) => ToDevice::Reply(self.reply(payload, topic)?),
+            Path::Reply(_) => ToDevice::Reply(fields.reply(payload, topic)?),
             Path::Telemetry | Path::TwinGet(_) | Path::TwinPatch => return Err(UNKNOWN),
         })
     }
+}
 
+impl<'a> Fields<'a> {
     fn must_have_request(&self, topic: &str) -> Result<RequestId<'a>, DecodeError> {
-        self.fields.request.ok_or(missing(Field::RequestId, topic))
+        self.request.ok_or(missing(Field::RequestId, topic))
     }
 
     fn reply(&self, payload: &'a [u8], topic: &str) -> Result<Reply<'a>, DecodeError> {
-        let Fields { request: _, version, if_version: _, status, code, content, reason, trace_id } =
-            self.fields;
+        let Fields { request: _, version, if_version: _, status, code, content, reason, trace_id } = *self;
         Ok(Reply {
             request: self.must_have_request(topic)?,
             status: status.unwrap_or(Status::SUCCESS),

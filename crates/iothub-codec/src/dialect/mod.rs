@@ -388,5 +388,5 @@ const NO_AUTH: DecodeError =
 
 /// Where in `whole` its part `part` begins.
 fn offset(whole: &str, part: &str) -> usize {
-    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
+    (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize)
 }

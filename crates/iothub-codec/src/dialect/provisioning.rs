@@ -156,7 +156,7 @@ fn put_request(request: RequestId<'_>, out: &mut Writer<'_>) -> Result<(), Encod
     out.put_str("?");
     out.put_str(REQUEST_ID);
     out.put_str("=");
-    request.put(None, out);
+    request.put(out);
     Ok(())
 }
 
@@ -172,8 +172,8 @@ pub(crate) fn encode_connect<'b>(
     out: &'b mut [u8],
 ) -> Result<Connect<'b>, EncodeError> {
     let Registration { scope, id } = registration;
-    let password = proof.password()?;
     let mut writer = Writer::new(out);
+    let password = proof.password(&mut writer);
     writer.put_str(id.as_str());
     for part in [scope.as_str(), "/", REGISTRATIONS, "/", id.as_str(), "/api-version=", API_VERSION] {
         writer.put_str(part);

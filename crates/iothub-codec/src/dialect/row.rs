@@ -1,7 +1,8 @@
 pub(super) use crate::catalogue::ValueKind as Kind;
 use crate::error::{DecodeErrorKind, Field};
 use crate::property::SystemProperty;
-use crate::text::Text;
+use crate::status::Status;
+use crate::text::{Text, hex};
 
 /// What one of the previews says about a system property. They are strict about them, where the classic dialect
 /// takes anything.
@@ -39,7 +40,7 @@ impl Row {
             Kind::Text => true,
             Kind::U32 => decimal(value).is_some_and(|number| u32::try_from(number).is_ok()),
             Kind::Time | Kind::U64 => decimal(value).is_some(),
-            Kind::Status => value.len() == 4 && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            Kind::Status => status(value).is_some(),
         };
         if good { Ok(()) } else { Err(DecodeErrorKind::BadValue(Field::Property(self.property))) }
     }
@@ -51,4 +52,14 @@ pub(super) fn decimal(text: Text<'_>) -> Option<u64> {
     let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
     let first = digit(digits.next()?)?;
     digits.try_fold(first, |number, byte| number.checked_mul(10)?.checked_add(digit(byte)?))
+}
+
+/// A status: four hex digits, in any case.
+pub(super) fn status(text: Text<'_>) -> Option<Status> {
+    let (mut code, mut len) = (0, 0_usize);
+    for digit in text.bytes() {
+        code = code << 4 | u16::from(hex(digit)?);
+        len += 1;
+    }
+    (len == 4).then_some(Status::from_code(code))
 }

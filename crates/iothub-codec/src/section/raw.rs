@@ -106,7 +106,7 @@ fn block(wire: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Whether MQTT takes the bytes for a string: UTF-8 without NUL.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
-    word::is_ascii_without_nul(bytes) || (!bytes.contains(&0) && str::from_utf8(bytes).is_ok())
+    word::is_ascii_without_nul(bytes) || (word::find(bytes, 0).is_none() && str::from_utf8(bytes).is_ok())
 }
 
 /// Bytes of a section, which have been checked to be text or were written as such.

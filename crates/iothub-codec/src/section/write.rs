@@ -3,6 +3,7 @@ use super::raw::{Present, is_text};
 use super::{PropertySection, SectionOf};
 use crate::error::EncodeError;
 use crate::text::Text;
+use crate::word;
 use crate::write::Writer;
 
 /// Writes a section of an MQTT 5 packet into a buffer of the caller's.
@@ -90,7 +91,7 @@ pub(crate) fn put_text(prefix: &str, text: Text<'_>, out: &mut Writer<'_>) {
     out.put_text(text);
     out.end_block(start);
     let sound = match text.as_str() {
-        Some(text) => !text.as_bytes().contains(&0),
+        Some(text) => word::find(text.as_bytes(), 0).is_none(),
         // Escapes may mean anything. Without room for it the caller is asked for some first.
         None => out.since(start + 2).is_none_or(is_text),
     };

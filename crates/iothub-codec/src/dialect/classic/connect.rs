@@ -9,7 +9,7 @@ use crate::word::{cut, cut_last};
 use crate::write::Writer;
 
 /// What a device's CONNECT says it speaks.
-const API_VERSION: &str = "2021-04-12";
+const API_VERSION: &str = "/?api-version=2021-04-12";
 
 pub(crate) fn encode_connect<'b>(
     identity: Identity<'_>,
@@ -20,21 +20,16 @@ pub(crate) fn encode_connect<'b>(
     if !is_host(Text::plain(who.host)) {
         return Err(EncodeError::BadValue(Field::Host));
     }
-    let password = proof.password()?;
     let mut writer = Writer::new(out);
+    let password = proof.password(&mut writer);
     writer.put_identity(identity);
     let client_id_len = writer.len();
     writer.put_str(who.host);
     writer.put_str("/");
     writer.put_identity(identity);
-    writer.put_str("/?api-version=");
     writer.put_str(API_VERSION);
-    for (name, value) in [("&DeviceClientType=", who.client_agent), ("&model-id=", who.model_id)] {
-        if let Some(value) = value {
-            writer.put_str(name);
-            writer.put_encoded(value);
-        }
-    }
+    put_parameter("&DeviceClientType=", who.client_agent, &mut writer);
+    put_parameter("&model-id=", who.model_id, &mut writer);
     writer.end_field(client_id_len, Field::UserName);
     let (client_id, username) = writer.finish_str()?.split_at_checked(client_id_len).unwrap_or_default();
     Ok(Connect {
@@ -44,6 +39,13 @@ pub(crate) fn encode_connect<'b>(
         password,
         properties: PropertySection::EMPTY,
     })
+}
+
+fn put_parameter(name: &str, value: Option<&str>, out: &mut Writer<'_>) {
+    if let Some(value) = value {
+        out.put_str(name);
+        out.put_encoded(value);
+    }
 }
 
 pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, DecodeError> {

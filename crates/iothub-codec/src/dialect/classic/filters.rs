@@ -1,4 +1,4 @@
-use super::own::{after_name, other, own, put_own};
+use super::own::{after_name, own, put_own};
 use super::{COMMANDS, DEVICES, INPUTS, METHOD, TWIN_DESIRED, TWIN_REPLY};
 use crate::channel::{Channels, Subscription, Variant};
 use crate::dialect::{name, offset};
@@ -7,30 +7,27 @@ use crate::identity::Identity;
 use crate::publish::Qos;
 use crate::write::Writer;
 
-/// What the filters begin with, in the order in which they are written. Those of messages are the ones behind a name.
-const TOPICS: &[(Channels, &str)] = &[
-    (Channels::COMMANDS, COMMANDS),
-    (Channels::METHODS, METHOD),
-    (Channels::REPLIES, TWIN_REPLY),
-    (Channels::DESIRED, TWIN_DESIRED),
-    (Channels::INPUTS, INPUTS),
-];
+/// What the filters begin with, in the order of [`Channels::each`]. Those of messages are the ones behind a name.
+const TOPICS: [&str; 5] = [COMMANDS, METHOD, TWIN_REPLY, TWIN_DESIRED, INPUTS];
 
 pub(crate) fn filters(identity: Identity<'_>, channels: Channels, out: &mut Writer<'_>) {
     if channels.contains(Channels::INPUTS) && identity.module.is_none() {
         out.fail(EncodeError::NotExpressible);
     }
-    for (channel, topic) in TOPICS.iter().filter(|(channel, _)| channels.contains(*channel)) {
+    for (topic, channel) in TOPICS.iter().zip(Channels::each()) {
+        if !channels.contains(channel) {
+            continue;
+        }
         let start = out.begin_block();
-        let qos = if Channels::COMMANDS.union(Channels::INPUTS).contains(*channel) {
+        let is_behind_name = topic.starts_with("/");
+        if is_behind_name {
             put_own(identity, topic, out);
-            Qos::AtLeastOnce
         } else {
             out.put_str(topic);
-            Qos::AtMostOnce
-        };
+        }
         out.put_byte(b'#');
         out.end_block(start);
+        let qos = if is_behind_name { Qos::AtLeastOnce } else { Qos::AtMostOnce };
         out.put_byte(qos as u8);
     }
 }
@@ -57,14 +54,15 @@ pub(crate) fn decode_filter<'f>(
             },
             (None, None) => Err(unknown),
             (None, Some(names)) => match (own(&identity, names, after_name_or_plus), identity.module) {
-                (Some(COMMANDS), _) => whole(Channels::COMMANDS),
-                (Some(INPUTS), Some(_)) => whole(Channels::INPUTS),
+                (Ok(COMMANDS), _) => whole(Channels::COMMANDS),
+                (Ok(INPUTS), Some(_)) => whole(Channels::INPUTS),
                 // A module may ask for all that is sent to it at once.
-                (Some("/"), Some(_)) => whole(Channels::COMMANDS | Channels::INPUTS),
-                _ => Err(other(&identity, names, after_name_or_plus).map_or(unknown, |at| DecodeError {
+                (Ok("/"), Some(_)) => whole(Channels::COMMANDS | Channels::INPUTS),
+                (Ok(_), _) => Err(unknown),
+                (Err(at), _) => Err(DecodeError {
                     place: Place::Filter(offset(filter, at)),
                     kind: DecodeErrorKind::WrongDevice,
-                })),
+                }),
             },
         },
     }

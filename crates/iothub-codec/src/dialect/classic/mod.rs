@@ -38,6 +38,8 @@ const DEVICES: &str = "devices/";
 
 /// What follows the name of a device or module.
 const EVENTS: &str = "/messages/events";
+/// The same up to the properties, as it is written.
+const EVENTS_WRITTEN: &str = "/messages/events/";
 const COMMANDS: &str = "/messages/devicebound/";
 const INPUTS: &str = "/inputs/";
 

@@ -10,8 +10,8 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 /// The same, perhaps with a minus in front.
 pub(super) fn signed(text: &str) -> Option<i32> {
     let digits = text.strip_prefix("-");
-    let number = u32::try_from(number(digits.unwrap_or(text))?).ok()?;
-    if digits.is_some() { 0_i32.checked_sub_unsigned(number) } else { i32::try_from(number).ok() }
+    let number = i64::try_from(number(digits.unwrap_or(text))?).ok()?;
+    i32::try_from(if digits.is_some() { -number } else { number }).ok()
 }
 
 pub(super) fn put_signed(number: i32, out: &mut Writer<'_>) {

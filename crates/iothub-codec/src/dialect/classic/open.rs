@@ -1,6 +1,6 @@
 use super::number::{number, signed};
-use super::own::{after_name, other, own};
-use super::property::READING;
+use super::own::{after_name, own};
+use super::property::property_name;
 use super::status::from_http;
 use super::{
     COMMANDS, DEVICES, EVENTS, INPUTS, METHOD, METHOD_REPLY, REQUEST_ID, REQUEST_ID_FIRST, TWIN_DESIRED,
@@ -8,6 +8,7 @@ use super::{
 };
 use crate::byte_set::ByteSet;
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
+use crate::fast::FAST;
 use crate::identity::Identity;
 use crate::message::{
     Command, DesiredChanged, Input, MethodCall, Reply, Telemetry, ToDevice, ToHub, TwinGet, TwinPatch,
@@ -48,9 +49,9 @@ fn message_to_hub<'a>(
     publish: &Publish<'a>,
     names: &'a str,
 ) -> Result<ToHub<'a>, DecodeError> {
-    let tail = own(identity, names, after_name).and_then(|tail| tail.strip_prefix(EVENTS));
-    let list = tail.and_then(|tail| if tail.is_empty() { Some(tail) } else { tail.strip_prefix("/") });
-    let Some(list) = list else { return Err(no_message(identity, publish.topic)) };
+    let tail = own(identity, names, after_name).map_err(|at| wrong_device(publish.topic, at))?;
+    let list = tail.strip_prefix(EVENTS).ok_or(unknown())?;
+    let list = if list.is_empty() { list } else { list.strip_prefix("/").ok_or(unknown())? };
     let Publish { payload, qos, retain, .. } = *publish;
     Ok(ToHub::Telemetry(Telemetry { payload, properties: properties(list), qos, retain }))
 }
@@ -61,19 +62,29 @@ fn message_to_device<'a>(
     publish: &Publish<'a>,
     names: &'a str,
 ) -> Result<ToDevice<'a>, DecodeError> {
-    let command = own(identity, names, after_name).and_then(|tail| tail.strip_prefix(COMMANDS));
-    let Some(list) = command else { return input_to_device(identity, publish) };
-    let Publish { payload, qos, .. } = *publish;
-    Ok(ToDevice::Command(Command { payload, properties: properties(list), qos }))
+    // With nothing between the own name and the rest there can be no other.
+    if FAST
+        && identity.module.is_none()
+        && let Some(tail) = after_name(names, identity.device.as_str())
+        && let Some(list) = tail.strip_prefix(COMMANDS)
+    {
+        let Publish { payload, qos, .. } = *publish;
+        return Ok(ToDevice::Command(Command { payload, properties: properties(list), qos }));
+    }
+    named_to_device(identity, publish)
 }
 
-#[inline(never)]
-fn input_to_device<'a>(identity: &Identity<'_>, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
+/// Whatever has the name of a device in its topic.
+#[cfg_attr(feature = "fast", inline(never))]
+fn named_to_device<'a>(identity: &Identity<'_>, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
     let Publish { topic, payload, qos, .. } = *publish;
-    let names = topic.strip_prefix(DEVICES).filter(|_| identity.module.is_some());
-    let tail = names.and_then(|names| own(identity, names, after_name));
-    let input = tail.and_then(|tail| tail.strip_prefix(INPUTS)).and_then(|input| cut(input, b'/'));
-    let Some((name, list)) = input else { return Err(no_message(identity, topic)) };
+    let names = topic.get(DEVICES.len()..).unwrap_or_default();
+    let tail = own(identity, names, after_name).map_err(|at| wrong_device(topic, at))?;
+    if let Some(list) = tail.strip_prefix(COMMANDS) {
+        return Ok(ToDevice::Command(Command { payload, properties: properties(list), qos }));
+    }
+    let input = tail.strip_prefix(INPUTS).filter(|_| identity.module.is_some());
+    let (name, list) = input.and_then(|input| cut(input, b'/')).ok_or(unknown())?;
     if name.is_empty() {
         return Err(bad(topic, name, Field::InputName));
     }
@@ -81,93 +92,76 @@ fn input_to_device<'a>(identity: &Identity<'_>, publish: &Publish<'a>) -> Result
     Ok(ToDevice::Input(Input { name, payload, properties: properties(list), qos }))
 }
 
-/// Why a topic with the name of a device in it is not that of a message.
 #[cold]
-#[inline(never)]
-fn no_message(identity: &Identity<'_>, topic: &str) -> DecodeError {
-    let names = topic.strip_prefix(DEVICES).unwrap_or_default();
-    match other(identity, names, after_name) {
-        Some(at) => DecodeError { place: place(topic, at), kind: DecodeErrorKind::WrongDevice },
-        None => unknown(),
-    }
+#[cfg_attr(feature = "fast", inline(never))]
+fn wrong_device(topic: &str, at: &str) -> DecodeError {
+    DecodeError { place: place(topic, at), kind: DecodeErrorKind::WrongDevice }
 }
 
 #[inline(never)]
 fn call_to_hub<'a>(topic: &'a str, payload: &'a [u8]) -> Result<ToHub<'a>, DecodeError> {
-    enum Call {
-        TwinGet,
-        TwinPatch,
-        Reply(i32),
+    if let Some(list) = topic.strip_prefix(TWIN_GET) {
+        let request = Parameters::read(topic, list)?.request(topic)?;
+        return Ok(ToHub::TwinGet(TwinGet::new(request)));
     }
-    let (call, list) = if let Some(list) = topic.strip_prefix(TWIN_GET) {
-        (Call::TwinGet, list)
-    } else if let Some(list) = topic.strip_prefix(TWIN_PATCH) {
-        (Call::TwinPatch, list)
-    } else {
-        let (code, list) = number_of_reply(topic, METHOD_REPLY)?;
-        (Call::Reply(code), list)
-    };
-    let Parameters { request, version } = Parameters::read(topic, list)?;
-    let request = request.ok_or(missing(Field::RequestId, topic))?;
-    Ok(match call {
-        Call::TwinGet => ToHub::TwinGet(TwinGet::new(request)),
-        Call::TwinPatch => ToHub::TwinPatch(TwinPatch { request, patch: payload, if_version: version }),
-        // A method's number is the device's own affair.
-        Call::Reply(code) => {
-            let reply = Reply::new(request, Status::SUCCESS);
-            ToHub::Reply(Reply { code: Some(code), version, payload, ..reply })
-        }
-    })
+    if let Some(list) = topic.strip_prefix(TWIN_PATCH) {
+        let parameters = Parameters::read(topic, list)?;
+        let request = parameters.request(topic)?;
+        return Ok(ToHub::TwinPatch(TwinPatch { request, patch: payload, if_version: parameters.version }));
+    }
+    // A method's number is the device's own affair.
+    reply(topic, METHOD_REPLY, |_| Status::SUCCESS, payload).map(ToHub::Reply)
 }
 
 #[inline(never)]
 fn call_to_device<'a>(publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
-    enum Call<'a> {
-        Method(&'a str),
-        DesiredChanged,
-        Reply(i32),
+    let Publish { topic, payload, .. } = *publish;
+    if let Some(rest) = topic.strip_prefix(METHOD) {
+        return method(topic, rest, payload);
     }
-    let topic = publish.topic;
-    let (call, list) = if let Some(rest) = topic.strip_prefix(METHOD) {
-        let (name, list) = cut(rest, b'/').ok_or(unknown())?;
-        if name.is_empty() {
-            return Err(bad(topic, name, Field::MethodName));
-        }
-        (Call::Method(name), list)
-    } else if let Some(list) = topic.strip_prefix(TWIN_DESIRED) {
-        (Call::DesiredChanged, list)
-    } else {
-        let (code, list) = number_of_reply(topic, TWIN_REPLY)?;
-        (Call::Reply(code), list)
-    };
-    let Parameters { request, version } = Parameters::read(topic, list)?;
-    let request = request.ok_or(missing(Field::RequestId, topic));
-    let Publish { payload, qos, .. } = *publish;
-    Ok(match call {
-        Call::Method(name) => ToDevice::Method(MethodCall::new(request?, name, payload)),
-        Call::DesiredChanged => {
-            let version = version.ok_or(missing(Field::Version, topic))?;
-            ToDevice::DesiredChanged(DesiredChanged { version, patch: payload, qos })
-        }
-        Call::Reply(code) => {
-            let reply = Reply::new(request?, from_http(code));
-            ToDevice::Reply(Reply { code: Some(code), version, payload, ..reply })
-        }
-    })
+    if let Some(list) = topic.strip_prefix(TWIN_DESIRED) {
+        return desired_changed(publish, list);
+    }
+    reply(topic, TWIN_REPLY, from_http, payload).map(ToDevice::Reply)
+}
+
+#[inline(never)]
+fn method<'a>(topic: &str, rest: &'a str, payload: &'a [u8]) -> Result<ToDevice<'a>, DecodeError> {
+    let (name, list) = cut(rest, b'/').ok_or(unknown())?;
+    if name.is_empty() {
+        return Err(bad(topic, name, Field::MethodName));
+    }
+    let request = Parameters::read(topic, list)?.request(topic)?;
+    Ok(ToDevice::Method(MethodCall::new(request, name, payload)))
+}
+
+#[inline(never)]
+fn desired_changed<'a>(publish: &Publish<'a>, list: &'a str) -> Result<ToDevice<'a>, DecodeError> {
+    let Publish { topic, payload, qos, .. } = *publish;
+    let version = Parameters::read(topic, list)?.version.ok_or(missing(Field::Version, topic))?;
+    Ok(ToDevice::DesiredChanged(DesiredChanged { version, patch: payload, qos }))
+}
+
+/// An answer, whose number stands behind `stem`. Which status that says is the operation's affair.
+#[inline]
+fn reply<'a>(
+    topic: &'a str,
+    stem: &str,
+    status: fn(i32) -> Status,
+    payload: &'a [u8],
+) -> Result<Reply<'a>, DecodeError> {
+    let (text, list) = topic.strip_prefix(stem).and_then(|rest| cut(rest, b'/')).ok_or(unknown())?;
+    let code = signed(text).ok_or(bad(topic, text, Field::Status))?;
+    let parameters = Parameters::read(topic, list)?;
+    let reply = Reply::new(parameters.request(topic)?, status(code));
+    Ok(Reply { code: Some(code), version: parameters.version, payload, ..reply })
 }
 
 fn properties(list: &str) -> Properties<'_> {
     // Documents show a question mark before the properties, and two clients write a slash behind them.
     let list = list.strip_prefix("?").unwrap_or(list);
     let list = list.strip_suffix("/").unwrap_or(list);
-    Properties::from_tail(list, &READING)
-}
-
-/// The number of an answer, which stands behind `stem`, and what follows.
-#[inline]
-fn number_of_reply<'a>(topic: &'a str, stem: &str) -> Result<(i32, &'a str), DecodeError> {
-    let (text, list) = topic.strip_prefix(stem).and_then(|rest| cut(rest, b'/')).ok_or(unknown())?;
-    Ok((signed(text).ok_or(bad(topic, text, Field::Status))?, list))
+    Properties::from_tail(list, property_name)
 }
 
 struct Parameters<'a> {
@@ -180,7 +174,7 @@ impl<'a> Parameters<'a> {
     fn read(topic: &str, list: &'a str) -> Result<Self, DecodeError> {
         // What clients write, without looking at it twice: the end of a request id is the first byte that cannot be
         // in one.
-        if let Some(value) = list.strip_prefix(REQUEST_ID_FIRST) {
+        if FAST && let Some(value) = list.strip_prefix(REQUEST_ID_FIRST) {
             let len = ByteSet::WORD.stranger(value.as_bytes()).unwrap_or(value.len());
             if len == value.len() {
                 let request = RequestId::new(value.as_bytes()).ok_or(bad(topic, value, Field::RequestId))?;
@@ -200,29 +194,34 @@ impl<'a> Parameters<'a> {
             None => return Err(unknown()),
         };
         for (name, value) in pairs(rest) {
-            match meant(name) {
-                REQUEST_ID => {
-                    // What could not be sent back is no request.
-                    let request = RequestId::new(value.as_bytes()).filter(|id| id.is_word());
-                    found.request = Some(request.ok_or(bad(topic, value, Field::RequestId))?);
-                }
-                VERSION => found.version = Some(number(value).ok_or(bad(topic, value, Field::Version))?),
+            let (is_good, field) = if means(name, REQUEST_ID) {
+                // What could not be sent back is no request.
+                found.request = RequestId::new(value.as_bytes()).filter(|id| id.is_word());
+                (found.request.is_some(), Field::RequestId)
+            } else if means(name, VERSION) {
+                found.version = number(value);
+                (found.version.is_some(), Field::Version)
+            } else {
                 // Others may be added to the protocol at any time, and mean nothing here.
-                _ => {}
+                continue;
+            };
+            if !is_good {
+                return Err(bad(topic, value, field));
             }
         }
         Ok(found)
     }
+
+    fn request(&self, topic: &str) -> Result<RequestId<'a>, DecodeError> {
+        self.request.ok_or(missing(Field::RequestId, topic))
+    }
 }
 
 /// Most clients escape nothing in a name.
-fn meant(name: &str) -> &str {
+fn means(name: &str, known: &str) -> bool {
     match name {
-        REQUEST_ID | VERSION => name,
-        _ => {
-            let is_meant = |known: &&str| Text::percent_encoded(name) == *known;
-            [REQUEST_ID, VERSION].into_iter().find(is_meant).unwrap_or(name)
-        }
+        REQUEST_ID | VERSION if FAST => name == known,
+        _ => Text::percent_encoded(name) == *known,
     }
 }
 

@@ -1,38 +1,23 @@
 use super::DEVICES;
+use crate::byte_set::ByteSet;
 use crate::error::EncodeError;
 use crate::identity::Identity;
-use crate::word;
 use crate::write::Writer;
 
-/// What follows the own name. `after` takes a name off.
+/// What follows the own name, or the part where another one stands. `after` takes a name off.
 #[inline]
 pub(super) fn own<'t>(
     identity: &Identity<'_>,
     names: &'t str,
     after: fn(&'t str, &str) -> Option<&'t str>,
-) -> Option<&'t str> {
-    let behind = after(names, identity.device.as_str())?;
-    match identity.module {
-        None => Some(behind),
-        Some(module) => after(behind.strip_prefix(MODULES)?, module.as_str()),
-    }
-}
-
-/// The part where another name stands than the own one; `None` if there is no other.
-#[cold]
-#[inline(never)]
-pub(super) fn other<'t>(
-    identity: &Identity<'_>,
-    names: &'t str,
-    after: fn(&'t str, &str) -> Option<&'t str>,
-) -> Option<&'t str> {
-    let behind = after(names, identity.device.as_str()).filter(|behind| ends_name(behind));
-    let Some(behind) = behind else { return Some(names) };
+) -> Result<&'t str, &'t str> {
+    let behind = after(names, identity.device.as_str()).filter(|behind| ends_name(behind)).ok_or(names)?;
     match (identity.module, behind.strip_prefix(MODULES)) {
-        (None, None) => None,
-        (Some(module), Some(name)) if after(name, module.as_str()).is_some_and(ends_name) => None,
-        (Some(_), Some(name)) => Some(name),
-        (None, Some(_)) | (Some(_), None) => Some(behind.strip_prefix("/").unwrap_or(behind)),
+        (None, None) => Ok(behind),
+        (Some(module), Some(name)) => {
+            after(name, module.as_str()).filter(|behind| ends_name(behind)).ok_or(name)
+        }
+        (None, Some(_)) | (Some(_), None) => Err(behind.strip_prefix("/").unwrap_or(behind)),
     }
 }
 
@@ -56,14 +41,11 @@ pub(super) fn put_own(identity: Identity<'_>, what: &str, out: &mut Writer<'_>) 
         out.fail(EncodeError::NotExpressible);
     }
     out.put_str(DEVICES);
-    out.put_str(identity.device.as_str());
-    if let Some(module) = identity.module {
-        out.put_str(MODULES);
-        out.put_str(module.as_str());
-    }
+    out.put_names(identity, MODULES);
     out.put_str(what);
 }
 
+/// They are all that may be in a name and in no word.
 fn has_wildcard(name: &str) -> bool {
-    word::find(name.as_bytes(), b'+').is_some() || word::find(name.as_bytes(), b'#').is_some()
+    ByteSet::WORD.stranger(name.as_bytes()).is_some()
 }

@@ -1,49 +1,49 @@
 use crate::error::EncodeError;
+use crate::fast::FAST;
 use crate::identity::Identity;
-use crate::property::{Name, Properties, Property, Reading, SystemProperty};
+use crate::property::{Name, Properties, SystemProperty};
 use crate::text::Text;
 use crate::write::Writer;
 
-const TO: &str = "$.to";
-
-/// The names of system properties. Clients write the dollar plain or as `%24`; both are read, and `%24` is
-/// written, because the C client knows no other spelling.
-pub(super) const NAMES: &[(SystemProperty, &str)] = &[
-    (SystemProperty::MessageId, "$.mid"),
-    (SystemProperty::CorrelationId, "$.cid"),
-    (SystemProperty::UserId, "$.uid"),
-    (SystemProperty::To, TO),
-    (SystemProperty::Expiry, "$.exp"),
-    (SystemProperty::ContentType, "$.ct"),
-    (SystemProperty::ContentEncoding, "$.ce"),
-    (SystemProperty::CreationTime, "$.ctime"),
-    (SystemProperty::Component, "$.sub"),
-    (SystemProperty::OutputName, "$.on"),
-    (SystemProperty::InterfaceId, "$.ifid"),
-    (SystemProperty::Schema, "$.schema"),
-    (SystemProperty::ConnectionDeviceId, "$.cdid"),
-    (SystemProperty::ConnectionModuleId, "$.cmid"),
-    (SystemProperty::DiagnosticId, "$.diagid"),
-    (SystemProperty::DiagnosticContext, "$.diagctx"),
-    (SystemProperty::Operation, "iothub-operation"),
-    (SystemProperty::Ack, "iothub-ack"),
+/// The names of system properties, in the order of [`SystemProperty::ALL`]; the last of those have none. Clients write
+/// the dollar plain or as `%24`; both are read, and `%24` is written, because the C client knows no other spelling.
+pub(super) const NAMES: &[&str] = &[
+    "$.mid",
+    "$.cid",
+    "$.uid",
+    TO,
+    "$.exp",
+    "$.ct",
+    "$.ce",
+    "$.ctime",
+    "$.sub",
+    "$.on",
+    "$.ifid",
+    "$.schema",
+    "$.cdid",
+    "$.cmid",
+    "$.diagid",
+    "$.diagctx",
+    "iothub-operation",
+    "iothub-ack",
 ];
+const TO: &str = "$.to";
 
 pub(super) fn put_properties(properties: &Properties<'_>, is_first: bool, out: &mut Writer<'_>) {
     let mut is_first = is_first;
     // Texts that are nowhere encoded are most of what is sent, and less work than those that may be.
-    let (others, application) = properties.apart();
-    for Property { name, value } in others.iter() {
+    let (others, application) = if FAST { properties.apart() } else { (*properties, &[][..]) };
+    for property in others.iter() {
         put_separator(&mut is_first, out);
-        match name {
-            Name::System(name) => match spelling(name) {
+        match &property.name {
+            Name::System(name) => match spelling(*name) {
                 Some(spelling) => out.put_encoded(spelling),
                 None => out.fail(EncodeError::NotExpressible),
             },
-            Name::Application(name) => put_name(name, out),
+            Name::Application(name) => put_name(*name, out),
         }
         out.put_byte(b'=');
-        out.put_encoded(value);
+        out.put_encoded(property.value);
     }
     for (name, value) in application {
         put_separator(&mut is_first, out);
@@ -90,16 +90,11 @@ pub(super) fn put_command_properties(
 
 /// The name of a property, if it has one in this dialect.
 pub(crate) fn spelling(name: SystemProperty) -> Option<&'static str> {
-    NAMES.iter().find(|(each, _)| *each == name).map(|(_, spelling)| *spelling)
+    NAMES.get(name as usize).copied()
 }
 
-pub(super) const READING: Reading = Reading {
-    next: |wire| wire.next_of_list(property_name),
-    next_back: Some(|wire| wire.last_of_list(property_name)),
-};
-
 /// Names that no table has are the application's.
-fn property_name(name: Text<'_>) -> Name<'_> {
+pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
     system_property(name).map_or(Name::Application(name), Name::System)
 }
 
@@ -114,12 +109,16 @@ fn system_property(name: Text<'_>) -> Option<SystemProperty> {
 #[inline(never)]
 fn listed(name: &str, is_encoded: bool) -> Option<SystemProperty> {
     let name = if is_encoded { Text::percent_encoded(name) } else { Text::plain(name) };
+    let mut names = NAMES.iter().zip(SystemProperty::ALL);
+    if !FAST {
+        return names.find(|(spelling, _)| name == **spelling).map(|(_, name)| *name);
+    }
     let mut meant = [0; NAME_MAX];
     let meant = match name.as_str() {
         Some(plain) => plain.as_bytes(),
         None => name.decode(&mut meant).ok()?,
     };
-    NAMES.iter().find(|(_, spelling)| spelling.as_bytes() == meant).map(|(name, _)| *name)
+    names.find(|(spelling, _)| spelling.as_bytes() == meant).map(|(_, name)| *name)
 }
 
 /// No name is longer.
@@ -127,7 +126,7 @@ const NAME_MAX: usize = 16;
 
 const _: () = {
     let mut rest = NAMES;
-    while let [(_, name), after @ ..] = rest {
+    while let [name, after @ ..] = rest {
         assert!(name.len() <= NAME_MAX, "a name can be decoded");
         rest = after;
     }

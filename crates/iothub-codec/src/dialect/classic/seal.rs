@@ -3,8 +3,8 @@ use super::own::put_own;
 use super::property::{put_command_properties, put_properties};
 use super::status::{http, says};
 use super::{
-    COMMANDS, EVENTS, INPUTS, METHOD, METHOD_REPLY, REQUEST_ID_FIRST, TWIN_DESIRED, TWIN_GET, TWIN_PATCH,
-    TWIN_REPLY, VERSION_FIRST, VERSION_NEXT,
+    COMMANDS, EVENTS_WRITTEN, INPUTS, METHOD, METHOD_REPLY, REQUEST_ID_FIRST, TWIN_DESIRED, TWIN_GET,
+    TWIN_PATCH, TWIN_REPLY, VERSION_FIRST, VERSION_NEXT,
 };
 use crate::dialect::name;
 use crate::error::{EncodeError, Field};
@@ -18,8 +18,7 @@ use crate::status::Status;
 use crate::write::Writer;
 
 pub(crate) fn put_telemetry(identity: Identity<'_>, telemetry: &Telemetry<'_>, out: &mut Writer<'_>) {
-    put_own(identity, EVENTS, out);
-    out.put_byte(b'/');
+    put_own(identity, EVENTS_WRITTEN, out);
     put_properties(&telemetry.properties, true, out);
 }
 
@@ -49,7 +48,7 @@ pub(crate) fn put_method(call: &MethodCall<'_>, out: &mut Writer<'_>) {
     out.put_str(METHOD);
     out.put_str(call.name);
     out.put_byte(b'/');
-    put_parameters(Some(call.request), None, out);
+    put_request(call.request, out);
 }
 
 pub(crate) fn put_twin_get(get: &TwinGet<'_>, out: &mut Writer<'_>) {
@@ -57,17 +56,19 @@ pub(crate) fn put_twin_get(get: &TwinGet<'_>, out: &mut Writer<'_>) {
         out.fail(EncodeError::NotExpressible);
     }
     out.put_str(TWIN_GET);
-    put_parameters(Some(get.request), None, out);
+    put_request(get.request, out);
 }
 
 pub(crate) fn put_twin_patch(patch: &TwinPatch<'_>, out: &mut Writer<'_>) {
     out.put_str(TWIN_PATCH);
-    put_parameters(Some(patch.request), patch.if_version, out);
+    put_request(patch.request, out);
+    put_version(patch.if_version, out);
 }
 
 pub(crate) fn put_desired_changed(change: &DesiredChanged<'_>, out: &mut Writer<'_>) {
     out.put_str(TWIN_DESIRED);
-    put_parameters(None, Some(change.version), out);
+    out.put_str(VERSION_FIRST);
+    out.put_number(change.version);
 }
 
 pub(crate) fn put_reply(operation: Operation<'_>, reply: &Reply<'_>, out: &mut Writer<'_>) {
@@ -96,7 +97,8 @@ pub(crate) fn put_reply(operation: Operation<'_>, reply: &Reply<'_>, out: &mut W
     out.put_str(stem);
     put_signed(code, out);
     out.put_byte(b'/');
-    put_parameters(Some(reply.request), reply.version, out);
+    put_request(reply.request, out);
+    put_version(reply.version, out);
 }
 
 /// There is no place to say that a payload is anything else.
@@ -106,17 +108,20 @@ fn must_be_json(content: &Content<'_>, out: &mut Writer<'_>) {
     }
 }
 
-/// The request id stands first, because clients take everything behind it up to the next parameter.
-fn put_parameters(request: Option<RequestId<'_>>, version: Option<u64>, out: &mut Writer<'_>) {
-    if let Some(request) = request {
-        if !request.is_word() {
-            out.fail(EncodeError::BadValue(Field::RequestId));
-        }
-        out.put_str(REQUEST_ID_FIRST);
-        request.put(None, out);
+/// It stands first, because clients take everything behind it up to the next parameter.
+#[inline]
+fn put_request(request: RequestId<'_>, out: &mut Writer<'_>) {
+    if !request.is_word() {
+        out.fail(EncodeError::BadValue(Field::RequestId));
     }
+    out.put_str(REQUEST_ID_FIRST);
+    request.put(out);
+}
+
+#[inline]
+fn put_version(version: Option<u64>, out: &mut Writer<'_>) {
     if let Some(version) = version {
-        out.put_str(if request.is_some() { VERSION_NEXT } else { VERSION_FIRST });
+        out.put_str(VERSION_NEXT);
         out.put_number(version);
     }
 }

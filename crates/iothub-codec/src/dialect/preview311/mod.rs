@@ -44,16 +44,22 @@ const DESIRED_SLASH: &str = "$az/iot/twin/events/desired/changed";
 /// What the device sent.
 #[inline(never)]
 pub(super) fn open_to_hub<'a>(publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
-    open(Receiver::Hub, publish)?.to_hub(publish)
+    let mut fields = Fields::default();
+    open(Receiver::Hub, publish, &mut fields)?.to_hub(&fields, publish)
 }
 
 /// What the hub sent.
 #[inline(never)]
 pub(super) fn open_to_device<'a>(publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
-    open(Receiver::Device, publish)?.to_device(publish)
+    let mut fields = Fields::default();
+    open(Receiver::Device, publish, &mut fields)?.to_device(&fields, publish)
 }
 
-fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
+fn open<'a>(
+    receiver: Receiver,
+    publish: &Publish<'a>,
+    fields: &mut Fields<'a>,
+) -> Result<Envelope<'a>, DecodeError> {
     let topic = publish.topic;
     let (stem, list) = split(topic);
     let path = match receiver {
@@ -70,15 +76,17 @@ fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, D
     if publish.qos != Qos::AtMostOnce && is_of_a_request(path) {
         return Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadQos });
     }
-    let mut envelope = Envelope { path, fields: Fields::default(), properties: Properties::default() };
-    match Carrier::of(path) {
+    let properties = match Carrier::of(path) {
         Some(carrier) => {
             properties::check(carrier, topic, list)?;
-            envelope.properties = Properties::from_tail(list, &properties::READING);
+            Properties::from_tail(list, properties::property_name)
         }
-        None => envelope.fields = parameters::read(path, topic, list)?,
-    }
-    Ok(envelope)
+        None => {
+            parameters::read(path, topic, list, fields)?;
+            Properties::default()
+        }
+    };
+    Ok(Envelope { path, properties })
 }
 
 /// A topic, and the list of properties behind it. It may be missing, with all that stands in front of it.

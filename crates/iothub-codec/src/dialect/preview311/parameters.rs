@@ -1,12 +1,11 @@
 use super::seal::REQUEST_ID_MAX;
 use super::{bad, missing, unknown};
 use crate::dialect::envelope::{Fields, Path};
-use crate::dialect::row::decimal;
+use crate::dialect::row::{decimal, status};
 use crate::error::{DecodeError, Field};
 use crate::message::{Operation, TwinPart};
 use crate::pairs::pairs;
 use crate::request::RequestId;
-use crate::status::Status;
 use crate::text::Text;
 
 use Parameter::{Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version};
@@ -56,16 +55,20 @@ const fn bits(parameters: &[Parameter]) -> u16 {
     bits
 }
 
-pub(super) fn read<'a>(path: Path<'_>, topic: &'a str, list: &'a str) -> Result<Fields<'a>, DecodeError> {
+pub(super) fn read<'a>(
+    path: Path<'_>,
+    topic: &'a str,
+    list: &'a str,
+    fields: &mut Fields<'a>,
+) -> Result<(), DecodeError> {
     let Rows { required, optional } = *rows(path);
-    let mut fields = Fields::default();
     let mut lacking = required;
     for (name, value) in pairs(list) {
         let meant = Text::percent_encoded(name);
         let parameter = Parameter::ALL.iter().find(|each| each.is_called(meant));
         let parameter = parameter.filter(|each| (required | optional) & each.bit() != 0);
         let parameter = parameter.ok_or(unknown(topic, name))?;
-        let read = parameter.read(Text::percent_encoded(value), &mut fields);
+        let read = parameter.read(Text::percent_encoded(value), fields);
         read.ok_or(bad(topic, value, parameter.field()))?;
         lacking &= !parameter.bit();
     }
@@ -73,7 +76,7 @@ pub(super) fn read<'a>(path: Path<'_>, topic: &'a str, list: &'a str) -> Result<
     let is_refused = fields.status.is_some_and(|status| !status.is_success());
     match Parameter::ALL.iter().find(|each| lacking & each.bit() != 0) {
         Some(parameter) if !is_refused => Err(missing(topic, parameter.field())),
-        _ => Ok(fields),
+        _ => Ok(()),
     }
 }
 
@@ -150,16 +153,5 @@ impl Parameter {
             Encoding => fields.content.encoding = Some(value),
         }
         Some(())
-    }
-}
-
-/// Four hex digits.
-fn status(text: Text<'_>) -> Option<Status> {
-    let mut digits = text.bytes();
-    let mut digit = || char::from(digits.next()?).to_digit(16);
-    let code = [digit()?, digit()?, digit()?, digit()?].into_iter().fold(0, |code, digit| code << 4 | digit);
-    match digits.next() {
-        None => u16::try_from(code).ok().map(Status::from_code),
-        Some(_) => None,
     }
 }

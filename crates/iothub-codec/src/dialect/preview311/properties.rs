@@ -3,7 +3,7 @@ use crate::dialect::envelope::Path;
 use crate::dialect::row::{Kind, Presence, Row};
 use crate::error::{DecodeError, EncodeError, Field};
 use crate::pairs::pairs;
-use crate::property::{Name, Properties, Property, Reading, SystemProperty};
+use crate::property::{Name, Properties, Property, SystemProperty};
 use crate::text::Text;
 use crate::write::Writer;
 
@@ -136,12 +136,7 @@ pub(in crate::dialect) fn spelling(property: SystemProperty) -> Option<&'static 
     ROWS.iter().find(|row| row.property == property).map(|row| row.name)
 }
 
-pub(super) const READING: Reading = Reading {
-    next: |wire| wire.next_of_list(property_name),
-    next_back: Some(|wire| wire.last_of_list(property_name)),
-};
-
-fn property_name(name: Text<'_>) -> Name<'_> {
+pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
     match application(name.raw()) {
         Some(name) => Name::Application(Text::percent_encoded(name)),
         // What is in no table was refused when the message was opened.

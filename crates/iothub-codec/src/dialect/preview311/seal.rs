@@ -101,7 +101,7 @@ pub(crate) fn put_reply(operation: Operation<'_>, reply: &Reply<'_>, out: &mut W
     // What goes without saying is not said, nor what the reference does not give to the status.
     if status != Status::SUCCESS {
         put_name(Parameter::Said, out);
-        out.put_hex(status.code());
+        out.put_hex(u32::from(status.code()), 4, b'A');
         put_text(Parameter::Reason, reply.reason.filter(|_| status.may_have_reason()), out);
         put_text(Parameter::TraceId, reply.trace_id.filter(|_| status.may_have_trace_id()), out);
     }
@@ -131,7 +131,7 @@ fn put_request(request: RequestId<'_>, out: &mut Writer<'_>) {
     }
     out.put_str(Parameter::Request.name());
     out.put_byte(b'=');
-    request.put(Some(PLAIN), out);
+    request.put_encoded(PLAIN, out);
 }
 
 fn put_content(content: &Content<'_>, out: &mut Writer<'_>) {

@@ -1,7 +1,7 @@
-use super::open::status;
 use super::seal::put_outcome;
 use super::{REASON, STATUS, TRACE_ID, plain};
 use crate::ack::{Ack, Detail, Outcome};
+use crate::dialect::row::status;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::section::{PropertySection, id};
 use crate::status::Status;
@@ -33,7 +33,7 @@ pub(crate) fn decode_ack<'a>(ack: &Ack<'a>) -> Result<Outcome<'a>, DecodeError> 
         let value = plain(raw.value);
         match (raw.id, plain(raw.name).raw()) {
             (id::USER, STATUS) => {
-                let status = status(value).ok().filter(|status| status.is_success() != failed);
+                let status = status(value).filter(|status| status.is_success() != failed);
                 outcome.status = status.ok_or(bad(Place::Properties(at)))?;
             }
             (id::USER, REASON) => outcome.reason = Some(value),

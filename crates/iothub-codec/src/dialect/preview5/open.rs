@@ -1,51 +1,54 @@
-use super::property::{APPLICATION, READING, user_rows};
+use super::property::{APPLICATION, property_name, user_rows};
 use super::{
     COMMANDS, IF_VERSION, METHOD, REASON, REQUEST_MAX, RESPONSE_CODE, RESPONSES, STATUS, TELEMETRY, TRACE_ID,
     TWIN_DESIRED, TWIN_GET, TWIN_PATCH, VERSION, plain,
 };
 use crate::dialect::envelope::{Envelope, Fields, Path, Receiver};
-use crate::dialect::row::{Presence, Row, decimal};
+use crate::dialect::row::{Presence, Row, decimal, status};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::message::{ToDevice, ToHub, TwinPart};
 use crate::property::Properties;
 use crate::publish::{Publish, Qos};
 use crate::request::RequestId;
 use crate::section::{Raw, id};
-use crate::status::Status;
-use crate::text::Text;
 use crate::word;
 
 /// What the device sent.
 #[inline(never)]
 pub(crate) fn open_to_hub<'a>(publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
-    open(Receiver::Hub, publish)?.to_hub(publish)
+    let mut fields = Fields::default();
+    open(Receiver::Hub, publish, &mut fields)?.to_hub(&fields, publish)
 }
 
 /// What the hub sent.
 #[inline(never)]
 pub(crate) fn open_to_device<'a>(publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
-    open(Receiver::Device, publish)?.to_device(publish)
+    let mut fields = Fields::default();
+    open(Receiver::Device, publish, &mut fields)?.to_device(&fields, publish)
 }
 
-fn open<'a>(receiver: Receiver, publish: &Publish<'a>) -> Result<Envelope<'a>, DecodeError> {
+fn open<'a>(
+    receiver: Receiver,
+    publish: &Publish<'a>,
+    fields: &mut Fields<'a>,
+) -> Result<Envelope<'a>, DecodeError> {
     let Publish { topic, properties: section, qos, .. } = *publish;
-    let mut reading = Reading { path: path(receiver, topic)?, receiver, fields: Fields::default(), found: 0 };
-    if matches!(reading.path, Path::TwinGet(_) | Path::TwinPatch | Path::Method(_)) && qos != Qos::AtMostOnce
-    {
+    let path = path(receiver, topic)?;
+    let mut reading = Reading { path, receiver, fields, found: 0 };
+    if matches!(path, Path::TwinGet(_) | Path::TwinPatch | Path::Method(_)) && qos != Qos::AtMostOnce {
         return Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadQos });
     }
     for (at, raw) in section.raw() {
         reading.take(raw).map_err(|kind| DecodeError { place: Place::Properties(at), kind })?;
     }
     reading.complete().map_err(|kind| DecodeError { place: section.end(), kind })?;
-    let Reading { path, fields, .. } = reading;
     let properties = match path {
-        Path::Telemetry | Path::Command => Properties::from_section(section, &READING),
+        Path::Telemetry | Path::Command => Properties::from_section(section, property_name),
         Path::Method(_) | Path::TwinGet(_) | Path::TwinPatch | Path::DesiredChanged | Path::Reply(_) => {
             Properties::default()
         }
     };
-    Ok(Envelope { path, fields, properties })
+    Ok(Envelope { path, properties })
 }
 
 /// What a topic is for, at that end.
@@ -71,15 +74,15 @@ fn path(receiver: Receiver, topic: &str) -> Result<Path<'_>, DecodeError> {
 }
 
 /// What has been read of a section.
-struct Reading<'a> {
+struct Reading<'a, 'f> {
     path: Path<'a>,
     receiver: Receiver,
-    fields: Fields<'a>,
+    fields: &'f mut Fields<'a>,
     /// A bit for each of [`user_rows`] that was there.
     found: u16,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> Reading<'a, '_> {
     fn take(&mut self, raw: Raw<'a>) -> Result<(), DecodeErrorKind> {
         match raw.id {
             id::USER => self.take_user(raw),
@@ -122,7 +125,7 @@ impl<'a> Reading<'a> {
         let value = plain(raw.value);
         let number = |field| decimal(value).ok_or(DecodeErrorKind::BadValue(field));
         let name = plain(raw.name).raw();
-        let fields = &mut self.fields;
+        let fields = &mut *self.fields;
         match (self.path, self.receiver, name) {
             (Path::TwinPatch, _, IF_VERSION) => fields.if_version = Some(number(Field::Version)?),
             (Path::DesiredChanged, _, VERSION) | (Path::Reply(_), Receiver::Device, VERSION) => {
@@ -133,7 +136,9 @@ impl<'a> Reading<'a> {
                 let code = i32::try_from(number(Field::Status)?).ok();
                 fields.code = Some(code.ok_or(DecodeErrorKind::BadValue(Field::Status))?);
             }
-            (Path::Reply(_), _, STATUS) => fields.status = Some(status(value)?),
+            (Path::Reply(_), _, STATUS) => {
+                fields.status = Some(status(value).ok_or(DecodeErrorKind::BadValue(Field::Status))?)
+            }
             (Path::Reply(_), _, REASON) => fields.reason = Some(value),
             (Path::Reply(_), _, TRACE_ID) => fields.trace_id = Some(value),
             _ => return Err(DecodeErrorKind::UnknownProperty),
@@ -177,12 +182,4 @@ impl<'a> Reading<'a> {
             Path::Telemetry | Path::Command | Path::DesiredChanged => false,
         }
     }
-}
-
-/// Four hex digits, in any case.
-pub(super) fn status(text: Text<'_>) -> Result<Status, DecodeErrorKind> {
-    let raw = text.raw();
-    let good = raw.len() == 4 && raw.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let code = u16::from_str_radix(raw, 16).ok().filter(|_| good);
-    code.map(Status::from_code).ok_or(DecodeErrorKind::BadValue(Field::Status))
 }

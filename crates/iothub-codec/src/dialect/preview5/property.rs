@@ -1,7 +1,5 @@
-use super::plain;
 use crate::dialect::row::{Kind, Presence, Row};
-use crate::property::{Name, Property, Reading, SystemProperty, Wire};
-use crate::section::id;
+use crate::property::{Name, SystemProperty};
 use crate::text::Text;
 
 /// In front of the names of the application's properties.
@@ -36,23 +34,7 @@ pub(super) const fn user_rows() -> &'static [Row] {
     }
 }
 
-/// For the section of a message that has been read: only first-class properties that mean nothing are left out.
-pub(super) const READING: Reading = Reading { next, next_back: None };
-
-fn next<'a>(wire: &mut Wire<'a>) -> Option<Property<'a>> {
-    let Wire::Section(section) = wire else { return None };
-    loop {
-        let raw = section.take_raw()?;
-        let name = match raw.id {
-            id::USER => property_name(plain(raw.name)),
-            id::CONTENT_TYPE => Name::System(SystemProperty::ContentType),
-            _ => continue,
-        };
-        return Some(Property { name, value: plain(raw.value) });
-    }
-}
-
-fn property_name(name: Text<'_>) -> Name<'_> {
+pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
     let raw = name.raw();
     match raw.strip_prefix(APPLICATION) {
         Some(name) => Name::Application(Text::plain(name)),

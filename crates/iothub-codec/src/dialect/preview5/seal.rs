@@ -110,7 +110,7 @@ fn put_request(request: RequestId<'_>, content: &Content<'_>, out: &mut Writer<'
     }
     out.put_byte(id::CORRELATION_DATA);
     let block = out.begin_block();
-    request.put(None, out);
+    request.put(out);
     out.end_block(block);
 }
 
