@@ -1,6 +1,7 @@
 //! The driver against the hub's end of the protocol, in memory and in virtual time.
 
 mod calls;
+mod cancelling;
 mod connection;
 mod credentials;
 mod ending;

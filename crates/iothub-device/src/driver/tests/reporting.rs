@@ -21,7 +21,7 @@ async fn answer(connection: &mut Connection, request: RequestIdBuf, status: Stat
     acknowledge(connection, request, status, status.is_success().then_some(2)).await;
 }
 
-async fn acknowledge(
+pub(super) async fn acknowledge(
     connection: &mut Connection,
     request: RequestIdBuf,
     status: Status,
