@@ -15,7 +15,13 @@ pub(crate) struct Link<S> {
     moved: bool,
     /// Bytes that were written and not told of.
     written: usize,
+    /// Turns in a row that have only written.
+    unread_turns: u8,
 }
+
+/// After so many turns that have only written it is looked whether there is something to read: whoever always has
+/// something to send is not deaf.
+const UNREAD_TURNS_MAX: u8 = 8;
 
 /// What a connection did.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +36,7 @@ pub(crate) enum Turn {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, unflushed: false, moved: false, written: 0 }
+        Self { stream, unflushed: false, moved: false, written: 0, unread_turns: 0 }
     }
 
     /// Writes what waits to be sent and reads what has arrived, both at once, until one of them is done.
@@ -38,16 +44,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// Cancel-safe: what was written is consumed, and nothing is read without being returned.
     pub(crate) async fn turn(&mut self, mqtt: &mut Client) -> io::Result<Turn> {
         poll_fn(|cx| {
-            match self.poll_write(cx, mqtt)? {
-                Poll::Ready(true) => return Poll::Ready(Ok(Turn::Written)),
+            let has_written = match self.poll_write(cx, mqtt)? {
+                Poll::Ready(wrote) => wrote,
                 // Told at once, so that it is known since when nothing moves.
-                Poll::Pending if self.moved => return Poll::Ready(Ok(Turn::Written)),
-                Poll::Ready(false) | Poll::Pending => {}
+                Poll::Pending => self.moved,
+            };
+            if has_written && self.unread_turns < UNREAD_TURNS_MAX {
+                self.unread_turns += 1;
+                return Poll::Ready(Ok(Turn::Written));
             }
+            self.unread_turns = 0;
             let mut room = ReadBuf::new(mqtt.read_buffer());
             let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, &mut room) else {
                 mqtt.rest();
-                return Poll::Pending;
+                return if has_written { Poll::Ready(Ok(Turn::Written)) } else { Poll::Pending };
             };
             read?;
             Poll::Ready(Ok(match room.filled().len() {
@@ -92,5 +102,65 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             (self.unflushed, self.moved) = (false, true);
         }
         Poll::Ready(Ok(wrote))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use iothub_codec::{Connect, PropertySection, Publish, Version};
+    use iothub_proto::{Instant, Limits, Opening, Packet};
+    use tokio::io::{AsyncReadExt, DuplexStream, WriteHalf, duplex, split};
+
+    use super::*;
+
+    /// A connection that is open, and the hub's end of it, which hears everything and says what it is told to.
+    async fn connected() -> (Link<DuplexStream>, Client, WriteHalf<DuplexStream>) {
+        let (ours, theirs) = duplex(1024);
+        let (mut hears, mut says) = split(theirs);
+        tokio::spawn(async move {
+            let mut sink = [0; 512];
+            while hears.read(&mut sink).await.is_ok_and(|len| len > 0) {}
+        });
+        let (mut link, mut mqtt) = (Link::new(ours), Client::new(Limits::CLASSIC));
+        let version = Version::V311;
+        let properties = PropertySection::EMPTY;
+        let connect = Connect { version, client_id: "d", username: None, password: None, properties };
+        mqtt.send(Instant::default(), &Packet::Connect(Opening::new(connect))).unwrap();
+        assert_eq!(link.turn(&mut mqtt).await.unwrap(), Turn::Written);
+        says.write_all(&CONNACK).await.unwrap();
+        let Turn::Read(len) = link.turn(&mut mqtt).await.unwrap() else { panic!("no CONNACK") };
+        mqtt.handle_read(Instant::default(), len);
+        assert!(matches!(mqtt.poll_packet(), Ok(Some(Packet::Connected { .. }))));
+        assert!(matches!(mqtt.poll_packet(), Ok(None)));
+        (link, mqtt, says)
+    }
+
+    const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
+    const PINGRESP: [u8; 2] = [0xD0, 0];
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_always_has_something_to_send_reads_all_the_same() {
+        let (mut link, mut mqtt, mut says) = connected().await;
+        says.write_all(&PINGRESP).await.unwrap();
+        for turn in 0.. {
+            let publish = Publish::new("t", b"x");
+            mqtt.send(Instant::default(), &Packet::Publish { ack: None, publish }).unwrap();
+            match link.turn(&mut mqtt).await.unwrap() {
+                Turn::Written => assert!(turn < 100, "it never reads"),
+                Turn::Read(len) => return assert_eq!(len, PINGRESP.len()),
+                Turn::Ended => panic!("nobody has closed"),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_written_is_told_also_when_there_is_nothing_to_read() {
+        let (mut link, mut mqtt, _says) = connected().await;
+        for _ in 0..100 {
+            let publish = Publish::new("t", b"x");
+            mqtt.send(Instant::default(), &Packet::Publish { ack: None, publish }).unwrap();
+            assert_eq!(link.turn(&mut mqtt).await.unwrap(), Turn::Written);
+            tokio::task::yield_now().await;
+        }
     }
 }
