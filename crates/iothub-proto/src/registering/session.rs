@@ -51,9 +51,10 @@ pub enum RegisteringEvent<'a> {
     },
     /// The service has taken it in, and has not decided yet. It is asked again.
     Pending,
-    /// The service is hindered, by too many devices or otherwise. It is asked again.
+    /// The service is hindered, by too many devices or otherwise, or knows nothing any longer of what it had taken in. It is
+    /// asked again.
     Hindered {
-        /// What it says, as HTTP does: 429, or 500 and more.
+        /// What it says, as HTTP does: 404, 429, or 500 and more.
         code: u16,
         /// JSON: `errorCode`, `message`, `trackingId`.
         document: &'a [u8],
@@ -279,7 +280,12 @@ impl<'d> RegistrationSession<'d> {
         }
         let (code, document) = (reply.code, reply.payload);
         let asked_to_wait = reply.retry_after_s.map(|seconds| Duration::from_secs(seconds.into()));
-        if reply.is_retryable() {
+        // A service that has forgotten what it was asked is asked anew.
+        let is_forgotten = code == NOT_FOUND && self.operation.as_str().is_some();
+        if is_forgotten {
+            self.operation.len = 0;
+        }
+        if reply.is_retryable() || is_forgotten {
             let delay = Backoff::DEFAULT.delay(self.failures, &mut self.seed);
             self.failures = self.failures.saturating_add(1);
             let base = asked_to_wait.unwrap_or(Self::RETRY_AFTER);
@@ -336,6 +342,9 @@ impl State {
         }
     }
 }
+
+/// HTTP's number for what is not there.
+const NOT_FOUND: u16 = 404;
 
 /// Whether the service has not decided yet.
 fn is_pending(document: &[u8]) -> bool {

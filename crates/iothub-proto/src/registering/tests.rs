@@ -156,6 +156,23 @@ fn where_the_service_is_hindered_the_same_is_asked_again_later_and_later() {
 }
 
 #[test]
+fn a_service_that_has_forgotten_a_registration_is_asked_anew() {
+    let mut session = subscribed();
+    asks(&mut session, at(0));
+    answer(&mut session, at(0), (1, 202, Some(0)), TAKEN).unwrap();
+    session.handle_timeout(at(0));
+    assert_eq!(asks(&mut session, at(0)), Some(("4.op".to_owned(), 2)));
+    let forgotten = answer(&mut session, at(0), (2, 404, None), "{}");
+    assert_eq!(forgotten, Some(RegisteringEvent::Hindered { code: 404, document: b"{}" }));
+    let (due, _) = session.poll_timeout().unwrap();
+    session.handle_timeout(due);
+    assert_eq!(asks(&mut session, due), Some(("register".to_owned(), 3)));
+    // Where it knows nothing of devices at all, that is its last word.
+    let refused = answer(&mut session, due, (3, 404, None), "{}");
+    assert_eq!(refused, Some(RegisteringEvent::Refused { code: 404, document: b"{}" }));
+}
+
+#[test]
 fn answers_to_other_questions_are_nothing() {
     let mut session = subscribed();
     asks(&mut session, at(0));
