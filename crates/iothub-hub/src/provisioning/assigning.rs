@@ -214,7 +214,8 @@ impl Hub {
                 kept.state.status = RegistrationStatus::Assigned;
                 None
             }
-            (_, Done::Failed { why }) => {
+            (work, Done::Failed { why }) => {
+                kept.state.assigned_hub = self.whereabouts(work, kept.state.assigned_hub.take());
                 self.registration_failed(&mut kept, why, effects);
                 None
             }
@@ -224,6 +225,17 @@ impl Hub {
         kept.state.last_updated_date_time_utc = date(now.timestamp);
         self.log_registration(&kept, effects);
         self.keep_registration(kept, effects);
+    }
+
+    /// The hub of a device after what it was to do has failed, so that the next attempt begins there.
+    fn whereabouts(&self, failed: Option<Work>, assigned: Option<String>) -> Option<String> {
+        match failed? {
+            Work::Read { from, .. } | Work::Place { from: Some(from), .. } => {
+                Some(self.config.provisioning.as_ref()?.address(&from))
+            }
+            Work::Place { from: None, .. } => None,
+            Work::Remove { .. } => assigned,
+        }
     }
 
     fn registration_failed(&self, kept: &mut KeptRegistration, why: String, effects: &mut Effects) {

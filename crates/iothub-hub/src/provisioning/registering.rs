@@ -190,12 +190,8 @@ impl Hub {
             By::Group(_) => before.and_then(|kept| kept.state.device_id.clone()),
         };
         let device = device.unwrap_or_else(|| attested.id.clone());
-        assigned(
-            config,
-            terms,
-            device,
-            before.filter(|kept| kept.state.status == RegistrationStatus::Assigned),
-        )
+        // One that has failed says where the device still is, if it is anywhere.
+        assigned(config, terms, device, before)
     }
 }
 

@@ -115,6 +115,37 @@ fn a_hub_that_does_nothing_makes_it_fail_and_it_can_be_tried_again() {
     assert_eq!(ask(&mut pair.service, line, &poll, b"").json()["status"], "assigned");
 }
 
+#[test]
+fn a_move_that_fails_is_made_up_for_by_the_next_attempt() {
+    for failing in 0..3 {
+        let mut pair = Pair::new();
+        enroll(&mut pair.service, "reg-1", json!({"iotHubHostName": "hub2.test", "initialTwin": initial()}));
+        let line = ready(&mut pair.service, "reg-1", KEY);
+        pair.register(line);
+        pair.other.rest("PATCH", "/twins/reg-1", json!({"tags": {"plant": 2}}));
+        enroll_again(&mut pair.service, json!({"iotHubHostName": "hub1.test", "initialTwin": initial()}));
+        let first = ask(&mut pair.service, line, &format!("{REGISTER}1"), b"").json();
+        // It is read at hub 2, made at hub 1, which this one does by itself, and deleted at hub 2.
+        for _ in 0..failing {
+            let Some((_, errand)) = pair.service.delegated.pop() else { break };
+            pair.other.put(Input::Errand { errand });
+            pair.service.put(Input::Report { report: pair.other.reports.pop().unwrap() });
+        }
+        let failed = pair.service.delegated.pop();
+        if let Some((_, errand)) = failed {
+            pair.service.put(Input::Report { report: errand.failed("the disk is full") });
+            let poll = format!("{POLL}2&operationId={}", first["operationId"].as_str().unwrap());
+            assert_eq!(ask(&mut pair.service, line, &poll, b"").json()["status"], "failed");
+        }
+        let state = pair.register(line)["registrationState"].clone();
+        assert_eq!((&state["status"], &state["assignedHub"]), (&json!("assigned"), &json!("hub1.test")));
+        assert_eq!(twin(&mut pair.service)["tags"], json!({"plant": 2}), "with its twin, failing {failing}");
+        if failing == 0 {
+            assert_eq!(twin(&mut pair.other), Value::Null, "it is not left behind");
+        }
+    }
+}
+
 /// Where a device is and with what, after it has registered at hub 1, reported, and registered again.
 fn registered_again(policy: Value, hub: &str) -> (Value, Value, Value) {
     let mut pair = Pair::new();
