@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub(crate) file_steps: Vec<FileStep>,
     pub(crate) delegated: Vec<(String, Errand)>,
     pub(crate) reports: Vec<Report>,
+    /// What TLS knows those by who make requests.
+    pub(crate) shown: Vec<Vec<u8>>,
     closing: Vec<ConnectionId>,
     gone: Vec<ConnectionId>,
     last_id: u64,
@@ -104,6 +106,7 @@ impl World {
             file_steps: Vec::new(),
             delegated: Vec::new(),
             reports: Vec::new(),
+            shown: Vec::new(),
             closing: Vec::new(),
             gone: Vec::new(),
             last_id: 0,
@@ -385,8 +388,9 @@ impl World {
             Some((path, query)) => (path, Some(query)),
             None => (path, Some("api-version=2021-04-12")),
         };
-        let request =
-            RestRequest { method, path, query, headers: &all, certificates: &[], body: body.as_bytes() };
+        let certificates = self.shown.clone();
+        let (certificates, body) = (&certificates[..], body.as_bytes());
+        let request = RestRequest { method, path, query, headers: &all, certificates, body };
         self.put(Input::Rest { exchange, request });
         exchange
     }

@@ -28,10 +28,9 @@ impl Hub {
         }
         let scope = IdScope::new(&asking.scope).map_err(|error| refused(&error))?;
         let id = RegistrationId::new(&asking.id).map_err(|error| refused(&error))?;
-        let token = request.header("authorization").map_or(Proof::None, Proof::Token);
-        // Certificates are not asked for on the port of HTTPS.
-        let bid = (Registration::new(scope, id), &token);
-        let attested = self.provisioning.attest(&self.gate, bid, &[], now.timestamp);
+        let proof = request.header("authorization").map_or(Proof::None, Proof::Token);
+        let bid = (Registration::new(scope, id), &proof);
+        let attested = self.provisioning.attest(&self.gate, bid, request.certificates, now.timestamp);
         attested.map_err(|denied| refused(&denied.why))
     }
 

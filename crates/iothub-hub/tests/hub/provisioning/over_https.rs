@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{KEY, SCOPE, enroll, token, world};
+use crate::certificates::leaf;
 use crate::world::World;
 
 fn request(
@@ -59,4 +60,24 @@ fn a_device_may_ask_for_itself_only() {
     }
     let response = world.rest_with("GET", "/enrollments/reg-1", "", &[("authorization", &own)]);
     assert_eq!(response.status, 401);
+}
+
+#[test]
+fn a_certificate_is_as_good_as_a_token() {
+    let (own, foreign) = (leaf("reg-1", None), leaf("reg-1", None));
+    let mut world = world();
+    let x509 = json!({"clientCertificates": {"primary": {"certificate": own.pem}}});
+    enroll(
+        &mut world,
+        "reg-1",
+        json!({"attestation": {"type": "x509", "x509": x509}, "iotHubHostName": "hub1.test"}),
+    );
+    let key = token(&world, "reg-1", KEY);
+    for (shown, token, wanted) in [(&foreign, "", 401), (&own, &*key, 401), (&own, "", 202)] {
+        world.shown = vec![shown.der.clone()];
+        let (status, _, body) = request(&mut world, "PUT", "reg-1/register", token, "");
+        assert_eq!(status, wanted, "{body}");
+    }
+    let (status, _, state) = request(&mut world, "GET", "reg-1", "", "");
+    assert_eq!((status, &state["status"]), (200, &json!("assigned")));
 }
