@@ -22,7 +22,21 @@ fn secret(text: &str) -> Option<(usize, usize)> {
     let lower = text.to_ascii_lowercase();
     let named = NAMES.iter().filter_map(|name| Some(lower.find(name)? + name.len())).min();
     let named = named.map(|begin| (begin, begin + text[begin..].find(is_end).unwrap_or(text.len() - begin)));
-    [named, bare_key(text)].into_iter().flatten().min()
+    [named, bare_key(text), user_info(text)].into_iter().flatten().min()
+}
+
+/// Where the name and password begin and end in the first URL that has some.
+fn user_info(text: &str) -> Option<(usize, usize)> {
+    let mut begin = 0;
+    while let Some(scheme) = text[begin..].find("://") {
+        begin += scheme + "://".len();
+        let authority = &text[begin..];
+        let authority = &authority[..authority.find(|c: char| c.is_whitespace()).unwrap_or(authority.len())];
+        if let Some(len) = authority.rfind('@') {
+            return Some((begin, begin + len));
+        }
+    }
+    None
 }
 
 /// Where the first word begins and ends that looks like a key: what was meant for an option, and got lost.
@@ -89,6 +103,12 @@ mod tests {
             ("0123456789abcdef0123456789abcdef a/b=", "0123456789abcdef0123456789abcdef a/b="),
             ("Sig=a SIG=b", "Sig=(hidden) SIG=(hidden)"),
             ("SharedAccessKey=", "SharedAccessKey=(hidden)"),
+            (
+                "invalid value 'http://plant:s3cret@proxy:1' for",
+                "invalid value 'http://(hidden)@proxy:1' for",
+            ),
+            ("https://a:b@c@proxy:1/ http://proxy:1 x@y", "https://(hidden)@proxy:1/ http://proxy:1 x@y"),
+            ("http://proxy:1, http://u:p@other:1", "http://proxy:1, http://(hidden)@other:1"),
             ("é sig=ü;é", "é sig=(hidden);é"),
         ] {
             assert_eq!(redacted(text), shown);

@@ -28,6 +28,7 @@ mod naming;
 mod piping;
 mod policies;
 mod provisioning;
+mod proxying;
 mod querying;
 mod sas;
 mod secrets;

@@ -2,6 +2,7 @@ use iothub_codec::Identity;
 use iothub_device::Options;
 
 use crate::commands::device::proof::CertificateArguments;
+use crate::commands::device::way::Way;
 use crate::failure::Failure;
 use crate::hub::{Hub, ca_pem};
 
@@ -10,6 +11,7 @@ pub(super) async fn options(
     hub: &Hub,
     who: Identity<'_>,
     certificate: &CertificateArguments,
+    way: &Way,
 ) -> Result<Options, Failure> {
     let wrong = |error| Failure::failed(format_args!("{error}")).because(&error);
     let options = match certificate.read()? {
@@ -25,9 +27,5 @@ pub(super) async fn options(
     if let Some(pem) = ca_pem(&hub.login)? {
         options = options.ca_pem(pem);
     }
-    if let Some(address) = hub.login.mqtt_address()? {
-        let address = address.to_string().parse();
-        options = options.connect_to(address.expect("a socket's address is an address with a port"));
-    }
-    Ok(options.product_info("iothub-cli"))
+    Ok(way.lead(options).product_info("iothub-cli"))
 }

@@ -15,10 +15,12 @@ mod show;
 mod simulate;
 mod update;
 mod upload_file;
+mod way;
 
 pub(crate) use keys::Keys;
 pub(crate) use proof::{CertificateArguments, ProofArguments};
 pub(crate) use update::condition;
+pub(crate) use way::WayArguments;
 
 use clap::Subcommand;
 use iothub_model::Device;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::commands::device::being;
 use crate::commands::device::proof::CertificateArguments;
+use crate::commands::device::way::{ProxyArgument, Way};
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::DeviceArgument;
@@ -18,7 +19,8 @@ use crate::output::Output;
 #[derive(clap::Args)]
 #[command(after_help = r#"Examples:
   iothub device upload-file pump-7 --file-path /var/log/pump.log
-  iothub device upload-file pump-7 --file-path pump.log --name logs/monday.txt --content-type text/plain"#)]
+  iothub device upload-file pump-7 --file-path pump.log --name logs/monday.txt --content-type text/plain
+  iothub device upload-file pump-7 --file-path pump.log --proxy http://proxy.example:3128"#)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     device: DeviceArgument,
@@ -34,13 +36,16 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     certificate: CertificateArguments,
     #[command(flatten)]
+    proxy: ProxyArgument,
+    #[command(flatten)]
     hub: HubArguments,
 }
 
 pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let hub = Hub::open(&arguments.hub)?;
     let who = Identity::device(arguments.device.id());
-    let options = being::options(&hub, who, &arguments.certificate).await?;
+    let way = Way::to(&hub.login, &arguments.proxy)?;
+    let options = being::options(&hub, who, &arguments.certificate, &way).await?;
     let uploads = Uploads::new(options.https_port(hub.login.https_port()?));
     let name = match (&arguments.name, arguments.file_path.file_name()) {
         (Some(name), _) => name.clone(),

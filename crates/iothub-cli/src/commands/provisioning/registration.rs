@@ -6,7 +6,7 @@ use iothub_model::{DeviceRegistrationState, IfMatch, RegistrationStatus};
 use serde_json::Value;
 
 use super::shown;
-use crate::commands::device::{CertificateArguments, condition};
+use crate::commands::device::{CertificateArguments, WayArguments, condition};
 use crate::content;
 use crate::duration::duration;
 use crate::failure::Failure;
@@ -23,7 +23,8 @@ pub(crate) enum Command {
     /// Register as a device does, over MQTT, and show what it is assigned to
     #[command(after_help = r#"Examples:
   iothub registration create --registration-id pump-7 --key AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
-  iothub registration create --rid pump-9 --group-key AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= --payload '{"model":"x"}'"#)]
+  iothub registration create --rid pump-9 --group-key AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= --payload '{"model":"x"}'
+  iothub registration create --rid pump-9 --gk AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= --websocket --proxy env"#)]
     Create(CreateArguments),
     /// Show how a registration stands
     #[command(after_help = "Examples:\n  iothub registration show --registration-id pump-7")]
@@ -61,6 +62,8 @@ pub(crate) struct CreateArguments {
     group_key: Option<String>,
     #[command(flatten)]
     certificate: CertificateArguments,
+    #[command(flatten)]
+    way: WayArguments,
     /// What the device says about itself: JSON, @FILE, or -
     #[arg(long, value_name = "JSON")]
     payload: Option<String>,
@@ -162,17 +165,12 @@ impl CreateArguments {
             provisioning = provisioning.payload(payload);
         }
         let login = self.hub.login()?;
-        let (ca, address) = (ca_pem(&login)?, login.mqtt_address()?);
-        let address =
-            address.map(|address| address.to_string().parse().map_err(Failure::misused)).transpose()?;
+        let (ca, way) = (ca_pem(&login)?, self.way.to(&login)?);
         Ok(provisioning.host(login.host()?).with_options(move |mut options| {
             if let Some(ca) = &ca {
                 options = options.ca_pem(ca);
             }
-            match &address {
-                Some(address) => options.connect_to(iothub_device::Address::clone(address)),
-                None => options,
-            }
+            way.lead(options)
         }))
     }
 }
