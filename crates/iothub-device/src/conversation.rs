@@ -353,9 +353,8 @@ impl<'d> Conversation<'d> {
 
     /// Whether it is time to replace the connection by one with new credentials.
     pub(crate) fn is_renewal_due(&self, now: Instant) -> bool {
-        let quiet =
-            self.desk.unacknowledged() == 0 && self.desk.unanswered() == 0 && !self.desk.has_open_calls();
-        self.renew_by.is_some_and(|by| by <= now || (quiet && self.mqtt.poll_bytes().is_none()))
+        let quiet = !self.desk.is_busy() && self.mqtt.poll_bytes().is_none();
+        self.renew_by.is_some_and(|by| by <= now || quiet)
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
@@ -482,7 +481,8 @@ impl<'d> Conversation<'d> {
             AnswerKind::Decline { request, name, status } => {
                 self.desk.answered(now, request, name, CallAnswer::Declined(*status));
             }
-            AnswerKind::Settle { verdict, .. } => {
+            AnswerKind::Settle { token, verdict } => {
+                self.desk.settled(*token);
                 let ending = match verdict {
                     Verdict::Complete => CommandEnding::Completed,
                     Verdict::Abandon => CommandEnding::Abandoned,

@@ -7,7 +7,7 @@ use iothub_codec::{Channels, RequestIdBuf, TwinPart};
 use iothub_proto::{AckToken, DeviceEvent, Instant, Ticket};
 use tracing::{debug, warn};
 
-use crate::commands::{ArrivedCommand, ArrivedInput};
+use crate::commands::{ArrivedCommand, ArrivedInput, MessagesInHand};
 use crate::error::{ConnectError, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::{AnswerKind, ConnectionNumber};
@@ -36,6 +36,7 @@ pub(crate) struct Desk {
     subscribers: Vec<(Channels, Done<(), SubscribeError>)>,
     /// The calls of this connection.
     calls: CallMemory,
+    in_hand: MessagesInHand,
     mirror: Mirror,
     /// The version of the desired properties that was told last.
     desired_told: Option<u64>,
@@ -94,6 +95,7 @@ impl Desk {
             overdue: Vec::new(),
             subscribers: Vec::new(),
             calls: CallMemory::default(),
+            in_hand: MessagesInHand::default(),
             mirror: Mirror::default(),
             desired_told: None,
             whole_wanted: false,
@@ -188,6 +190,7 @@ impl Desk {
     pub(crate) fn disconnected(&mut self, now: Instant) {
         self.connection = self.connection.next();
         self.renewal_wanted = false;
+        self.in_hand.disconnected();
         self.mirror.disconnected();
         (self.desired_told, self.whole_wanted) = (None, false);
         for OpenCall { name, arrived, .. } in self.calls.take_open() {
@@ -289,8 +292,14 @@ impl Desk {
         settled
     }
 
-    pub(crate) fn has_open_calls(&self) -> bool {
-        self.calls.has_open()
+    /// The hub was told what became of a command or of a message to an input.
+    pub(crate) fn settled(&mut self, token: AckToken) {
+        self.in_hand.settled(token);
+    }
+
+    /// Whether something is under way that would be lost, or come twice, if the connection ended now.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.sent.is_empty() || !self.asked.is_empty() || self.calls.has_open() || self.in_hand.are_there()
     }
 
     /// Whether new credentials are wanted, which is said once.
@@ -384,21 +393,23 @@ impl Desk {
         Some(Settled { request, name, answer: CallAnswer::Response(MethodResponse::BUSY) })
     }
 
-    fn take_command(&self, command: &iothub_codec::Command<'_>, ack: Option<AckToken>) {
+    fn take_command(&mut self, command: &iothub_codec::Command<'_>, ack: Option<AckToken>) {
         let (connection, properties) = (self.connection, command.properties.into());
         let payload = Bytes::copy_from_slice(command.payload);
-        let arrived = ArrivedCommand { connection, payload, properties, ack };
+        let in_hand = self.in_hand.arrived(ack);
+        let arrived = ArrivedCommand { connection, payload, properties, ack, in_hand };
         if self.inboxes.commands.push(arrived).is_err() {
             warn!(name: "commands_full", "too many commands are waiting: this one is left to be delivered again");
             self.meter.tell(|metrics| metrics.command_ended(CommandEnding::Busy));
         }
     }
 
-    fn take_input(&self, input: &iothub_codec::Input<'_>, ack: Option<AckToken>) {
+    fn take_input(&mut self, input: &iothub_codec::Input<'_>, ack: Option<AckToken>) {
         let (connection, properties) = (self.connection, input.properties.into());
         let payload = Bytes::copy_from_slice(input.payload);
         let input = input.name.to_string();
-        let arrived = ArrivedInput { connection, input, payload, properties, ack };
+        let in_hand = self.in_hand.arrived(ack);
+        let arrived = ArrivedInput { connection, input, payload, properties, ack, in_hand };
         if self.inboxes.inputs.push(arrived).is_err() {
             warn!(name: "inputs_full", "too many messages are waiting: this one is left to be delivered again");
             self.meter.tell(|metrics| metrics.command_ended(CommandEnding::Busy));

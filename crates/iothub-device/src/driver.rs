@@ -60,7 +60,7 @@ pub(crate) async fn drive<T: Transport>(
                 clock,
                 lanes: &mut lanes,
                 audience: &mut audience,
-                reconnecting: Reconnecting::new(chance::seed(options.host())),
+                reconnecting: Reconnecting::new(chance::seed(options.identity())),
                 attempts: 0,
                 began: clock.now(),
                 is_ready: false,
@@ -170,7 +170,7 @@ impl<T: Transport> Driver<'_, T> {
         // Whoever calls `connect` decides whether to call it again.
         let Some(retry_in) = retry_in.filter(|_| !self.audience.is_first()) else { return Err(cause) };
         let advice = if class == cause.class() {
-            cause.advice(self.clock.now_on_both().timestamp)
+            cause.advice(self.options.now(self.clock).timestamp)
         } else {
             class.advice().into()
         };
@@ -215,7 +215,7 @@ impl<T: Transport> Driver<'_, T> {
             Some(Ok(Ok(stream))) => Link::new(stream),
         };
         let left = within.saturating_sub(self.clock.now().since(began));
-        let now = self.clock.now_on_both();
+        let now = self.options.now(self.clock);
         self.conversation.want(self.lanes.wishes.channels());
         if let Err(error) = self.options.introduce(now, left, &proven, &mut self.conversation) {
             return End::Failed(error);
@@ -297,7 +297,7 @@ impl<T: Transport> Driver<'_, T> {
         &mut self,
         link: &mut Link<S>,
     ) -> Result<Step, ConnectError> {
-        let Self { lanes, clock, conversation, proofs, alarm, stall, .. } = self;
+        let Self { options, lanes, clock, conversation, proofs, alarm, stall, .. } = self;
         let overdue = lanes.telemetry.earliest().map(|at| (at, "a message has waited too long"));
         let timers = [conversation.poll_timeout(), overdue, stall.poll_timeout()];
         let wake = timers.into_iter().flatten().min_by_key(|(at, _)| *at);
@@ -314,7 +314,7 @@ impl<T: Transport> Driver<'_, T> {
             Some(answer) = lanes.answers.recv(), if answers => conversation.answer(clock.now(), *answer)?,
             proven = proofs.renewed() => {
                 let proven = proven?;
-                if conversation.renew(clock.now_on_both(), &proven)? == Renewing::ByConnecting {
+                if conversation.renew(options.now(*clock), &proven)? == Renewing::ByConnecting {
                     proofs.keep(proven);
                 }
             }

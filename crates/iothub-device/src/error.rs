@@ -6,6 +6,7 @@ use std::sync::Arc;
 use iothub_codec::EncodeError;
 use iothub_mqtt::{WireError, WriteError};
 use iothub_proto::{FailureClass, PeerError, RefusalReason, Retry, Timestamp};
+use rustls::AlertDescription;
 
 use crate::credentials::CredentialsError;
 use crate::not_expressible::NotExpressible;
@@ -135,6 +136,10 @@ impl ConnectError {
             Self::Tls { source, .. } | Self::Proxy { source: ProxyError::Tls(source), .. } => {
                 class_of_tls(source)
             }
+            // In TLS 1.3 that is heard only after the handshake.
+            Self::Broken(source) | Self::NoWebSocket { source } if is_about_own_certificate(source) => {
+                FailureClass::Untrusted
+            }
             Self::Proxy { source: ProxyError::Unauthorized { .. }, .. } => FailureClass::Unproven,
             Self::Proxy { .. } => FailureClass::Unreachable,
             Self::NotUpgraded { status: 429 } => FailureClass::Throttled,
@@ -179,6 +184,12 @@ impl ConnectError {
         {
             return skew.advice().into();
         }
+        if let Self::Tls { source, .. } | Self::Broken(source) | Self::NoWebSocket { source } = self
+            && is_about_own_certificate(source)
+        {
+            return "Check the certificate that this device shows, and its key: the hub does not accept it, or wants one where none is shown."
+                .into();
+        }
         if let Self::Proxy { source: ProxyError::Unauthorized { .. }, .. } = self {
             return "Check the name and password that the proxy is given.".into();
         }
@@ -188,6 +199,24 @@ impl ConnectError {
         }
         class.advice().into()
     }
+}
+
+/// Whether the other end has said that it does not accept what this one has shown.
+fn is_about_own_certificate(source: &io::Error) -> bool {
+    matches!(
+        skew::tls_error(source),
+        Some(rustls::Error::AlertReceived(
+            AlertDescription::NoCertificate
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA
+                | AlertDescription::AccessDenied
+                | AlertDescription::CertificateRequired
+        ))
+    )
 }
 
 fn class_of_tls(source: &io::Error) -> FailureClass {
@@ -536,5 +565,35 @@ mod tests {
             assert_eq!(error.advice(Timestamp::from_secs(0)), advice, "{error}");
             assert!(error.is_retryable(), "{error}");
         }
+    }
+
+    #[test]
+    fn a_hub_that_does_not_accept_the_certificate_of_the_device_is_told_from_a_broken_connection() {
+        let alert = |alert| io::Error::new(io::ErrorKind::InvalidData, rustls::Error::AlertReceived(alert));
+        type Made = fn(io::Error) -> ConnectError;
+        let made: [Made; 3] = [
+            ConnectError::Broken,
+            |source| ConnectError::NoWebSocket { source },
+            |source| ConnectError::Tls { name: "hub".to_owned(), source },
+        ];
+        for error in made {
+            for (description, is_about_it) in [
+                (AlertDescription::UnknownCA, true),
+                (AlertDescription::CertificateRequired, true),
+                (AlertDescription::InternalError, false),
+            ] {
+                let error = error(alert(description));
+                let advice = error.advice(Timestamp::from_secs(0));
+                assert_eq!(
+                    advice.starts_with("Check the certificate that this device"),
+                    is_about_it,
+                    "{error}"
+                );
+                if is_about_it {
+                    assert_eq!(error.class(), FailureClass::Untrusted, "{error}");
+                }
+            }
+        }
+        assert_eq!(ConnectError::Broken(alert(AlertDescription::InternalError)).class(), FailureClass::Lost);
     }
 }

@@ -41,6 +41,7 @@
 //! | proof by a certificate | [`Options::with_certificate`] with a [`ClientCertificate`] |
 //! | proof by tokens from a vault | [`Options::with_tokens`] |
 //! | proof by a key that only a chip or a vault can use | [`Options::with_signer`] |
+//! | another clock for proofs and certificates than the system's | [`Options::clock`] |
 //!
 //! [`Roots`] and [`ClientCertificate`] are handles: what they are replaced by counts from the next connection on. Each step
 //! has an error of its own in [`ConnectError`], without passwords.
@@ -157,6 +158,7 @@ mod answering;
 #[cfg(test)]
 mod captured;
 mod chance;
+mod civil_clock;
 mod client_certificate;
 mod clock;
 mod commands;

@@ -24,15 +24,21 @@ type Renewal<'o> = Pin<Box<dyn Future<Output = Result<Proven<'o>, CredentialsErr
 
 impl<'o> Proofs<'o> {
     pub(crate) fn new(options: &'o Options, clock: Clock) -> Self {
-        Self { options, clock, seed: chance::seed(options.host()), wallet: Wallet::default(), renewal: None }
+        Self {
+            options,
+            clock,
+            seed: chance::seed(options.identity()),
+            wallet: Wallet::default(),
+            renewal: None,
+        }
     }
 
     /// The proof for a connection.
     pub(crate) async fn next(&mut self) -> Result<Proven<'o>, ConnectError> {
         self.renewal = None;
-        let proven = match self.wallet.take(self.clock.now_on_both().timestamp) {
+        let proven = match self.wallet.take(self.options.now(self.clock).timestamp) {
             Some(proven) => proven,
-            None => self.options.prove(self.clock.now_on_both()).await?,
+            None => self.options.prove(self.options.now(self.clock)).await?,
         };
         self.wallet.keep_used(proven.clone());
         Ok(proven)
@@ -69,7 +75,7 @@ impl<'o> Proofs<'o> {
 async fn patiently(options: &Options, clock: Clock, mut seed: Seed) -> Result<Proven<'_>, CredentialsError> {
     let mut failures = 0_u32;
     loop {
-        match options.prove(clock.now_on_both()).await {
+        match options.prove(options.now(clock)).await {
             Err(error) if error.is_retryable() => {
                 let delay = Backoff::DEFAULT.delay(failures, &mut seed);
                 failures = failures.saturating_add(1);

@@ -176,8 +176,12 @@ impl Announcer {
     }
 }
 
+/// A task that ends without a last word leaves nobody connected.
 impl Drop for Announcer {
     fn drop(&mut self) {
+        if !matches!(*self.latest.borrow(), ConnectionStatus::Closed { .. }) {
+            self.announce(ConnectionStatus::Closed { cause: None });
+        }
         self.board.lock().news.close();
     }
 }
@@ -264,9 +268,21 @@ mod tests {
         watch.mark_seen();
         let mut changes = board.changes();
         announcer.connected();
+        assert!(matches!(changes.next().await.unwrap().status, ConnectionStatus::Connected));
+        announcer.announce(disconnected(1));
+        assert_eq!(failures(changes.next().await), (Some(1), 0), "there was no other change");
+        assert!(matches!(watch.changed().await, Some(ConnectionStatus::Disconnected { .. })));
+    }
+
+    #[tokio::test]
+    async fn who_ends_without_a_last_word_has_closed() {
+        let (announcer, mut watch, board) = Announcer::new();
+        announcer.connected();
+        let mut changes = board.changes();
         drop(announcer);
         assert!(matches!(changes.next().await.unwrap().status, ConnectionStatus::Connected));
+        assert!(matches!(changes.next().await.unwrap().status, ConnectionStatus::Closed { cause: None }));
         assert!(changes.next().await.is_none());
-        assert!(watch.changed().await.is_none());
+        assert!(matches!(watch.closed().await, ConnectionStatus::Closed { cause: None }));
     }
 }

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use iothub_proto::{AckToken, Verdict};
 
+use super::in_hand::InHand;
 use crate::answering::Answering;
 use crate::error::AnswerError;
 use crate::lanes::{AnswerKind, ConnectionNumber};
@@ -22,8 +23,12 @@ pub struct Command {
 
 impl Command {
     pub(super) fn new(arrived: ArrivedCommand, answering: Answering) -> Self {
-        let ArrivedCommand { connection, payload, properties, ack } = arrived;
-        Self { payload, properties, receipt: Receipt { answering, connection, ack } }
+        let ArrivedCommand { connection, payload, properties, ack, in_hand } = arrived;
+        Self {
+            payload,
+            properties,
+            receipt: Receipt { answering, connection, ack, _in_hand: in_hand.taken() },
+        }
     }
 
     /// Tells the hub that the command was dealt with, and returns when that is on its way.
@@ -71,8 +76,9 @@ pub struct InputMessage {
 
 impl InputMessage {
     pub(super) fn new(arrived: ArrivedInput, answering: Answering) -> Self {
-        let ArrivedInput { connection, input, payload, properties, ack } = arrived;
-        Self { input, payload, properties, receipt: Receipt { answering, connection, ack } }
+        let ArrivedInput { connection, input, payload, properties, ack, in_hand } = arrived;
+        let receipt = Receipt { answering, connection, ack, _in_hand: in_hand.taken() };
+        Self { input, payload, properties, receipt }
     }
 
     /// Tells the hub that the message was dealt with, and returns when that is on its way.
@@ -92,6 +98,8 @@ pub(super) struct Receipt {
     connection: ConnectionNumber,
     /// There at QoS 1.
     ack: Option<AckToken>,
+    /// Tells the driver that somebody deals with it, for as long as it is there.
+    _in_hand: InHand,
 }
 
 impl Receipt {
@@ -120,6 +128,7 @@ pub(crate) struct ArrivedCommand {
     pub(crate) payload: Bytes,
     pub(crate) properties: Properties,
     pub(crate) ack: Option<AckToken>,
+    pub(crate) in_hand: InHand,
 }
 
 /// A message for an input in the mailbox.
@@ -130,4 +139,5 @@ pub(crate) struct ArrivedInput {
     pub(crate) payload: Bytes,
     pub(crate) properties: Properties,
     pub(crate) ack: Option<AckToken>,
+    pub(crate) in_hand: InHand,
 }

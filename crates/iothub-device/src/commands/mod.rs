@@ -1,5 +1,6 @@
 mod command;
 mod handling;
+mod in_hand;
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ pub use command::{Command, InputMessage};
 pub use handling::Undone;
 
 pub(crate) use command::{ArrivedCommand, ArrivedInput};
+pub(crate) use in_hand::MessagesInHand;
 
 /// The commands that the back end queues for the device, as they come.
 ///

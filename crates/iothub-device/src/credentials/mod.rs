@@ -155,6 +155,15 @@ impl Proven<'_> {
         }
     }
 
+    /// When nobody believes it any longer; `None` where that is not known.
+    const fn expiry(&self) -> Option<Timestamp> {
+        match self {
+            Self::Token { valid_until, .. } => *valid_until,
+            Self::Signature(signature) => Some(Timestamp::from_millis(signature.terms.expiry_ms)),
+            Self::Elsewhere => None,
+        }
+    }
+
     const fn again_until(&self) -> Option<Timestamp> {
         match self {
             Self::Token { again_until, .. } => *again_until,

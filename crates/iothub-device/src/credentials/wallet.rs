@@ -22,7 +22,8 @@ impl<'a> Wallet<'a> {
 
     /// What was kept, if it still serves.
     pub(crate) fn take(&mut self, now: Timestamp) -> Option<Proven<'a>> {
-        self.0.take().filter(|proven| proven.again_until().is_none_or(|until| now < until))
+        let serves = |until: Option<Timestamp>| until.is_none_or(|until| now < until);
+        self.0.take().filter(|proven| serves(proven.again_until()) && serves(proven.expiry()))
     }
 
     /// The hub was not content: the next connection needs another proof.
@@ -33,6 +34,8 @@ impl<'a> Wallet<'a> {
 
 #[cfg(test)]
 mod tests {
+    use iothub_codec::{Signature, Terms};
+
     use super::*;
 
     fn token(again_until: Option<u64>) -> Proven<'static> {
@@ -64,6 +67,19 @@ mod tests {
         let proven = wallet.take(Timestamp::from_secs(1)).expect("it was kept");
         wallet.keep_used(proven);
         assert!(wallet.take(Timestamp::from_secs(1)).is_none());
+    }
+
+    #[test]
+    fn what_was_made_ahead_and_has_expired_meanwhile_does_not_serve() {
+        let terms = Terms { expiry_ms: 200_000, at_ms: None, policy: None };
+        let signature = Proven::Signature(Signature { terms, code: [7; 32] });
+        for (now_s, serves) in [(199, true), (200, false)] {
+            for proven in [token(None), signature.clone(), token(Some(500))] {
+                let mut wallet = Wallet::default();
+                wallet.keep(proven);
+                assert_eq!(wallet.take(Timestamp::from_secs(now_s)).is_some(), serves, "at {now_s}");
+            }
+        }
     }
 
     #[test]

@@ -9,9 +9,11 @@ mod websocket;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::Address;
+use crate::civil_clock::CivilClock;
 use crate::error::ConnectError;
 use crate::options::{Carrier, Options};
 use crate::proxy::{Proxy, ProxyError, Scheme};
+use crate::roots::Roots;
 use crate::transport::Transport;
 use reach::{System, reach};
 use tls::Tls;
@@ -40,10 +42,10 @@ impl Dial {
         let roots = options.trusted()?;
         let address = options.address();
         let via = match options.proxy_for(&address) {
-            Some(proxy) => Some(Via::new(proxy.clone(), &roots)?),
+            Some(proxy) => Some(Via::new(proxy.clone(), &roots, options.civil_clock())?),
             None => None,
         };
-        let tls = Tls::new(options.tls_name(), roots, options.certificate().cloned())?;
+        let tls = Tls::new(options.tls_name(), roots, options.certificate().cloned(), options.civil_clock())?;
         Ok(Self { address, tls, via, carrier: options.carrier() })
     }
 
@@ -53,12 +55,12 @@ impl Dial {
         let roots = options.trusted()?;
         let address = options.place_of(server);
         let via = match options.proxy_for(&address) {
-            Some(proxy) => Some(Via::new(proxy.clone(), &roots)?),
+            Some(proxy) => Some(Via::new(proxy.clone(), &roots, options.civil_clock())?),
             None => None,
         };
         let is_hub = server.host().eq_ignore_ascii_case(options.host());
         let certificate = options.certificate().filter(|_| is_hub).cloned();
-        let tls = Tls::new(server.host(), roots, certificate)?;
+        let tls = Tls::new(server.host(), roots, certificate, options.civil_clock())?;
         Ok(Self { address, tls, via, carrier: Carrier::Tls })
     }
 
@@ -76,11 +78,11 @@ impl Dial {
 }
 
 impl Via {
-    fn new(proxy: Proxy, roots: &crate::roots::Roots) -> Result<Self, ConnectError> {
+    fn new(proxy: Proxy, roots: &Roots, clock: Option<&CivilClock>) -> Result<Self, ConnectError> {
         let tls = match proxy.scheme() {
             Scheme::Http => None,
             // The device's certificate is none of its business.
-            Scheme::Https => Some(Tls::new(proxy.address().host(), roots.clone(), None)?),
+            Scheme::Https => Some(Tls::new(proxy.address().host(), roots.clone(), None, clock)?),
         };
         Ok(Self { proxy, tls })
     }

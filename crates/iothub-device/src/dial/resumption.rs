@@ -91,7 +91,7 @@ mod tests {
             .with_single_cert(chain, key)
             .unwrap();
         let roots = Roots::from_pem(certificate.as_bytes()).unwrap();
-        (Tls::new("hub", roots, None).unwrap(), TlsAcceptor::from(Arc::new(config)))
+        (Tls::new("hub", roots, None, None).unwrap(), TlsAcceptor::from(Arc::new(config)))
     }
 
     #[tokio::test]

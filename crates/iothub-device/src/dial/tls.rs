@@ -5,12 +5,14 @@ use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::resumption::LastSession;
+use crate::civil_clock::CivilClock;
 use crate::client_certificate::ClientCertificate;
 use crate::error::ConnectError;
 use crate::roots::Roots;
@@ -20,6 +22,8 @@ pub(super) struct Tls {
     name: ServerName<'static>,
     roots: Roots,
     certificate: Option<ClientCertificate>,
+    /// `None`: that of the system.
+    clock: Option<CivilClock>,
     configured: Mutex<Option<Configured>>,
 }
 
@@ -40,10 +44,11 @@ impl Tls {
         name: &str,
         roots: Roots,
         certificate: Option<ClientCertificate>,
+        clock: Option<&CivilClock>,
     ) -> Result<Self, ConnectError> {
         let bad = |_| ConnectError::BadServerName { name: name.to_owned() };
         let name = ServerName::try_from(name.to_owned()).map_err(bad)?;
-        Ok(Self { name, roots, certificate, configured: Mutex::new(None) })
+        Ok(Self { name, roots, certificate, clock: clock.cloned(), configured: Mutex::new(None) })
     }
 
     /// Speaks TLS over that stream.
@@ -68,7 +73,7 @@ impl Tls {
         {
             return Ok(configured.connector.clone());
         }
-        let connector = TlsConnector::from(Arc::new(config(&store, shown.as_ref())));
+        let connector = TlsConnector::from(Arc::new(config(&store, shown.as_ref(), self.clock.as_ref())));
         *configured = Some(Configured { store, shown, connector: connector.clone() });
         Ok(connector)
     }
@@ -85,8 +90,16 @@ impl Configured {
     }
 }
 
-fn config(store: &Arc<RootCertStore>, shown: Option<&Arc<SingleCertAndKey>>) -> ClientConfig {
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
+fn config(
+    store: &Arc<RootCertStore>,
+    shown: Option<&Arc<SingleCertAndKey>>,
+    clock: Option<&CivilClock>,
+) -> ClientConfig {
+    let clock: Arc<dyn TimeProvider> = match clock {
+        Some(clock) => Arc::new(clock.clone()),
+        None => Arc::new(DefaultTimeProvider),
+    };
+    let mut config = ClientConfig::builder_with_details(Arc::clone(&PROVIDER), clock)
         .with_safe_default_protocol_versions()
         .expect("the provider has what the default versions need")
         .with_root_certificates(Arc::clone(store))
@@ -112,7 +125,7 @@ mod tests {
         let ((one, key), (two, other_key)) = (pem(), pem());
         let roots = Roots::from_pem(one.as_bytes()).unwrap();
         let certificate = ClientCertificate::from_pem(one.as_bytes(), key.as_bytes()).unwrap();
-        let tls = Tls::new("hub", roots.clone(), Some(certificate.clone())).unwrap();
+        let tls = Tls::new("hub", roots.clone(), Some(certificate.clone()), None).unwrap();
         let mut last = Arc::clone(tls.connector().await.unwrap().config());
         let mut next = async || {
             let now = Arc::clone(tls.connector().await.unwrap().config());

@@ -11,6 +11,7 @@ mod hub;
 mod introducing;
 #[cfg(feature = "outbox")]
 mod outbox;
+mod renewing;
 mod reporting;
 mod silence;
 mod staying;

@@ -71,7 +71,9 @@ impl Options {
     }
 
     /// How long what is signed with a shared key is valid: a token, or in the previews a signature. When most of that
-    /// is over, the connection is replaced, or, over MQTT 5, goes on with a new signature. Never less than
+    /// is over, the connection is replaced, or, over MQTT 5, goes on with a new signature. Before it is replaced, nothing new
+    /// is begun on it, and for up to ten seconds it is waited for what is under way: messages that are not acknowledged,
+    /// requests that are not answered, and methods and commands that are being handled. Never less than
     /// [`Self::TOKEN_LIFETIME_MIN`].
     #[must_use]
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {

@@ -1,4 +1,4 @@
-use iothub_codec::{BadConnectionString, BadSharedKey};
+use iothub_codec::{BadConnectionString, BadDeviceId, BadSharedKey};
 
 use crate::address::BadAddress;
 
@@ -18,6 +18,9 @@ pub enum OptionsError {
     /// The key is none.
     #[error("SharedAccessKey: {0}")]
     BadKey(#[from] BadSharedKey),
+    /// The name of the device is none.
+    #[error("DeviceId: {0}")]
+    BadDeviceId(#[from] BadDeviceId),
     /// The name of the hub or gateway is none.
     #[error("HostName or GatewayHostName: {0}")]
     BadAddress(#[from] BadAddress),

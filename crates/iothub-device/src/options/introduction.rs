@@ -50,7 +50,7 @@ impl Options {
             keep_alive_s: self.keep_alive_s,
             will,
             packet_len_max: Some(Limits::CLASSIC.maximum_packet_size),
-            seed: seed(&self.host),
+            seed: seed(self.identity()),
         };
         conversation.open(now, &hello, within)
     }

@@ -17,6 +17,7 @@ use iothub_codec::{Channels, Codec, ConnectionString, Dialect, Identity, Identit
 use iothub_proto::Session;
 
 use crate::address::Address;
+use crate::civil_clock::CivilClock;
 use crate::client_certificate::ClientCertificate;
 use crate::credentials::{Credentials, Provider, ProviderError, TokenWanted};
 use crate::message::Message;
@@ -50,6 +51,8 @@ pub struct Options {
     session: Session,
     keep_alive_s: u16,
     token_lifetime: Duration,
+    /// `None`: that of the system.
+    civil_clock: Option<CivilClock>,
     way: Way,
     pub(crate) channels: Channels,
     pub(crate) policy: Policy,
@@ -192,6 +195,7 @@ impl Options {
             session: Session::Resume,
             keep_alive_s: Self::KEEP_ALIVE_S,
             token_lifetime: Self::TOKEN_LIFETIME,
+            civil_clock: None,
             way: Way::DEFAULT,
             channels: Channels::NONE,
             policy: Policy::default(),

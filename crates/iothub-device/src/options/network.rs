@@ -49,7 +49,8 @@ impl Carrier {
 
 /// Where and how the connection is made. [How a device reaches its hub](crate#how-a-device-reaches-its-hub) has it in one.
 impl Options {
-    /// Trusts the certificates in this PEM text, and no others; called again, those of both texts. A text that cannot be
+    /// Trusts the certificates in this PEM text, and no others; called again, those of both texts, and after
+    /// [`Self::roots`] those as well, whose handle then replaces nothing here any longer. A text that cannot be
     /// read is the [`ConnectError::NoRoots`](crate::ConnectError::NoRoots) of the first connection.
     #[must_use]
     pub fn ca_pem(mut self, pem: impl AsRef<[u8]>) -> Self {

@@ -38,10 +38,11 @@ pub enum ProvisioningError {
         /// What the service says.
         refusal: Refusal,
     },
-    /// The service is hindered, by too many devices or otherwise. Ends no registration before its deadline.
+    /// The service is hindered, by too many devices or otherwise, or has forgotten the registration. Ends none before its
+    /// deadline.
     #[error("the service is hindered, {status}: {}", .refusal.message)]
     Hindered {
-        /// As HTTP has it: 429, or from 500 on.
+        /// As HTTP has it: 404, 429, or from 500 on.
         status: u16,
         /// What the service says.
         refusal: Refusal,

@@ -15,8 +15,9 @@ pub use registration::{BadName, Provisioning, derive_device_key};
 use core::fmt;
 use std::sync::Arc;
 
-use iothub_codec::SharedKey;
+use iothub_codec::{DeviceId, SharedKey};
 
+use crate::address::BadAddress;
 use crate::client_certificate::ClientCertificate;
 use crate::options::{Options, OptionsError};
 
@@ -33,6 +34,11 @@ type Settings = Arc<dyn Fn(Options) -> Options + Send + Sync>;
 impl Secret {
     /// Options for a device of that name at that host.
     fn options(&self, host: &str, device: &str) -> Result<Options, OptionsError> {
+        // One name that seems to be several parts of a connection string would say more than a name may.
+        if host.contains(';') {
+            return Err(OptionsError::BadAddress(BadAddress));
+        }
+        DeviceId::new(device)?;
         let text = format!("HostName={host};DeviceId={device}");
         match self {
             Self::Key(key) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use iothub_codec::{
     BadSharedKey, IdScope, Proof, Registration, RegistrationId, RegistrationToken, SharedKey,
 };
-use iothub_proto::{Backoff, RegistrationSession};
+use iothub_proto::{Backoff, Now, RegistrationSession};
 use serde_json::{Value, json};
 
 use super::assignment::Assignment;
@@ -183,13 +183,14 @@ impl Provisioning {
         clock: Clock,
         last: &mut Option<ProvisioningError>,
     ) -> Result<Assignment, ProvisioningError> {
-        let terms = Terms::of(&self.service_options()?);
+        let options = self.service_options()?;
+        let terms = Terms::of(&options);
         let mut seed = chance::seed(&self.id);
         let body = self.body();
         let mut session = RegistrationSession::new(self.registration(), body.as_bytes(), seed);
         let mut failures = 0;
         loop {
-            let token = self.token(clock);
+            let token = self.token(options.now(clock));
             let proof = token.as_deref().map_or(Proof::None, Proof::Token);
             match attempt(transport, &terms, &mut session, (proof, clock), last).await {
                 Ok(document) => return Assignment::read(&document, self),
@@ -219,9 +220,9 @@ impl Provisioning {
     }
 
     /// A device with a certificate has none.
-    fn token(&self, clock: Clock) -> Option<String> {
+    fn token(&self, now: Now) -> Option<String> {
         let Secret::Key(key) = &self.secret else { return None };
-        let expiry_s = clock.now_on_both().timestamp.after(Self::TOKEN_LIFETIME).as_secs();
+        let expiry_s = now.timestamp.after(Self::TOKEN_LIFETIME).as_secs();
         let request = RegistrationToken { registration: self.registration(), expiry_s };
         let mut room = vec![0; request.len_max()];
         let token = request.sign(key, &mut room).expect("the request says itself how much room it needs");

@@ -324,6 +324,23 @@ async fn whoever_gives_up_leaves_no_connection_behind() {
 }
 
 #[test]
+fn names_that_would_say_more_than_a_name_are_none() {
+    for (hub, device, expected) in [
+        ("hub1.example", "pump", None),
+        ("hub1.example;GatewayHostName=other.example", "pump", Some("HostName or GatewayHostName: ")),
+        ("hub1.example", "pump;GatewayHostName=other.example", Some("DeviceId: ")),
+        ("hub1.example", "pump;ModuleId=m", Some("DeviceId: ")),
+    ] {
+        let error = provisioning().options_for(hub, device).err().map(|error| error.to_string());
+        match (&error, expected) {
+            (None, None) => {}
+            (Some(error), Some(expected)) => assert!(error.starts_with(expected), "{error}"),
+            _ => panic!("{hub} {device}: {error:?}"),
+        }
+    }
+}
+
+#[test]
 fn what_is_no_name_and_no_key_is_refused() {
     for (scope, id, key, wanted) in [
         ("0ne", "reg-1", KEY, None),

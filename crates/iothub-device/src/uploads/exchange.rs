@@ -96,8 +96,7 @@ impl Https {
         let uri = format!("/devices/{device}/{what}?api-version={API_VERSION}");
         let mut request = Request::builder().method(Method::POST).uri(uri);
         request = request.header(CONTENT_TYPE, "application/json; charset=utf-8");
-        let proven =
-            options.prove_in(Dialect::Classic, clock.now_on_both()).await.map_err(Failed::passing)?;
+        let proven = options.prove_in(Dialect::Classic, options.now(clock)).await.map_err(Failed::passing)?;
         if let Proof::Token(token) = proven.proof() {
             let unwritable = |_| Failed::lasting(UploadError::Unreadable("the token".into()));
             let mut token = HeaderValue::from_str(token).map_err(unwritable)?;

@@ -4,14 +4,15 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use iothub_codec::{Dialect, SharedKey, Signer, Status};
+use iothub_codec::{Channels, Dialect, SharedKey, Signer, Status};
 use iothub_proto::{Backoff, RefusalReason, Session};
 
 use super::hub::{Did, Hub, Shown, dialects, elapsed};
 use crate::clock::Clock;
 use crate::credentials::{CredentialsError, ProviderError};
 use crate::device::Device;
-use crate::error::ConnectError;
+use crate::error::{ConnectError, SendError};
+use crate::message::Message;
 use crate::options::Options;
 use crate::status::ConnectionStatus;
 
@@ -237,4 +238,27 @@ async fn somebody_else_signs_for_connections_and_renewals_in_every_dialect() {
         let changed = tokio::time::timeout(Duration::from_secs(1), status.changed()).await;
         assert!(changed.is_err(), "the device was connected all the time: {changed:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_panics_closes_the_device_and_leaves_nobody_waiting() {
+    let armed = Arc::new(Mutex::new(false));
+    let bomb = Arc::clone(&armed);
+    let options = Options::with_tokens(TEXT, move |_| {
+        assert!(!*bomb.lock().unwrap(), "as the test wants it");
+        core::future::ready(Ok(token(1)))
+    });
+    let options = options.unwrap().keep_alive(0).subscribe(Channels::METHODS | Channels::COMMANDS);
+    let (_hub, device, mut connection) = Hub::with_device(options).await;
+    let (mut methods, mut commands) = (device.methods().await.unwrap(), device.commands().await.unwrap());
+    let mut changes = device.status_changes();
+    *armed.lock().unwrap() = true;
+    assert_eq!(connection.next().await, Did::Closed);
+    assert!(methods.next().await.is_none());
+    assert!(commands.next().await.is_none());
+    assert_eq!(device.send(Message::new("")).await, Err(SendError::Closed));
+    assert!(matches!(device.status().current(), ConnectionStatus::Closed { cause: None }));
+    assert!(matches!(changes.next().await.unwrap().status, ConnectionStatus::Connected));
+    assert!(matches!(changes.next().await.unwrap().status, ConnectionStatus::Closed { .. }));
+    assert!(changes.next().await.is_none());
 }

@@ -1,11 +1,14 @@
 //! What of a connection string the hub gets to know.
 
+use core::time::Duration;
+use std::time::SystemTime;
+
 use iothub_codec::{Dialect, Proof, SasToken};
 use iothub_mqtt::Server;
 use iothub_proto::{Limits, Packet};
 use tokio::io::AsyncReadExt;
 
-use super::hub::{Hub, dialects, options_of};
+use super::hub::{Did, Hub, Shown, dialects, elapsed, options, options_of};
 use crate::clock::Clock;
 use crate::device::Device;
 use crate::error::ConnectError;
@@ -70,5 +73,24 @@ async fn the_model_is_said_where_the_dialect_has_a_way() {
             (Err(ConnectError::NotExpressible(_)), Dialect::Preview5) => {}
             (other, _) => panic!("{other:?}"),
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_signed_is_dated_by_the_clock_that_the_application_gives() {
+    let date = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+    for dialect in dialects() {
+        let options = options(dialect).token_lifetime(Duration::from_secs(3_600)).keep_alive(0);
+        let (_hub, _device, mut connection) = Hub::with_device(options.clock(move || date)).await;
+        match &connection.proof {
+            Shown::Token(token) => assert!(token.contains("&se=4000003600"), "{token}"),
+            Shown::Signature { at_ms, expiry_ms } => {
+                assert_eq!((*at_ms, *expiry_ms), (Some(4_000_000_000_000), 4_000_003_600_000));
+            }
+        }
+        let began = Clock::start();
+        let renewed = connection.next().await;
+        assert!(matches!(renewed, Did::SaidGoodbye | Did::Renews(_)), "{renewed:?}");
+        assert!((2_880..=3_240).contains(&elapsed(began).as_secs()), "a clock that stands stops no wait");
     }
 }
