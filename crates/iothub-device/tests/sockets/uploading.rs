@@ -163,6 +163,32 @@ async fn connections_that_break_half_way_cost_no_byte() {
 }
 
 #[tokio::test]
+async fn a_hub_that_is_restarted_goes_on_with_an_upload_where_it_was() {
+    let hub = TestHub::builder().durable().start().await;
+    let whole = bytes(20 * BLOCK);
+    let (said, begun) = tokio::sync::oneshot::channel();
+    let (mut said, sent) = (Some(said), Arc::new(Mutex::new(Vec::new())));
+    let told = Arc::clone(&sent);
+    let upload = uploads(&hub).await.upload("f", whole.clone()).block_len(BLOCK).parallel(1);
+    let upload = upload.on_progress(move |progress| {
+        told.lock().unwrap().push(progress.sent);
+        if let Some(said) = said.take() {
+            said.send(()).unwrap();
+        }
+    });
+    let restart = async {
+        begun.await.unwrap();
+        hub.restart().await;
+    };
+    let (uploaded, ()) = tokio::join!(upload.into_future(), restart);
+    assert_eq!(uploaded.unwrap().len, whole.len() as u64);
+    assert!(content(&hub, "f").await == whole);
+    assert_eq!(room(&hub).await, 10);
+    let sent = sent.lock().unwrap();
+    assert!(sent.is_sorted(), "what the hub had it has still: {sent:?}");
+}
+
+#[tokio::test]
 async fn an_upload_goes_on_in_another_process() {
     let hub = TestHub::start().await;
     let whole = bytes(10 * BLOCK);

@@ -46,6 +46,40 @@ async fn devices_prove_themselves_by_a_key_a_certificate_or_a_token_and_modules_
 }
 
 #[tokio::test]
+async fn a_name_may_have_every_sign_that_a_hub_takes() {
+    let hub = TestHub::start().await;
+    for name in ["a%41b", "it's", "a,b=c@d:e*f", "(!)$1", "x_y.z-w"] {
+        let device = Device::connect(hub.device(name).await).await.unwrap();
+        hub.expect_connected(name).await;
+        device.twin().report(&json!({"n": 1})).await.unwrap();
+        hub.expect_reported(name).at("/n").equal(1).await;
+        let handler = async |_, _| MethodResponse::new(200, json!("done"));
+        device.on_any_method(handler).await.unwrap();
+        hub.expect_method(name, "m").answer("done").await;
+        hub.desire(name, &json!({"n": 1})).await.unwrap();
+        hub.command(name, b"x").await.unwrap();
+        let module = Device::connect(hub.device(name).module("m%41").await).await.unwrap();
+        hub.expect_connected(name).module("m%41").await;
+        drop(module);
+        hub.expect_disconnected(name).module("m%41").await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_any_of_the_service_api() {
+    let hub = TestHub::start_without_sockets().await;
+    hub.device("d").await;
+    hub.desire("d", &json!({"a": 1})).await.unwrap();
+    let replaced = json!({"properties": {"desired": {"b": 2}}});
+    hub.request("PUT", "/twins/d", &replaced).await.unwrap();
+    let twin = hub.request("GET", "/twins/d", &json!(null)).await.unwrap();
+    let desired = &twin["properties"]["desired"];
+    assert_eq!((&desired["a"], &desired["b"]), (&json!(null), &json!(2)));
+    let refused = hub.request("GET", "/twins/nobody", &json!(null)).await.unwrap_err();
+    assert_eq!(refused.status, 404, "{refused}");
+}
+
+#[tokio::test]
 async fn a_device_that_is_there_is_found_again_with_its_key() {
     let hub = TestHub::start().await;
     assert_eq!(hub.device("d").string().await, hub.device("d").string().await);
