@@ -6,18 +6,19 @@ const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 pub(crate) fn write(code: &[u8; 32]) -> [u8; LEN] {
     let mut text = [b'='; LEN];
-    let (mut bits, mut len) = (0_u32, 0);
-    // Two bits more than there are, for the last digit.
-    let mut bytes = code.iter().chain(&[0]);
-    for place in text.iter_mut().take(LEN - 1) {
-        if len < 6 {
-            bits = bits << 8 | u32::from(*bytes.next().unwrap_or(&0));
-            len += 8;
-        }
-        len -= 6;
-        *place = DIGITS[(bits >> len) as usize & 0x3F];
-    }
+    text.iter_mut().zip(digits(code)).for_each(|(place, digit)| *place = digit);
     text
+}
+
+/// The text without the sign at its end.
+pub(crate) fn digits(code: &[u8; 32]) -> impl Iterator<Item = u8> {
+    (0..LEN - 1).map(|number| {
+        let (at, bit) = (number * 6 / 8, number * 6 % 8);
+        // Two bits more than there are, for the last digit.
+        let byte = |at| u16::from(code.get(at).copied().unwrap_or(0));
+        let two = byte(at) << 8 | byte(at + 1);
+        DIGITS[usize::from(two >> (10 - bit)) & 0x3F]
+    })
 }
 
 /// `None` for what no writer makes of 32 bytes: there is one text for each code.

@@ -47,7 +47,7 @@ pub(in crate::dialect) fn encode_connect<'b>(
     if !is_host(Text::plain(who.host)) {
         return Err(EncodeError::BadValue(Field::Host));
     }
-    let signature = match proof {
+    let signature = match &proof {
         Proof::Signature(signature) => Some(signature),
         Proof::None => None,
         Proof::Token(_) => return Err(EncodeError::NotExpressible),
@@ -55,11 +55,11 @@ pub(in crate::dialect) fn encode_connect<'b>(
     let mut writer = Writer::new(out);
     writer.put_identity(identity);
     let client_id_len = writer.len();
-    put_username(identity, who, signature.map(|signature| signature.terms), &mut writer);
+    put_username(identity, who, signature.map(|signature| &signature.terms), &mut writer);
     writer.end_field(client_id_len, Field::UserName);
     let password_at = writer.len();
     if let Some(signature) = signature {
-        writer.put(&base64_code::write(&signature.code));
+        base64_code::digits(&signature.code).chain([b'=']).for_each(|digit| writer.put_byte(digit));
     }
     let text = writer.finish_str()?;
     // The text is as long as was counted.
@@ -77,7 +77,7 @@ pub(in crate::dialect) fn encode_connect<'b>(
 fn put_username(
     identity: Identity<'_>,
     who: &Introduction<'_>,
-    terms: Option<Terms<'_>>,
+    terms: Option<&Terms<'_>>,
     out: &mut Writer<'_>,
 ) {
     put(HOST, Text::plain(who.host), out);
@@ -88,8 +88,8 @@ fn put_username(
     put(VERSION, Text::plain(API_VERSION), out);
     put(METHOD, Text::plain(if terms.is_some() { SAS_BASE64 } else { X509 }), out);
     if let Some(Terms { expiry_ms, at_ms, policy: _ }) = terms {
-        put_time(EXPIRY, Some(expiry_ms), out);
-        put_time(CONNECT_TIME, at_ms, out);
+        put_time(EXPIRY, Some(*expiry_ms), out);
+        put_time(CONNECT_TIME, *at_ms, out);
     }
     for (name, value) in [
         (POLICY, terms.and_then(|terms| terms.policy)),
