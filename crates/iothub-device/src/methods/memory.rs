@@ -61,7 +61,8 @@ enum State {
     Forgotten,
 }
 
-/// Calls that are remembered; more than a hub keeps open for a device.
+/// Calls that are remembered; more than a hub keeps open for a device. Of those that are open all are: the application has
+/// said how many wait for it, or has taken them.
 const CALLS: usize = 32;
 /// Bytes of answers that are remembered. Of older calls it is known only that they were answered.
 const ANSWER_BYTES: usize = 64 * 1024;
@@ -85,9 +86,10 @@ impl CallMemory {
             }
             self.forget(at);
         }
-        if self.calls.len() == CALLS {
-            let answered = self.calls.iter().position(|call| !call.is_open());
-            self.forget(answered.unwrap_or(0));
+        while self.calls.len() >= CALLS
+            && let Some(answered) = self.calls.iter().position(|call| !call.is_open())
+        {
+            self.forget(answered);
         }
         let (name, arrived, state) = (name.to_owned(), now, State::Open);
         self.calls.push_back(Remembered { request, name, fingerprint, arrived, state });
@@ -209,6 +211,23 @@ mod tests {
         assert_eq!(memory.arrive(NOW, id(97), "m", b""), answered);
         assert_eq!(memory.arrive(NOW, id(96), "m", b""), Arrival::Known, "answered once, and not run again");
         assert_eq!(memory.arrive(NOW, id(1), "m", b""), Arrival::New, "too long ago");
+    }
+
+    #[test]
+    fn however_many_are_open_each_is_to_be_answered() {
+        let mut memory = CallMemory::default();
+        for number in 0..100 {
+            memory.arrive(NOW, id(number), "m", b"");
+        }
+        memory.answered(&id(7), response(2));
+        assert_eq!(memory.arrive(NOW, id(100), "m", b""), Arrival::New);
+        assert_eq!(memory.calls.len(), 100, "what is answered gives way");
+        for number in 0..90 {
+            memory.answered(&id(number), response(2));
+        }
+        memory.arrive(NOW, id(101), "m", b"");
+        assert_eq!(memory.calls.len(), CALLS);
+        assert_eq!(memory.take_open().count(), 12);
     }
 
     #[test]
