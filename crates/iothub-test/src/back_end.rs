@@ -100,10 +100,19 @@ impl BackEnd {
         };
         match serde_json::from_slice(body) {
             Ok(document) if response.status < 300 => Ok(document),
-            Ok(_) | Err(_) => {
-                Err(refused(path, response.status, String::from_utf8_lossy(&response.body).into_owned()))
-            }
+            Ok(_) | Err(_) => Err(refused(path, response.status, words(&response.body))),
         }
+    }
+}
+
+/// What a hub says when it refuses: its words, which it has in a document, for some errors in another document.
+fn words(body: &[u8]) -> String {
+    let document: Value = serde_json::from_slice(body).unwrap_or_default();
+    let Some(said) = document["Message"].as_str() else { return String::from_utf8_lossy(body).into_owned() };
+    let inner: Value = serde_json::from_str(said).unwrap_or_default();
+    match inner["message"].as_str() {
+        Some(message) => format!("{}: {message}", inner["errorCode"]),
+        None => said.to_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ async fn what_is_not_met_says_what_came_instead() {
     let hub = TestHub::start().await;
     let device = Device::connect(hub.device("d").await).await.unwrap();
     let other = Device::connect(hub.device("other").await).await.unwrap();
+    hub.device("offline").await;
     device.send(Message::new(r#"{"t":21}"#).property("room", "7")).await.unwrap();
     other.send(Message::new("9")).await.unwrap();
     device.twin().report(&json!({"firmware": "1.0"})).await.unwrap();
@@ -50,7 +51,14 @@ async fn what_is_not_met_says_what_came_instead() {
             "/speed is not there; reported is {\"firmware\":\"1.0\"",
         ),
         (hub.expect_reported("nobody").within(SOON).outcome().await.unwrap_err(), "404"),
-        (hub.expect_method("nobody", "reboot").outcome().await.unwrap_err(), "404"),
+        (
+            hub.expect_method("nobody", "reboot").outcome().await.unwrap_err(),
+            "expected nobody to answer reboot(null) within 5s\nPOST /twins/nobody/methods: the hub answers 404 ",
+        ),
+        (
+            hub.expect_method("offline", "reboot").outcome().await.unwrap_err(),
+            "the hub answers 404 404103: The operation failed because the requested device isn't online.",
+        ),
         (
             hub.expect_disconnected("d").within(SOON).outcome().await.unwrap_err(),
             "what came of it:\n  deviceConnected",
