@@ -65,7 +65,7 @@ impl Running<'_> {
     }
 
     fn renew_at(&self) -> Option<Instant> {
-        renewal(self.state.access.as_ref()?, self.clock.now_on_both())
+        renewal(self.state.access.as_ref()?, self.https.options.now(self.clock))
     }
 
     fn begin_of(&self, block: u32) -> u64 {
