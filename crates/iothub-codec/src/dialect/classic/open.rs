@@ -64,8 +64,8 @@ fn message_to_device<'a>(
 ) -> Result<ToDevice<'a>, DecodeError> {
     // With nothing between the own name and the rest there can be no other.
     if FAST
-        && identity.module.is_none()
-        && let Some(tail) = after_name(names, identity.device.as_str())
+        && let Identity { device, module: None } = *identity
+        && let Some(tail) = after_name(names, device.as_str())
         && let Some(list) = tail.strip_prefix(COMMANDS)
     {
         let Publish { payload, qos, .. } = *publish;
@@ -75,7 +75,7 @@ fn message_to_device<'a>(
 }
 
 /// Whatever has the name of a device in its topic.
-#[cfg_attr(feature = "fast", inline(never))]
+#[cfg_attr(feature = "fast", cold, inline(never))]
 fn named_to_device<'a>(identity: &Identity<'_>, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
     let Publish { topic, payload, qos, .. } = *publish;
     let names = topic.get(DEVICES.len()..).unwrap_or_default();
