@@ -34,7 +34,7 @@ impl Answering {
     /// Answers without waiting for room or for the outcome: for those who cannot wait.
     pub(crate) fn answer_soon(&self, connection: ConnectionNumber, what: AnswerKind) {
         let (done, _) = operation();
-        // Without room the caller at the back end waits for its own timeout, as it would without this.
+        // There is room, unless the hub has more open than a session takes; then the caller waits for its own timeout.
         let _ = self.answers.try_send(Box::new(Answer { connection, what, done }));
     }
 }

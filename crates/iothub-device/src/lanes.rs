@@ -101,8 +101,9 @@ impl Wishes {
 
 /// Twin requests and subscriptions that wait for the driver.
 const ASKS: usize = 8;
-/// Method replies and what became of commands that wait for the driver.
-const ANSWERS: usize = 16;
+/// Method replies and what became of commands that wait for the driver: as many as a session has open, so that there is
+/// room for those of all that are dropped at once.
+const ANSWERS: usize = 96;
 
 /// What the hub answers.
 #[derive(Debug)]

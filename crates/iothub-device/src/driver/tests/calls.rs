@@ -4,7 +4,7 @@ use iothub_codec::{Channels, Command, Content, Dialect, Properties, Qos, Status,
 use iothub_proto::{AckToken, Delivery, Instant, Session};
 use serde_json::json;
 
-use super::hub::{Connection, Did, Hub, dialects, options, options_of};
+use super::hub::{CALLS, Connection, Did, Hub, dialects, options, options_of};
 use crate::error::{AnswerError, SubscribeError};
 use crate::methods::MethodResponse;
 
@@ -104,6 +104,24 @@ async fn a_call_that_is_dropped_is_answered_all_the_same() {
         call(&mut connection, "reboot").await;
         drop(methods.next().await.unwrap());
         assert_eq!(connection.next().await, answered(500, &MethodResponse::FAILED.payload));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_dropped_together_are_all_answered() {
+    for dialect in dialects() {
+        let options = options(dialect).subscribe(Channels::METHODS).waiting_calls(CALLS);
+        let (_hub, device, mut connection) = Hub::with_device(options).await;
+        let mut methods = device.methods().await.unwrap();
+        let mut calls = Vec::new();
+        for _ in 0..CALLS {
+            call(&mut connection, "reboot").await;
+            calls.push(methods.next().await.unwrap());
+        }
+        drop(calls);
+        for _ in 0..CALLS {
+            assert_eq!(connection.next().await, answered(500, &MethodResponse::FAILED.payload));
+        }
     }
 }
 

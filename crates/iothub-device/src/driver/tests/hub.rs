@@ -39,6 +39,9 @@ pub(super) fn elapsed(clock: Clock) -> Duration {
     clock.now().since(Instant::default())
 }
 
+/// Calls that the hub has open at most.
+pub(super) const CALLS: usize = 32;
+
 /// Dials by handing the other end of a pipe to a [`Hub`].
 pub(super) struct Wire(mpsc::UnboundedSender<DuplexStream>);
 
@@ -63,7 +66,7 @@ pub(super) struct Hub {
 pub(super) struct Connection {
     stream: DuplexStream,
     mqtt: Server,
-    session: HubSession,
+    session: HubSession<CALLS>,
     clock: Clock,
     version: Version,
     pub(super) dialect: Dialect,
@@ -171,7 +174,8 @@ impl Connection {
                 let (proof, wants) = (Shown::from(claim.proof), opening.session);
                 let will = opening.will.map(|will| will.payload.to_vec());
                 let version = opening.connect.version;
-                let (session, accepted) = HubSession::accept(dialect, claim.identity, &opening, None, 1);
+                let (session, accepted) =
+                    HubSession::<CALLS>::accept(dialect, claim.identity, &opening, None, 1);
                 let Packet::Connected { limits, .. } = accepted else { panic!("{accepted:?}") };
                 let (suback, subscribes) = (Suback::Granted, 0);
                 return Self {
@@ -209,13 +213,13 @@ impl Connection {
     }
 
     pub(super) async fn acknowledge(&mut self, token: AckToken) {
-        self.send(&HubSession::<10>::acknowledge(token)).await;
+        self.send(&HubSession::<CALLS>::acknowledge(token)).await;
     }
 
     /// Sends what the session writes.
     pub(super) async fn say<T>(
         &mut self,
-        say: impl for<'b> FnOnce(&'b mut HubSession, &'b mut [u8]) -> (T, Packet<'b>),
+        say: impl for<'b> FnOnce(&'b mut HubSession<CALLS>, &'b mut [u8]) -> (T, Packet<'b>),
     ) -> T {
         self.say_times(1, say).await
     }
@@ -224,7 +228,7 @@ impl Connection {
     pub(super) async fn say_times<T>(
         &mut self,
         times: usize,
-        say: impl for<'b> FnOnce(&'b mut HubSession, &'b mut [u8]) -> (T, Packet<'b>),
+        say: impl for<'b> FnOnce(&'b mut HubSession<CALLS>, &'b mut [u8]) -> (T, Packet<'b>),
     ) -> T {
         let mut out = [0; 512];
         let (value, packet) = say(&mut self.session, &mut out);
