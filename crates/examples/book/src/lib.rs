@@ -3,7 +3,11 @@
 //! A block is a whole program, or what stands in the `async fn main` of one, with the hub of the environment in
 //! `service` and a device of it in `options`.
 
-#![allow(clippy::wildcard_enum_match_arm, reason = "readers are shown what they would write")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    reason = "readers are shown what they would write"
+)]
 
 use core::error::Error;
 
