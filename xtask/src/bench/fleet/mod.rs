@@ -1,5 +1,6 @@
 //! What is done to many devices at once.
 
+mod bulk;
 mod jobs;
 mod queries;
 mod start_up;
@@ -39,6 +40,7 @@ struct Row {
 type Show<'s> = dyn Fn(&Figure) + 's;
 
 const ROWS: &[Row] = &[
+    Row { name: "bulk", measure: bulk::measure },
     Row { name: "jobs", measure: jobs::measure },
     Row { name: "queries", measure: queries::measure },
     Row { name: "start-up", measure: start_up::measure },
