@@ -19,7 +19,7 @@ pub(crate) struct WayArguments {
 /// Through what a device reaches the hub.
 #[derive(clap::Args)]
 pub(crate) struct ProxyArgument {
-    /// Go through this HTTP proxy, as in http://user:password@proxy.example:3128; @FILE or - reads it from there, and
+    /// Go through this HTTP proxy, as in `http://user:password@proxy.example:3128`; @FILE or - reads it from there, and
     /// env takes the one that https_proxy, all_proxy and no_proxy name
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
