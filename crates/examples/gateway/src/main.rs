@@ -13,6 +13,7 @@ mod stopwatch;
 mod way;
 
 use core::error::Error;
+use core::pin::pin;
 use std::env;
 use std::sync::Arc;
 
@@ -31,8 +32,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     fleet::register(&way, count).await?;
 
     let numbers = Arc::new(Numbers::default());
+    // Listened for from here on, so that none is lost, whenever it comes.
+    let mut stop = pin!(tokio::signal::ctrl_c());
+    let fleet = tokio::select! {
+        fleet = begin(&way, count, &numbers) => fleet?,
+        stopped = &mut stop => return Ok(stopped?),
+    };
+    stop.await?;
+    fleet.close().await;
+    print!("{}", numbers.text()?);
+    Ok(())
+}
+
+/// Connects all of them, and sends a message from each.
+async fn begin(way: &Way, count: usize, numbers: &Arc<Numbers>) -> Result<Fleet, Box<dyn Error>> {
     let (before, watch) = (Memory::now(), Stopwatch::start());
-    let fleet = Fleet::connect(&way, count, &numbers).await?;
+    let fleet = Fleet::connect(way, count, numbers).await?;
     println!("{count} devices connected in {:.2} s", watch.seconds());
     if let (Some(before), Some(after)) = (before, Memory::now()) {
         println!("{:.1} KiB of memory a connection", after.kib_more_than(before) / count as f64);
@@ -40,9 +55,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let watch = Stopwatch::start();
     fleet.send_from_each().await?;
     println!("a message of each acknowledged in {:.2} s", watch.seconds());
-
-    tokio::signal::ctrl_c().await?;
-    fleet.close().await;
-    print!("{}", numbers.text()?);
-    Ok(())
+    Ok(fleet)
 }
