@@ -89,6 +89,12 @@ impl Faults {
         self.script().refuse_connects(times, reason);
     }
 
+    /// Ends all connections, and lets nobody in again with a token, or signature, that a device has connected with so far:
+    /// as if their time was over. New ones count; and so do, after [`Self::calm`], the others.
+    pub fn expire_tokens(&self) {
+        self.script().expire_tokens();
+    }
+
     /// Holds each PUBACK of the hub back for that long. Other packets may overtake it.
     pub fn acknowledge_after(&self, delay: Duration) {
         self.script().acknowledge_after(delay);

@@ -1,13 +1,17 @@
+use core::hash::{Hash, Hasher};
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use std::hash::DefaultHasher;
 use std::io;
 
 use bytes::{Buf, BytesMut};
+use iothub_codec::Connect;
 use iothub_mqtt::Server;
 use iothub_proto::{Instant, Limits, Packet, Refusal};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Faults;
+use super::script::Proof;
 
 /// The hub's end of a connection, of which the hub hears only if its device is not refused.
 pub(super) struct Refusing<S> {
@@ -43,19 +47,27 @@ impl Greeting {
         self.seen.extend_from_slice(bytes);
         // More than a CONNECT may have is for the hub to refuse.
         let _ = self.mqtt.handle_bytes(Instant::default(), bytes);
-        match self.mqtt.poll_packet() {
+        let shown = match self.mqtt.poll_packet() {
             Ok(None) => return None,
-            Ok(Some(Packet::Connect(_))) => {}
+            Ok(Some(Packet::Connect(opening))) => proof(&opening.connect),
             // What is no CONNECT is for the hub to judge.
             Ok(Some(_)) | Err(_) => return Some(Stage::Passing(self.seen.split())),
-        }
-        let Some(reason) = faults.script().refusal() else {
+        };
+        let Some(reason) = faults.script().refusal(shown) else {
             return Some(Stage::Passing(self.seen.split()));
         };
         // What MQTT 3.1.1 cannot say is not said.
         let _ = self.mqtt.send(Instant::default(), &Packet::Refused(Refusal::new(reason)));
         Some(Stage::Refusing(self.mqtt.poll_bytes().unwrap_or_default().into()))
     }
+}
+
+/// What the device shows, if that is no certificate.
+fn proof(connect: &Connect<'_>) -> Option<Proof> {
+    let shown = connect.password.or_else(|| connect.properties.authentication_data())?;
+    let mut hasher = DefaultHasher::new();
+    (connect.client_id, shown).hash(&mut hasher);
+    Some(Proof(hasher.finish()))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Refusing<S> {

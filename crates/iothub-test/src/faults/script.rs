@@ -1,6 +1,6 @@
 use core::task::Waker;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use iothub_device::RefusalReason;
 use tokio::time::Instant;
@@ -18,6 +18,10 @@ pub(crate) struct Script {
     cut_after: Option<u64>,
     broken: u64,
     refusals: Option<(u32, RefusalReason)>,
+    /// What devices have proven with who they are.
+    shown: BTreeSet<Proof>,
+    /// What of that counts no longer.
+    expired: BTreeSet<Proof>,
     acknowledge_after: Duration,
     lose_acknowledgement: bool,
     /// Of so many messages that nobody acknowledges one is lost; 0 for none.
@@ -31,6 +35,10 @@ pub(crate) struct Script {
 /// Tells connections apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Number(u64);
+
+/// A token or signature that a device has shown, told from others and not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Proof(pub(crate) u64);
 
 /// The way of bytes, as the device's end sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +123,11 @@ impl Script {
         self.refusals = (times > 0).then_some((times, reason));
     }
 
+    pub(crate) fn expire_tokens(&mut self) {
+        self.expired.append(&mut self.shown);
+        self.cut();
+    }
+
     pub(crate) fn acknowledge_after(&mut self, delay: Duration) {
         self.acknowledge_after = delay;
     }
@@ -155,6 +168,8 @@ impl Script {
             one_at_a_time,
             cut_after,
             refusals,
+            shown: _,
+            expired,
             acknowledge_after,
             lose_acknowledgement,
             lose_one_of,
@@ -164,6 +179,7 @@ impl Script {
         (*latency, *acknowledge_after) = (Duration::ZERO, Duration::ZERO);
         (*one_at_a_time, *lose_acknowledgement) = (false, false);
         (*lose_one_of, *since_lost) = (0, 0);
+        expired.clear();
         self.wake();
     }
 
@@ -187,11 +203,18 @@ impl Script {
         self.refusing.is_none()
     }
 
-    /// With what the hub's answer to a CONNECT is replaced. Counts it.
-    pub(crate) fn refusal(&mut self) -> Option<RefusalReason> {
-        let (times, reason) = self.refusals?;
-        self.refusals = (times > 1).then_some((times - 1, reason));
-        Some(reason)
+    /// With what the hub's answer to a CONNECT with this proof is replaced. Counts it.
+    pub(crate) fn refusal(&mut self, shown: Option<Proof>) -> Option<RefusalReason> {
+        if let Some((times, reason)) = self.refusals {
+            self.refusals = (times > 1).then_some((times - 1, reason));
+            return Some(reason);
+        }
+        let shown = shown?;
+        if self.expired.contains(&shown) {
+            return Some(RefusalReason::NotAuthorized);
+        }
+        self.shown.insert(shown);
+        None
     }
 
     /// How long a PUBACK waits; `None` where the connection is cut instead.
@@ -356,7 +379,7 @@ mod tests {
     fn so_many_are_refused_as_was_said() {
         let mut script = Script::default();
         script.refuse_connects(2, RefusalReason::Busy);
-        let refusals = [script.refusal(), script.refusal(), script.refusal()];
+        let refusals = [(); 3].map(|()| script.refusal(None));
         assert_eq!(refusals, [Some(RefusalReason::Busy), Some(RefusalReason::Busy), None]);
     }
 
@@ -369,5 +392,19 @@ mod tests {
             script.calm();
             assert!(!script.loses());
         }
+    }
+
+    #[test]
+    fn what_has_expired_is_refused_until_it_is_calm() {
+        let mut script = Script::default();
+        let (old, new) = (Some(Proof(1)), Some(Proof(2)));
+        assert_eq!(script.refusal(old), None);
+        script.expire_tokens();
+        let expired = Some(RefusalReason::NotAuthorized);
+        assert_eq!([old, new, old, None].map(|shown| script.refusal(shown)), [expired, None, expired, None]);
+        script.expire_tokens();
+        assert_eq!([old, new].map(|shown| script.refusal(shown)), [expired; 2]);
+        script.calm();
+        assert_eq!([old, new].map(|shown| script.refusal(shown)), [None; 2]);
     }
 }

@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use iothub_device::{
-    Backoff, ConnectError, ConnectionStatus, Device, Dialect, Message, Options, RefusalReason,
+    Backoff, ConnectError, ConnectionStatus, Device, Dialect, FailureClass, Message, Options, RefusalReason,
 };
 use iothub_test::{Faults, TestHub};
 use serde_json::json;
@@ -75,6 +75,40 @@ async fn a_refusal_is_the_one_that_was_wanted_as_often_as_it_was() {
         );
         Device::connect(options).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_lets_nobody_in_and_the_next_one_does() {
+    for dialect in Dialect::ALL.iter().copied() {
+        let hub = TestHub::start().await;
+        let device = Device::connect(eager(hub.device("d").dialect(dialect).await)).await.unwrap();
+        hub.expect_connected("d").await;
+        let mut changes = device.status_changes();
+        hub.faults().expire_tokens();
+        hub.expect_connected("d").await;
+        let mut classes = Vec::new();
+        while let Some(change) = changes.next().await {
+            if let ConnectionStatus::Disconnected { class, .. } = change.status {
+                classes.push(class);
+            } else if !classes.is_empty() {
+                break;
+            }
+        }
+        // The previews sign each connection anyway.
+        let is_shown_again = dialect == Dialect::Classic;
+        assert_eq!(classes.contains(&FailureClass::NotAuthorized), is_shown_again, "{dialect}: {classes:?}");
+        device.send(Message::new("{}")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn certificates_do_not_expire_with_tokens() {
+    let hub = TestHub::start().await;
+    let device = Device::connect(eager(hub.device("d").x509().await)).await.unwrap();
+    hub.expect_connected("d").await;
+    hub.faults().expire_tokens();
+    hub.expect_connected("d").await;
+    drop(device);
 }
 
 #[tokio::test]
