@@ -16,8 +16,9 @@ const SECONDS: f64 = 10.0;
 /// Has the command line import a registry into a hub, durable, and export it from there.
 pub(super) fn measure(bench: &Bench, show: &Show<'_>) -> Result<(), Failure> {
     let iothub = &bench.programs.iothub;
-    let (given, taken) =
-        (bench.programs.folder.join("given.jsonl"), bench.programs.folder.join("taken.jsonl"));
+    let folder = &bench.programs.folder;
+    std::fs::create_dir_all(folder).map_err(Failure::while_doing(folder.display()))?;
+    let (given, taken) = (folder.join("given.jsonl"), folder.join("taken.jsonl"));
     std::fs::write(&given, lines()).map_err(Failure::while_doing(given.display()))?;
     let server = bench.programs.start(Side::Durable)?;
     let seconds = time(iothub, &server, &["device", "import"], &given)?;
