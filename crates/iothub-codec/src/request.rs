@@ -18,7 +18,7 @@ enum Form<'a> {
     Number(u32),
     Bytes(&'a [u8]),
     /// Bytes that stand percent-encoded in a topic.
-    #[cfg(feature = "preview311")]
+    #[cfg(any(feature = "preview311", feature = "preview5"))]
     Encoded(&'a [u8]),
 }
 
@@ -39,7 +39,7 @@ impl<'a> RequestId<'a> {
         Self(Form::Number(number))
     }
 
-    #[cfg(feature = "preview311")]
+    #[cfg(any(feature = "preview311", feature = "preview5"))]
     /// One that may be percent-encoded, and means at most so many bytes.
     pub(crate) fn encoded(id: Text<'a>, len_max: usize) -> Option<Self> {
         let bytes = id.raw().as_bytes();
@@ -52,7 +52,7 @@ impl<'a> RequestId<'a> {
         let digits = match self.0 {
             Form::Number(number) => return Some(number),
             Form::Bytes(bytes) => <[u8; 8]>::try_from(bytes).ok()?,
-            #[cfg(feature = "preview311")]
+            #[cfg(any(feature = "preview311", feature = "preview5"))]
             Form::Encoded(_) => <[u8; 8]>::try_from(self.to_buf().as_bytes()).ok()?,
         };
         digits.iter().try_fold(0, |number, byte| {
@@ -77,7 +77,7 @@ impl<'a> RequestId<'a> {
                 copy(bytes, &mut buf.bytes);
                 bytes.len()
             }
-            #[cfg(feature = "preview311")]
+            #[cfg(any(feature = "preview311", feature = "preview5"))]
             Form::Encoded(bytes) => {
                 let meant = buf.bytes.iter_mut().zip(unescaped(bytes, true));
                 meant.map(|(place, byte)| *place = byte).count()
@@ -93,7 +93,7 @@ impl<'a> RequestId<'a> {
         match self.0 {
             Form::Number(_) => true,
             Form::Bytes(bytes) => is_word(bytes),
-            #[cfg(feature = "preview311")]
+            #[cfg(any(feature = "preview311", feature = "preview5"))]
             Form::Encoded(bytes) => unescaped(bytes, true).all(|byte| ByteSet::WORD.has(byte)),
         }
     }
@@ -103,7 +103,7 @@ impl<'a> RequestId<'a> {
         match self.0 {
             Form::Number(_) => 8,
             Form::Bytes(bytes) => bytes.len(),
-            #[cfg(feature = "preview311")]
+            #[cfg(any(feature = "preview311", feature = "preview5"))]
             Form::Encoded(bytes) => unescaped(bytes, true).count(),
         }
     }
@@ -113,12 +113,12 @@ impl<'a> RequestId<'a> {
         match self.0 {
             Form::Number(number) => out.put_hex(number, 8, b'a'),
             Form::Bytes(bytes) => out.put(bytes),
-            #[cfg(feature = "preview311")]
+            #[cfg(any(feature = "preview311", feature = "preview5"))]
             Form::Encoded(bytes) => unescaped(bytes, true).for_each(|byte| out.put_byte(byte)),
         }
     }
 
-    #[cfg(feature = "preview311")]
+    #[cfg(any(feature = "preview311", feature = "preview5"))]
     /// Writes the bytes, percent-encoded where they are not in the set.
     pub(crate) fn put_encoded(self, plain: ByteSet, out: &mut Writer<'_>) {
         match self.0 {

@@ -35,6 +35,12 @@ impl<'a> Text<'a> {
         self.encoded
     }
 
+    /// What stands behind something, if it begins with that.
+    #[cfg(any(feature = "preview311", feature = "preview5"))]
+    pub(crate) fn behind(self, prefix: &str) -> Option<Self> {
+        self.raw.strip_prefix(prefix).map(|raw| Self { raw, ..self })
+    }
+
     /// The string as it stands on the wire.
     pub const fn raw(self) -> &'a str {
         self.raw

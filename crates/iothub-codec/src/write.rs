@@ -194,10 +194,11 @@ impl<'b> Writer<'b> {
     }
 
     #[cfg_attr(not(feature = "fast"), inline(never))]
-    pub(crate) fn finish(self) -> Result<&'b [u8], EncodeError> {
+    pub(crate) fn finish(&mut self) -> Result<&'b [u8], EncodeError> {
         let Self { buf, len, topic_len: _, error } = self;
+        let (buf, len) = (core::mem::take(buf), *len);
         match error {
-            Some(error) => Err(error),
+            Some(error) => Err(*error),
             None => buf.get(..len).ok_or(EncodeError::BufferTooSmall { needed: len }),
         }
     }
@@ -205,7 +206,7 @@ impl<'b> Writer<'b> {
     /// A message: the topic, the properties behind it, and what is no part of either.
     #[inline(never)]
     pub(crate) fn finish_publish(
-        self,
+        &mut self,
         payload: &'b [u8],
         qos: Qos,
         retain: bool,
@@ -222,7 +223,7 @@ impl<'b> Writer<'b> {
         Ok(Publish { topic, properties, payload, qos, retain, duplicate: false })
     }
 
-    pub(crate) fn finish_str(self) -> Result<&'b str, EncodeError> {
+    pub(crate) fn finish_str(&mut self) -> Result<&'b str, EncodeError> {
         // Only whole strings and ASCII were put in, so that it always is one.
         core::str::from_utf8(self.finish()?).map_err(|_| EncodeError::NotExpressible)
     }

@@ -2,10 +2,10 @@
 //! how it is spelled.
 
 pub(crate) mod classic;
-#[cfg(any(feature = "preview311", feature = "preview5"))]
-mod envelope;
 mod name;
 mod outgoing;
+#[cfg(any(feature = "preview311", feature = "preview5"))]
+mod preview;
 #[cfg(feature = "preview311")]
 mod preview311;
 #[cfg(feature = "preview5")]
@@ -197,9 +197,9 @@ impl<'d> Codec<'d> {
         match self.dialect {
             Dialect::Classic => classic::open_to_hub(&self.identity, publish),
             #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::open_to_hub(publish),
+            Dialect::Preview311 => preview311::PREVIEW.open_to_hub(publish),
             #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::open_to_hub(publish),
+            Dialect::Preview5 => preview5::PREVIEW.open_to_hub(publish),
         }
     }
 
@@ -212,9 +212,9 @@ impl<'d> Codec<'d> {
         match self.dialect {
             Dialect::Classic => classic::open_to_device(&self.identity, publish),
             #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::open_to_device(publish),
+            Dialect::Preview311 => preview311::PREVIEW.open_to_device(publish),
             #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::open_to_device(publish),
+            Dialect::Preview5 => preview5::PREVIEW.open_to_device(publish),
         }
     }
 

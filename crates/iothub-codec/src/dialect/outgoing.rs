@@ -41,8 +41,8 @@ macro_rules! outgoing {
 outgoing! {
     Telemetry<'a>, this, codec, out;
     classic::put_telemetry(codec.identity, this, out),
-    preview311::put_telemetry(this, out),
-    preview5::put_telemetry(this, out);
+    preview311::PREVIEW.put_telemetry(this, out),
+    preview5::PREVIEW.put_telemetry(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -60,8 +60,8 @@ outgoing! {
 outgoing! {
     Command<'a>, this, codec, out;
     classic::put_command(codec.identity, this, out),
-    preview311::put_command(this, out),
-    preview5::put_command(this, out);
+    preview311::PREVIEW.put_command(this, out),
+    preview5::PREVIEW.put_command(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -90,8 +90,8 @@ outgoing! {
 outgoing! {
     MethodCall<'a>, this, codec, out;
     classic::put_method(this, out),
-    preview311::put_method(this, out),
-    preview5::put_method(this, out);
+    preview311::PREVIEW.put_method(this, out),
+    preview5::PREVIEW.put_method(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -101,8 +101,8 @@ outgoing! {
 outgoing! {
     TwinGet<'a>, this, codec, out;
     classic::put_twin_get(this, out),
-    preview311::put_twin_get(this, out),
-    preview5::put_twin_get(this, out);
+    preview311::PREVIEW.put_twin_get(this, out),
+    preview5::PREVIEW.put_twin_get(this, out);
 
     fn payload(&self) -> &'a [u8] {
         &[]
@@ -112,8 +112,8 @@ outgoing! {
 outgoing! {
     TwinPatch<'a>, this, codec, out;
     classic::put_twin_patch(this, out),
-    preview311::put_twin_patch(this, out),
-    preview5::put_twin_patch(this, out);
+    preview311::PREVIEW.put_twin_patch(this, out),
+    preview5::PREVIEW.put_twin_patch(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.patch
@@ -123,8 +123,8 @@ outgoing! {
 outgoing! {
     DesiredChanged<'a>, this, codec, out;
     classic::put_desired_changed(this, out),
-    preview311::put_desired_changed(codec.variant, this, out),
-    preview5::put_desired_changed(this, out);
+    preview311::PREVIEW.put_desired_changed(codec.variant, this, out),
+    preview5::PREVIEW.put_desired_changed(codec.variant, this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.patch
@@ -140,8 +140,8 @@ pub(super) fn put_reply(codec: Codec<'_>, operation: Operation<'_>, reply: &Repl
     match codec.dialect {
         Dialect::Classic => classic::put_reply(operation, reply, out),
         #[cfg(feature = "preview311")]
-        Dialect::Preview311 => preview311::put_reply(operation, reply, out),
+        Dialect::Preview311 => preview311::PREVIEW.put_reply(operation, reply, out),
         #[cfg(feature = "preview5")]
-        Dialect::Preview5 => preview5::put_reply(operation, reply, out),
+        Dialect::Preview5 => preview5::PREVIEW.put_reply(operation, reply, out),
     }
 }

@@ -161,7 +161,7 @@ fn put_request(request: RequestId<'_>, out: &mut Writer<'_>) -> Result<(), Encod
 }
 
 /// Both ends want to know that their messages have arrived.
-fn publish<'a>(writer: Writer<'a>, payload: &'a [u8]) -> Result<Publish<'a>, EncodeError> {
+fn publish<'a>(mut writer: Writer<'a>, payload: &'a [u8]) -> Result<Publish<'a>, EncodeError> {
     writer.finish_publish(payload, Qos::AtLeastOnce, false)
 }
 

@@ -63,7 +63,7 @@ impl<'b> SectionWriter<'b> {
     /// # Errors
     ///
     /// [`EncodeError::BufferTooSmall`] with the size that is needed.
-    pub fn finish(self) -> Result<PropertySection<'b>, EncodeError> {
+    pub fn finish(mut self) -> Result<PropertySection<'b>, EncodeError> {
         self.out.finish().map(PropertySection::written)
     }
 }

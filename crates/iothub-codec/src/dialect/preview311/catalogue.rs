@@ -1,13 +1,13 @@
-use super::parameters::Parameter::{
-    Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
-};
 use super::{
-    COMMANDS, DESIRED, METHOD_REPLY, METHODS, TELEMETRY, TWIN_GET, TWIN_GET_DESIRED, TWIN_GET_REPLY,
-    TWIN_GET_REPORTED, TWIN_PATCH, TWIN_PATCH_REPLY, properties,
+    COMMANDS, DESIRED, METHODS, TELEMETRY, TWIN_GET, TWIN_GET_DESIRED, TWIN_GET_REPLY, TWIN_GET_REPORTED,
+    TWIN_PATCH, TWIN_PATCH_REPLY, properties,
 };
 use crate::catalogue::{
     Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TWIN_GET_STATUSES,
     TWIN_PATCH_STATUSES, TopicPattern, ValueKind,
+};
+use crate::dialect::preview::Parameter::{
+    Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
 };
 use crate::message::TwinPart;
 use crate::publish::Qos;
@@ -30,11 +30,11 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
             Direction::ToDevice,
             TopicPattern(&[METHODS, "{name}"]),
             Answer::Reply {
-                topic: TopicPattern(&[METHODS, "{name}", METHOD_REPLY]),
+                topic: TopicPattern(&[METHODS, "{name}", "/response"]),
                 parameters: &[
-                    Parameter::required(Code.name(), ValueKind::U32),
-                    Parameter::optional(MediaType.name(), ValueKind::Text),
-                    Parameter::optional(Encoding.name(), ValueKind::Text),
+                    Parameter::required(Code.short(), ValueKind::U32),
+                    Parameter::optional(MediaType.short(), ValueKind::Text),
+                    Parameter::optional(Encoding.short(), ValueKind::Text),
                 ],
             },
         )
@@ -59,30 +59,30 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
             TopicPattern(&[TWIN_PATCH]),
             Answer::Reply {
                 topic: TopicPattern(&[TWIN_PATCH_REPLY]),
-                parameters: &[Parameter::required(Version.name(), ValueKind::U64)],
+                parameters: &[Parameter::required(Version.short(), ValueKind::U64)],
             },
         )
     },
     OperationRow {
-        parameters: &[Parameter::required(Version.name(), ValueKind::U64)],
+        parameters: &[Parameter::required(Version.short(), ValueKind::U64)],
         ..OperationRow::message(OperationKind::DesiredChanged, Direction::ToDevice, TopicPattern(&[DESIRED]))
     },
 ];
 
 const CONTENT: &[Parameter] = &[
-    Parameter::optional(MediaType.name(), ValueKind::Text),
-    Parameter::optional(Encoding.name(), ValueKind::Text),
+    Parameter::optional(MediaType.short(), ValueKind::Text),
+    Parameter::optional(Encoding.short(), ValueKind::Text),
 ];
 const REFUSAL: &[Parameter] = &[
-    Parameter::required(Said.name(), ValueKind::Status),
-    Parameter::optional(Reason.name(), ValueKind::Text),
-    Parameter::optional(TraceId.name(), ValueKind::Text),
+    Parameter::required(Said.short(), ValueKind::Status),
+    Parameter::optional(Reason.short(), ValueKind::Text),
+    Parameter::optional(TraceId.short(), ValueKind::Text),
 ];
-const CONDITION: &[Parameter] = &[Parameter::optional(IfVersion.name(), ValueKind::U64)];
+const CONDITION: &[Parameter] = &[Parameter::optional(IfVersion.short(), ValueKind::U64)];
 
 const GET_ANSWER: Answer = Answer::Reply {
     topic: TopicPattern(&[TWIN_GET_REPLY]),
-    parameters: &[Parameter::optional(Version.name(), ValueKind::U64)],
+    parameters: &[Parameter::optional(Version.short(), ValueKind::U64)],
 };
 
 const SECTION_STATUSES: &[Status] = &[
@@ -108,7 +108,7 @@ const fn request(
     topic: TopicPattern,
     answer: Answer,
 ) -> OperationRow {
-    let correlation = Some(Request.name());
+    let correlation = Some(Request.short());
     OperationRow {
         qos: Qos::AtMostOnce,
         correlation,

@@ -1,4 +1,4 @@
-use super::{COMMANDS, DESIRED, DESIRED_SLASH, METHODS, TWIN_GET_REPLY, TWIN_PATCH_REPLY};
+use super::{COMMANDS, DESIRED, DESIRED_SLASH, METHOD, METHODS, TWIN_GET_REPLY, TWIN_PATCH_REPLY};
 use crate::channel::{Channels, Subscription, Variant};
 use crate::dialect::name;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
@@ -11,7 +11,7 @@ const ANY: &str = "/+";
 /// Topics and what they open, in the order in which they are written.
 const TOPICS: &[(&str, Channels, Variant, Qos)] = &[
     (COMMANDS, Channels::COMMANDS, Variant::Usual, Qos::AtLeastOnce),
-    ("$az/iot/methods/+", Channels::METHODS, Variant::Usual, Qos::AtMostOnce),
+    (METHOD, Channels::METHODS, Variant::Usual, Qos::AtMostOnce),
     (TWIN_GET_REPLY, Channels::REPLIES, Variant::TwinGet, Qos::AtMostOnce),
     (TWIN_PATCH_REPLY, Channels::REPLIES, Variant::TwinPatch, Qos::AtMostOnce),
     (DESIRED, Channels::DESIRED, Variant::Usual, Qos::AtMostOnce),

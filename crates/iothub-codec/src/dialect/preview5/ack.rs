@@ -1,10 +1,10 @@
-use super::seal::put_outcome;
-use super::{REASON, STATUS, TRACE_ID, plain};
+use super::{Reason, Said, TraceId, plain};
 use crate::ack::{Ack, Detail, Outcome};
 use crate::dialect::row::status;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
-use crate::section::{PropertySection, id};
+use crate::section::{PropertySection, id, put_user};
 use crate::status::Status;
+use crate::text::Text;
 use crate::write::Writer;
 
 pub(crate) fn encode_ack<'a>(
@@ -21,6 +21,38 @@ pub(crate) fn encode_ack<'a>(
     put_outcome(status, reason, trace_id, room, &mut writer);
     let properties = PropertySection::written(writer.finish()?);
     Ok(Ack { reason_code: status.reason_code(), properties })
+}
+
+const STATUS: &str = Said.long();
+const REASON: &str = Reason.long();
+const TRACE_ID: &str = TraceId.long();
+
+/// What became of something: nothing for what was done, and at most `room` bytes for what was not. The
+/// last is left out first, and what the reference does not give to the status always.
+fn put_outcome(
+    status: Status,
+    reason: Option<Text<'_>>,
+    trace_id: Option<Text<'_>>,
+    room: usize,
+    out: &mut Writer<'_>,
+) {
+    let reason = reason.filter(|_| status.may_have_reason());
+    let trace_id = trace_id.filter(|_| status.may_have_trace_id());
+    if status == Status::SUCCESS {
+        return;
+    }
+    let digit = |shift: u16| b"0123456789ABCDEF".get(usize::from(status.code() >> shift & 0xF)).copied();
+    let digits = [12, 8, 4, 0].map(|shift| digit(shift).unwrap_or_default());
+    let code = Text::plain(core::str::from_utf8(&digits).unwrap_or_default());
+    let start = out.len();
+    for (name, value) in [(STATUS, Some(code)), (REASON, reason), (TRACE_ID, trace_id)] {
+        let Some(value) = value else { continue };
+        let len = name.len().saturating_add(value.len()).saturating_add(5);
+        if out.len().saturating_sub(start).saturating_add(len) > room {
+            break;
+        }
+        put_user("", Text::plain(name), value, out);
+    }
 }
 
 /// Properties that are none of ours are passed over: nobody could be told about them.

@@ -1,7 +1,7 @@
 use super::property::ROWS;
 use super::{
-    COMMANDS, IF_VERSION, METHOD, REASON, RESPONSE_CODE, RESPONSES, STATUS, TELEMETRY, TRACE_ID,
-    TWIN_DESIRED, TWIN_GET, TWIN_PATCH, VERSION,
+    COMMANDS, Code, IfVersion, METHOD, MediaType, RESPONSES, Reason, Request, Said, TELEMETRY, TWIN_DESIRED,
+    TWIN_GET, TWIN_PATCH, TraceId, Version,
 };
 use crate::catalogue::{
     Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TWIN_GET_STATUSES,
@@ -12,16 +12,16 @@ use crate::publish::Qos;
 use crate::status::Status;
 
 /// As MQTT calls it.
-const CORRELATION: Option<&str> = Some("Correlation Data");
+const CORRELATION: Option<&str> = Some(Request.long());
 
 /// MQTT's own property, which may stand with any payload.
-const CONTENT_TYPE: Parameter = Parameter::optional("Content Type", ValueKind::Text);
+const CONTENT_TYPE: Parameter = Parameter::optional(MediaType.long(), ValueKind::Text);
 
 /// How a refusal is told, in a reply and in an acknowledgement.
 const REFUSAL: &[Parameter] = &[
-    Parameter::required(STATUS, ValueKind::Status),
-    Parameter::optional(REASON, ValueKind::Text),
-    Parameter::optional(TRACE_ID, ValueKind::Text),
+    Parameter::required(Said.long(), ValueKind::Status),
+    Parameter::optional(Reason.long(), ValueKind::Text),
+    Parameter::optional(TraceId.long(), ValueKind::Text),
 ];
 
 const TELEMETRY_STATUSES: &[Status] = &[
@@ -57,7 +57,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
             OperationKind::Method,
             Direction::ToDevice,
             TopicPattern(&[METHOD, "{name}"]),
-            &[Parameter::required(RESPONSE_CODE, ValueKind::U32), CONTENT_TYPE],
+            &[Parameter::required(Code.long(), ValueKind::U32), CONTENT_TYPE],
         )
     },
     OperationRow {
@@ -66,18 +66,18 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         ..request(OperationKind::TwinGet(TwinPart::Whole), Direction::ToHub, TopicPattern(&[TWIN_GET]), &[])
     },
     OperationRow {
-        parameters: &[Parameter::optional(IF_VERSION, ValueKind::U64)],
+        parameters: &[Parameter::optional(IfVersion.long(), ValueKind::U64)],
         statuses: TWIN_PATCH_STATUSES,
         refusal: REFUSAL,
         ..request(
             OperationKind::TwinPatch,
             Direction::ToHub,
             TopicPattern(&[TWIN_PATCH]),
-            &[Parameter::required(VERSION, ValueKind::U64)],
+            &[Parameter::required(Version.long(), ValueKind::U64)],
         )
     },
     OperationRow {
-        parameters: &[Parameter::required(VERSION, ValueKind::U64)],
+        parameters: &[Parameter::required(Version.long(), ValueKind::U64)],
         ..OperationRow::message(
             OperationKind::DesiredChanged,
             Direction::ToDevice,

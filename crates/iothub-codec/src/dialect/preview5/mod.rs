@@ -4,42 +4,59 @@ mod ack;
 mod catalogue;
 mod connect;
 mod filters;
-mod open;
 mod property;
-mod seal;
 
 pub(super) use ack::{decode_ack, encode_ack};
 pub(super) use catalogue::OPERATIONS;
 pub(super) use connect::{decode_auth, encode_auth, encode_connect, open_connect};
 pub(super) use filters::{decode_filter, filters};
-pub(super) use open::{open_to_device, open_to_hub};
 pub(super) use property::spelling;
-pub(super) use seal::{
-    put_command, put_desired_changed, put_method, put_reply, put_telemetry, put_twin_get, put_twin_patch,
-};
 
+use crate::channel::Variant;
+use crate::dialect::preview::Parameter::{
+    Code, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
+};
+use crate::dialect::preview::{Kind, Message, Preview, Receiver, Wire};
+use crate::message::TwinPart;
 use crate::text::Text;
+use Receiver::{Device, Hub};
+use property::{property_name, user_rows};
 
 const TELEMETRY: &str = "$iothub/telemetry";
 const COMMANDS: &str = "$iothub/commands";
 /// In front of the name of a method.
 const METHOD: &str = "$iothub/methods/";
+const METHODS: &str = "$iothub/methods/+";
 const TWIN_GET: &str = "$iothub/twin/get";
 const TWIN_PATCH: &str = "$iothub/twin/patch/reported";
 const TWIN_DESIRED: &str = "$iothub/twin/patch/desired";
 /// Answers of either end.
 const RESPONSES: &str = "$iothub/responses";
 
-/// The names of user properties that are no system properties.
-const STATUS: &str = "status";
-const REASON: &str = "reason";
-const TRACE_ID: &str = "trace-id";
-const VERSION: &str = "version";
-const IF_VERSION: &str = "if-version";
-const RESPONSE_CODE: &str = "response-code";
+pub(super) static PREVIEW: Preview = Preview {
+    wire: Wire::Section,
+    messages: MESSAGES,
+    rows: user_rows(),
+    naming: property_name,
+    request_max: 16,
+};
 
-/// Longest correlation data, in bytes.
-const REQUEST_MAX: usize = 16;
+const MESSAGES: &[Message] = &[
+    Message::new(Kind::Telemetry, Hub, TELEMETRY).carrying(user_rows()),
+    Message::new(Kind::Command, Device, COMMANDS).carrying(user_rows()),
+    Message::new(Kind::Method, Device, METHODS).with(&[Request], &[MediaType]),
+    Message::new(Kind::MethodReply, Hub, RESPONSES)
+        .with(&[Request, Code], &[Said, Reason, TraceId, MediaType]),
+    Message::new(Kind::TwinGet(TwinPart::Whole), Hub, TWIN_GET).with(&[Request], &[]),
+    Message::new(Kind::TwinPatch, Hub, TWIN_PATCH).with(&[Request], &[IfVersion]),
+    // What is read is no more than an answer; what is written is known to be one or the other.
+    Message::new(Kind::TwinReply, Device, RESPONSES)
+        .with(&[Request], &[Version, Said, Reason, TraceId, MediaType]),
+    Message::new(Kind::TwinGetReply, Device, RESPONSES).with(&[Request], &[Said, Reason, TraceId, MediaType]),
+    Message::new(Kind::TwinPatchReply, Device, RESPONSES)
+        .with(&[Request, Version], &[Said, Reason, TraceId, MediaType]),
+    Message::new(Kind::DesiredChanged(Variant::Usual), Device, TWIN_DESIRED).with(&[Version], &[]),
+];
 
 /// The text that bytes of a section are.
 fn plain(bytes: &[u8]) -> Text<'_> {

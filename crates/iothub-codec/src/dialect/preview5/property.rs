@@ -1,9 +1,7 @@
+use crate::dialect::preview;
 use crate::dialect::row::{Kind, Presence, Row};
 use crate::property::{Name, SystemProperty};
 use crate::text::Text;
-
-/// In front of the names of the application's properties.
-pub(super) const APPLICATION: &str = "@";
 
 /// The system properties of messages. The first has a place of its own in MQTT 5; the others are user properties.
 pub(super) const ROWS: &[Row] = &[
@@ -35,14 +33,7 @@ pub(super) const fn user_rows() -> &'static [Row] {
 }
 
 pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
-    let raw = name.raw();
-    match raw.strip_prefix(APPLICATION) {
-        Some(name) => Name::Application(Text::plain(name)),
-        None => user_rows()
-            .iter()
-            .find(|row| row.name == raw)
-            .map_or(Name::Application(name), |row| Name::System(row.property)),
-    }
+    preview::property_name(user_rows(), name)
 }
 
 pub(crate) fn spelling(property: SystemProperty) -> Option<&'static str> {

@@ -1,0 +1,131 @@
+use super::Parameter;
+use crate::channel::Variant;
+use crate::dialect::row::{Presence, Row};
+use crate::message::TwinPart;
+use crate::word::{cut, find};
+
+/// A message: its topic, and what stands in it beside the payload.
+pub(in crate::dialect) struct Message {
+    pub(super) kind: Kind,
+    pub(super) receiver: Receiver,
+    /// With a `+` for the name of a method.
+    pub(super) topic: &'static str,
+    /// What a success must say, a failure need not. A bit for each [`Parameter`], or for each row of the properties in
+    /// a message that has those.
+    pub(super) required: u16,
+    pub(super) optional: u16,
+}
+
+/// Which operation, and in which role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dialect) enum Kind {
+    Telemetry,
+    Command,
+    Method,
+    TwinGet(TwinPart),
+    TwinPatch,
+    DesiredChanged(Variant),
+    MethodReply,
+    TwinGetReply,
+    TwinPatchReply,
+    /// An answer of the hub's that does not say to what.
+    #[cfg_attr(not(feature = "preview5"), expect(dead_code, reason = "topics say it"))]
+    TwinReply,
+}
+
+/// At which end a message is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dialect) enum Receiver {
+    Hub,
+    Device,
+}
+
+impl Message {
+    /// Stands for one that a preview does not have.
+    pub(super) const NONE: Self = Self::new(Kind::Telemetry, Receiver::Hub, "");
+
+    /// One with nothing but a payload.
+    pub(in crate::dialect) const fn new(kind: Kind, receiver: Receiver, topic: &'static str) -> Self {
+        Self { kind, receiver, topic, required: 0, optional: 0 }
+    }
+
+    /// The same with parameters.
+    pub(in crate::dialect) const fn with(self, required: &[Parameter], optional: &[Parameter]) -> Self {
+        Self { required: bits(required), optional: bits(optional), ..self }
+    }
+
+    /// The same with properties.
+    pub(in crate::dialect) const fn carrying(self, rows: &[Row]) -> Self {
+        let Self { kind, mut required, mut optional, .. } = self;
+        let (mut bit, mut rest) = (1, rows);
+        while let [row, after @ ..] = rest {
+            match kind.presence(row) {
+                Presence::Never => {}
+                Presence::Optional => optional |= bit,
+                Presence::Required => required |= bit,
+            }
+            bit <<= 1;
+            rest = after;
+        }
+        Self { required, optional, ..self }
+    }
+
+    /// The name of the method in a topic of this message; for one without a method it is empty.
+    pub(super) fn name_in<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        match cut(self.topic, b'+') {
+            None => (topic == self.topic).then_some(""),
+            Some((before, behind)) => {
+                let name = topic.strip_prefix(before)?.strip_suffix(behind)?;
+                find(name.as_bytes(), b'/').is_none().then_some(name)
+            }
+        }
+    }
+
+    /// Whether the name of a method stands in the topic.
+    pub(super) fn has_name(&self) -> bool {
+        find(self.topic.as_bytes(), b'+').is_some()
+    }
+
+    pub(super) const fn has(&self, parameter: Parameter) -> bool {
+        !self.kind.has_properties() && self.has_bit(parameter.bit())
+    }
+
+    pub(super) const fn has_bit(&self, bit: u16) -> bool {
+        (self.required | self.optional) & bit != 0
+    }
+}
+
+const fn bits(parameters: &[Parameter]) -> u16 {
+    let (mut bits, mut rest) = (0, parameters);
+    while let [first, after @ ..] = rest {
+        bits |= first.bit();
+        rest = after;
+    }
+    bits
+}
+
+impl Kind {
+    /// Whether such a property belongs to it.
+    const fn presence(self, row: &Row) -> Presence {
+        match self {
+            Self::Telemetry => row.telemetry,
+            Self::Command => row.command,
+            Self::Method
+            | Self::TwinGet(_)
+            | Self::TwinPatch
+            | Self::DesiredChanged(_)
+            | Self::MethodReply
+            | Self::TwinGetReply
+            | Self::TwinPatchReply
+            | Self::TwinReply => Presence::Never,
+        }
+    }
+
+    pub(super) const fn has_properties(self) -> bool {
+        matches!(self, Self::Telemetry | Self::Command)
+    }
+
+    pub(super) const fn is_request(self) -> bool {
+        matches!(self, Self::Method | Self::TwinGet(_) | Self::TwinPatch)
+    }
+}
