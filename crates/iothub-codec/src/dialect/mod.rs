@@ -230,9 +230,9 @@ impl<'d> Codec<'d> {
         match self.dialect {
             Dialect::Classic => classic::filters(self.identity, channels, &mut writer),
             #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::filters(channels, &mut writer),
+            Dialect::Preview311 => preview311::PREVIEW.filters(channels, &mut writer),
             #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::filters(channels, &mut writer),
+            Dialect::Preview5 => preview5::PREVIEW.filters(channels, &mut writer),
         }
         if channels.is_empty() {
             writer.fail(EncodeError::NotExpressible);

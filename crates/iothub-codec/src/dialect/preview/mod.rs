@@ -2,6 +2,7 @@
 //! other into the property section of MQTT 5. Each is a table of messages and one of properties.
 
 mod fields;
+mod filters;
 mod message;
 mod open;
 mod parameter;

@@ -7,7 +7,7 @@ mod properties;
 
 pub(super) use catalogue::OPERATIONS;
 pub(super) use connect::{encode_connect, is_meant, open_connect};
-pub(super) use filters::{decode_filter, filters};
+pub(super) use filters::decode_filter;
 pub(super) use properties::spelling;
 
 use crate::channel::Variant;

@@ -1,30 +1,7 @@
 use super::{COMMANDS, METHOD, RESPONSES, TELEMETRY, TWIN_DESIRED, TWIN_GET, TWIN_PATCH};
 use crate::channel::{Channels, Subscription, Variant};
-use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Place};
-use crate::publish::Qos;
+use crate::error::{DecodeError, DecodeErrorKind, Place};
 use crate::word;
-use crate::write::Writer;
-
-/// Answers come without being asked for, so that nothing at all may be written.
-pub(crate) fn filters(channels: Channels, out: &mut Writer<'_>) {
-    for channel in channels.iter() {
-        let (topic, rest, qos) = match channel {
-            Channels::COMMANDS => (COMMANDS, "", Qos::AtLeastOnce),
-            Channels::METHODS => (METHOD, "+", Qos::AtMostOnce),
-            Channels::DESIRED => (TWIN_DESIRED, "", Qos::AtMostOnce),
-            Channels::REPLIES => continue,
-            _ => {
-                out.fail(EncodeError::NotExpressible);
-                continue;
-            }
-        };
-        let start = out.begin_block();
-        out.put_str(topic);
-        out.put_str(rest);
-        out.end_block(start);
-        out.put_byte(qos as u8);
-    }
-}
 
 /// The reference grants every topic that it defines, also those on which a hub never sends anything.
 pub(crate) fn decode_filter(filter: &str) -> Result<Subscription<'_>, DecodeError> {

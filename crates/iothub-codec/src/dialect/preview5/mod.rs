@@ -9,7 +9,7 @@ mod property;
 pub(super) use ack::{decode_ack, encode_ack};
 pub(super) use catalogue::OPERATIONS;
 pub(super) use connect::{decode_auth, encode_auth, encode_connect, open_connect};
-pub(super) use filters::{decode_filter, filters};
+pub(super) use filters::decode_filter;
 pub(super) use property::spelling;
 
 use crate::channel::Variant;
