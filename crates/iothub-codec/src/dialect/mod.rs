@@ -271,9 +271,9 @@ impl<'d> Codec<'d> {
         match self.dialect {
             Dialect::Classic => classic::encode_connect(self.identity, who, proof, out),
             #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::encode_connect(self.identity, who, proof, out),
+            Dialect::Preview311 => preview311::PREVIEW.encode_connect(self.identity, who, &proof, out),
             #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::encode_connect(self.identity, who, proof, out),
+            Dialect::Preview5 => preview5::PREVIEW.encode_connect(self.identity, who, &proof, out),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the previews have in common: the same messages with the same fields. One writes them into the topic, and the
 //! other into the property section of MQTT 5. Each is a table of messages and one of properties.
 
+mod connect;
 mod fields;
 mod filters;
 mod message;
@@ -9,11 +10,15 @@ mod parameter;
 mod seal;
 mod wire;
 
+pub(super) use connect::{Said, X509};
+#[cfg(feature = "preview5")]
+pub(super) use connect::{put_code, put_method};
 pub(super) use message::{Kind, Message, Receiver};
 pub(super) use parameter::Parameter;
 pub(super) use wire::{Wire, property_name};
 
 use super::row::Row;
+use crate::connect::Version;
 use crate::property::Naming;
 
 /// One of the previews.
@@ -26,4 +31,11 @@ pub(super) struct Preview {
     pub(super) naming: Naming,
     /// Longest request id, in bytes that are meant.
     pub(super) request_max: usize,
+    pub(super) version: Version,
+    /// What a device's CONNECT says it speaks.
+    pub(super) api_version: &'static str,
+    /// The authentication method of a device that signs.
+    pub(super) sas: &'static str,
+    /// What a CONNECT says in its list or section, and under which names.
+    pub(super) introduction: &'static [(Said, &'static str)],
 }

@@ -1,5 +1,5 @@
 use super::open::bit;
-use super::wire::{APPLICATION, List};
+use super::wire::{APPLICATION, List, PLAIN};
 use super::{Kind, Message, Parameter, Preview, Wire};
 use crate::channel::Variant;
 use crate::dialect::name;
@@ -149,7 +149,7 @@ impl Preview {
             Wire::Section => out.end_topic(),
         }
         let lacking = message.required;
-        Sealing { preview: self, message, list: List::new(self.wire, out), lacking, has_type: false }
+        Sealing { preview: self, message, list: List::new(self.wire, PLAIN, out), lacking, has_type: false }
     }
 }
 
@@ -181,11 +181,9 @@ impl Sealing<'_, '_, '_> {
     }
 
     fn put_number(&mut self, parameter: Parameter, number: Option<u64>) {
-        if let Some(number) = number {
+        if number.is_some() {
             let name = self.admit(parameter);
-            let value = self.list.begin(name);
-            self.list.out.put_number(number);
-            self.list.end(value);
+            self.list.put_number(name, number);
         }
     }
 
@@ -199,7 +197,7 @@ impl Sealing<'_, '_, '_> {
             #[cfg(feature = "preview311")]
             Wire::Topic => {
                 _ = self.list.begin(name);
-                request.put_encoded(super::wire::PLAIN, self.list.out);
+                request.put_encoded(PLAIN, self.list.out);
             }
             #[cfg(feature = "preview5")]
             Wire::Section => {

@@ -43,19 +43,25 @@ pub(in crate::dialect) struct List<'w, 'b> {
     /// What stands between the last and the next.
     #[cfg(feature = "preview311")]
     separator: &'static str,
+    /// What is not percent-encoded.
+    #[cfg(feature = "preview311")]
+    plain: ByteSet,
 }
 
-/// What is not percent-encoded: unreserved characters, and `@`, which the reference's samples show.
-#[cfg(feature = "preview311")]
+/// What is not percent-encoded in messages: unreserved characters, and `@`, which the reference's samples show.
 pub(super) const PLAIN: ByteSet = ByteSet::UNRESERVED_OR_AT;
 
 impl<'w, 'b> List<'w, 'b> {
-    pub(in crate::dialect) fn new(wire: Wire, out: &'w mut Writer<'b>) -> Self {
+    pub(in crate::dialect) fn new(wire: Wire, plain: ByteSet, out: &'w mut Writer<'b>) -> Self {
+        #[cfg(not(feature = "preview311"))]
+        let _ = plain;
         Self {
             wire,
             out,
             #[cfg(feature = "preview311")]
             separator: "",
+            #[cfg(feature = "preview311")]
+            plain,
         }
     }
 
@@ -64,10 +70,18 @@ impl<'w, 'b> List<'w, 'b> {
             #[cfg(feature = "preview311")]
             Wire::Topic => {
                 self.put_name(prefix, name);
-                self.out.put_encoded_but(PLAIN, *value);
+                self.out.put_encoded_but(self.plain, *value);
             }
             #[cfg(feature = "preview5")]
             Wire::Section => put_user(prefix, *name, *value, self.out),
+        }
+    }
+
+    pub(super) fn put_number(&mut self, name: &str, number: Option<u64>) {
+        if let Some(number) = number {
+            let value = self.begin(name);
+            self.out.put_number(number);
+            self.end(value);
         }
     }
 
@@ -102,7 +116,7 @@ impl<'w, 'b> List<'w, 'b> {
         self.out.put_str(self.separator);
         self.separator = "&";
         self.out.put_str(prefix);
-        self.out.put_encoded_but(PLAIN, *name);
+        self.out.put_encoded_but(self.plain, *name);
         self.out.put_byte(b'=');
     }
 

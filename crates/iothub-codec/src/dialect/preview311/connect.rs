@@ -1,17 +1,16 @@
 use crate::base64_code;
-use crate::connect::{Claim, Connect, Introduction, Proof, Version};
+use crate::connect::{Claim, Connect, Proof};
+use crate::dialect::preview::{Said, X509};
 use crate::dialect::{name::is_host, offset, row::decimal};
-use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
+use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
 use crate::pairs::pairs;
-use crate::section::PropertySection;
 use crate::terms::{Signature, Terms};
 use crate::text::Text;
 use crate::word::cut;
-use crate::write::Writer;
 
 /// What a device's CONNECT says it speaks. The reference has one of 2020, with the same operations; any is read.
-const API_VERSION: &str = "2021-06-30-preview";
+pub(super) const API_VERSION: &str = "2021-06-30-preview";
 
 /// The names in the list that a user name is.
 const HOST: &str = "h";
@@ -32,94 +31,24 @@ const NAMES: [&str; 11] =
 /// How a device can show who it is. The password is a signature as it is, one in base64, or nothing beside the
 /// certificate of the TLS connection.
 const SAS: &str = "SAS";
-const SAS_BASE64: &str = "SASb64";
-const X509: &str = "X509";
+pub(super) const SAS_BASE64: &str = "SASb64";
 
 /// All that payloads may be without saying so.
 const CONTENT_TYPES: [&str; 2] = ["application/json", "application/cbor"];
 
-pub(in crate::dialect) fn encode_connect<'b>(
-    identity: Identity<'_>,
-    who: &Introduction<'b>,
-    proof: Proof<'b>,
-    out: &'b mut [u8],
-) -> Result<Connect<'b>, EncodeError> {
-    if !is_host(Text::plain(who.host)) {
-        return Err(EncodeError::BadValue(Field::Host));
-    }
-    let signature = match &proof {
-        Proof::Signature(signature) => Some(signature),
-        Proof::None => None,
-        Proof::Token(_) => return Err(EncodeError::NotExpressible),
-    };
-    let mut writer = Writer::new(out);
-    writer.put_identity(identity);
-    let client_id_len = writer.len();
-    put_username(identity, who, signature.map(|signature| &signature.terms), &mut writer);
-    writer.end_field(client_id_len, Field::UserName);
-    let password_at = writer.len();
-    if let Some(signature) = signature {
-        base64_code::digits(&signature.code).chain([b'=']).for_each(|digit| writer.put_byte(digit));
-    }
-    let text = writer.finish_str()?;
-    // The text is as long as was counted.
-    let (names, password) = text.split_at_checked(password_at).unwrap_or((text, ""));
-    let (client_id, username) = names.split_at_checked(client_id_len).unwrap_or((names, ""));
-    Ok(Connect {
-        version: Version::V311,
-        client_id,
-        username: Some(username),
-        password: signature.map(|_| password.as_bytes()),
-        properties: PropertySection::EMPTY,
-    })
-}
-
-fn put_username(
-    identity: Identity<'_>,
-    who: &Introduction<'_>,
-    terms: Option<&Terms<'_>>,
-    out: &mut Writer<'_>,
-) {
-    put(HOST, Text::plain(who.host), out);
-    put(DEVICE, Text::plain(identity.device.as_str()), out);
-    if let Some(module) = identity.module {
-        put(MODULE, Text::plain(module.as_str()), out);
-    }
-    put(VERSION, Text::plain(API_VERSION), out);
-    put(METHOD, Text::plain(if terms.is_some() { SAS_BASE64 } else { X509 }), out);
-    if let Some(Terms { expiry_ms, at_ms, policy: _ }) = terms {
-        put_time(EXPIRY, Some(*expiry_ms), out);
-        put_time(CONNECT_TIME, *at_ms, out);
-    }
-    for (name, value) in [
-        (POLICY, terms.and_then(|terms| terms.policy)),
-        (CLIENT_AGENT, who.client_agent.map(Text::plain)),
-        (MODEL, who.model_id.map(Text::plain)),
-    ] {
-        if let Some(value) = value {
-            put(name, value, out);
-        }
-    }
-}
-
-fn put(name: &str, value: Text<'_>, out: &mut Writer<'_>) {
-    put_name(name, out);
-    out.put_encoded(value);
-}
-
-fn put_time(name: &str, time_ms: Option<u64>, out: &mut Writer<'_>) {
-    if let Some(time_ms) = time_ms {
-        put_name(name, out);
-        out.put_number(time_ms);
-    }
-}
-
-/// The host comes first.
-fn put_name(name: &str, out: &mut Writer<'_>) {
-    out.put_str(if name == HOST { "" } else { "&" });
-    out.put_str(name);
-    out.put_str("=");
-}
+/// In the order in which they are written: the host comes first.
+pub(super) const INTRODUCTION: &[(Said, &str)] = &[
+    (Said::Host, HOST),
+    (Said::Device, DEVICE),
+    (Said::Module, MODULE),
+    (Said::ApiVersion, VERSION),
+    (Said::Method, METHOD),
+    (Said::Expiry, EXPIRY),
+    (Said::ConnectTime, CONNECT_TIME),
+    (Said::Policy, POLICY),
+    (Said::ClientAgent, CLIENT_AGENT),
+    (Said::Model, MODEL),
+];
 
 /// Whether a CONNECT over MQTT 3.1.1 is of this dialect: its user name is a list of parameters, and no host is in
 /// front.

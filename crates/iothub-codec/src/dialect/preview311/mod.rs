@@ -6,7 +6,7 @@ mod filters;
 mod properties;
 
 pub(super) use catalogue::OPERATIONS;
-pub(super) use connect::{encode_connect, is_meant, open_connect};
+pub(super) use connect::{is_meant, open_connect};
 pub(super) use filters::decode_filter;
 pub(super) use properties::spelling;
 
@@ -38,8 +38,17 @@ const DESIRED_SLASH: &str = "$az/iot/twin/events/desired/changed";
 /// In front of the name of a method.
 const METHODS: &str = "$az/iot/methods/";
 
-pub(super) static PREVIEW: Preview =
-    Preview { wire: Wire::Topic, messages: MESSAGES, rows: ROWS, naming: property_name, request_max: 32 };
+pub(super) static PREVIEW: Preview = Preview {
+    wire: Wire::Topic,
+    messages: MESSAGES,
+    rows: ROWS,
+    naming: property_name,
+    request_max: 32,
+    version: crate::connect::Version::V311,
+    api_version: connect::API_VERSION,
+    sas: connect::SAS_BASE64,
+    introduction: connect::INTRODUCTION,
+};
 
 const MESSAGES: &[Message] = &[
     Message::new(Kind::Telemetry, Hub, TELEMETRY).carrying(ROWS),

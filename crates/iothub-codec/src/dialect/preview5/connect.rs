@@ -1,22 +1,22 @@
 use super::plain;
 use crate::ack::{Auth, AuthStep};
-use crate::connect::{Claim, Connect, Introduction, Proof, Version};
+use crate::connect::{Claim, Connect, Proof};
 use crate::dialect::name;
+use crate::dialect::preview::{self, X509, put_code, put_method};
 use crate::dialect::row::decimal;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
-use crate::section::{PropertySection, Raw, id, put_bytes, put_decimal, put_text, put_user};
+use crate::section::{PropertySection, Raw, id, put_decimal};
 use crate::terms::{Signature, Terms};
 use crate::text::Text;
 use crate::word::cut;
 use crate::write::Writer;
 
 /// What a device's CONNECT says it speaks.
-const VERSION: &str = "2020-10-01-preview";
+pub(super) const VERSION: &str = "2020-10-01-preview";
 
 /// The authentication methods: a signature, or the certificate of TLS.
-const SAS: &str = "SAS";
-const X509: &str = "X509";
+pub(super) const SAS: &str = "SAS";
 
 /// The names of user properties.
 const API_VERSION: &str = "api-version";
@@ -26,50 +26,15 @@ const SAS_EXPIRY: &str = "sas-expiry";
 const SAS_POLICY: &str = "sas-policy";
 const CLIENT_AGENT: &str = "client-agent";
 
-pub(crate) fn encode_connect<'b>(
-    identity: Identity<'_>,
-    who: &Introduction<'b>,
-    proof: Proof<'b>,
-    out: &'b mut [u8],
-) -> Result<Connect<'b>, EncodeError> {
-    if !name::is_host(Text::plain(who.host)) {
-        return Err(EncodeError::BadValue(Field::Host));
-    }
-    if who.model_id.is_some() {
-        return Err(EncodeError::NotExpressible);
-    }
-    let signature = match &proof {
-        Proof::Signature(signature) => Some(signature),
-        Proof::None => None,
-        Proof::Token(_) => return Err(EncodeError::NotExpressible),
-    };
-    let mut writer = Writer::new(out);
-    writer.put_identity(identity);
-    let client_id_len = writer.len();
-    put_method(if signature.is_some() { SAS } else { X509 }, &mut writer);
-    if let Some(signature) = signature {
-        put_code(signature, &mut writer);
-    }
-    put_user("", Text::plain(API_VERSION), Text::plain(VERSION), &mut writer);
-    put_user("", Text::plain(HOST), Text::plain(who.host), &mut writer);
-    if let Some(signature) = signature {
-        put_times(&signature.terms, &mut writer);
-        if let Some(policy) = signature.terms.policy.filter(|policy| !policy.is_empty()) {
-            put_user("", Text::plain(SAS_POLICY), policy, &mut writer);
-        }
-    }
-    if let Some(agent) = who.client_agent {
-        put_user("", Text::plain(CLIENT_AGENT), Text::plain(agent), &mut writer);
-    }
-    let (client_id, section) = writer.finish()?.split_at_checked(client_id_len).unwrap_or_default();
-    Ok(Connect {
-        version: Version::V5,
-        client_id: crate::section::text(client_id),
-        username: None,
-        password: None,
-        properties: PropertySection::written(section),
-    })
-}
+/// In the order in which they are written.
+pub(super) const INTRODUCTION: &[(preview::Said, &str)] = &[
+    (preview::Said::ApiVersion, API_VERSION),
+    (preview::Said::Host, HOST),
+    (preview::Said::ConnectTime, SAS_AT),
+    (preview::Said::Expiry, SAS_EXPIRY),
+    (preview::Said::Policy, SAS_POLICY),
+    (preview::Said::ClientAgent, CLIENT_AGENT),
+];
 
 /// Whose user names and passwords this dialect has no use for are passed over.
 pub(crate) fn open_connect<'a>(connect: &Connect<'a>) -> Result<Claim<'a>, DecodeError> {
@@ -132,16 +97,6 @@ fn identity(client_id: &str) -> Result<Identity<'_>, DecodeError> {
     };
     let module = module.map(|name| ModuleId::new(name).map_err(|_| bad(Field::ModuleId))).transpose()?;
     Ok(Identity { device: DeviceId::new(device).map_err(|_| bad(Field::DeviceId))?, module })
-}
-
-fn put_method(method: &str, out: &mut Writer<'_>) {
-    out.put_byte(id::AUTHENTICATION_METHOD);
-    put_text("", Text::plain(method), out);
-}
-
-fn put_code(signature: &Signature<'_>, out: &mut Writer<'_>) {
-    out.put_byte(id::AUTHENTICATION_DATA);
-    put_bytes(&signature.code, out);
 }
 
 fn put_times(terms: &Terms<'_>, out: &mut Writer<'_>) {

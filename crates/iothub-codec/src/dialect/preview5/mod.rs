@@ -8,7 +8,7 @@ mod property;
 
 pub(super) use ack::{decode_ack, encode_ack};
 pub(super) use catalogue::OPERATIONS;
-pub(super) use connect::{decode_auth, encode_auth, encode_connect, open_connect};
+pub(super) use connect::{decode_auth, encode_auth, open_connect};
 pub(super) use filters::decode_filter;
 pub(super) use property::spelling;
 
@@ -39,6 +39,10 @@ pub(super) static PREVIEW: Preview = Preview {
     rows: user_rows(),
     naming: property_name,
     request_max: 16,
+    version: crate::connect::Version::V5,
+    api_version: connect::VERSION,
+    sas: connect::SAS,
+    introduction: connect::INTRODUCTION,
 };
 
 const MESSAGES: &[Message] = &[

@@ -1,0 +1,180 @@
+use super::wire::List;
+use super::{Preview, Wire};
+#[cfg(feature = "preview311")]
+use crate::base64_code;
+use crate::byte_set::ByteSet;
+use crate::connect::{Connect, Introduction, Proof};
+use crate::dialect::name;
+use crate::error::{EncodeError, Field};
+use crate::identity::{Identity, ModuleId};
+use crate::section::{PropertySection, text};
+#[cfg(feature = "preview5")]
+use crate::section::{id, put_bytes, put_text};
+use crate::terms::Signature;
+use crate::text::Text;
+use crate::write::Writer;
+
+/// What a CONNECT says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dialect) enum Said {
+    Host,
+    ApiVersion,
+    Expiry,
+    ConnectTime,
+    Policy,
+    ClientAgent,
+    #[cfg(feature = "preview311")]
+    Device,
+    #[cfg(feature = "preview311")]
+    Module,
+    #[cfg(feature = "preview311")]
+    Method,
+    #[cfg(feature = "preview311")]
+    Model,
+}
+
+impl Preview {
+    pub(in crate::dialect) fn encode_connect<'b>(
+        &self,
+        identity: Identity<'_>,
+        who: &Introduction<'b>,
+        proof: &Proof<'b>,
+        out: &'b mut [u8],
+    ) -> Result<Connect<'b>, EncodeError> {
+        let mut writer = Writer::new(out);
+        if !name::is_host(Text::plain(who.host)) {
+            writer.fail(EncodeError::BadValue(Field::Host));
+        }
+        let signature = match proof {
+            Proof::Signature(signature) => Some(signature),
+            Proof::None => None,
+            Proof::Token(_) => {
+                writer.fail(EncodeError::NotExpressible);
+                None
+            }
+        };
+        writer.put_identity(identity);
+        let client_id_len = writer.len();
+        match self.wire {
+            #[cfg(feature = "preview311")]
+            Wire::Topic => {}
+            #[cfg(feature = "preview5")]
+            Wire::Section => {
+                if who.model_id.is_some() {
+                    writer.fail(EncodeError::NotExpressible);
+                }
+                put_method(self.method(signature), &mut writer);
+                if let Some(signature) = signature {
+                    put_code(signature, &mut writer);
+                }
+            }
+        }
+        self.introduce(identity, who, signature, &mut writer);
+        let list_end = writer.len();
+        match self.wire {
+            #[cfg(feature = "preview311")]
+            Wire::Topic => {
+                writer.end_field(client_id_len, Field::UserName);
+                if let Some(signature) = signature {
+                    let digits = base64_code::digits(&signature.code).chain([b'=']);
+                    digits.for_each(|digit| writer.put_byte(digit));
+                }
+            }
+            #[cfg(feature = "preview5")]
+            Wire::Section => {}
+        }
+        // What was written is as long as was counted.
+        let (names, password) = writer.finish()?.split_at_checked(list_end).unwrap_or_default();
+        let (client_id, list) = names.split_at_checked(client_id_len).unwrap_or_default();
+        let mut connect = Connect {
+            version: self.version,
+            client_id: text(client_id),
+            username: None,
+            password: None,
+            properties: PropertySection::EMPTY,
+        };
+        match self.wire {
+            #[cfg(feature = "preview311")]
+            Wire::Topic => {
+                connect.username = Some(text(list));
+                connect.password = signature.map(|_| password);
+            }
+            #[cfg(feature = "preview5")]
+            Wire::Section => connect.properties = PropertySection::written(list),
+        }
+        Ok(connect)
+    }
+
+    fn introduce(
+        &self,
+        identity: Identity<'_>,
+        who: &Introduction<'_>,
+        signature: Option<&Signature<'_>>,
+        out: &mut Writer<'_>,
+    ) {
+        let terms = signature.map(|signature| &signature.terms);
+        let mut list = List::new(self.wire, ByteSet::UNRESERVED, out);
+        for (said, name) in self.introduction {
+            let text = match said {
+                Said::Host => Some(who.host),
+                Said::ApiVersion => Some(self.api_version),
+                Said::ClientAgent => who.client_agent,
+                #[cfg(feature = "preview311")]
+                Said::Device => Some(identity.device.as_str()),
+                #[cfg(feature = "preview311")]
+                Said::Module => identity.module.map(ModuleId::as_str),
+                #[cfg(feature = "preview311")]
+                Said::Method => Some(self.method(signature)),
+                #[cfg(feature = "preview311")]
+                Said::Model => who.model_id,
+                Said::Expiry => {
+                    list.put_number(name, terms.map(|terms| terms.expiry_ms));
+                    continue;
+                }
+                Said::ConnectTime => {
+                    list.put_number(name, terms.and_then(|terms| terms.at_ms));
+                    continue;
+                }
+                Said::Policy => {
+                    let policy = terms.and_then(|terms| terms.policy.as_ref());
+                    if let Some(policy) = policy.filter(|policy| self.says(policy)) {
+                        list.put_text("", &Text::plain(name), policy);
+                    }
+                    continue;
+                }
+            };
+            if let Some(text) = text {
+                list.put_text("", &Text::plain(name), &Text::plain(text));
+            }
+        }
+    }
+
+    const fn method(&self, signature: Option<&Signature<'_>>) -> &'static str {
+        if signature.is_some() { self.sas } else { X509 }
+    }
+
+    /// An empty policy signs the same as none.
+    const fn says(&self, policy: &Text<'_>) -> bool {
+        match self.wire {
+            #[cfg(feature = "preview311")]
+            Wire::Topic => true,
+            #[cfg(feature = "preview5")]
+            Wire::Section => !policy.is_empty(),
+        }
+    }
+}
+
+/// The authentication method of a device that shows the certificate of TLS.
+pub(in crate::dialect) const X509: &str = "X509";
+
+#[cfg(feature = "preview5")]
+pub(in crate::dialect) fn put_method(method: &str, out: &mut Writer<'_>) {
+    out.put_byte(id::AUTHENTICATION_METHOD);
+    put_text("", Text::plain(method), out);
+}
+
+#[cfg(feature = "preview5")]
+pub(in crate::dialect) fn put_code(signature: &Signature<'_>, out: &mut Writer<'_>) {
+    out.put_byte(id::AUTHENTICATION_DATA);
+    put_bytes(&signature.code, out);
+}
