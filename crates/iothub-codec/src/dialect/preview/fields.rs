@@ -1,54 +1,50 @@
 use super::{Kind, Message};
 use crate::error::{DecodeError, DecodeErrorKind, Place};
 use crate::message::{
-    Command, Content, DesiredChanged, MethodCall, Reply, Telemetry, ToDevice, ToHub, TwinGet, TwinPatch,
+    Command, DesiredChanged, MethodCall, Reply, Telemetry, ToDevice, ToHub, TwinGet, TwinPatch,
 };
 use crate::property::Properties;
 use crate::publish::Publish;
 use crate::request::RequestId;
 use crate::status::Status;
-use crate::text::Text;
 
-/// The named parts of a message.
-#[derive(Clone, Copy, Debug, Default)]
+/// The parts of a message. What an answer has is most of it, and is kept as one: it need not be taken apart and put
+/// together again.
 pub(super) struct Fields<'a> {
     /// Of a method.
     pub(super) name: &'a str,
     pub(super) properties: Properties<'a>,
-    pub(super) request: Option<RequestId<'a>>,
-    pub(super) version: Option<u64>,
     /// The version that something must have, or is known to have.
     pub(super) if_version: Option<u64>,
-    pub(super) status: Option<Status>,
-    pub(super) code: Option<i32>,
-    pub(super) content: Content<'a>,
-    pub(super) reason: Option<Text<'a>>,
-    pub(super) trace_id: Option<Text<'a>>,
+    /// With a request that is none, until one has been read.
+    pub(super) reply: Reply<'a>,
 }
 
 impl<'a> Fields<'a> {
+    pub(super) fn new(payload: &'a [u8]) -> Self {
+        let reply = Reply { payload, ..Reply::new(RequestId::from_u32(0), Status::SUCCESS) };
+        Self { name: "", properties: Properties::default(), if_version: None, reply }
+    }
+
     /// The message that a hub receives. That everything is there that must be has been seen.
     pub(super) fn message_to_hub(
         &self,
         message: &Message,
         publish: &Publish<'a>,
     ) -> Result<ToHub<'a>, DecodeError> {
+        let Self { name: _, properties, if_version, reply } = self;
         let Publish { payload, qos, retain, .. } = *publish;
         Ok(match message.kind {
-            Kind::Telemetry => {
-                ToHub::Telemetry(Telemetry { payload, properties: self.properties, qos, retain })
+            Kind::Telemetry => ToHub::Telemetry(Telemetry { payload, properties: *properties, qos, retain }),
+            Kind::TwinGet(part) => {
+                ToHub::TwinGet(TwinGet { request: reply.request, part, known_version: *if_version })
             }
-            Kind::TwinGet(part) => ToHub::TwinGet(TwinGet {
-                request: self.request.ok_or(UNKNOWN)?,
-                part,
-                known_version: self.if_version,
-            }),
             Kind::TwinPatch => ToHub::TwinPatch(TwinPatch {
-                request: self.request.ok_or(UNKNOWN)?,
+                request: reply.request,
                 patch: payload,
-                if_version: self.if_version,
+                if_version: *if_version,
             }),
-            Kind::MethodReply => ToHub::Reply(self.reply(payload)?),
+            Kind::MethodReply => ToHub::Reply(*reply),
             Kind::Command
             | Kind::Method
             | Kind::DesiredChanged(_)
@@ -64,35 +60,20 @@ impl<'a> Fields<'a> {
         message: &Message,
         publish: &Publish<'a>,
     ) -> Result<ToDevice<'a>, DecodeError> {
+        let Self { name, properties, if_version: _, reply } = self;
         let Publish { payload, qos, .. } = *publish;
-        let Self { name, properties, content, .. } = *self;
         Ok(match message.kind {
-            Kind::Command => ToDevice::Command(Command { payload, properties, qos }),
+            Kind::Command => ToDevice::Command(Command { payload, properties: *properties, qos }),
             Kind::Method => {
-                let request = self.request.ok_or(UNKNOWN)?;
-                ToDevice::Method(MethodCall { request, name, payload, content })
+                ToDevice::Method(MethodCall { request: reply.request, name, payload, content: reply.content })
             }
-            Kind::DesiredChanged(_) => {
-                let version = self.version.ok_or(UNKNOWN)?;
-                ToDevice::DesiredChanged(DesiredChanged { version, patch: payload, qos })
-            }
-            Kind::TwinGetReply | Kind::TwinPatchReply | Kind::TwinReply => {
-                ToDevice::Reply(self.reply(payload)?)
-            }
+            Kind::DesiredChanged(_) => ToDevice::DesiredChanged(DesiredChanged {
+                version: reply.version.unwrap_or_default(),
+                patch: payload,
+                qos,
+            }),
+            Kind::TwinGetReply | Kind::TwinPatchReply | Kind::TwinReply => ToDevice::Reply(*reply),
             Kind::Telemetry | Kind::TwinGet(_) | Kind::TwinPatch | Kind::MethodReply => return Err(UNKNOWN),
-        })
-    }
-
-    fn reply(&self, payload: &'a [u8]) -> Result<Reply<'a>, DecodeError> {
-        Ok(Reply {
-            request: self.request.ok_or(UNKNOWN)?,
-            status: self.status.unwrap_or(Status::SUCCESS),
-            code: self.code,
-            version: self.version,
-            payload,
-            content: self.content,
-            reason: self.reason,
-            trace_id: self.trace_id,
         })
     }
 }

@@ -22,7 +22,7 @@ impl Preview {
         &self,
         publish: &Publish<'a>,
     ) -> Result<ToHub<'a>, DecodeError> {
-        let mut fields = Fields::default();
+        let mut fields = Fields::new(publish.payload);
         let message = self.open(Receiver::Hub, publish, &mut fields)?;
         fields.message_to_hub(message, publish)
     }
@@ -33,7 +33,7 @@ impl Preview {
         &self,
         publish: &Publish<'a>,
     ) -> Result<ToDevice<'a>, DecodeError> {
-        let mut fields = Fields::default();
+        let mut fields = Fields::new(publish.payload);
         let message = self.open(Receiver::Device, publish, &mut fields)?;
         fields.message_to_device(message, publish)
     }
@@ -159,7 +159,7 @@ impl<'a> Reading<'a, '_> {
                 self.take_request(id)
             }
             id::CONTENT_TYPE if self.message.has(Parameter::MediaType) => {
-                self.fields.content.media_type = Some(value);
+                self.fields.reply.content.media_type = Some(value);
                 Ok(())
             }
             // The other first-class properties are between the MQTT stacks, or mean nothing.
@@ -200,18 +200,17 @@ impl<'a> Reading<'a, '_> {
 
     /// `None` is one that cannot be.
     fn take_request(&mut self, id: Option<RequestId<'a>>) -> Result<(), DecodeErrorKind> {
+        let Some(id) = id else {
+            return Err(DecodeErrorKind::BadValue(Parameter::Request.field(self.preview.wire)));
+        };
         self.lacking &= !Parameter::Request.bit();
-        self.fields.request = id;
-        match id {
-            Some(_) => Ok(()),
-            None => Err(DecodeErrorKind::BadValue(Parameter::Request.field(self.preview.wire))),
-        }
+        self.fields.reply.request = id;
+        Ok(())
     }
 
     /// Whether everything is there that must be. A failure need not say more than which request failed.
     fn complete(&self) -> Result<(), DecodeErrorKind> {
-        let is_refused = self.fields.status.is_some_and(|status| !status.is_success());
-        let must = if is_refused { Parameter::Request.bit() } else { u16::MAX };
+        let must = if self.fields.reply.status.is_success() { u16::MAX } else { Parameter::Request.bit() };
         match self.preview.first(self.message, self.lacking & must) {
             Some(field) => Err(DecodeErrorKind::Missing(field)),
             None => Ok(()),

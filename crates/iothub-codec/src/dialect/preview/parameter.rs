@@ -89,15 +89,15 @@ impl Parameter {
     pub(super) fn read<'a>(self, value: Text<'a>, fields: &mut Fields<'a>) -> Option<()> {
         match self {
             Request => return None,
-            Version => fields.version = Some(decimal(value)?),
+            Version => fields.reply.version = Some(decimal(value)?),
             IfVersion => fields.if_version = Some(decimal(value)?),
             // Numbers above what HTTP and the other dialects can pass on are no answer.
-            Code => fields.code = Some(i32::try_from(decimal(value)?).ok()?),
-            Said => fields.status = Some(status(value)?),
-            Reason => fields.reason = Some(value),
-            TraceId => fields.trace_id = Some(value),
-            MediaType => fields.content.media_type = Some(value),
-            Encoding => fields.content.encoding = Some(value),
+            Code => fields.reply.code = Some(i32::try_from(decimal(value)?).ok()?),
+            Said => fields.reply.status = status(value)?,
+            Reason => fields.reply.reason = Some(value),
+            TraceId => fields.reply.trace_id = Some(value),
+            MediaType => fields.reply.content.media_type = Some(value),
+            Encoding => fields.reply.content.encoding = Some(value),
         }
         Some(())
     }
