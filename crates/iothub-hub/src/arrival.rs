@@ -152,7 +152,7 @@ impl Hub {
         }
         // Nobody but a hub with limits needs to know how long it is.
         let len = if self.config.edition == Edition::UNLIMITED { 0 } else { charged(telemetry) };
-        self.spend(now, Operation::Telemetry, Some(len))
+        self.spend_of_device(now, Operation::Telemetry, len)
             .map_err(|excess| (excess.status(), excess.rule(), excess.to_string()))
     }
 

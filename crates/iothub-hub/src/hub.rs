@@ -206,6 +206,7 @@ impl Hub {
                 self.stop_calls(now, effects);
                 self.stop_groupings(now, effects);
             }
+            Input::Throttle { operations } => self.meter.throttle(operations),
             Input::Recording { recording } => self.set_recording(now, recording, effects),
             // It is asked for again.
             Input::Restate { .. } if !self.has_room() => {}
@@ -364,6 +365,16 @@ impl Hub {
     /// Sees to it that the edition allows that now; `len` is what is charged for by its length, in bytes.
     pub(crate) fn spend(&mut self, now: Now, operation: Operation, len: Option<usize>) -> Result<(), Excess> {
         self.meter.allow(now, self.config.edition, operation, len)
+    }
+
+    /// The same for what a device or module does by itself; all of it is charged for by its length.
+    pub(crate) fn spend_of_device(
+        &mut self,
+        now: Now,
+        operation: Operation,
+        len: usize,
+    ) -> Result<(), Excess> {
+        self.meter.allow_device(now, self.config.edition, operation, len)
     }
 
     /// Charges for what is not refused any longer.

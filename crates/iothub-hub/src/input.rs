@@ -113,6 +113,12 @@ pub enum Input<'a> {
         /// Whether the hub may have something recorded from now on.
         recording: Recording,
     },
+    /// Whatever the edition allows, that many of the next messages and twin requests of devices and modules are refused as
+    /// having come too fast. 0 for none any longer. Only tests give this.
+    Throttle {
+        /// How many.
+        operations: u32,
+    },
     /// The time of [`Hub::poll_timeout`](crate::Hub::poll_timeout) has come.
     Tick,
 }

@@ -59,7 +59,7 @@ impl Hub {
             payload: if known { Vec::new() } else { entry.twin.device_view(get.part) },
             refused: None,
         };
-        let answer = match self.spend(now, quota::Operation::TwinRead, Some(answer.payload.len())) {
+        let answer = match self.spend_of_device(now, quota::Operation::TwinRead, answer.payload.len()) {
             Ok(()) => answer,
             Err(excess) => {
                 let (operation, request) = (answer.operation, answer.request);
@@ -204,7 +204,7 @@ impl Hub {
             let code = ErrorCode::ServiceUnavailable;
             return Err((Status::SERVER_BUSY, code, Rule::NoRoom, NO_ROOM.to_owned()));
         }
-        self.spend(now, quota::Operation::TwinUpdate, Some(patch.patch.len()))
+        self.spend_of_device(now, quota::Operation::TwinUpdate, patch.patch.len())
             .map_err(|excess| (excess.status(), excess.code(), excess.rule(), excess.to_string()))?;
         let object: Object = serde_json::from_slice(patch.patch)
             .map_err(|error| bad(format!("the patch is not a JSON object: {error}")))?;

@@ -3,7 +3,7 @@ use core::fmt;
 use core::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use iothub_hub::{Change, Peer, Transport};
+use iothub_hub::{Change, Input, Peer, Transport};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::WeakSender;
 
@@ -83,6 +83,15 @@ impl Door {
         let stream = Patient::new(stream, shared.limits.unread);
         connection::serve(stream, peer, (stranger, due), shared).await;
         drop(place);
+    }
+
+    /// Has the hub refuse that many of the next messages and twin requests of devices and modules as having come too fast,
+    /// whatever its edition allows. It says so as each dialect can. 0 for none any longer.
+    pub fn throttle(&self, operations: u32) {
+        // A hub that goes no more refuses everything anyway.
+        if let Ok(mut hub) = self.sites.main().driver.enter() {
+            hub.handle(Input::Throttle { operations });
+        }
     }
 
     /// Answers a request of the service API, with the rights that its headers prove, as if it had come over HTTPS. What

@@ -18,7 +18,7 @@ use crate::faults::{Faults, Interposed};
 use crate::new_device::NewDevice;
 use crate::proxy::Proxy;
 use crate::record::Record;
-use crate::wire::{Entrance, Wire};
+use crate::wire::Wire;
 
 /// A whole IoT Hub for one test: an `iothub-server` in this process, and what a test wants to know of it and do to it. Any
 /// number of them run beside each other. Dropping one ends everything that belongs to it.
@@ -29,7 +29,6 @@ pub struct TestHub {
     reach: Reach,
     /// There unless it is being started again.
     site: Mutex<Option<Site>>,
-    entrance: Entrance,
     back_end: BackEnd,
     record: Arc<Record>,
     faults: Faults,
@@ -85,7 +84,7 @@ impl TestHub {
         if durable {
             options.data = Some(folder.path().join("data"));
         }
-        let (faults, record, entrance) = (Faults::default(), Arc::new(Record::new()), Entrance::default());
+        let (faults, record) = (Faults::default(), Arc::new(Record::new()));
         let running = serve(options.clone(), reach, &faults, None).await;
         let ca_pem = running.ca_pem().to_owned();
         std::fs::write(folder.path().join(CA), &ca_pem).expect("files can be written in a folder of ours");
@@ -103,8 +102,7 @@ impl TestHub {
             options,
             reach,
             site: Mutex::new(None),
-            back_end: BackEnd::new(entrance.clone(), &service_connection_string),
-            entrance,
+            back_end: BackEnd::new(faults.entrance().clone(), &service_connection_string),
             record,
             faults,
             proxies,
@@ -122,7 +120,7 @@ impl TestHub {
         // Nobody could connect yet.
         let next = Record::ends(&log);
         let following = tokio::spawn(async move { record.follow(log, next).await });
-        self.entrance.set(Some(running.door()));
+        self.faults.entrance().set(Some(running.door()));
         *self.site.lock().unwrap_or_else(PoisonError::into_inner) = Some(Site { running, following });
     }
 }
@@ -149,7 +147,7 @@ impl TestHub {
 
     /// The way into the hub without sockets, which a hub with sockets has as well.
     pub fn wire(&self) -> Wire {
-        Wire { entrance: self.entrance.clone(), faults: self.faults.clone() }
+        Wire { faults: self.faults.clone() }
     }
 
     /// One more way to the hub over sockets, with faults of its own: see [`NewDevice::through`].
@@ -189,7 +187,7 @@ impl TestHub {
     pub async fn restart_after(&self, down: Duration) {
         let site = self.site.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Site { running, following } = site.expect("it is started again once at a time");
-        self.entrance.set(None);
+        self.faults.entrance().set(None);
         let state = match &self.options.data {
             Some(_) => {
                 running.stop().await;

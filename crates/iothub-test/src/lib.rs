@@ -107,7 +107,7 @@
 //! ```
 //!
 //! Answers and changes that the hub sends at QoS 0 are lost by [`Faults::lose_one_of`].
-//! Tokens end before their time by [`Faults::expire_tokens`].
+//! Tokens end before their time by [`Faults::expire_tokens`], and messages come too fast by [`Faults::throttle`].
 //! A hub that allows less is [`TestHubBuilder::edition`], and one that keeps its data on disk [`TestHubBuilder::durable`].
 //! A [`Proxy`] gives one device a way with faults of its own, or stands in front of a hub in another process.
 //!

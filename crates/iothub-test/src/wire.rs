@@ -11,7 +11,6 @@ use crate::faults::Faults;
 /// [`Device::connect_over`](iothub_device::Device::connect_over). What [`Faults`] say happens on it.
 #[derive(Clone, Debug)]
 pub struct Wire {
-    pub(crate) entrance: Entrance,
     pub(crate) faults: Faults,
 }
 
@@ -39,7 +38,7 @@ impl Transport for Wire {
     type Stream = Box<dyn ByteStream>;
 
     async fn connect(&self) -> Result<Self::Stream, ConnectError> {
-        let door = self.entrance.door().filter(|_| self.faults.admits()).ok_or_else(|| {
+        let door = self.faults.entrance().door().filter(|_| self.faults.admits()).ok_or_else(|| {
             let source = io::Error::from(io::ErrorKind::ConnectionRefused);
             ConnectError::Unreachable { address: "the hub of the test".into(), source }
         })?;

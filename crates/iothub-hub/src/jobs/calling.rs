@@ -100,7 +100,7 @@ impl Hub {
                         turn.begun.push(slot);
                         turn.called.push((slot, key));
                     }
-                    Err(Excess::Rate { .. }) => {
+                    Err(Excess::Rate { .. } | Excess::Wanted { .. }) => {
                         turn.wait = Some(PAUSE);
                         break;
                     }

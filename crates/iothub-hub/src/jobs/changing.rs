@@ -31,7 +31,7 @@ impl Hub {
                 let key = job.devices.key(slot);
                 let result = match self.spend(now, Operation::JobDevice, Some(len)) {
                     Ok(()) => self.change_twin(now, &key, (&edit, &etag), effects),
-                    Err(Excess::Rate { .. }) => {
+                    Err(Excess::Rate { .. } | Excess::Wanted { .. }) => {
                         wait = PAUSE;
                         break;
                     }

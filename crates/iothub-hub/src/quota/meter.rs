@@ -14,6 +14,8 @@ use crate::rule::Rule;
 pub(crate) struct Meter {
     buckets: BTreeMap<Operation, Bucket>,
     used: Used,
+    /// How many operations of devices are refused whatever the edition allows.
+    throttled: u32,
 }
 
 /// Messages of a day.
@@ -33,6 +35,8 @@ pub(crate) enum Excess {
     Rate { operation: Operation, a_minute: u64, edition: Edition },
     /// Of messages in a day.
     Day { messages: u64, edition: Edition },
+    /// Nothing is: a test wants to see what comes of it.
+    Wanted { operation: Operation },
 }
 
 impl Meter {
@@ -63,6 +67,28 @@ impl Meter {
         }
         self.charge(now.timestamp, edition, messages);
         Ok(())
+    }
+
+    /// The same for a device's or module's own doing, of which some may have to be refused.
+    pub(crate) fn allow_device(
+        &mut self,
+        now: Now,
+        edition: Edition,
+        operation: Operation,
+        len: usize,
+    ) -> Result<(), Excess> {
+        match self.throttled.checked_sub(1) {
+            Some(left) => {
+                self.throttled = left;
+                Err(Excess::Wanted { operation })
+            }
+            None => self.allow(now, edition, operation, Some(len)),
+        }
+    }
+
+    /// So many of the next operations of devices are refused.
+    pub(crate) const fn throttle(&mut self, operations: u32) {
+        self.throttled = operations;
     }
 
     /// Whether the messages of the day are not used up. For what is counted when it is known how much it was.
@@ -116,21 +142,21 @@ impl Meter {
 impl Excess {
     pub(crate) const fn status(&self) -> Status {
         match self {
-            Self::Rate { .. } => Status::THROTTLED,
+            Self::Rate { .. } | Self::Wanted { .. } => Status::THROTTLED,
             Self::Day { .. } => Status::QUOTA_EXCEEDED,
         }
     }
 
     pub(crate) const fn code(&self) -> ErrorCode {
         match self {
-            Self::Rate { .. } => ErrorCode::ThrottlingException,
+            Self::Rate { .. } | Self::Wanted { .. } => ErrorCode::ThrottlingException,
             Self::Day { .. } => ErrorCode::IotHubQuotaExceeded,
         }
     }
 
     pub(crate) const fn rule(&self) -> Rule {
         match self {
-            Self::Rate { .. } => Rule::Throttled,
+            Self::Rate { .. } | Self::Wanted { .. } => Rule::Throttled,
             Self::Day { .. } => Rule::QuotaExceeded,
         }
     }
@@ -142,6 +168,7 @@ impl fmt::Display for Excess {
             Self::Rate { operation, a_minute, edition } => {
                 write!(f, "more than {a_minute} {operation} a minute, which is the limit of {edition}")
             }
+            Self::Wanted { operation } => write!(f, "the next {operation} are refused, as a test wants it"),
             Self::Day { messages, edition } => {
                 write!(
                     f,

@@ -139,7 +139,7 @@ impl Hub {
             );
             return Err(Failure::new(ErrorCode::MessageTooLarge, message));
         }
-        self.spend(now, Operation::Telemetry, Some(len))
+        self.spend_of_device(now, Operation::Telemetry, len)
             .map_err(|excess| Failure::gateway(excess.code(), excess.to_string()))?;
         let body = Bytes::copy_from_slice(request.body);
         let event = self.event(now, key, origin, (system, properties, body));

@@ -70,6 +70,24 @@ fn telemetry_beyond_its_rate_is_refused_as_the_dialect_can() {
 }
 
 #[test]
+fn as_many_as_a_test_wants_are_refused_by_a_hub_without_limits() {
+    for dialect in Dialect::ALL {
+        let mut world = World::new();
+        world.put(Input::Throttle { operations: 2 });
+        // Others are not meant.
+        assert_eq!(world.rest("GET", "/twins/dev1", json!(null)).0, 200);
+        for _ in 0..2 {
+            assert_eq!(flood(&mut world, *dialect).0, 0, "{dialect}");
+            let notice = world.notices.last().unwrap();
+            assert_eq!(notice.rule.unwrap().name(), "throttled");
+        }
+        world.put(Input::Throttle { operations: 2 });
+        world.put(Input::Throttle { operations: 0 });
+        assert_eq!(flood(&mut world, *dialect).0, 10_000, "{dialect}");
+    }
+}
+
+#[test]
 fn nothing_that_is_charged_passes_when_the_day_is_used_up() {
     let mut world = small(Sku::F1);
     world.create_device("a");

@@ -13,6 +13,7 @@ use iothub_device::RefusalReason;
 use tokio::io::AsyncRead;
 
 use crate::clock;
+use crate::wire::Entrance;
 use script::{Number, Script};
 
 pub(crate) use interposed::Interposed;
@@ -23,9 +24,13 @@ pub(crate) use stream::Faulty;
 /// for the connections that are there and for those that follow, unless it says otherwise.
 ///
 /// The first half acts on bytes, below TLS where there is TLS. The second half acts on MQTT, in the hub, behind TLS and
-/// WebSocket; a [`Proxy`](crate::Proxy) that is not of a [`TestHub`](crate::TestHub) has no use for it.
+/// WebSocket, for all devices: a [`Proxy`](crate::Proxy) of its own has no use for it.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Script>>);
+pub struct Faults {
+    script: Arc<Mutex<Script>>,
+    /// Where the hub is that these are of, if they are of one.
+    entrance: Entrance,
+}
 
 /// # Bytes
 impl Faults {
@@ -78,6 +83,7 @@ impl Faults {
     /// Whatever goes on goes wrong no longer. What was cut or swallowed stays so.
     pub fn calm(&self) {
         self.script().calm();
+        self.throttle(0);
     }
 }
 
@@ -87,6 +93,16 @@ impl Faults {
     /// another, the connection just ends.
     pub fn refuse_connects(&self, times: u32, reason: RefusalReason) {
         self.script().refuse_connects(times, reason);
+    }
+
+    /// Has the hub refuse the next `times` messages and twin requests of all devices, as if each was one too many in its
+    /// time. It says so as it says it beyond the quotas of an [edition](crate::TestHubBuilder::edition): with status 429, or
+    /// 0501 in the previews, and of telemetry by the end of the connection where there is no other way, as over MQTT 3.1.1.
+    /// A hub that [starts again](crate::TestHub::restart) knows of it no longer.
+    pub fn throttle(&self, times: u32) {
+        if let Some(door) = self.entrance.door() {
+            door.throttle(times);
+        }
     }
 
     /// Ends all connections, and lets nobody in again with a token, or signature, that a device has connected with so far:
@@ -141,12 +157,17 @@ impl Faults {
         Faulty::new(stream, self.clone())
     }
 
+    /// Where the hub is to be put that these are of.
+    pub(crate) const fn entrance(&self) -> &Entrance {
+        &self.entrance
+    }
+
     fn open(&self) -> Number {
         self.script().open()
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
         // Nothing in a script can panic half-way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,6 +2,7 @@ use core::time::Duration;
 
 use iothub_device::{
     Backoff, ConnectError, ConnectionStatus, Device, Dialect, FailureClass, Message, Options, RefusalReason,
+    SendError, Status, TwinError,
 };
 use iothub_test::{Faults, TestHub};
 use serde_json::json;
@@ -74,6 +75,44 @@ async fn a_refusal_is_the_one_that_was_wanted_as_often_as_it_was() {
             "{refused}"
         );
         Device::connect(options).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_throttled_is_refused_as_the_dialect_can_and_as_often_as_was_wanted() {
+    for dialect in Dialect::ALL.iter().copied() {
+        let hub = TestHub::start().await;
+        let device = Device::connect(eager(hub.device("d").dialect(dialect).await)).await.unwrap();
+        hub.expect_connected("d").await;
+
+        hub.faults().throttle(1);
+        let refused = device.twin().report(&json!({ "n": 1 })).await.unwrap_err();
+        assert!(
+            matches!(&refused, TwinError::Refused { refusal, .. } if refusal.status == Status::THROTTLED),
+            "{dialect}: {refused:?}"
+        );
+        device.twin().report(&json!({ "n": 1 })).await.unwrap();
+
+        hub.faults().throttle(1);
+        let sent = device.send(Message::new("1")).await;
+        if dialect == Dialect::Preview5 {
+            let refused = sent.unwrap_err();
+            assert!(
+                matches!(&refused, SendError::Refused(refusal) if refusal.status == Status::THROTTLED),
+                "{refused:?}"
+            );
+            device.send(Message::new("1")).await.unwrap();
+        } else {
+            // What cannot be said is shown by the end of the connection, and the message comes again.
+            sent.unwrap();
+            hub.expect_connected("d").await;
+        }
+        hub.expect_telemetry("d").body("1").await;
+
+        hub.faults().throttle(u32::MAX);
+        device.twin().get().await.unwrap_err();
+        hub.faults().calm();
+        device.twin().get().await.unwrap();
     }
 }
 
