@@ -29,6 +29,8 @@ use crate::publish::{Publish, Qos};
 use crate::section::PropertySection;
 use crate::status::Status;
 use crate::write::Writer;
+#[cfg(any(feature = "preview311", feature = "preview5"))]
+use preview::Preview;
 
 /// One of the ways in which IoT Hub's messages are spelled. A device chooses it with its CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,6 +107,18 @@ impl Dialect {
     /// One of them; `None` where the dialect does not have it.
     pub fn operation(self, kind: OperationKind) -> Option<&'static OperationRow> {
         self.operations().iter().find(|row| row.kind == kind)
+    }
+
+    /// The messages and properties of a preview; `None` for the classic dialect.
+    #[cfg(any(feature = "preview311", feature = "preview5"))]
+    const fn preview(self) -> Option<&'static Preview> {
+        match self {
+            Self::Classic => None,
+            #[cfg(feature = "preview311")]
+            Self::Preview311 => Some(&preview311::PREVIEW),
+            #[cfg(feature = "preview5")]
+            Self::Preview5 => Some(&preview5::PREVIEW),
+        }
     }
 
     /// The name of a system property in this dialect; `None` where it has none, and cannot be sent.
@@ -194,13 +208,11 @@ impl<'d> Codec<'d> {
     ///
     /// [`DecodeError`] for everything that only a hub sends, or nobody.
     pub fn decode_to_hub<'a>(self, publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
-        match self.dialect {
-            Dialect::Classic => classic::open_to_hub(&self.identity, publish),
-            #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::PREVIEW.open_to_hub(publish),
-            #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::PREVIEW.open_to_hub(publish),
+        #[cfg(any(feature = "preview311", feature = "preview5"))]
+        if let Some(preview) = self.dialect.preview() {
+            return preview.open_to_hub(publish);
         }
+        classic::open_to_hub(&self.identity, publish)
     }
 
     /// Reads what the hub sent.
@@ -209,13 +221,11 @@ impl<'d> Codec<'d> {
     ///
     /// [`DecodeError`] for everything that only a device sends, or nobody.
     pub fn decode_to_device<'a>(self, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
-        match self.dialect {
-            Dialect::Classic => classic::open_to_device(&self.identity, publish),
-            #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::PREVIEW.open_to_device(publish),
-            #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::PREVIEW.open_to_device(publish),
+        #[cfg(any(feature = "preview311", feature = "preview5"))]
+        if let Some(preview) = self.dialect.preview() {
+            return preview.open_to_device(publish);
         }
+        classic::open_to_device(&self.identity, publish)
     }
 
     /// Writes the topic filters that open these channels, with the QoS that suits each. For channels that are open
@@ -227,17 +237,19 @@ impl<'d> Codec<'d> {
     /// that has none; otherwise as for [`Self::encode`].
     pub fn filters<'a>(self, channels: Channels, out: &'a mut [u8]) -> Result<Filters<'a>, EncodeError> {
         let mut writer = Writer::new(out);
-        match self.dialect {
-            Dialect::Classic => classic::filters(self.identity, channels, &mut writer),
-            #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::PREVIEW.filters(channels, &mut writer),
-            #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::PREVIEW.filters(channels, &mut writer),
-        }
+        self.put_filters(channels, &mut writer);
         if channels.is_empty() {
             writer.fail(EncodeError::NotExpressible);
         }
         writer.finish().map(Filters::written)
+    }
+
+    fn put_filters(self, channels: Channels, out: &mut Writer<'_>) {
+        #[cfg(any(feature = "preview311", feature = "preview5"))]
+        if let Some(preview) = self.dialect.preview() {
+            return preview.filters(channels, out);
+        }
+        classic::filters(self.identity, channels, out);
     }
 
     /// Reads one topic filter of the device.
@@ -268,13 +280,11 @@ impl<'d> Codec<'d> {
         proof: Proof<'b>,
         out: &'b mut [u8],
     ) -> Result<Connect<'b>, EncodeError> {
-        match self.dialect {
-            Dialect::Classic => classic::encode_connect(self.identity, who, proof, out),
-            #[cfg(feature = "preview311")]
-            Dialect::Preview311 => preview311::PREVIEW.encode_connect(self.identity, who, &proof, out),
-            #[cfg(feature = "preview5")]
-            Dialect::Preview5 => preview5::PREVIEW.encode_connect(self.identity, who, &proof, out),
+        #[cfg(any(feature = "preview311", feature = "preview5"))]
+        if let Some(preview) = self.dialect.preview() {
+            return preview.encode_connect(self.identity, who, &proof, out);
         }
+        classic::encode_connect(self.identity, who, proof, out)
     }
 
     /// Writes what a PUBACK, a refusing CONNACK or a DISCONNECT says, with as much `detail` as its receiver takes. A

@@ -1,9 +1,5 @@
+use super::Codec;
 use super::classic;
-#[cfg(feature = "preview5")]
-use super::preview5;
-#[cfg(feature = "preview311")]
-use super::preview311;
-use super::{Codec, Dialect};
 #[cfg(any(feature = "preview311", feature = "preview5"))]
 use crate::error::EncodeError;
 use crate::message::sealed::Sealed;
@@ -13,24 +9,23 @@ use crate::message::{
 use crate::publish::Qos;
 use crate::write::Writer;
 
-// Each message has a function of its own for each dialect, so that a program has in it what it sends and no more.
+// Each message has a function of its own for the classic dialect and one for the previews, so that a program has in it
+// what it sends and no more.
 macro_rules! outgoing {
     (
-        $message:ty, $this:ident, $codec:ident, $out:ident;
-        $classic:expr, $preview311:expr, $preview5:expr;
+        $message:ty, $this:ident, $codec:ident, $preview:ident, $out:ident;
+        $classic:expr, $of_preview:expr;
         $($rest:item)*
     ) => {
         impl<'a> Sealed<'a> for $message {
             #[expect(private_interfaces, reason = "only this crate calls it")]
             fn put(&self, $codec: Codec<'_>, $out: &mut Writer<'_>) {
                 let $this = self;
-                match $codec.dialect {
-                    Dialect::Classic => $classic,
-                    #[cfg(feature = "preview311")]
-                    Dialect::Preview311 => $preview311,
-                    #[cfg(feature = "preview5")]
-                    Dialect::Preview5 => $preview5,
+                #[cfg(any(feature = "preview311", feature = "preview5"))]
+                if let Some($preview) = $codec.dialect.preview() {
+                    return $of_preview;
                 }
+                $classic
             }
 
             $($rest)*
@@ -39,10 +34,9 @@ macro_rules! outgoing {
 }
 
 outgoing! {
-    Telemetry<'a>, this, codec, out;
+    Telemetry<'a>, this, codec, preview, out;
     classic::put_telemetry(codec.identity, this, out),
-    preview311::PREVIEW.put_telemetry(this, out),
-    preview5::PREVIEW.put_telemetry(this, out);
+    preview.put_telemetry(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -58,10 +52,9 @@ outgoing! {
 }
 
 outgoing! {
-    Command<'a>, this, codec, out;
+    Command<'a>, this, codec, preview, out;
     classic::put_command(codec.identity, this, out),
-    preview311::PREVIEW.put_command(this, out),
-    preview5::PREVIEW.put_command(this, out);
+    preview.put_command(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -73,9 +66,8 @@ outgoing! {
 }
 
 outgoing! {
-    Input<'a>, this, codec, out;
+    Input<'a>, this, codec, _preview, out;
     classic::put_input(codec.identity, this, out),
-    out.fail(EncodeError::NotExpressible),
     out.fail(EncodeError::NotExpressible);
 
     fn payload(&self) -> &'a [u8] {
@@ -88,10 +80,9 @@ outgoing! {
 }
 
 outgoing! {
-    MethodCall<'a>, this, codec, out;
+    MethodCall<'a>, this, codec, preview, out;
     classic::put_method(this, out),
-    preview311::PREVIEW.put_method(this, out),
-    preview5::PREVIEW.put_method(this, out);
+    preview.put_method(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -99,10 +90,9 @@ outgoing! {
 }
 
 outgoing! {
-    TwinGet<'a>, this, codec, out;
+    TwinGet<'a>, this, codec, preview, out;
     classic::put_twin_get(this, out),
-    preview311::PREVIEW.put_twin_get(this, out),
-    preview5::PREVIEW.put_twin_get(this, out);
+    preview.put_twin_get(this, out);
 
     fn payload(&self) -> &'a [u8] {
         &[]
@@ -110,10 +100,9 @@ outgoing! {
 }
 
 outgoing! {
-    TwinPatch<'a>, this, codec, out;
+    TwinPatch<'a>, this, codec, preview, out;
     classic::put_twin_patch(this, out),
-    preview311::PREVIEW.put_twin_patch(this, out),
-    preview5::PREVIEW.put_twin_patch(this, out);
+    preview.put_twin_patch(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.patch
@@ -121,10 +110,9 @@ outgoing! {
 }
 
 outgoing! {
-    DesiredChanged<'a>, this, codec, out;
+    DesiredChanged<'a>, this, codec, preview, out;
     classic::put_desired_changed(this, out),
-    preview311::PREVIEW.put_desired_changed(codec.variant, this, out),
-    preview5::PREVIEW.put_desired_changed(codec.variant, this, out);
+    preview.put_desired_changed(codec.variant, this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.patch
@@ -137,11 +125,9 @@ outgoing! {
 
 /// An answer, which is no [`Outgoing`](crate::Outgoing) as it does not say what it answers.
 pub(super) fn put_reply(codec: Codec<'_>, operation: Operation<'_>, reply: &Reply<'_>, out: &mut Writer<'_>) {
-    match codec.dialect {
-        Dialect::Classic => classic::put_reply(operation, reply, out),
-        #[cfg(feature = "preview311")]
-        Dialect::Preview311 => preview311::PREVIEW.put_reply(operation, reply, out),
-        #[cfg(feature = "preview5")]
-        Dialect::Preview5 => preview5::PREVIEW.put_reply(operation, reply, out),
+    #[cfg(any(feature = "preview311", feature = "preview5"))]
+    if let Some(preview) = codec.dialect.preview() {
+        return preview.put_reply(operation, reply, out);
     }
+    classic::put_reply(operation, reply, out);
 }

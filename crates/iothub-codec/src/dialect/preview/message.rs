@@ -56,6 +56,7 @@ impl Message {
 
     /// The same with properties.
     pub(in crate::dialect) const fn carrying(self, rows: &[Row]) -> Self {
+        assert!(rows.len() <= 16, "each row has a bit");
         let Self { kind, mut required, mut optional, .. } = self;
         let (mut bit, mut rest) = (1, rows);
         while let [row, after @ ..] = rest {

@@ -50,9 +50,9 @@ impl Preview {
         change: &DesiredChanged<'_>,
         out: &mut Writer<'_>,
     ) {
-        let of_variant = |message: &&Message| message.kind == Kind::DesiredChanged(variant);
-        let kind = self.messages.iter().find(of_variant).map(|message| message.kind);
-        let kind = kind.unwrap_or(Kind::DesiredChanged(Variant::Usual));
+        let has = |variant| self.messages.iter().any(|message| message.kind == Kind::DesiredChanged(variant));
+        let variant = if has(variant) { variant } else { Variant::Usual };
+        let kind = Kind::DesiredChanged(variant);
         self.begin(kind, "", out).put_number(Parameter::Version, Some(change.version));
     }
 
@@ -94,12 +94,15 @@ impl Preview {
         match self.wire {
             #[cfg(feature = "preview311")]
             Wire::Topic if status.is_success() => sealing.end(),
+            #[cfg(feature = "preview311")]
+            Wire::Topic => {}
             #[cfg(feature = "preview5")]
             Wire::Section if status == Status::SUCCESS => sealing.end(),
             // Only with what was done a section says a version.
             #[cfg(feature = "preview5")]
             Wire::Section if reply.version.is_some() => sealing.fail(EncodeError::NotExpressible),
-            _ => {}
+            #[cfg(feature = "preview5")]
+            Wire::Section => {}
         }
     }
 
@@ -232,7 +235,10 @@ impl Sealing<'_, '_, '_> {
         match self.preview.wire {
             #[cfg(feature = "preview5")]
             Wire::Section if parameter == Parameter::MediaType => self.list.put_content_type(text),
-            _ => self.list.put_text("", &Text::plain(name), text),
+            #[cfg(feature = "preview5")]
+            Wire::Section => self.list.put_text("", &Text::plain(name), text),
+            #[cfg(feature = "preview311")]
+            Wire::Topic => self.list.put_text("", &Text::plain(name), text),
         }
     }
 
