@@ -5,7 +5,7 @@ const { fields, ...hub } = require('./hub');
 const { SharedAccessSignature } = require('azure-iot-common');
 const mqtt = require('mqtt');
 const { Device } = require('./child');
-const { Steps, check, equal } = require('./steps');
+const { Steps, check, equal, run } = require('./steps');
 
 const [language, transport] = process.argv.slice(2);
 const deviceId = `interop:${language}-${transport}_1`;
@@ -203,10 +203,4 @@ function base64(text) {
   return Buffer.from(text).toString('base64');
 }
 
-main().then(
-  () => process.exit(0),
-  (error) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+run(main);

@@ -1,18 +1,16 @@
 'use strict';
 // Files, by the Node device client and by the client of Azure's storage: from the device to whoever is told of them.
 
-const { execFile } = require('node:child_process');
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { Readable } = require('node:stream');
-const { promisify } = require('node:util');
 const { BlockBlobClient } = require('@azure/storage-blob');
 const { Client } = require('azure-iot-device');
 const { Mqtt } = require('azure-iot-device-mqtt');
 const hub = require('./hub');
-const { Steps, check, equal } = require('./steps');
+const { Steps, check, equal, run } = require('./steps');
 
 const deviceId = 'interop-node-files';
 const steps = new Steps('node files');
@@ -77,8 +75,8 @@ function address({ hostName, containerName, blobName, sasToken }) {
 
 /** What back ends are told of by now, which is completed with that. */
 async function told() {
-  const { stdout } = await promisify(execFile)(process.env.INTEROP_IOTHUB, ['file', 'monitor', '--no-wait', '-o', 'json']);
-  return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  const printed = await hub.iothub('file', 'monitor', '--no-wait', '-o', 'json');
+  return printed.split('\n').filter(Boolean).map((line) => JSON.parse(line));
 }
 
 /** The digest of a file, fetched as back ends do. */
@@ -107,10 +105,4 @@ function digest(bytes) {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-main().then(
-  () => process.exit(0),
-  (error) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+run(main);

@@ -4,7 +4,7 @@
 const { DigitalTwinClient, IoTHubTokenCredentials, JobClient } = require('azure-iothub');
 const hub = require('./hub');
 const { Device } = require('./child');
-const { Steps, check, equal } = require('./steps');
+const { Steps, check, equal, run } = require('./steps');
 
 const steps = new Steps('node fleet');
 const { registry } = hub;
@@ -76,14 +76,14 @@ async function configurations() {
   });
 
   await steps.step('a configuration is updated at its etag, and its content never', 10, async () => {
-    const updated = (await registry.updateConfiguration({ ...plain(added), priority: 20 })).responseBody;
+    const updated = (await registry.updateConfiguration({ ...hub.plain(added), priority: 20 })).responseBody;
     equal(updated.priority, 20, 'the priority');
-    const stale = await hub.refusal(registry.updateConfiguration({ ...plain(added), priority: 30 }));
+    const stale = await hub.refusal(registry.updateConfiguration({ ...hub.plain(added), priority: 30 }));
     equal([stale.class, stale.status], ['InvalidEtagError', 412], 'the refusal at the old etag');
-    const other = { ...plain(updated), content: { deviceContent: { 'properties.desired.fan': { speed: 8 } } } };
+    const other = { ...hub.plain(updated), content: { deviceContent: { 'properties.desired.fan': { speed: 8 } } } };
     const { status, header } = await hub.refusal(registry.updateConfiguration(other, true));
     equal([status, header], [400, 'CannotModifyImmutableConfigurationContent'], 'the refusal of other content');
-    const twice = await hub.refusal(registry.addConfiguration(plain(updated)));
+    const twice = await hub.refusal(registry.addConfiguration(hub.plain(updated)));
     equal([twice.status, twice.header], [409, 'ConfigurationAlreadyExists'], 'the refusal to add it again');
   });
 
@@ -214,15 +214,4 @@ async function desired(deviceId) {
   return (await registry.getTwin(deviceId)).responseBody.properties.desired;
 }
 
-/** A document as it goes back: without the methods of the client’s classes. */
-function plain(document) {
-  return JSON.parse(JSON.stringify(document));
-}
-
-main().then(
-  () => process.exit(0),
-  (error) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+run(main);

@@ -76,7 +76,17 @@ function monitor() {
 /** Sends a command to a device with `iothub device send`. */
 async function sendCommand(deviceId, text, properties = {}) {
   const options = Object.entries(properties).flatMap(([name, value]) => ['--property', `${name}=${value}`]);
-  await promisify(execFile)(process.env.INTEROP_IOTHUB, ['device', 'send', deviceId, '--data', text, ...options]);
+  await iothub('device', 'send', deviceId, '--data', text, ...options);
+}
+
+/** Runs a command of `iothub`; gives what it prints. */
+async function iothub(...words) {
+  return (await promisify(execFile)(process.env.INTEROP_IOTHUB, words)).stdout;
+}
+
+/** A document as it goes back: without the methods of the client’s classes. */
+function plain(document) {
+  return JSON.parse(JSON.stringify(document));
 }
 
 /** The parts of a connection string. A value may contain `=`. */
@@ -90,7 +100,9 @@ module.exports = {
   deviceConnectionString,
   fields,
   hostName: hub.HostName,
+  iothub,
   monitor,
+  plain,
   refusal,
   registry,
   request,

@@ -17,7 +17,7 @@ const { ProvisioningServiceClient } = require('azure-iot-provisioning-service');
 const { SymmetricKeySecurityClient } = require('azure-iot-security-symmetric-key');
 const { X509Security } = require('azure-iot-security-x509');
 const hub = require('./hub');
-const { Steps, check, equal } = require('./steps');
+const { Steps, check, equal, run } = require('./steps');
 
 const SCOPE = '0ne00000000';
 const KEY = Buffer.alloc(32, 1).toString('base64');
@@ -194,10 +194,4 @@ async function status(promise) {
   return error.response.statusCode;
 }
 
-main().then(
-  () => process.exit(0),
-  (error) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+run(main);

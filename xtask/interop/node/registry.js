@@ -8,9 +8,8 @@ const { join } = require('node:path');
 const { promisify } = require('node:util');
 const hub = require('./hub');
 const { Device } = require('./child');
-const { Steps, check, equal } = require('./steps');
+const { Steps, check, equal, run } = require('./steps');
 
-const run = promisify(execFile);
 const steps = new Steps('node registry');
 const { registry } = hub;
 
@@ -54,8 +53,8 @@ async function bulk() {
   await steps.step('devices are updated at their etags, and not at old ones', 10, async () => {
     const read = async (id) => (await registry.get(id)).responseBody;
     const [one, two] = [await read(ids[0]), await read(ids[1])];
-    const stale = { ...plain(two), status: 'enabled', etag: 'b2xk' };
-    const refused = await result(registry.updateDevices([{ ...plain(one), status: 'enabled' }, stale], false));
+    const stale = { ...hub.plain(two), status: 'enabled', etag: 'b2xk' };
+    const refused = await result(registry.updateDevices([{ ...hub.plain(one), status: 'enabled' }, stale], false));
     const errors = refused.body.errors.map(({ deviceId, errorCode }) => [deviceId, errorCode]);
     equal(errors, [[ids[1], 'PreconditionFailed']], 'the errors');
     equal([(await read(ids[0])).status, (await read(ids[1])).status], ['enabled', 'disabled'], 'the states');
@@ -99,7 +98,7 @@ async function modules() {
     equal([read.etag, read.managedBy], [added.etag, 'me'], 'the module');
     const listed = (await registry.getModulesOnDevice(deviceId)).responseBody;
     equal(listed.map((module) => module.moduleId), [moduleId], 'the list');
-    const updated = (await registry.updateModule({ ...plain(read), managedBy: 'you' }, true)).responseBody;
+    const updated = (await registry.updateModule({ ...hub.plain(read), managedBy: 'you' }, true)).responseBody;
     equal(updated.managedBy, 'you', 'who looks after it');
   });
 
@@ -168,7 +167,7 @@ async function edges() {
 
 async function certificates(folder) {
   const at = (name) => join(folder, name);
-  const openssl = (...args) => run('openssl', args, { cwd: folder });
+  const openssl = (...args) => promisify(execFile)('openssl', args, { cwd: folder });
   const own = (name, subject, kind) =>
     openssl('req', '-x509', ...kind, '-nodes', '-keyout', `${name}.key`, '-out', `${name}.pem`, '-days', '2', '-subj', subject);
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
@@ -243,9 +242,9 @@ async function certificates(folder) {
     await registry.create({ deviceId, authentication: { type: 'certificateAuthority' } });
     const early = await device(deviceId, 'leaf').connect().then(() => null, (refused) => String(refused));
     check(early !== null, 'it is let in before the hub knows the authority');
-    await run(process.env.INTEROP_IOTHUB, ['ca', 'add', 'interop-root', '--path', at('root.pem')]);
+    await hub.iothub('ca', 'add', 'interop-root', '--path', at('root.pem'));
     await told(device(deviceId, 'leaf'), deviceId);
-    await run(process.env.INTEROP_IOTHUB, ['ca', 'remove', 'interop-root']);
+    await hub.iothub('ca', 'remove', 'interop-root');
     await registry.removeDevices([deviceId, 'interop-x509-ec', 'interop-x509-rsa'].map((id) => ({ deviceId: id })), true);
   });
 }
@@ -265,15 +264,4 @@ async function result(promise) {
   throw new Error('it was done in full');
 }
 
-/** A document as it goes back: without the methods of the client’s classes. */
-function plain(document) {
-  return JSON.parse(JSON.stringify(document));
-}
-
-main().then(
-  () => process.exit(0),
-  (error) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+run(main);

@@ -4,7 +4,7 @@
 const { Registry } = require('azure-iothub');
 const hub = require('./hub');
 const { Device } = require('./child');
-const { Steps, check, equal } = require('./steps');
+const { Steps, check, equal, run } = require('./steps');
 
 const steps = new Steps('node service');
 const { registry } = hub;
@@ -194,10 +194,4 @@ function key(byte) {
   return Buffer.alloc(32, byte).toString('base64');
 }
 
-main().then(
-  () => process.exit(0),
-  (error) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+run(main);

@@ -31,6 +31,17 @@ class Steps {
   }
 }
 
+/** Runs a suite to its end, and this process with it. */
+function run(main) {
+  main().then(
+    () => process.exit(0),
+    (error) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+}
+
 /** Throws, in one line, unless both are the same, down to the last member. */
 function equal(actual, expected, what) {
   if (!isDeepStrictEqual(actual, expected)) {
@@ -52,4 +63,4 @@ function oneLine(error) {
   return String((error && error.message) || error).split('\n', 1)[0];
 }
 
-module.exports = { Steps, check, equal };
+module.exports = { Steps, check, equal, run };

@@ -8,6 +8,8 @@ import threading
 
 from azure.iot.device import IoTHubDeviceClient, IoTHubModuleClient, Message, MethodResponse, X509
 
+from hub import fields
+
 # What the device answers to each method; None is no answer at all.
 METHODS = {
     "echo": lambda payload: (200, payload),
@@ -33,12 +35,12 @@ class Driver:
     def connect(self, connectionString, transport, x509=None):
         if self.client is None and x509 is not None:
             # A module: of the official clients only this one connects modules by their certificates.
-            fields = dict(part.split("=", 1) for part in connectionString.split(";"))
+            parts = fields(connectionString)
             self.client = IoTHubModuleClient.create_from_x509_certificate(
                 X509(x509["certFile"], x509["keyFile"]),
-                fields["HostName"],
-                fields["DeviceId"],
-                fields["ModuleId"],
+                parts["HostName"],
+                parts["DeviceId"],
+                parts["ModuleId"],
                 websockets=(transport == "ws"),
             )
             self.client.connect()

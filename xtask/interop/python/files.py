@@ -1,22 +1,18 @@
 """Files, by the Python device client and by the client of Azure's storage."""
 
-import os
-import sys
-import threading
-import time
-import traceback
-
 from azure.core.exceptions import HttpResponseError
 from azure.iot.device import IoTHubDeviceClient
 from azure.iot.hub import IoTHubRegistryManager
 from azure.storage.blob import BlobClient
 
-CONNECTION = os.environ["IOTHUB_CONNECTION_STRING"]
-HOST = dict(part.split("=", 1) for part in CONNECTION.split(";"))["HostName"]
+from hub import CONNECTION, HOST
+from steps import Steps, equal, run
+
 DEVICE = "interop-py-files"
 
 
 def main():
+    steps = Steps("python files")
     registry = IoTHubRegistryManager.from_connection_string(CONNECTION)
     made = registry.create_device_with_sas(DEVICE, "", "", "enabled")
     key = made.authentication.symmetric_key.primary_key
@@ -24,9 +20,9 @@ def main():
         "HostName=%s;DeviceId=%s;SharedAccessKey=%s" % (HOST, DEVICE, key)
     )
     client.connect()
-    step("a file is uploaded at once, and read", lambda: at_once(client))
-    step("a file is uploaded in blocks, and read in parts", lambda: in_blocks(client))
-    step("what the storage refuses comes as its errors", lambda: refused(client))
+    steps.step("a file is uploaded at once, and read", lambda: at_once(client))
+    steps.step("a file is uploaded in blocks, and read in parts", lambda: in_blocks(client))
+    steps.step("what the storage refuses comes as its errors", lambda: refused(client))
     client.disconnect()
     registry.delete_device(DEVICE)
 
@@ -85,26 +81,4 @@ def problem(action):
     return "no problem"
 
 
-def equal(actual, expected, what):
-    if actual != expected:
-        raise AssertionError("%s is %r instead of %r" % (what, actual, expected))
-
-
-def step(name, action):
-    begin = time.monotonic()
-    try:
-        action()
-        print("PASS python files: %s (%d ms)" % (name, (time.monotonic() - begin) * 1000), flush=True)
-    except Exception as error:
-        print("FAIL python files: %s: %s" % (name, str(error).split("\n", 1)[0]), flush=True)
-        traceback.print_exc()
-
-
-def end_with_input():
-    # Whoever started this holds its standard input open, and does not want it to outlive him.
-    sys.stdin.read()
-    os._exit(1)
-
-
-threading.Thread(target=end_with_input, daemon=True).start()
-main()
+run(main)

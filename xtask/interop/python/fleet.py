@@ -1,12 +1,7 @@
 """The Python service client over HTTPS: registry, queries, configurations, jobs, digital twins."""
 
-import base64
 import datetime
-import os
-import sys
-import threading
 import time
-import traceback
 
 from azure.iot.hub import (
     DigitalTwinClient,
@@ -27,7 +22,9 @@ from azure.iot.hub.models import (
 )
 from msrest.exceptions import HttpOperationError
 
-CONNECTION = os.environ["IOTHUB_CONNECTION_STRING"]
+from hub import CONNECTION, key
+from steps import Steps, check, equal, run
+
 IDS = ["interop-py-fleet-%d" % n for n in range(5)]
 ALL = "tags.fleet = 'python'"
 # Longer than anything here takes that goes on in the hub by itself.
@@ -35,13 +32,14 @@ LIMIT = 30
 
 
 def main():
+    steps = Steps("python fleet")
     registry = IoTHubRegistryManager.from_connection_string(CONNECTION)
-    step("a fleet is added, read and counted", lambda: devices(registry))
-    step("a query gives twins, page by page", lambda: queries(registry))
-    step("a configuration sets what it says, and is removed with it", lambda: configurations(registry))
-    step("a job changes the twins of a fleet", lambda: jobs(registry))
-    step("a digital twin is read and changed", digital_twins)
-    step("what is not there is refused", lambda: refusals(registry))
+    steps.step("a fleet is added, read and counted", lambda: devices(registry))
+    steps.step("a query gives twins, page by page", lambda: queries(registry))
+    steps.step("a configuration sets what it says, and is removed with it", lambda: configurations(registry))
+    steps.step("a job changes the twins of a fleet", lambda: jobs(registry))
+    steps.step("a digital twin is read and changed", digital_twins)
+    steps.step("what is not there is refused", lambda: refusals(registry))
     for device in IDS:
         registry.delete_device(device)
 
@@ -159,34 +157,4 @@ def until(what, condition):
         time.sleep(0.05)
 
 
-def equal(actual, expected, what):
-    check(actual == expected, "%s is %r instead of %r" % (what, actual, expected))
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def key(byte):
-    return base64.b64encode(bytes([byte]) * 32).decode()
-
-
-def step(name, action):
-    begin = time.monotonic()
-    try:
-        action()
-        print("PASS python fleet: %s (%d ms)" % (name, (time.monotonic() - begin) * 1000), flush=True)
-    except Exception as error:
-        print("FAIL python fleet: %s: %s" % (name, str(error).split("\n", 1)[0]), flush=True)
-        traceback.print_exc()
-
-
-def end_with_input():
-    # Whoever started this holds its standard input open, and does not want it to outlive him.
-    sys.stdin.read()
-    os._exit(1)
-
-
-threading.Thread(target=end_with_input, daemon=True).start()
-main()
+run(main)
