@@ -59,6 +59,20 @@ impl Interrupt {
     }
 }
 
+impl Interrupt {
+    /// What comes of `work`, or `why` if it is time to end before that.
+    pub(crate) async fn during<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Failure>>,
+        why: impl FnOnce() -> Failure,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            () = self.wait() => Err(why()),
+            result = work => result,
+        }
+    }
+}
+
 fn unheard(error: &io::Error) -> Failure {
     Failure::failed(format_args!("cannot listen to signals: {error}"))
 }

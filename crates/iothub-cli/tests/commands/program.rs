@@ -180,4 +180,4 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// How long a program may say nothing while something is expected. Far more than any needs.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,4 +1,13 @@
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::thread;
+
+use rustix::process::Signal;
+
 use crate::hub::Hub;
+use crate::place::Place;
+use crate::program::PATIENCE;
 
 #[test]
 fn a_registry_goes_from_one_hub_to_another() {
@@ -11,7 +20,7 @@ fn a_registry_goes_from_one_hub_to_another() {
     let file = &one.path("registry.jsonl");
     assert_eq!(one.run(&["device", "export", "--file", file]).ok(), "");
     assert_eq!(std::fs::read_to_string(file).unwrap(), exported);
-    assert!(!std::path::Path::new(&format!("{file}.part")).exists());
+    assert!(!Path::new(&format!("{file}.part")).exists());
 
     let other = Hub::start();
     let report = other.run(&["device", "import", file]).json();
@@ -52,6 +61,30 @@ fn an_export_is_written_to_a_pipe_and_not_put_in_its_place() {
     std::fs::set_permissions(&partial, PermissionsExt::from_mode(0o666)).unwrap();
     assert_eq!(hub.run(&["device", "export", "--file", &file]).ok(), "");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn an_export_that_is_stopped_leaves_what_was_there() {
+    let place = Place::new();
+    let file = place.file("registry.jsonl", b"of yesterday");
+    let partial = format!("{file}.part");
+    for signal in [Signal::INT, Signal::TERM] {
+        // A hub that is reached and says nothing.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let (sender, reached) = channel();
+        thread::spawn(move || sender.send(silent.accept()));
+        let login = format!(
+            "HostName=127.0.0.1:{port};SharedAccessKeyName=o;SharedAccessKey=c2VjcmV0c2VjcmV0c2VjcmV0"
+        );
+        let export = place.start(&["device", "export", "--file", &file, "--login", &login]);
+        let _connection = reached.recv_timeout(PATIENCE).unwrap().unwrap();
+        assert!(Path::new(&partial).exists());
+        export.signal(signal);
+        assert_eq!(export.end().refused(130), format!("{file} is not written"));
+        assert!(!Path::new(&partial).exists(), "{signal:?}");
+        assert_eq!(std::fs::read(&file).unwrap(), b"of yesterday");
+    }
 }
 
 #[test]

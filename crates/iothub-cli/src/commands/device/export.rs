@@ -9,6 +9,7 @@ use crate::hub::Hub;
 use crate::login::HubArguments;
 use crate::output::{Output, remark};
 use crate::progress::{Progress, Reached};
+use crate::signals::Interrupt;
 
 /// Write all devices and modules with their twins, one a line
 ///
@@ -17,7 +18,9 @@ use crate::progress::{Progress, Reached};
 #[derive(clap::Args)]
 #[command(after_help = r#"Examples:
   iothub device export | gzip > registry.jsonl.gz
-  iothub device export --file registry.jsonl --no-keys"#)]
+  iothub device export --file registry.jsonl --no-keys
+
+Exit status: 130 after Ctrl-C, which leaves what was at --file as it was."#)]
 pub(crate) struct Arguments {
     /// Where to write to, else standard output. The file is there when all of it is; a pipe or a device is written to
     #[arg(long, short, value_name = "FILE")]
@@ -36,24 +39,52 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
         pages(&hub, keys, |page| page.lines.lines().try_for_each(|line| output.line(line))).await?;
         return Ok(());
     };
-    let unwritable = |error| Failure::failed(format_args!("cannot write {}: {error}", path.display()));
-    let (mut file, partial) = begin(path).map_err(unwritable)?;
-    let count = pages(&hub, keys, |page| file.write_all(page.lines.as_bytes()).map_err(unwritable)).await;
-    let kept = count.and_then(|count| {
-        if let Some(partial) = &partial {
-            file.sync_all().and_then(|()| std::fs::rename(partial, path)).map_err(unwritable)?;
+    let count = match is_replaceable(path) {
+        true => replace(path, &hub, keys).await?,
+        false => {
+            let mut file =
+                File::options().write(true).open(path).map_err(|error| unwritable(path, &error))?;
+            fill(&mut file, path, &hub, keys).await?
         }
-        Ok(count)
-    });
-    if let (Err(_), Some(partial)) = (&kept, &partial) {
-        // What is not whole is not left behind for somebody to import.
-        let _ = std::fs::remove_file(partial);
-    }
-    let count = kept?;
+    };
     if output.is_for_people() {
         remark(&format!("exported {count} devices and modules to {}", path.display()));
     }
     Ok(())
+}
+
+/// Whether what is at the path may be replaced by a file. One in the place of a pipe or a device would be of use to
+/// nobody who has it open, and to nobody after.
+fn is_replaceable(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |there| there.is_file())
+}
+
+/// Puts a file at the path when it is whole. What is not whole is not left behind for somebody to import.
+async fn replace(path: &Path, hub: &Hub, keys: ExportedKeys) -> Result<usize, Failure> {
+    // Heard from before there is anything to remove.
+    let mut interrupt = Interrupt::listen()?;
+    let partial = beside(path);
+    let mut file = create(&partial).map_err(|error| unwritable(path, &error))?;
+    let stopped = || Failure::interrupted(format_args!("{} is not written", path.display()));
+    let filled = interrupt.during(fill(&mut file, path, hub, keys), stopped).await;
+    let kept = filled.and_then(|count| {
+        let kept = file.sync_all().and_then(|()| std::fs::rename(&partial, path));
+        kept.map(|()| count).map_err(|error| unwritable(path, &error))
+    });
+    if kept.is_err() {
+        let _ = std::fs::remove_file(&partial);
+    }
+    kept
+}
+
+async fn fill(file: &mut File, path: &Path, hub: &Hub, keys: ExportedKeys) -> Result<usize, Failure> {
+    let write =
+        |page: &ExportPage| file.write_all(page.lines.as_bytes()).map_err(|error| unwritable(path, &error));
+    pages(hub, keys, write).await
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format_args!("cannot write {}: {error}", path.display()))
 }
 
 async fn pages(
@@ -77,16 +108,6 @@ async fn pages(
             None => return Ok(count),
         }
     }
-}
-
-/// What to write to, and where that is if it is to take the place of what is at the path.
-fn begin(path: &Path) -> io::Result<(File, Option<PathBuf>)> {
-    // A file in the place of a pipe or a device would be of use to nobody who has it open, and to nobody after.
-    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Ok((File::options().write(true).open(path)?, None));
-    }
-    let partial = beside(path);
-    Ok((create(&partial)?, Some(partial)))
 }
 
 fn beside(path: &Path) -> PathBuf {

@@ -45,14 +45,8 @@ pub(super) async fn until_end(
     let goes_on = || {
         Failure::interrupted(format_args!("job {id} goes on (watch it again with `iothub job watch {id}`)"))
     };
-    let last = tokio::select! {
-        () = interrupt.wait() => return Err(goes_on()),
-        last = follow(hub, job) => last?,
-    };
-    tokio::select! {
-        () = interrupt.wait() => return Err(goes_on()),
-        told = tell_failures(hub, job, &last) => told?,
-    }
+    let last = interrupt.during(follow(hub, job), goes_on).await?;
+    interrupt.during(tell_failures(hub, job, &last), goes_on).await?;
     show(&last, output)?;
     verdict(&last)
 }
