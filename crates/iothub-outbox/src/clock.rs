@@ -1,11 +1,25 @@
 use core::time::Duration;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Civil time, in milliseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "this is the clock that the others are told to use")]
-pub(crate) fn civil_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+/// Where the date and time of messages come from.
+#[derive(Clone)]
+pub(crate) enum CivilClock {
+    System,
+    Given(Arc<dyn Fn() -> SystemTime + Send + Sync>),
+}
+
+impl CivilClock {
+    /// In milliseconds since 1970.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that the others are told to use")]
+    pub(crate) fn now_ms(&self) -> u64 {
+        let now = match self {
+            Self::System => SystemTime::now(),
+            Self::Given(read) => read(),
+        };
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// That long from now on.

@@ -1,7 +1,9 @@
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use crate::clock::CivilClock;
 use crate::loss::Loss;
 
 /// How much an outbox holds, and what happens to what it has no room for.
@@ -12,6 +14,7 @@ pub struct OutboxOptions {
     pub(crate) age_max: Option<Duration>,
     pub(crate) overflow: Overflow,
     pub(crate) on_loss: Option<OnLoss>,
+    pub(crate) clock: CivilClock,
 }
 
 type OnLoss = Arc<dyn Fn(&Loss) + Send + Sync>;
@@ -41,6 +44,7 @@ impl OutboxOptions {
             age_max: None,
             overflow: Overflow::DropOldest,
             on_loss: None,
+            clock: CivilClock::System,
         }
     }
 
@@ -59,8 +63,8 @@ impl OutboxOptions {
         self
     }
 
-    /// Drops what is older than that, within a minute or so. Ages are told by the system's clock; what was stored before 2020
-    /// by a clock that was not set has no age.
+    /// Drops what is older than that, within a minute or so. Ages are told by the [clock](Self::clock); what was stored before
+    /// 2020 by a clock that was not set has no age.
     #[must_use]
     pub const fn age_max(mut self, age: Duration) -> Self {
         self.age_max = Some(age);
@@ -71,6 +75,15 @@ impl OutboxOptions {
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
+        self
+    }
+
+    /// Takes the date and time from there, and not from the system's clock: for a machine that knows them better, and for
+    /// tests. `read` is called for each commit, by the thread that keeps the file, which waits for it; if it panics, the commit
+    /// fails.
+    #[must_use]
+    pub fn clock(mut self, read: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = CivilClock::Given(Arc::new(read));
         self
     }
 
@@ -91,7 +104,7 @@ impl Default for OutboxOptions {
 
 impl fmt::Debug for OutboxOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bytes_max, messages_max, age_max, overflow, on_loss: _ } = self;
+        let Self { bytes_max, messages_max, age_max, overflow, on_loss: _, clock: _ } = self;
         f.debug_struct("OutboxOptions")
             .field("bytes_max", bytes_max)
             .field("messages_max", messages_max)

@@ -20,7 +20,7 @@ impl Options {
     /// Takes the date and time from there, and not from the system's clock: for a device that knows them better, by a modem,
     /// a receiver or a protocol of its own, and may not or cannot set that clock. Proofs are made, and the certificates of
     /// others judged, by what it says; it is asked for each, and should answer at once. How long something takes is
-    /// measured without it.
+    /// measured without it. A durable outbox is opened with a clock of its own.
     ///
     /// ```
     /// # use std::time::{Duration, SystemTime};

@@ -1,4 +1,7 @@
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::sync::{Arc, Mutex};
+use std::time::UNIX_EPOCH;
 
 use iothub_outbox::{LossReason, Losses, OutboxOptions, Overflow, Record, Settlement, StoreError};
 
@@ -6,6 +9,15 @@ use crate::scratch::{Scratch, record, texts};
 
 /// What the application was told of.
 type Told = Arc<Mutex<Vec<(String, LossReason)>>>;
+
+/// A day in 2030.
+const NOON: Duration = Duration::from_secs(1_893_499_200);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// By a clock that stands, so long after 1970.
+fn at(since_1970: Duration) -> OutboxOptions {
+    OutboxOptions::new().clock(move || UNIX_EPOCH + since_1970)
+}
 
 fn telling(options: OutboxOptions) -> (OutboxOptions, Told) {
     let told = Told::default();
@@ -101,17 +113,15 @@ async fn a_message_larger_than_all_room_is_refused_and_nothing_gives_way_to_it()
 #[tokio::test]
 async fn what_is_too_old_is_dropped_and_counted_for_ever() {
     let scratch = Scratch::new("old");
-    let outbox = scratch.open();
+    let outbox = scratch.open_with(at(NOON));
     for (text, priority) in [("a", 1), ("b", 2), ("c", 1)] {
         outbox.store(record(text, priority)).await.unwrap();
     }
     let out = outbox.next().await.unwrap();
     assert_eq!(out.record.body, "b");
     outbox.close().await;
-    // A moment later by a clock that counts milliseconds.
-    tokio::time::sleep(core::time::Duration::from_millis(5)).await;
 
-    let (options, told) = telling(OutboxOptions::new().age_max(core::time::Duration::from_millis(1)));
+    let (options, told) = telling(at(NOON + HOUR + Duration::from_millis(1)).age_max(HOUR));
     let outbox = scratch.open_with(options);
     let key = outbox.store(record("d", 1)).await.unwrap();
     assert_eq!(texts(&outbox, 1).await, ["d"]);
@@ -127,9 +137,40 @@ async fn what_is_too_old_is_dropped_and_counted_for_ever() {
 }
 
 #[tokio::test]
+async fn what_is_as_old_as_may_be_stays_and_so_does_what_was_stored_by_a_clock_that_was_not_set() {
+    let scratch = Scratch::new("old-enough");
+    for now in [NOON, Duration::ZERO] {
+        let outbox = scratch.open_with(at(now));
+        outbox.store(Record::new("a")).await.unwrap();
+        outbox.close().await;
+    }
+    let outbox = scratch.open_with(at(NOON + HOUR).age_max(HOUR));
+    outbox.store(Record::new("b")).await.unwrap();
+    assert_eq!((outbox.contents().messages, outbox.contents().lost), (3, Losses::default()));
+}
+
+#[tokio::test]
+async fn a_clock_that_panics_fails_what_is_stored_and_nothing_else() {
+    let scratch = Scratch::new("panics");
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let clock = {
+        let is_broken = Arc::clone(&is_broken);
+        move || match is_broken.load(Ordering::SeqCst) {
+            true => panic!("as the test wants it"),
+            false => UNIX_EPOCH + NOON,
+        }
+    };
+    let outbox = scratch.open_with(OutboxOptions::new().clock(clock));
+    outbox.store(Record::new("a")).await.unwrap_err();
+    is_broken.store(false, Ordering::SeqCst);
+    outbox.store(Record::new("b")).await.unwrap();
+    assert_eq!(texts(&outbox, 1).await, ["b"]);
+}
+
+#[tokio::test]
 async fn all_that_is_too_old_goes_soon_however_much_it_is() {
     let scratch = Scratch::new("much-old");
-    let outbox = scratch.open();
+    let outbox = scratch.open_with(at(NOON));
     let storing: Vec<_> = (0..10_000)
         .map(|_| {
             let outbox = outbox.clone();
@@ -140,10 +181,8 @@ async fn all_that_is_too_old_goes_soon_however_much_it_is() {
         stored.await.unwrap().unwrap();
     }
     outbox.close().await;
-    // A moment later by a clock that counts milliseconds.
-    tokio::time::sleep(core::time::Duration::from_millis(5)).await;
-    let outbox = scratch.open_with(OutboxOptions::new().age_max(core::time::Duration::from_millis(1)));
-    let emptied = tokio::time::timeout(core::time::Duration::from_secs(30), outbox.emptied()).await;
+    let outbox = scratch.open_with(at(NOON + HOUR + Duration::from_millis(1)).age_max(HOUR));
+    let emptied = tokio::time::timeout(Duration::from_secs(30), outbox.emptied()).await;
     assert!(emptied.is_ok(), "{:?}", outbox.contents());
     assert_eq!(outbox.contents().lost.too_old, 10_000);
 }
