@@ -1,6 +1,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "what a test does not wait for is a failure of any kind")]
 
 use core::time::Duration;
+use std::io;
 
 use iothub_codec::{Proof, PropertySection, Qos};
 use iothub_codec::{ProvisioningReply, RegistrationClaim, RequestIdBuf, ToProvisioning};
@@ -228,6 +229,26 @@ async fn what_no_other_attempt_can_mend_ends_it_at_once() {
     line.send(&Packet::Refused(Refusal { reason, properties: PropertySection::EMPTY })).await;
     let error = registering.await.unwrap().unwrap_err();
     assert!(matches!(error, ProvisioningError::NotLetIn { reason: RefusalReason::NotAuthorized }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_trusted_is_not_asked_again() {
+    struct Untrusted;
+
+    impl Transport for Untrusted {
+        type Stream = DuplexStream;
+
+        async fn connect(&self) -> Result<DuplexStream, ConnectError> {
+            let source = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+            Err(ConnectError::Tls {
+                name: "dps".into(),
+                source: io::Error::new(io::ErrorKind::InvalidData, source),
+            })
+        }
+    }
+
+    let error = provisioning().register_over(Untrusted).await.unwrap_err();
+    assert!(matches!(error, ProvisioningError::Connect(ConnectError::Tls { .. })), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
