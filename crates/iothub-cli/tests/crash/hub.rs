@@ -74,7 +74,8 @@ impl Killable {
     pub(crate) fn device(&self, id: &str, key: &str) -> iothub_device::Options {
         let port = &self.ready["mqttPort"];
         let text = format!("HostName=localhost:{port};DeviceId={id};SharedAccessKey={key}");
-        iothub_device::Options::from_connection_string(&text).unwrap().ca_pem(self.ca())
+        let https = u16::try_from(self.ready["httpsPort"].as_u64().unwrap()).unwrap();
+        iothub_device::Options::from_connection_string(&text).unwrap().ca_pem(self.ca()).https_port(https)
     }
 
     fn ca(&self) -> Vec<u8> {

@@ -10,6 +10,8 @@ mod chance;
 #[cfg(unix)]
 mod copies;
 #[cfg(unix)]
+mod files;
+#[cfg(unix)]
 mod hub;
 #[cfg(unix)]
 mod jobs;
@@ -44,6 +46,7 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
     let mut checker = truth::Checker::default();
     let mut copies = copies::Outcomes::default();
     let jobs = Arc::new(Mutex::new(jobs::Jobs::default()));
+    let files = Arc::new(Mutex::new(files::Files::default()));
     for kill in 0..kills {
         let mut hub = hub::Killable::start(&place.data());
         let load = load::start(&hub, &truth).await;
@@ -51,6 +54,7 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
         if with_jobs {
             at_work = jobs::start(&hub, &jobs).await;
         }
+        files::start(&hub, &files, &truth, &mut at_work);
         tokio::time::sleep(core::time::Duration::from_millis(50 + chance.below(800))).await;
         hub.kill();
         load.end().await;
@@ -60,8 +64,9 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
         }
         let again = hub::restart(&place.data()).await.unwrap_or_else(|error| panic!("kill {kill}: {error}"));
         checker.check(&again, &truth, &format!("seed {seed}, kill {kill}")).await;
+        let service = hub::service(again.service_connection_string(), again.ca_pem().as_bytes());
+        files::check(&service, &place.data(), &files, &format!("seed {seed}, kill {kill}")).await;
         if with_jobs {
-            let service = hub::service(again.service_connection_string(), again.ca_pem().as_bytes());
             jobs::check(&service, &jobs, &format!("seed {seed}, kill {kill}")).await;
         }
         again.stop().await;
@@ -79,6 +84,8 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
     println!("{} operations acknowledged: {}", truth.acknowledged(), truth.summary());
     println!("{} checks made, all hold", checker.checks);
     println!("damaged copies: {copies}");
+    let files = files.lock().unwrap();
+    println!("{}; {} checks made, all hold", files.summary(), files.checks);
     if with_jobs {
         let jobs = jobs.lock().unwrap();
         println!("{}; {} checks made, all hold", jobs.summary, jobs.checks);
