@@ -19,6 +19,7 @@ mod hub;
 mod identity;
 mod logging;
 mod login;
+mod named;
 mod outcome;
 mod output;
 mod paged;

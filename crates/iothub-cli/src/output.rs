@@ -1,3 +1,4 @@
+use core::fmt;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
@@ -129,6 +130,13 @@ impl<W: Write> Output<W> {
     pub(crate) fn piece(&mut self, text: &str) -> Result<(), Failure> {
         let written = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
         written.map_err(|error| Failure::of_output(&error))
+    }
+
+    /// Tells a person that something is gone. Programs know by the exit status: there is no result.
+    pub(crate) fn tell_deleted(&self, what: impl fmt::Display) {
+        if self.is_for_people() {
+            remark(&format!("deleted {what}"));
+        }
     }
 
     /// Whether a person reads the results.

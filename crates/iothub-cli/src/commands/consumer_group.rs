@@ -5,7 +5,7 @@ use crate::clock::shown;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
-use crate::output::{Output, remark};
+use crate::output::Output;
 use crate::table;
 
 /// Readers of events with checkpoints of their own: create, list, show, delete
@@ -80,8 +80,6 @@ async fn delete(arguments: &NamedArguments, output: &mut Output) -> Result<(), F
     let hub = Hub::open(&arguments.hub)?;
     let deleted = hub.service.delete_consumer_group(&arguments.name).await;
     deleted.map_err(|error| hub.explain(error, None))?;
-    if output.is_for_people() {
-        remark(&format!("deleted {}", arguments.name));
-    }
+    output.tell_deleted(&arguments.name);
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::{DeviceArgument, DeviceName, ModuleName, Positions};
 use crate::login::HubArguments;
-use crate::output::{Output, remark};
+use crate::output::Output;
 use crate::table;
 
 /// Modules of a device: create, list, show, delete
@@ -150,9 +150,7 @@ async fn delete(arguments: &NameArguments, output: &mut Output) -> Result<(), Fa
     let who = Identity::module(device.id(), name.id());
     let deleted = hub.service.delete_module(device.id(), name.id(), &IfMatch::Any).await;
     deleted.map_err(|error| hub.explain(error, Some(who)))?;
-    if output.is_for_people() {
-        remark(&format!("deleted {who}"));
-    }
+    output.tell_deleted(who);
     Ok(())
 }
 

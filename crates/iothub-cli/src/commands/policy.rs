@@ -4,7 +4,7 @@ use iothub_model::SharedAccessPolicy;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
-use crate::output::{Output, remark};
+use crate::output::Output;
 use crate::renewal::Renewal;
 use crate::table;
 
@@ -152,9 +152,7 @@ async fn renew_key(arguments: &RenewArguments, output: &mut Output) -> Result<()
 async fn delete(arguments: &NamedArguments, output: &mut Output) -> Result<(), Failure> {
     let hub = Hub::open(&arguments.hub)?;
     hub.service.delete_policy(&arguments.name).await.map_err(|error| hub.explain(error, None))?;
-    if output.is_for_people() {
-        remark(&format!("deleted {}", arguments.name));
-    }
+    output.tell_deleted(&arguments.name);
     Ok(())
 }
 

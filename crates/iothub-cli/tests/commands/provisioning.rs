@@ -23,6 +23,10 @@ fn a_device_is_enrolled_registers_and_is_there() {
     assert_eq!(hub.line("twin show north-7").json()["tags"]["site"], "north");
     let list = hub.line("enrollment list -o csv").ok();
     assert!(list.contains("pump-7"), "{list}");
+    hub.line("enrollment create --eid pump-8").json();
+    assert_eq!(hub.line("enrollment list -o ndjson").ok().lines().count(), 2);
+    let first = hub.line("enrollment list --top 1 -o ndjson").json();
+    assert_eq!(first["registrationId"], "pump-7");
 
     hub.line("enrollment update --eid pump-7 --ps disabled").json();
     hub.line(&format!("registration create --rid pump-7 --key {KEY}")).refused(4);
@@ -52,6 +56,10 @@ fn members_of_a_group_register_by_keys_that_are_computed() {
     let updated = hub.line("enrollment-group update --eid pumps --rp reprovisionandmigratedata").json();
     assert_eq!(updated["reprovisionPolicy"]["updateHubAssignment"], true);
     assert!(hub.line("enrollment-group list").ok().contains("pumps"));
+    hub.line("enrollment-group update --eid pumps").refused(2);
+    let signed = hub.line("enrollment-group create --eid meters --ca-name root").json();
+    assert_eq!(signed["attestation"]["x509"]["caReferences"]["primary"], "root");
+    hub.line("enrollment-group create --eid valves --ca-name root --at symmetricKey").refused(2);
     hub.line("enrollment-group delete --eid pumps").ok();
     hub.line("enrollment-group show --eid pumps").refused(3);
 }

@@ -5,6 +5,7 @@ use super::{ConfigurationArgument, explain};
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
+use crate::named::Named;
 use crate::output::Output;
 use crate::table;
 

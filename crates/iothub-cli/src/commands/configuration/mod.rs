@@ -14,7 +14,8 @@ use crate::completion::{completer, configurations};
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
-use crate::output::{Output, remark};
+use crate::named::{DeleteArguments, Named};
+use crate::output::Output;
 use crate::table;
 use content::{labels, metrics};
 
@@ -49,7 +50,7 @@ pub(crate) enum Command {
     ///
     /// What it has set is removed, unless another one sets it as well.
     #[command(after_help = "Examples:\n  iothub configuration delete fans")]
-    Delete(DeleteArguments),
+    Delete(DeleteArguments<ConfigurationArgument>),
     /// Show what a metric of a configuration counts
     #[command(
         after_help = "Examples:\n  iothub configuration show-metric fans --metric-id done\n  iothub configuration \
@@ -139,17 +140,6 @@ pub(crate) struct UpdateArguments {
 }
 
 #[derive(clap::Args)]
-pub(crate) struct DeleteArguments {
-    #[command(flatten)]
-    configuration: ConfigurationArgument,
-    /// Only if the configuration has this etag
-    #[arg(long, short = 'e', visible_alias = "etag", value_name = "ETAG", value_parser = condition, default_value = "*")]
-    if_match: IfMatch,
-    #[command(flatten)]
-    hub: HubArguments,
-}
-
-#[derive(clap::Args)]
 pub(crate) struct TestArguments {
     /// A condition, as behind WHERE, or with FROM devices.modules WHERE before it
     #[arg(long, visible_alias = "tc", value_name = "CONDITION", required_unless_present = "metrics")]
@@ -229,14 +219,15 @@ async fn update(arguments: &UpdateArguments, output: &mut Output) -> Result<(), 
     print(&updated.map_err(|error| explain(&hub, error, id))?, output)
 }
 
-async fn delete(arguments: &DeleteArguments, output: &mut Output) -> Result<(), Failure> {
+async fn delete(
+    arguments: &DeleteArguments<ConfigurationArgument>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let hub = Hub::open(&arguments.hub)?;
-    let id = arguments.configuration.id();
+    let id = arguments.name.id();
     let deleted = hub.service.delete_configuration(id, &arguments.if_match).await;
     deleted.map_err(|error| explain(&hub, error, id))?;
-    if output.is_for_people() {
-        remark(&format!("deleted {id}"));
-    }
+    output.tell_deleted(id);
     Ok(())
 }
 
@@ -262,7 +253,9 @@ async fn test(arguments: &TestArguments, output: &mut Output) -> Result<(), Fail
     }
 }
 
-impl ConfigurationArgument {
+impl Named for ConfigurationArgument {
+    const CONDITION: &'static str = "Only if the configuration has this etag";
+
     fn id(&self) -> &str {
         let name = self.configuration.as_ref().or(self.config_id.as_ref());
         name.expect("clap wants exactly one of the two")

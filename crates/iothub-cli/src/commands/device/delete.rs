@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::DeviceArgument;
 use crate::login::HubArguments;
-use crate::output::{Output, remark};
+use crate::output::Output;
 
 /// Delete a device, its twin, its modules and the messages that wait for it
 ///
@@ -30,8 +30,6 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
     let id = arguments.device.id();
     let deleted = hub.service.delete_device(id, &arguments.if_match).await;
     deleted.map_err(|error| hub.explain(error, Some(Identity::device(id))))?;
-    if output.is_for_people() {
-        remark(&format!("deleted {}", id.as_str()));
-    }
+    output.tell_deleted(id.as_str());
     Ok(())
 }

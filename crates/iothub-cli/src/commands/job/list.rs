@@ -1,5 +1,4 @@
 use iothub_model::{JobResponse, JobStatus, JobType};
-use serde_json::Value;
 
 use crate::clock::shown;
 use crate::failure::Failure;
@@ -7,7 +6,6 @@ use crate::hub::Hub;
 use crate::login::HubArguments;
 use crate::output::Output;
 use crate::paged::Paged;
-use crate::table;
 
 /// List the jobs that the hub remembers
 ///
@@ -32,33 +30,22 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let hub = Hub::open(&arguments.hub)?;
-    let mut pages = hub.service.jobs(arguments.job_type, arguments.job_status);
-    let mut left = arguments.top.map_or(usize::MAX, |top| usize::try_from(top).unwrap_or(usize::MAX));
+    let pages = hub.service.jobs(arguments.job_type, arguments.job_status);
     let mut rows = Paged::new(output);
-    while left > 0 {
-        let page = pages.next().await.map_err(|error| hub.explain(error, None))?;
-        let Some(page) = page else { break };
-        let wanted = &page.rows[..page.rows.len().min(left)];
-        left -= wanted.len();
-        rows.take(wanted)?;
-    }
-    rows.end(grid)
+    rows.take_all(pages, arguments.top, &hub).await?;
+    rows.end_beneath(["JOB", "TYPE", "STATUS", "CREATED", "DEVICES", "FAILED"], cells)
 }
 
-fn grid(rows: &[Value]) -> Option<String> {
-    let jobs = rows.iter().filter_map(|row| serde_json::from_value::<JobResponse>(row.clone()).ok());
-    let rows = jobs.map(|job| {
-        let created = job.created_time.map(shown).unwrap_or_default();
-        let of = job.device_job_statistics;
-        let count = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
-        [
-            job.job_id.clone(),
-            job.kind.to_string(),
-            job.status.to_string(),
-            created,
-            count(of.map(|of| of.device_count)),
-            count(of.map(|of| of.failed_count)),
-        ]
-    });
-    Some(table::rows(["JOB", "TYPE", "STATUS", "CREATED", "DEVICES", "FAILED"], rows))
+fn cells(job: JobResponse) -> [String; 6] {
+    let created = job.created_time.map(shown).unwrap_or_default();
+    let of = job.device_job_statistics;
+    let count = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
+    [
+        job.job_id,
+        job.kind.to_string(),
+        job.status.to_string(),
+        created,
+        count(of.map(|of| of.device_count)),
+        count(of.map(|of| of.failed_count)),
+    ]
 }

@@ -1,18 +1,20 @@
 use clap::Subcommand;
 use iothub_device::derive_device_key;
-use iothub_model::{EnrollmentGroup, IfMatch};
-use serde_json::{Value, json};
+use iothub_model::{CaReferences, EnrollmentGroup, EnrollmentTerms, X509Attestation};
+use iothub_service::Service;
+use serde_json::json;
 
-use super::enrollment::{AttestationName, agree};
+use super::enrolled::{
+    CreateArguments, Enrolled, Particulars, ShowArguments, UpdateArguments, create, show, update,
+};
 use super::shown;
-use super::terms::{ProofArguments, TermsArguments, Whose};
-use crate::commands::device::condition;
+use super::terms::{Whose, by_certificates};
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
-use crate::output::{Output, remark};
+use crate::named::{DeleteArguments, Named, delete};
+use crate::output::Output;
 use crate::paged::Paged;
-use crate::table;
 
 /// Groups of devices that may register with the provisioning service: create, show, list, update, delete, compute-device-key
 #[derive(Subcommand)]
@@ -22,10 +24,10 @@ pub(crate) enum Command {
   iothub enrollment-group create --enrollment-id pumps --show-keys
   iothub enrollment-group create --eid cameras --certificate-path factory.pem --iot-hubs localhost,b.test
   iothub enrollment-group create --eid meters --ca-name my-root"#)]
-    Create(CreateArguments),
+    Create(CreateArguments<EnrollmentGroup>),
     /// Show a group
     #[command(after_help = "Examples:\n  iothub enrollment-group show --enrollment-id pumps --show-keys")]
-    Show(ShowArguments),
+    Show(ShowArguments<EnrollmentGroup>),
     /// List the groups
     #[command(after_help = "Examples:\n  iothub enrollment-group list")]
     List(ListArguments),
@@ -33,12 +35,12 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples:\n  iothub enrollment-group update --enrollment-id pumps --provisioning-status disabled"
     )]
-    Update(UpdateArguments),
+    Update(UpdateArguments<EnrollmentGroup>),
     /// Delete a group
     ///
     /// Its devices stay in their hubs.
     #[command(after_help = "Examples:\n  iothub enrollment-group delete --enrollment-id pumps")]
-    Delete(DeleteArguments),
+    Delete(DeleteArguments<GroupArgument>),
     /// Compute the key of a device from that of its group
     ///
     /// With --key nobody is asked. Else the first key of the group is read.
@@ -56,66 +58,20 @@ pub(crate) struct GroupArgument {
     enrollment_id: String,
 }
 
+/// What devices of a group may prove themselves with besides.
 #[derive(clap::Args)]
-pub(crate) struct CreateArguments {
-    #[command(flatten)]
-    group: GroupArgument,
-    /// How its devices prove themselves, as the other options imply
-    #[arg(long, visible_alias = "at", value_name = "TYPE")]
-    attestation_type: Option<AttestationName>,
-    #[command(flatten)]
-    proof: ProofArguments,
+pub(crate) struct AuthorityArgument {
     /// The name of an authority that has signed their certificates (`iothub ca`)
     #[arg(long, visible_alias = "cn", value_name = "NAME", conflicts_with_all = ["certificate_path", "primary_key"])]
     ca_name: Option<String>,
-    #[command(flatten)]
-    terms: TermsArguments,
-    /// Show its keys
-    #[arg(long, visible_alias = "keys")]
-    show_keys: bool,
-    #[command(flatten)]
-    hub: HubArguments,
 }
 
+/// A group has nothing of its own that can be changed.
 #[derive(clap::Args)]
-pub(crate) struct ShowArguments {
-    #[command(flatten)]
-    group: GroupArgument,
-    /// Show its keys
-    #[arg(long, visible_alias = "keys")]
-    show_keys: bool,
-    #[command(flatten)]
-    hub: HubArguments,
-}
+pub(crate) struct Nothing {}
 
 #[derive(clap::Args)]
 pub(crate) struct ListArguments {
-    #[command(flatten)]
-    hub: HubArguments,
-}
-
-#[derive(clap::Args)]
-pub(crate) struct UpdateArguments {
-    #[command(flatten)]
-    group: GroupArgument,
-    #[command(flatten)]
-    proof: ProofArguments,
-    #[command(flatten)]
-    terms: TermsArguments,
-    /// Only if the group has this etag
-    #[arg(long, short = 'e', visible_alias = "etag", value_name = "ETAG", value_parser = condition)]
-    if_match: Option<IfMatch>,
-    #[command(flatten)]
-    hub: HubArguments,
-}
-
-#[derive(clap::Args)]
-pub(crate) struct DeleteArguments {
-    #[command(flatten)]
-    group: GroupArgument,
-    /// Only if the group has this etag
-    #[arg(long, short = 'e', visible_alias = "etag", value_name = "ETAG", value_parser = condition, default_value = "*")]
-    if_match: IfMatch,
     #[command(flatten)]
     hub: HubArguments,
 }
@@ -137,78 +93,31 @@ pub(crate) struct ComputeArguments {
 
 pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
     match command {
-        Command::Create(arguments) => create(arguments, output).await,
-        Command::Show(arguments) => show(arguments, output).await,
+        Command::Create(arguments) => create(arguments, output, Service::create_enrollment_group).await,
+        Command::Show(arguments) => {
+            show(arguments, output, Service::get_enrollment_group, Service::get_enrollment_group_attestation)
+                .await
+        }
         Command::List(arguments) => list(arguments, output).await,
-        Command::Update(arguments) => update(arguments, output).await,
-        Command::Delete(arguments) => delete(arguments, output).await,
+        Command::Update(arguments) => {
+            update(arguments, output, Service::get_enrollment_group, Service::update_enrollment_group).await
+        }
+        Command::Delete(arguments) => delete(arguments, output, Service::delete_enrollment_group).await,
         Command::ComputeDeviceKey(arguments) => compute(arguments, output).await,
     }
 }
 
-async fn create(arguments: &CreateArguments, output: &mut Output) -> Result<(), Failure> {
-    let attestation = arguments.proof.attestation(Whose::Group, arguments.ca_name.as_ref())?;
-    agree(arguments.attestation_type, attestation.kind)?;
-    let mut wanted = EnrollmentGroup {
-        enrollment_group_id: arguments.group.enrollment_id.clone(),
-        ..EnrollmentGroup::default()
-    };
-    wanted.terms.attestation = Some(attestation);
-    arguments.terms.apply_to(&mut wanted.terms)?;
-    let hub = Hub::open(&arguments.hub)?;
-    let created = hub.service.create_enrollment_group(&wanted).await;
-    print(created.map_err(|error| hub.explain(error, None))?, arguments.show_keys, output)
-}
-
-async fn show(arguments: &ShowArguments, output: &mut Output) -> Result<(), Failure> {
-    let hub = Hub::open(&arguments.hub)?;
-    let id = &arguments.group.enrollment_id;
-    let explain = |error| hub.explain(error, None);
-    let mut found = hub.service.get_enrollment_group(id).await.map_err(explain)?;
-    if arguments.show_keys {
-        let attestation = hub.service.get_enrollment_group_attestation(id).await;
-        found.terms.attestation = Some(attestation.map_err(explain)?);
-    }
-    print(found, arguments.show_keys, output)
-}
-
 async fn list(arguments: &ListArguments, output: &mut Output) -> Result<(), Failure> {
     let hub = Hub::open(&arguments.hub)?;
-    let mut pages = hub.service.enrollment_groups();
     let mut rows = Paged::new(output);
-    while let Some(page) = pages.next().await.map_err(|error| hub.explain(error, None))? {
-        rows.take(&page.rows)?;
-    }
-    rows.end(grid)
-}
-
-async fn update(arguments: &UpdateArguments, output: &mut Output) -> Result<(), Failure> {
-    if arguments.terms.is_nothing() && !arguments.proof.is_given() {
-        return Err(Failure::misused("nothing to change: say what, as with --provisioning-status"));
-    }
-    let hub = Hub::open(&arguments.hub)?;
-    let explain = |error| hub.explain(error, None);
-    let mut wanted =
-        hub.service.get_enrollment_group(&arguments.group.enrollment_id).await.map_err(explain)?;
-    let read = wanted.terms.etag.clone().map_or(IfMatch::Any, IfMatch::Exactly);
-    if arguments.proof.is_given() {
-        wanted.terms.attestation = Some(arguments.proof.attestation(Whose::Group, None)?);
-    }
-    arguments.terms.apply_to(&mut wanted.terms)?;
-    let condition = arguments.if_match.clone().unwrap_or(read);
-    let updated = hub.service.update_enrollment_group(&wanted, &condition).await;
-    print(updated.map_err(explain)?, false, output)
-}
-
-async fn delete(arguments: &DeleteArguments, output: &mut Output) -> Result<(), Failure> {
-    let hub = Hub::open(&arguments.hub)?;
-    let id = &arguments.group.enrollment_id;
-    let deleted = hub.service.delete_enrollment_group(id, &arguments.if_match).await;
-    deleted.map_err(|error| hub.explain(error, None))?;
-    if output.is_for_people() {
-        remark(&format!("deleted {id}"));
-    }
-    Ok(())
+    rows.take_all(hub.service.enrollment_groups(), None, &hub).await?;
+    rows.end_beneath(["GROUP", "ATTESTATION", "STATUS"], |group: EnrollmentGroup| {
+        [
+            group.enrollment_group_id,
+            group.terms.attestation.unwrap_or_default().kind.to_string(),
+            group.terms.provisioning_status.to_string(),
+        ]
+    })
 }
 
 async fn compute(arguments: &ComputeArguments, output: &mut Output) -> Result<(), Failure> {
@@ -228,25 +137,57 @@ async fn compute(arguments: &ComputeArguments, output: &mut Output) -> Result<()
     output.text(&key, &json!({ "symmetricKey": key }))
 }
 
-fn grid(rows: &[Value]) -> Option<String> {
-    let groups = rows.iter().filter_map(|row| serde_json::from_value::<EnrollmentGroup>(row.clone()).ok());
-    let rows = groups.map(|each| {
-        [
-            each.enrollment_group_id,
-            each.terms.attestation.unwrap_or_default().kind.to_string(),
-            each.terms.provisioning_status.to_string(),
-        ]
-    });
-    Some(table::rows(["GROUP", "ATTESTATION", "STATUS"], rows))
+impl Enrolled for EnrollmentGroup {
+    type Name = GroupArgument;
+    type Making = AuthorityArgument;
+    type Change = Nothing;
+    const WHOSE: Whose = Whose::Group;
+    const ATTESTATION_TYPE: &'static str = "How its devices prove themselves, as the other options imply";
+
+    fn named(id: &str) -> Self {
+        Self { enrollment_group_id: id.into(), ..Self::default() }
+    }
+
+    fn terms(&mut self) -> &mut EnrollmentTerms {
+        &mut self.terms
+    }
+
+    fn fields(&self, show_keys: bool) -> Vec<(&'static str, String)> {
+        let mut fields = vec![("group", self.enrollment_group_id.clone())];
+        fields.extend(shown::fields(&self.terms, show_keys));
+        fields
+    }
 }
 
-fn print(mut group: EnrollmentGroup, show_keys: bool, output: &mut Output) -> Result<(), Failure> {
-    if let (Some(attestation), false) = (&mut group.terms.attestation, show_keys) {
-        attestation.symmetric_key = None;
+impl Named for GroupArgument {
+    const CONDITION: &'static str = "Only if the group has this etag";
+
+    fn id(&self) -> &str {
+        &self.enrollment_id
     }
-    output.show(&group, || {
-        let mut fields = vec![("group", group.enrollment_group_id.clone())];
-        fields.extend(shown::fields(&group.terms, show_keys));
-        table::record(fields)
-    })
+}
+
+impl Particulars<EnrollmentGroup> for AuthorityArgument {
+    fn is_nothing(&self) -> bool {
+        self.ca_name.is_none()
+    }
+
+    fn apply_to(&self, group: &mut EnrollmentGroup) -> Result<(), Failure> {
+        if let Some(name) = &self.ca_name {
+            let ca_references = Some(CaReferences { primary: Some(name.clone()), secondary: None });
+            let x509 = X509Attestation { ca_references, ..X509Attestation::default() };
+            group.terms.attestation = Some(by_certificates(x509));
+        }
+        Ok(())
+    }
+}
+
+impl Particulars<EnrollmentGroup> for Nothing {
+    fn is_nothing(&self) -> bool {
+        true
+    }
+
+    fn apply_to(&self, _: &mut EnrollmentGroup) -> Result<(), Failure> {
+        Ok(())
+    }
 }

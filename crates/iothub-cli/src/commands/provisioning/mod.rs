@@ -1,5 +1,6 @@
 //! Who may register with the provisioning service, and who has.
 
+mod enrolled;
 pub(crate) mod enrollment;
 pub(crate) mod group;
 pub(crate) mod registration;

@@ -2,18 +2,20 @@ use core::time::Duration;
 
 use clap::Subcommand;
 use iothub_device::{Assignment, Provisioning, ProvisioningError};
-use iothub_model::{DeviceRegistrationState, IfMatch, RegistrationStatus};
-use serde_json::Value;
+use iothub_model::{DeviceRegistrationState, RegistrationStatus};
+use iothub_service::Service;
 
+use super::group::GroupArgument;
 use super::shown;
-use crate::commands::device::{CertificateArguments, WayArguments, condition};
+use crate::commands::device::{CertificateArguments, WayArguments};
 use crate::content;
 use crate::duration::duration;
 use crate::failure::Failure;
 use crate::hub::{Hub, ca_pem};
 use crate::login::HubArguments;
+use crate::named::{DeleteArguments, Named, delete};
 use crate::outcome::Outcome;
-use crate::output::{Output, remark};
+use crate::output::Output;
 use crate::paged::Paged;
 use crate::table;
 
@@ -36,7 +38,7 @@ pub(crate) enum Command {
     ///
     /// It stays in its hub, and may register again.
     #[command(after_help = "Examples:\n  iothub registration delete --registration-id pump-7")]
-    Delete(DeleteArguments),
+    Delete(DeleteArguments<RegistrationArgument>),
 }
 
 /// Which registration.
@@ -45,6 +47,14 @@ pub(crate) struct RegistrationArgument {
     /// The registration id of the device
     #[arg(long, visible_alias = "rid", value_name = "ID")]
     registration_id: String,
+}
+
+impl Named for RegistrationArgument {
+    const CONDITION: &'static str = "Only if the registration has this etag";
+
+    fn id(&self) -> &str {
+        &self.registration_id
+    }
 }
 
 #[derive(clap::Args)]
@@ -84,20 +94,8 @@ pub(crate) struct ShowArguments {
 
 #[derive(clap::Args)]
 pub(crate) struct ListArguments {
-    /// The name of the group
-    #[arg(long, visible_alias = "eid", value_name = "ID")]
-    enrollment_id: String,
     #[command(flatten)]
-    hub: HubArguments,
-}
-
-#[derive(clap::Args)]
-pub(crate) struct DeleteArguments {
-    #[command(flatten)]
-    registration: RegistrationArgument,
-    /// Only if the registration has this etag
-    #[arg(long, short = 'e', visible_alias = "etag", value_name = "ETAG", value_parser = condition, default_value = "*")]
-    if_match: IfMatch,
+    group: GroupArgument,
     #[command(flatten)]
     hub: HubArguments,
 }
@@ -107,7 +105,7 @@ pub(crate) async fn run(command: &Command, output: &mut Output) -> Result<(), Fa
         Command::Create(arguments) => create(arguments, output).await,
         Command::Show(arguments) => show(arguments, output).await,
         Command::List(arguments) => list(arguments, output).await,
-        Command::Delete(arguments) => delete(arguments, output).await,
+        Command::Delete(arguments) => delete(arguments, output, Service::delete_registration).await,
     }
 }
 
@@ -126,24 +124,11 @@ async fn show(arguments: &ShowArguments, output: &mut Output) -> Result<(), Fail
 
 async fn list(arguments: &ListArguments, output: &mut Output) -> Result<(), Failure> {
     let hub = Hub::open(&arguments.hub)?;
-    let explain = |error| hub.explain(error, None);
-    let mut pages = hub.service.registrations(&arguments.enrollment_id).map_err(explain)?;
+    let pages = hub.service.registrations(arguments.group.id());
+    let pages = pages.map_err(|error| hub.explain(error, None))?;
     let mut rows = Paged::new(output);
-    while let Some(page) = pages.next().await.map_err(explain)? {
-        rows.take(&page.rows)?;
-    }
-    rows.end(grid)
-}
-
-async fn delete(arguments: &DeleteArguments, output: &mut Output) -> Result<(), Failure> {
-    let hub = Hub::open(&arguments.hub)?;
-    let id = &arguments.registration.registration_id;
-    let deleted = hub.service.delete_registration(id, &arguments.if_match).await;
-    deleted.map_err(|error| hub.explain(error, None))?;
-    if output.is_for_people() {
-        remark(&format!("deleted {id}"));
-    }
-    Ok(())
+    rows.take_all(pages, None, &hub).await?;
+    rows.end_beneath(["REGISTRATION", "STATUS", "HUB", "DEVICE"], cells)
 }
 
 impl CreateArguments {
@@ -205,16 +190,11 @@ fn explain(error: ProvisioningError) -> Failure {
     .because(&error)
 }
 
-fn grid(rows: &[Value]) -> Option<String> {
-    let states =
-        rows.iter().filter_map(|row| serde_json::from_value::<DeviceRegistrationState>(row.clone()).ok());
-    let rows = states.map(|state| {
-        [
-            state.registration_id,
-            state.status.to_string(),
-            state.assigned_hub.unwrap_or_default(),
-            state.device_id.unwrap_or_default(),
-        ]
-    });
-    Some(table::rows(["REGISTRATION", "STATUS", "HUB", "DEVICE"], rows))
+fn cells(state: DeviceRegistrationState) -> [String; 4] {
+    [
+        state.registration_id,
+        state.status.to_string(),
+        state.assigned_hub.unwrap_or_default(),
+        state.device_id.unwrap_or_default(),
+    ]
 }

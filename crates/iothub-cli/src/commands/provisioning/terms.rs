@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use iothub_model::{
-    AllocationPolicy, Attestation, AttestationType, CaReferences, Capabilities, EnrollmentTerms, InitialTwin,
-    Object, Patch, ProvisioningStatus, ReprovisionPolicy, SymmetricKey, X509Attestation, X509Certificate,
+    AllocationPolicy, Attestation, AttestationType, Capabilities, EnrollmentTerms, InitialTwin, Object,
+    Patch, ProvisioningStatus, ReprovisionPolicy, SymmetricKey, X509Attestation, X509Certificate,
     X509Certificates,
 };
 
@@ -73,7 +73,7 @@ enum Reprovisioning {
 
 /// Whom a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(crate) enum Whose {
     Device,
     Group,
 }
@@ -84,13 +84,7 @@ impl ProofArguments {
     }
 
     /// By keys unless something else is given.
-    pub(super) fn attestation(&self, whose: Whose, ca: Option<&String>) -> Result<Attestation, Failure> {
-        let x509 = |x509| Attestation { kind: AttestationType::X509, x509: Some(x509), symmetric_key: None };
-        if let Some(name) = ca {
-            let primary = Some(name.clone());
-            let ca_references = Some(CaReferences { primary, secondary: None });
-            return Ok(x509(X509Attestation { ca_references, ..X509Attestation::default() }));
-        }
+    pub(super) fn attestation(&self, whose: Whose) -> Result<Attestation, Failure> {
         let Some(path) = &self.certificate_path else {
             let (primary_key, secondary_key) = (self.primary_key.clone(), self.secondary_key.clone());
             let symmetric_key = Some(SymmetricKey { primary_key, secondary_key });
@@ -101,7 +95,7 @@ impl ProofArguments {
         };
         let secondary = self.secondary_certificate_path.as_ref().map(read).transpose()?;
         let certificates = Some(X509Certificates { primary: Some(read(path)?), secondary });
-        Ok(x509(match whose {
+        Ok(by_certificates(match whose {
             Whose::Device => {
                 X509Attestation { client_certificates: certificates, ..X509Attestation::default() }
             }
@@ -110,6 +104,10 @@ impl ProofArguments {
             }
         }))
     }
+}
+
+pub(super) const fn by_certificates(x509: X509Attestation) -> Attestation {
+    Attestation { kind: AttestationType::X509, x509: Some(x509), symmetric_key: None }
 }
 
 impl TermsArguments {
