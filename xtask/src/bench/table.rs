@@ -1,3 +1,5 @@
+use crate::failure::Failure;
+
 /// What was measured of one thing.
 pub(super) struct Figure {
     pub(super) name: String,
@@ -25,6 +27,14 @@ pub(super) fn head(other: &str) {
     println!("{:<46}{:>12}{:>12}{:>8}   {:<14}{:<6}", "", "iothub", other, "ratio", "target", "");
 }
 
+/// Prints what was measured of a row beneath [`head`], or why nothing was.
+pub(super) fn print(row: &str, measured: Result<Vec<Figure>, Failure>) {
+    match measured {
+        Ok(figures) => figures.iter().for_each(Figure::print),
+        Err(why) => println!("{row:<46}   not measured: {why}"),
+    }
+}
+
 impl Figure {
     /// Prints it where no broker does as much.
     pub(super) fn print_alone(&self) {
@@ -32,7 +42,7 @@ impl Figure {
         println!("{name:<62}{:>12}   {:<14}{:<6}", shown(self.ours), self.wanted(), self.verdict());
     }
 
-    pub(super) fn print(&self) {
+    fn print(&self) {
         let (other, ratio) = match self.other {
             Some(other) => (shown(other), format!("{:.2}", self.ours / other)),
             None => ("-".to_owned(), "-".to_owned()),

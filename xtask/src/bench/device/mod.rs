@@ -54,10 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let broker = programs.start(Side::Broker)?;
     table::head("rumqttc");
     for row in rows {
-        match row.measure(&clients, &broker, sizes) {
-            Ok(figures) => figures.iter().for_each(table::Figure::print),
-            Err(why) => println!("{:<46}   not measured: {why}", row.name),
-        }
+        table::print(row.name, row.measure(&clients, &broker, sizes));
     }
     Ok(())
 }

@@ -64,10 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let programs = Programs { iothub, broker: broker.ok(), folder };
     table::head("mosquitto");
     for row in rows {
-        match row.measure(&programs, &load, sizes) {
-            Ok(figures) => figures.iter().for_each(table::Figure::print),
-            Err(why) => println!("{:<46}   not measured: {why}", row.name),
-        }
+        table::print(row.name, row.measure(&programs, &load, sizes));
     }
     Ok(())
 }
