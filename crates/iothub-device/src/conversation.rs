@@ -5,6 +5,7 @@ use iothub_codec::{Ack, Channels, Codec, EncodeError, RequestIdBuf, TwinGet};
 use iothub_mqtt::{Client, WriteError};
 use iothub_proto::{DeviceEvent, DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
 
+use crate::connect_stage::ConnectStage;
 use crate::credentials::Proven;
 use crate::desk::{Asker, Desk, Settled};
 use crate::error::{AnswerError, ConnectError, NeverSent, SendError, SubscribeError, TwinError};
@@ -157,7 +158,11 @@ impl<'d> Conversation<'d> {
         }
         self.expire(now);
         if let Some((_, after)) = self.ready_by.filter(|(at, _)| *at <= now) {
-            return Err(ConnectError::TimedOut { after });
+            let waiting_for = match self.session.is_connected() {
+                false => ConnectStage::Admission,
+                true => ConnectStage::Subscription,
+            };
+            return Err(ConnectError::TimedOut { after, waiting_for });
         }
         self.advance(now)
     }

@@ -210,7 +210,10 @@ impl<T: Transport> Driver<'_, T> {
         let dialled = Box::pin(tokio::time::timeout(within, transport.connect()));
         let mut link = match offline(lanes, conversation, *clock, dialled).await {
             None => return End::Stopped,
-            Some(Err(_)) => return End::Failed(ConnectError::TimedOut { after: within }),
+            Some(Err(_)) => {
+                let waiting_for = transport.stage();
+                return End::Failed(ConnectError::TimedOut { after: within, waiting_for });
+            }
             Some(Ok(Err(error))) => return End::Failed(error),
             Some(Ok(Ok(stream))) => Link::new(stream),
         };

@@ -8,6 +8,7 @@ use iothub_mqtt::{WireError, WriteError};
 use iothub_proto::{FailureClass, PeerError, RefusalReason, Retry, Timestamp};
 use rustls::AlertDescription;
 
+use crate::connect_stage::ConnectStage;
 use crate::credentials::CredentialsError;
 use crate::not_expressible::NotExpressible;
 use crate::outcome::Missing;
@@ -96,10 +97,12 @@ pub enum ConnectError {
     #[error(transparent)]
     NotExpressible(#[from] NotExpressible),
     /// The connection was not ready in time.
-    #[error("not connected within {after:?}")]
+    #[error("not connected within {after:?}: still waiting for {waiting_for}")]
     TimedOut {
-        /// How long was waited.
+        /// How long was waited, in all.
         after: Duration,
+        /// How far it had come.
+        waiting_for: ConnectStage,
     },
     /// The hub closed the connection, as it does over MQTT 3.1.1 when a token has expired, the same device connects
     /// again, or a message is not acceptable.

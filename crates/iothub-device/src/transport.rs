@@ -1,5 +1,6 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::connect_stage::ConnectStage;
 use crate::error::ConnectError;
 
 /// How a stream of bytes to the hub comes about, for [`Device::connect_over`](crate::Device::connect_over).
@@ -39,4 +40,9 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// Any [`ConnectError`]; [`ConnectError::is_retryable`] says whether there is another attempt.
     fn connect(&self) -> impl Future<Output = Result<Self::Stream, ConnectError>> + Send;
+
+    /// How far [`Self::connect`] has come. It is asked when that has taken too long.
+    fn stage(&self) -> ConnectStage {
+        ConnectStage::Transport
+    }
 }

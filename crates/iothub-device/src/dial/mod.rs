@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::Address;
 use crate::civil_clock::CivilClock;
+use crate::connect_stage::{ConnectStage, Progress};
 use crate::error::ConnectError;
 use crate::options::{Carrier, Options};
 use crate::proxy::{Proxy, ProxyError, Scheme};
@@ -24,6 +25,7 @@ pub(crate) struct Dial {
     tls: Tls,
     via: Option<Via>,
     carrier: Carrier,
+    progress: Progress,
 }
 
 /// A proxy, and what it takes to speak to it in private.
@@ -46,7 +48,7 @@ impl Dial {
             None => None,
         };
         let tls = Tls::new(options.tls_name(), roots, options.certificate().cloned(), options.civil_clock())?;
-        Ok(Self { address, tls, via, carrier: options.carrier() })
+        Ok(Self { address, tls, via, carrier: options.carrier(), progress: Progress::default() })
     }
 
     /// The way to a server of HTTPS. The device's certificate is shown to its hub, and to no other.
@@ -61,16 +63,18 @@ impl Dial {
         let is_hub = server.host().eq_ignore_ascii_case(options.host());
         let certificate = options.certificate().filter(|_| is_hub).cloned();
         let tls = Tls::new(server.host(), roots, certificate, options.civil_clock())?;
-        Ok(Self { address, tls, via, carrier: Carrier::Tls })
+        Ok(Self { address, tls, via, carrier: Carrier::Tls, progress: Progress::default() })
     }
 
     async fn secure<S: ByteStream + 'static>(&self, stream: S) -> Result<Box<dyn ByteStream>, ConnectError> {
+        self.progress.reach(ConnectStage::Tls);
         let secured = self.tls.secure(stream).await?;
         let stream = secured.map_err(|source| ConnectError::Tls { name: self.tls.name(), source })?;
         match self.carrier {
             Carrier::Tls => Ok(Box::new(stream)),
             #[cfg(feature = "websocket")]
             Carrier::WebSocket => {
+                self.progress.reach(ConnectStage::WebSocket);
                 Ok(Box::new(websocket::open(stream, &self.tls.name(), self.address.port()).await?))
             }
         }
@@ -88,10 +92,15 @@ impl Via {
     }
 
     /// A stream to the target.
-    async fn tunnel(&self, target: &Address) -> Result<Box<dyn ByteStream>, ConnectError> {
+    async fn tunnel(
+        &self,
+        target: &Address,
+        progress: &Progress,
+    ) -> Result<Box<dyn ByteStream>, ConnectError> {
         let failed = |source| ConnectError::Proxy { proxy: self.proxy.to_string(), source };
         let tcp = reach(&System, self.proxy.address()).await;
         let tcp = tcp.map_err(ProxyError::Unreachable).map_err(failed)?;
+        progress.reach(ConnectStage::Proxy);
         let mut stream: Box<dyn ByteStream> = match &self.tls {
             None => Box::new(tcp),
             Some(tls) => Box::new(tls.secure(tcp).await?.map_err(ProxyError::Tls).map_err(failed)?),
@@ -105,13 +114,18 @@ impl Transport for Dial {
     type Stream = Box<dyn ByteStream>;
 
     async fn connect(&self) -> Result<Self::Stream, ConnectError> {
+        self.progress.reach(ConnectStage::Tcp);
         match &self.via {
             None => {
                 let unreachable =
                     |source| ConnectError::Unreachable { address: self.address.to_string(), source };
                 self.secure(reach(&System, &self.address).await.map_err(unreachable)?).await
             }
-            Some(via) => self.secure(via.tunnel(&self.address).await?).await,
+            Some(via) => self.secure(via.tunnel(&self.address, &self.progress).await?).await,
         }
+    }
+
+    fn stage(&self) -> ConnectStage {
+        self.progress.stage()
     }
 }

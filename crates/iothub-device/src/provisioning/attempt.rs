@@ -9,6 +9,7 @@ use iothub_proto::{Instant, Limits, Packet, RegisteringEvent, RegistrationSessio
 
 use super::error::ProvisioningError;
 use crate::clock::Clock;
+use crate::connect_stage::ConnectStage;
 use crate::error::ConnectError;
 use crate::link::{Link, Turn};
 use crate::options::Options;
@@ -38,7 +39,10 @@ pub(super) async fn attempt<T: Transport>(
     last: &mut Option<ProvisioningError>,
 ) -> Result<Vec<u8>, ProvisioningError> {
     let after = terms.connect_timeout;
-    let late = |_| ProvisioningError::Connect(ConnectError::TimedOut { after });
+    let late = |_| {
+        let waiting_for = transport.stage();
+        ProvisioningError::Connect(ConnectError::TimedOut { after, waiting_for })
+    };
     let until = tokio::time::Instant::from_std(clock.on_runtime(clock.now().after(after)).into_std());
     let stream = tokio::time::timeout_at(until, transport.connect()).await.map_err(late)?;
     let stream = stream.map_err(ProvisioningError::Connect)?;
@@ -82,21 +86,22 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Talk<S> {
             let wake = [session.poll_timeout(), self.mqtt.poll_timeout()].into_iter().flatten();
             let wake = wake.min_by_key(|(at, _)| *at);
             tokio::select! {
-                turn = self.link.turn(&mut self.mqtt) => match turn.map_err(|error| broken(ConnectError::Broken(error)))? {
-                    Turn::Read(len) => {
-                        self.mqtt.handle_read(self.clock.now(), len);
-                        if let Some(end) = self.take_in(session, last)? {
-                            return Ok(end);
-                        }
-                    }
-                    Turn::Written => {}
-                    Turn::Ended => return Err(broken(ConnectError::ClosedByHub)),
-                },
-                () = self.clock.sleep_until(wake) => self.pass(self.clock.now(), session)?,
-                () = tokio::time::sleep_until(self.until), if !is_let_in => {
-                    return Err(broken(ConnectError::TimedOut { after: self.after }));
-                }
-            }
+                           turn = self.link.turn(&mut self.mqtt) => match turn.map_err(|error| broken(ConnectError::Broken(error)))? {
+                               Turn::Read(len) => {
+                                   self.mqtt.handle_read(self.clock.now(), len);
+                                   if let Some(end) = self.take_in(session, last)? {
+                                       return Ok(end);
+                                   }
+                               }
+                               Turn::Written => {}
+                               Turn::Ended => return Err(broken(ConnectError::ClosedByHub)),
+                           },
+                           () = self.clock.sleep_until(wake) => self.pass(self.clock.now(), session)?,
+                           () = tokio::time::sleep_until(self.until), if !is_let_in => {
+                               return Err(broken(ConnectError::TimedOut {
+            after: self.after, waiting_for: ConnectStage::Admission }));
+                           }
+                       }
         }
     }
 

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use iothub_device::{
-    Backoff, ConnectError, ConnectionStatus, Device, Dialect, Message, MethodResponse, Options, Proxy,
-    ProxyError, Roots,
+    Backoff, ConnectError, ConnectStage, ConnectionStatus, Device, Dialect, Message, MethodResponse, Options,
+    Proxy, ProxyError, Roots,
 };
 use iothub_test::TestHub;
 use serde_json::json;
@@ -150,7 +150,10 @@ async fn a_proxy_that_stalls_is_given_up_in_time() {
     let within = Duration::from_millis(200);
     let options = hub.device(DEVICE).await.proxy(relay.anonymous()).connect_timeout(within);
     let error = Device::connect(options).await.unwrap_err();
-    assert!(matches!(error, ConnectError::TimedOut { after } if after == within), "{error}");
+    assert!(
+        matches!(error, ConnectError::TimedOut { after, waiting_for: ConnectStage::Proxy } if after == within),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use iothub_device::{ConnectError, Device, Options, RefusalReason, Roots};
+use iothub_device::{ConnectError, ConnectStage, Device, Options, RefusalReason, Roots};
 use iothub_test::TestHub;
 
 use crate::site::{DEVICE, dialects};
@@ -63,17 +63,24 @@ async fn where_nothing_listens_is_said_with_its_address() {
 }
 
 #[tokio::test]
-async fn a_hub_without_an_answer_is_given_up_in_time() {
+async fn who_does_not_answer_is_given_up_in_time_and_named() {
     // It accepts connections and says nothing.
     let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let text = format!(
-        "HostName=localhost:{};DeviceId=d;SharedAccessKey={OTHER_KEY}",
-        mute.local_addr().unwrap().port()
-    );
-    let hub = TestHub::start().await;
+    let port = mute.local_addr().unwrap().port();
+    let text = format!("HostName=localhost:{port};DeviceId=d;SharedAccessKey={OTHER_KEY}");
     let within = Duration::from_millis(200);
-    let options = Options::from_connection_string(&text).unwrap().ca_pem(hub.ca_pem());
-    let address = mute.local_addr().unwrap().to_string().parse().unwrap();
-    let error = Device::connect(options.connect_to(address).connect_timeout(within)).await.unwrap_err();
-    assert!(matches!(error, ConnectError::TimedOut { after } if after == within), "{error}");
+    let options = Options::from_connection_string(&text).unwrap().connect_timeout(within);
+    let through =
+        |scheme: &str| options.clone().proxy(format!("{scheme}://localhost:{port}").parse().unwrap());
+    for (options, named) in [
+        (options.clone(), ConnectStage::Tls),
+        (through("http"), ConnectStage::Proxy),
+        (through("https"), ConnectStage::Proxy),
+    ] {
+        let error = Device::connect(options).await.unwrap_err();
+        assert!(
+            matches!(error, ConnectError::TimedOut { after, waiting_for } if (after, waiting_for) == (within, named)),
+            "{error}"
+        );
+    }
 }

@@ -208,7 +208,8 @@ impl<'d, const REQUESTS: usize, const WINDOW: usize> DeviceSession<'d, REQUESTS,
         if self.is_connected() { Ok(()) } else { Err(SendError::NotReady) }
     }
 
-    fn is_connected(&self) -> bool {
+    /// Whether the hub has let the device in. It may still owe an answer to subscriptions: see [`Self::is_ready`].
+    pub fn is_connected(&self) -> bool {
         match self.state {
             State::Subscribing | State::Ready => true,
             State::Offline | State::Connecting => false,

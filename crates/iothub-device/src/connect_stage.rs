@@ -1,0 +1,57 @@
+use core::fmt;
+use core::sync::atomic::{AtomicU8, Ordering};
+
+/// What a connection waits for while it comes about: where it has stuck, in a [`ConnectError::TimedOut`](crate::ConnectError).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectStage {
+    /// A [`Transport`](crate::Transport) that says nothing more about it.
+    #[default]
+    Transport,
+    /// An address, and TCP to what listens there: the hub, or the proxy.
+    Tcp,
+    /// The proxy: TLS with it, if it wants that, and its leave.
+    Proxy,
+    /// TLS with the hub.
+    Tls,
+    /// The hub's answer to the request for a WebSocket.
+    WebSocket,
+    /// The hub's answer to MQTT's CONNECT.
+    Admission,
+    /// The hub's answer to MQTT's SUBSCRIBE.
+    Subscription,
+}
+
+/// Where somebody has come to, for others to look at.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(AtomicU8);
+
+impl Progress {
+    pub(crate) fn reach(&self, stage: ConnectStage) {
+        self.0.store(stage as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stage(&self) -> ConnectStage {
+        let reached = self.0.load(Ordering::Relaxed);
+        let is_reached = |stage: &ConnectStage| *stage as u8 == reached;
+        ConnectStage::OF_TRANSPORTS.into_iter().find(is_reached).unwrap_or_default()
+    }
+}
+
+impl ConnectStage {
+    const OF_TRANSPORTS: [Self; 5] = [Self::Transport, Self::Tcp, Self::Proxy, Self::Tls, Self::WebSocket];
+}
+
+impl fmt::Display for ConnectStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Transport => "the transport",
+            Self::Tcp => "TCP",
+            Self::Proxy => "the proxy",
+            Self::Tls => "TLS",
+            Self::WebSocket => "the WebSocket",
+            Self::Admission => "the answer to CONNECT",
+            Self::Subscription => "the answer to SUBSCRIBE",
+        })
+    }
+}
