@@ -1,14 +1,15 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use iothub_codec::DeviceId;
 use iothub_model::{Device, IfMatch, MethodInvocation, MethodResult, Module, TwinPatch};
-use iothub_service::{Error, Service};
+use iothub_service::{Command, Error, Service};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::chance::Chance;
-use crate::device::{identity, name};
+use crate::device::{hears_commands, identity, name};
 use crate::hub::Restarted;
 use crate::ledger::{Account, Ledger, count};
 
@@ -38,7 +39,7 @@ pub(crate) async fn register(hub: &Restarted, devices: u64) -> Vec<String> {
     keys
 }
 
-/// Calls methods of all devices and changes their desired properties until told to end.
+/// Calls methods of all devices, sends them commands and changes their desired properties until told to end.
 pub(crate) fn work(
     hub: &Arc<Restarted>,
     devices: u64,
@@ -54,6 +55,10 @@ pub(crate) fn work(
         }
         let chance = Chance::new(seed + number + devices);
         tasks.spawn(desire(Arc::clone(hub), number, chance, Arc::clone(ledger), end.clone()));
+        if hears_commands(number) {
+            let chance = Chance::new(seed + number + 2 * devices);
+            tasks.spawn(command(Arc::clone(hub), number, chance, Arc::clone(ledger), end.clone()));
+        }
     }
     BackEnds(tasks)
 }
@@ -99,6 +104,32 @@ fn enter(account: &mut Account, n: u64, outcome: Result<MethodResult, Error>) {
         Ok(result) => end(format!("device {}", result.status)),
         Err(Error::Refused { code, .. }) => end(code.map_or("?", |code| code.name()).into()),
         Err(error) => count(&mut account.not_answered, &error),
+    }
+}
+
+async fn command(
+    hub: Arc<Restarted>,
+    number: u64,
+    mut chance: Chance,
+    ledger: Arc<Ledger>,
+    end: watch::Receiver<bool>,
+) {
+    for n in 0_u64.. {
+        if *end.borrow() {
+            break;
+        }
+        let name = name(number);
+        let command = Command { payload: n.to_string().into_bytes(), ..Command::default() };
+        let outcome = service(&hub).send_command(DeviceId::new(&name).unwrap(), &command).await;
+        match outcome {
+            Ok(()) => drop(ledger.of(number).queued.insert(n)),
+            Err(Error::Refused { code, .. }) => {
+                let ends = &mut ledger.of(number).not_queued;
+                *ends.entry(code.map_or("?", |code| code.name()).into()).or_default() += 1;
+            }
+            Err(error) => count(&mut ledger.of(number).not_queued, &error),
+        }
+        tokio::time::sleep(Duration::from_millis(20 + chance.below(200))).await;
     }
 }
 

@@ -1,9 +1,13 @@
+use core::pin::Pin;
 use core::time::Duration;
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 use iothub_codec::{DeviceId, Identity, ModuleId};
 use iothub_device::{
     Backoff, ConnectionStatus, DesiredChanges, DesiredUpdate, Device, Dialect, Message, MethodResponse,
+    Properties, Undone,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -38,6 +42,11 @@ pub(crate) fn identity(number: u64, name: &str) -> Identity<'_> {
         5 => Identity::module(device, ModuleId::new("m").unwrap()),
         _ => Identity::device(device),
     }
+}
+
+/// Modules have none.
+pub(crate) fn hears_commands(number: u64) -> bool {
+    identity(number, "d").module.is_none()
 }
 
 fn dialect(number: u64) -> Dialect {
@@ -76,6 +85,9 @@ impl Worker {
             }
         });
         handled.await.unwrap();
+        if hears_commands(number) {
+            device.on_command(handle(number, Arc::clone(ledger))).await.unwrap();
+        }
         for lane in 0..LANES {
             work.spawn(send(device.clone(), number, lane, Arc::clone(ledger), end.clone()));
         }
@@ -95,6 +107,22 @@ impl Worker {
     pub(crate) async fn close(mut self) -> Value {
         self.device.close().await;
         self.following.join_next().await.unwrap().unwrap()
+    }
+}
+
+/// Writes down what comes, in some time.
+fn handle(
+    number: u64,
+    ledger: Arc<Ledger>,
+) -> impl Fn(Bytes, Properties) -> Pin<Box<dyn Future<Output = Result<(), Undone>> + Send>> {
+    move |payload, _| {
+        let command: u64 = core::str::from_utf8(&payload).unwrap().parse().unwrap();
+        let ledger = Arc::clone(&ledger);
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(command % 30)).await;
+            *ledger.of(number).handled.entry(command).or_default() += 1;
+            Ok(())
+        })
     }
 }
 

@@ -111,6 +111,8 @@ impl Running {
     async fn start(place: &std::path::Path) -> (Self, Addresses) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_iothub"));
         command.args(["up", "--mqtt-port", "0", "--https-port", "0", "-o", "json", "--no-device"]);
+        // Each connection that breaks counts as one for what was under way.
+        command.args(["--c2d-max-delivery-count", "100"]);
         command.args(["--log", "off", "--data"]).arg(place.join("data")).env("XDG_RUNTIME_DIR", place);
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();

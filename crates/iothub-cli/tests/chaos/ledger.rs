@@ -17,6 +17,12 @@ pub(crate) struct Account {
     pub(crate) answered: BTreeSet<u64>,
     /// How calls ended otherwise.
     pub(crate) not_answered: BTreeMap<String, u64>,
+    /// Numbers of commands that the hub has taken in.
+    pub(crate) queued: BTreeSet<u64>,
+    /// How often the handler has run, by the number of the command.
+    pub(crate) handled: BTreeMap<u64, u32>,
+    /// How sending them ended otherwise.
+    pub(crate) not_queued: BTreeMap<String, u64>,
     /// Reports that the hub has taken.
     pub(crate) reports: u64,
     /// How reports ended otherwise.

@@ -3,11 +3,12 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use iothub_codec::DeviceId;
 use iothub_device::{ConnectionStatus, Message};
 use iothub_service::{EventPosition, EventsWanted};
 use serde_json::{Value, json};
 
-use crate::device::{Worker, identity, name};
+use crate::device::{Worker, hears_commands, identity, name};
 use crate::hub::Restarted;
 use crate::ledger::Ledger;
 use crate::storm::Storm;
@@ -46,6 +47,9 @@ pub(crate) async fn judge(
         match compare_twins(hub, &worker, ledger).await {
             Ok(()) => {}
             Err(what) => wrongs.push(wrong(what)),
+        }
+        if let Err(what) = done_with_commands(hub, number, ledger).await {
+            wrongs.push(wrong(what));
         }
         drop(device);
         let twin = hub.service().get_twin(identity(number, &name(number))).await.unwrap();
@@ -154,6 +158,27 @@ async fn compare_twins(hub: &Restarted, worker: &Worker, ledger: &Ledger) -> Res
     Ok(())
 }
 
+/// Every command has come, and the hub knows it.
+async fn done_with_commands(hub: &Restarted, number: u64, ledger: &Ledger) -> Result<(), String> {
+    if !hears_commands(number) {
+        return Ok(());
+    }
+    let name = name(number);
+    let done = async {
+        loop {
+            let device = hub.service().get_device(DeviceId::new(&name).unwrap()).await.unwrap();
+            if device.cloud_to_device_message_count == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, done).await.map_err(|_| "commands wait in the hub".to_owned())?;
+    let account = ledger.of(number);
+    let lost: Vec<_> = account.queued.iter().filter(|n| !account.handled.contains_key(n)).collect();
+    if lost.is_empty() { Ok(()) } else { Err(format!("commands have not come: {lost:?}")) }
+}
+
 fn without_metadata(mut properties: Value) -> Value {
     if let Some(members) = properties.as_object_mut() {
         members.retain(|name, _| !name.starts_with('$'));
@@ -194,6 +219,8 @@ fn tally(
         add("messages acknowledged", account.acknowledged.len() as u64);
         add("messages that arrived twice", here.values().filter(|count| **count > 1).count() as u64);
         add("methods answered", account.answered.len() as u64);
+        add("commands sent", account.queued.len() as u64);
+        add("commands that came twice", account.handled.values().filter(|runs| **runs > 1).count() as u64);
         add("reports taken", account.reports);
         add("desired changes made", account.desires);
         add("desired changes told one by one", account.changes);
@@ -202,6 +229,7 @@ fn tally(
             ("message ended", &account.not_sent),
             ("method ended", &account.not_answered),
             ("report ended", &account.not_reported),
+            ("command ended", &account.not_queued),
         ] {
             ends.iter().for_each(|(end, count)| add(&format!("{what}: {end}"), *count));
         }
