@@ -19,6 +19,7 @@ mod channel;
 mod connect;
 mod connection_string;
 mod dialect;
+mod entries;
 mod error;
 mod fast;
 mod filters;

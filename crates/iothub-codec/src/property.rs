@@ -1,9 +1,8 @@
 use core::fmt;
 
+use crate::entries::Entries;
 use crate::fast::FAST;
-use crate::pairs::{Pairs, pairs};
-#[cfg(feature = "preview5")]
-use crate::section::{PropertySection, id, text};
+use crate::section::id;
 use crate::text::Text;
 
 /// The properties of a message, wherever they are carried: pairs to send, the tail of a topic, or an MQTT 5 property
@@ -22,16 +21,8 @@ enum Carrier<'a> {
         system: &'a [(SystemProperty, &'a str)],
         application: &'a [(&'a str, &'a str)],
     },
-    Wire(Wire<'a>, Naming),
-}
-
-/// Properties as they stand on the wire.
-#[derive(Clone, Copy)]
-enum Wire<'a> {
-    /// The tail of a topic.
-    List(Pairs<'a>),
-    #[cfg(feature = "preview5")]
-    Section(PropertySection<'a>),
+    /// As they stand on the wire.
+    Wire(Entries<'a>, Naming),
 }
 
 /// What a name on the wire means in a dialect. It goes with the properties, so that a program has no more dialects in it
@@ -62,14 +53,9 @@ impl<'a> Properties<'a> {
         Self(Carrier::Pairs { system, application })
     }
 
-    pub(crate) const fn from_tail(tail: &'a str, naming: Naming) -> Self {
-        Self(Carrier::Wire(Wire::List(pairs(tail)), naming))
-    }
-
-    /// Of a section that has been read, so that nothing is in it but what is meant to be, and what means nothing.
-    #[cfg(feature = "preview5")]
-    pub(crate) const fn from_section(section: PropertySection<'a>, naming: Naming) -> Self {
-        Self(Carrier::Wire(Wire::Section(section), naming))
+    /// Of a message that has been read, so that nothing is in it but what is meant to be, and what means nothing.
+    pub(crate) const fn from_wire(entries: Entries<'a>, naming: Naming) -> Self {
+        Self(Carrier::Wire(entries, naming))
     }
 
     /// All of them, in the order in which they stand.
@@ -98,7 +84,7 @@ impl<'a> Properties<'a> {
 
     fn last(&self, wanted: Name<'_>) -> Option<Text<'a>> {
         let mut rest = self.0;
-        if FAST && let Carrier::Wire(Wire::List(pairs), naming) = &mut rest {
+        if FAST && let Carrier::Wire(Entries::List(pairs), naming) = &mut rest {
             let mut from_behind = pairs.rev().map(|pair| property(pair, *naming));
             return from_behind.find(|property| property.name == wanted).map(|property| property.value);
         }
@@ -125,28 +111,29 @@ impl<'a> Carrier<'a> {
                     value: Text::plain(value),
                 }),
             },
-            Self::Wire(Wire::List(pairs), naming) => pairs.next().map(|pair| property(pair, *naming)),
-            #[cfg(feature = "preview5")]
-            Self::Wire(Wire::Section(section), naming) => next_of_section(section, *naming),
+            Self::Wire(Entries::List(pairs), naming) if FAST => {
+                pairs.next().map(|pair| property(pair, *naming))
+            }
+            Self::Wire(entries, naming) => next_of(entries, *naming),
         }
+    }
+}
+
+#[cfg_attr(feature = "fast", inline(never))]
+fn next_of<'a>(entries: &mut Entries<'a>, naming: Naming) -> Option<Property<'a>> {
+    loop {
+        let entry = entries.next()?;
+        let name = match entry.id {
+            id::USER => naming(entry.name),
+            id::CONTENT_TYPE => Name::System(SystemProperty::ContentType),
+            _ => continue,
+        };
+        return Some(Property { name, value: entry.value });
     }
 }
 
 fn property<'a>((name, value): (&'a str, &'a str), naming: Naming) -> Property<'a> {
     Property { name: naming(Text::percent_encoded(name)), value: Text::percent_encoded(value) }
-}
-
-#[cfg(feature = "preview5")]
-fn next_of_section<'a>(section: &mut PropertySection<'a>, naming: Naming) -> Option<Property<'a>> {
-    loop {
-        let raw = section.take_raw()?;
-        let name = match raw.id {
-            id::USER => naming(Text::plain(text(raw.name))),
-            id::CONTENT_TYPE => Name::System(SystemProperty::ContentType),
-            _ => continue,
-        };
-        return Some(Property { name, value: Text::plain(text(raw.value)) });
-    }
 }
 
 impl fmt::Debug for Properties<'_> {

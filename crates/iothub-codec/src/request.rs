@@ -2,7 +2,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use crate::byte_set::ByteSet;
-use crate::text::{Text, unescaped};
+use crate::text::unescaped;
 use crate::write::{Writer, copy};
 
 /// Says which reply belongs to which request. Means something only to whoever made it.
@@ -39,12 +39,11 @@ impl<'a> RequestId<'a> {
         Self(Form::Number(number))
     }
 
+    /// One that came, perhaps percent-encoded.
     #[cfg(any(feature = "preview311", feature = "preview5"))]
-    /// One that may be percent-encoded, and means at most so many bytes.
-    pub(crate) fn encoded(id: Text<'a>, len_max: usize) -> Option<Self> {
-        let bytes = id.raw().as_bytes();
-        let form = if id.as_str().is_some() { Form::Bytes(bytes) } else { Form::Encoded(bytes) };
-        (1..=len_max.min(Self::MAX_LEN)).contains(&id.len()).then_some(Self(form))
+    pub(crate) fn from_wire(bytes: &'a [u8], is_encoded: bool) -> Option<Self> {
+        let id = Self(if is_encoded { Form::Encoded(bytes) } else { Form::Bytes(bytes) });
+        (1..=Self::MAX_LEN).contains(&id.len()).then_some(id)
     }
 
     /// The number that [`Self::from_u32`] was given; `None` for an id of any other form.
@@ -213,14 +212,14 @@ mod tests {
 
     #[test]
     fn an_id_is_what_it_means_however_it_is_kept() {
-        let encoded = RequestId::encoded(Text::percent_encoded("00%300001f"), 8).unwrap();
+        let encoded = RequestId::from_wire(b"00%300001f", true).unwrap();
         let plain = RequestId::new(b"0000001f").unwrap();
         assert_eq!(encoded, plain);
         assert_eq!(encoded, RequestId::from_u32(0x1F));
         assert_eq!(encoded.as_u32(), Some(0x1F));
         assert_eq!(encoded.to_buf(), plain.to_buf());
         assert_ne!(plain, RequestId::from_u32(0x20));
-        assert!(RequestId::encoded(Text::percent_encoded("%30%30"), 1).is_none());
+        assert_eq!(encoded.len(), 8);
     }
 
     #[test]

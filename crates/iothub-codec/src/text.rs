@@ -10,35 +10,48 @@ use crate::word;
 #[derive(Clone, Copy, Default)]
 pub struct Text<'a> {
     raw: &'a str,
-    /// Whether a percent sign in it can begin an escape.
-    encoded: bool,
+    form: Form,
+}
+
+/// Whether a percent sign in a text can begin an escape. As long as the words beside it, so that a text is copied
+/// without regard to what is left over in it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[repr(usize)]
+enum Form {
+    #[default]
+    Plain,
+    Encoded,
 }
 
 impl<'a> Text<'a> {
     /// A string that means what it says.
     pub const fn plain(text: &'a str) -> Self {
-        Self { raw: text, encoded: false }
+        Self { raw: text, form: Form::Plain }
     }
 
     /// A string with `%2F` and the like in it.
     pub const fn percent_encoded(raw: &'a str) -> Self {
-        Self { raw, encoded: true }
+        Self { raw, form: Form::Encoded }
     }
 
     /// The string without a copy, when nothing in it is escaped.
     pub fn as_str(self) -> Option<&'a str> {
-        if self.encoded && word::find(self.raw.as_bytes(), b'%').is_some() { None } else { Some(self.raw) }
+        if self.is_encoded() && word::find(self.raw.as_bytes(), b'%').is_some() {
+            None
+        } else {
+            Some(self.raw)
+        }
     }
 
     /// Whether a percent sign in it can begin an escape.
     pub(crate) const fn is_encoded(self) -> bool {
-        self.encoded
+        matches!(self.form, Form::Encoded)
     }
 
-    /// What stands behind something, if it begins with that.
+    /// What stands behind the first bytes, if that is where a character ends.
     #[cfg(any(feature = "preview311", feature = "preview5"))]
-    pub(crate) fn behind(self, prefix: &str) -> Option<Self> {
-        self.raw.strip_prefix(prefix).map(|raw| Self { raw, ..self })
+    pub(crate) fn behind(self, len: usize) -> Option<Self> {
+        self.raw.get(len..).map(|raw| Self { raw, ..self })
     }
 
     /// The string as it stands on the wire.
@@ -48,12 +61,12 @@ impl<'a> Text<'a> {
 
     /// The bytes that are meant.
     pub fn bytes(self) -> impl Iterator<Item = u8> + Clone + 'a {
-        unescaped(self.raw.as_bytes(), self.encoded)
+        unescaped(self.raw.as_bytes(), self.is_encoded())
     }
 
     /// How many bytes are meant.
     pub fn len(self) -> usize {
-        if self.encoded { self.bytes().count() } else { self.raw.len() }
+        if self.is_encoded() { self.bytes().count() } else { self.raw.len() }
     }
 
     /// Whether it is the empty string.
@@ -160,7 +173,7 @@ impl fmt::Debug for Text<'_> {
 
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        match (self.encoded, other.encoded) {
+        match (self.is_encoded(), other.is_encoded()) {
             _ if !FAST => self.bytes().eq(other.bytes()),
             (false, false) => self.raw == other.raw,
             (true, false) => self.means(*other),
@@ -176,7 +189,7 @@ impl Text<'_> {
     /// Whether this percent-encoded text means the same as the other. An escape is three bytes for one, so that most
     /// differ from a plain one in their lengths already.
     fn means(self, other: Self) -> bool {
-        (other.encoded || self.raw.len() >= other.raw.len()) && self.bytes().eq(other.bytes())
+        (other.is_encoded() || self.raw.len() >= other.raw.len()) && self.bytes().eq(other.bytes())
     }
 }
 

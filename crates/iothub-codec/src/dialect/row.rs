@@ -1,5 +1,4 @@
 pub(super) use crate::catalogue::ValueKind as Kind;
-use crate::error::{DecodeErrorKind, Field};
 use crate::property::SystemProperty;
 use crate::status::Status;
 use crate::text::{Text, hex};
@@ -34,15 +33,13 @@ impl Presence {
     }
 }
 
-impl Row {
-    pub(super) fn check(&self, value: Text<'_>) -> Result<(), DecodeErrorKind> {
-        let good = match self.kind {
-            Kind::Text => true,
-            Kind::U32 => decimal(value).is_some_and(|number| u32::try_from(number).is_ok()),
-            Kind::Time | Kind::U64 => decimal(value).is_some(),
-            Kind::Status => status(value).is_some(),
-        };
-        if good { Ok(()) } else { Err(DecodeErrorKind::BadValue(Field::Property(self.property))) }
+/// The number that a value of that kind is; 0 for a text, which need not be one. `None` for what it cannot be.
+pub(super) fn number(kind: Kind, value: Text<'_>) -> Option<u64> {
+    match kind {
+        Kind::Text => Some(0),
+        Kind::U32 => decimal(value).filter(|number| *number <= u64::from(u32::MAX)),
+        Kind::Time | Kind::U64 => decimal(value),
+        Kind::Status => status(value).map(|status| u64::from(status.code())),
     }
 }
 

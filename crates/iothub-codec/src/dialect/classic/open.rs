@@ -7,6 +7,7 @@ use super::{
     TWIN_GET, TWIN_PATCH, TWIN_REPLY, VERSION, bad, place, unknown,
 };
 use crate::byte_set::ByteSet;
+use crate::entries::Entries;
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::fast::FAST;
 use crate::identity::Identity;
@@ -161,7 +162,7 @@ fn properties(list: &str) -> Properties<'_> {
     // Documents show a question mark before the properties, and two clients write a slash behind them.
     let list = list.strip_prefix("?").unwrap_or(list);
     let list = list.strip_suffix("/").unwrap_or(list);
-    Properties::from_tail(list, property_name)
+    Properties::from_wire(Entries::List(pairs(list)), property_name)
 }
 
 struct Parameters<'a> {

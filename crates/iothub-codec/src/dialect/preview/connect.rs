@@ -1,4 +1,4 @@
-use super::wire::List;
+use super::wire::{List, Value};
 use super::{Preview, Wire};
 #[cfg(feature = "preview311")]
 use crate::base64_code;
@@ -19,6 +19,7 @@ use crate::write::Writer;
 pub(in crate::dialect) enum Said {
     Host,
     ApiVersion,
+    Method,
     Expiry,
     ConnectTime,
     Policy,
@@ -28,12 +29,13 @@ pub(in crate::dialect) enum Said {
     #[cfg(feature = "preview311")]
     Module,
     #[cfg(feature = "preview311")]
-    Method,
-    #[cfg(feature = "preview311")]
     Model,
+    #[cfg(feature = "preview5")]
+    Code,
 }
 
 impl Preview {
+    #[inline(never)]
     pub(in crate::dialect) fn encode_connect<'b>(
         &self,
         identity: Identity<'_>,
@@ -59,15 +61,9 @@ impl Preview {
             #[cfg(feature = "preview311")]
             Wire::Topic => {}
             #[cfg(feature = "preview5")]
-            Wire::Section => {
-                if who.model_id.is_some() {
-                    writer.fail(EncodeError::NotExpressible);
-                }
-                put_method(self.method(signature), &mut writer);
-                if let Some(signature) = signature {
-                    put_code(signature, &mut writer);
-                }
-            }
+            Wire::Section if who.model_id.is_some() => writer.fail(EncodeError::NotExpressible),
+            #[cfg(feature = "preview5")]
+            Wire::Section => {}
         }
         self.introduce(identity, who, signature, &mut writer);
         let list_end = writer.len();
@@ -112,41 +108,40 @@ impl Preview {
         signature: Option<&Signature<'_>>,
         out: &mut Writer<'_>,
     ) {
-        let terms = signature.map(|signature| &signature.terms);
         let mut list = List::new(self.wire, ByteSet::UNRESERVED, out);
-        for (said, name) in self.introduction {
-            let text = match said {
-                Said::Host => Some(who.host),
-                Said::ApiVersion => Some(self.api_version),
-                Said::ClientAgent => who.client_agent,
-                #[cfg(feature = "preview311")]
-                Said::Device => Some(identity.device.as_str()),
-                #[cfg(feature = "preview311")]
-                Said::Module => identity.module.map(ModuleId::as_str),
-                #[cfg(feature = "preview311")]
-                Said::Method => Some(self.method(signature)),
-                #[cfg(feature = "preview311")]
-                Said::Model => who.model_id,
-                Said::Expiry => {
-                    list.put_number(name, terms.map(|terms| terms.expiry_ms));
-                    continue;
-                }
-                Said::ConnectTime => {
-                    list.put_number(name, terms.and_then(|terms| terms.at_ms));
-                    continue;
-                }
-                Said::Policy => {
-                    let policy = terms.and_then(|terms| terms.policy.as_ref());
-                    if let Some(policy) = policy.filter(|policy| self.says(policy)) {
-                        list.put_text("", &Text::plain(name), policy);
-                    }
-                    continue;
-                }
-            };
-            if let Some(text) = text {
-                list.put_text("", &Text::plain(name), &Text::plain(text));
+        for (said, id, name) in self.introduction {
+            if let Some(value) = self.said(*said, identity, who, signature) {
+                list.put(*id, "", Text::plain(name), &value);
             }
         }
+    }
+
+    fn said<'a>(
+        &self,
+        said: Said,
+        identity: Identity<'a>,
+        who: &Introduction<'a>,
+        signature: Option<&'a Signature<'_>>,
+    ) -> Option<Value<'a>> {
+        let terms = signature.map(|signature| &signature.terms);
+        let text = match said {
+            Said::Host => Some(who.host),
+            Said::ApiVersion => Some(self.api_version),
+            Said::Method => Some(self.method(signature)),
+            Said::ClientAgent => who.client_agent,
+            #[cfg(feature = "preview311")]
+            Said::Device => Some(identity.device.as_str()),
+            #[cfg(feature = "preview311")]
+            Said::Module => identity.module.map(ModuleId::as_str),
+            #[cfg(feature = "preview311")]
+            Said::Model => who.model_id,
+            Said::Expiry => return terms.map(|terms| Value::Number(terms.expiry_ms)),
+            Said::ConnectTime => return terms?.at_ms.map(Value::Number),
+            Said::Policy => return terms?.policy.filter(|policy| self.says(policy)).map(Value::Text),
+            #[cfg(feature = "preview5")]
+            Said::Code => return signature.map(|signature| Value::Bytes(&signature.code)),
+        };
+        text.map(|text| Value::Text(Text::plain(text)))
     }
 
     const fn method(&self, signature: Option<&Signature<'_>>) -> &'static str {

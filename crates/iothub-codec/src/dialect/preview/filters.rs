@@ -6,6 +6,7 @@ use crate::write::Writer;
 
 impl Preview {
     /// Writes the topics of the messages that these channels are for.
+    #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn filters(&self, channels: Channels, out: &mut Writer<'_>) {
         if channels.contains(Channels::INPUTS) {
             out.fail(EncodeError::NotExpressible);

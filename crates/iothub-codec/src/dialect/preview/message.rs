@@ -2,7 +2,7 @@ use super::Parameter;
 use crate::channel::Variant;
 use crate::dialect::row::{Presence, Row};
 use crate::message::TwinPart;
-use crate::word::{cut, find};
+use crate::word::{find, halves};
 
 /// A message: its topic, and what stands in it beside the payload.
 pub(in crate::dialect) struct Message {
@@ -49,9 +49,14 @@ impl Message {
         Self { kind, receiver, topic, required: 0, optional: 0 }
     }
 
-    /// The same with parameters.
-    pub(in crate::dialect) const fn with(self, required: &[Parameter], optional: &[Parameter]) -> Self {
-        Self { required: bits(required), optional: bits(optional), ..self }
+    /// The same with parameters, which have their places in a table.
+    pub(in crate::dialect) const fn with(
+        self,
+        table: &[Parameter],
+        required: &[Parameter],
+        optional: &[Parameter],
+    ) -> Self {
+        Self { required: bits(table, required), optional: bits(table, optional), ..self }
     }
 
     /// The same with properties.
@@ -73,13 +78,10 @@ impl Message {
 
     /// The name of the method in a topic of this message; for one without a method it is empty.
     pub(super) fn name_in<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        match cut(self.topic, b'+') {
-            None => (topic == self.topic).then_some(""),
-            Some((before, behind)) => {
-                let name = topic.strip_prefix(before)?.strip_suffix(behind)?;
-                find(name.as_bytes(), b'/').is_none().then_some(name)
-            }
-        }
+        let (before, behind) = halves(self.topic, b'+');
+        let name = topic.strip_prefix(before)?.strip_suffix(behind)?;
+        let fits = if self.has_name() { find(name.as_bytes(), b'/').is_none() } else { name.is_empty() };
+        fits.then_some(name)
     }
 
     /// Whether the name of a method stands in the topic.
@@ -87,19 +89,19 @@ impl Message {
         find(self.topic.as_bytes(), b'+').is_some()
     }
 
-    pub(super) const fn has(&self, parameter: Parameter) -> bool {
-        !self.kind.has_properties() && self.has_bit(parameter.bit())
-    }
-
     pub(super) const fn has_bit(&self, bit: u16) -> bool {
         (self.required | self.optional) & bit != 0
     }
 }
 
-const fn bits(parameters: &[Parameter]) -> u16 {
+const fn bits(table: &[Parameter], parameters: &[Parameter]) -> u16 {
     let (mut bits, mut rest) = (0, parameters);
     while let [first, after @ ..] = rest {
-        bits |= first.bit();
+        let mut at = 0;
+        while table[at] as u8 != *first as u8 {
+            at += 1;
+        }
+        bits |= 1 << at;
         rest = after;
     }
     bits
@@ -126,6 +128,13 @@ impl Kind {
         matches!(self, Self::Telemetry | Self::Command)
     }
 
+    /// Whether it is a request or an answer.
+    #[cfg(feature = "preview311")]
+    pub(super) const fn has_request(self) -> bool {
+        !matches!(self, Self::Telemetry | Self::Command | Self::DesiredChanged(_))
+    }
+
+    #[cfg(feature = "preview5")]
     pub(super) const fn is_request(self) -> bool {
         matches!(self, Self::Method | Self::TwinGet(_) | Self::TwinPatch)
     }

@@ -7,6 +7,7 @@ mod filters;
 mod message;
 mod open;
 mod parameter;
+mod row;
 mod seal;
 mod wire;
 
@@ -15,9 +16,9 @@ pub(super) use connect::{Said, X509};
 pub(super) use connect::{put_code, put_method};
 pub(super) use message::{Kind, Message, Receiver};
 pub(super) use parameter::Parameter;
+pub(super) use row::{Row, parameters, properties};
 pub(super) use wire::{Wire, property_name};
 
-use super::row::Row;
 use crate::connect::Version;
 use crate::property::Naming;
 
@@ -26,8 +27,10 @@ pub(super) struct Preview {
     pub(super) wire: Wire,
     /// Of several with the same topic, the first is read.
     pub(super) messages: &'static [Message],
-    /// The system properties that are called by a name.
-    pub(super) rows: &'static [Row],
+    /// What messages say that carry no properties.
+    pub(super) parameters: &'static [Row],
+    /// The system properties.
+    pub(super) properties: &'static [Row],
     pub(super) naming: Naming,
     /// Longest request id, in bytes that are meant.
     pub(super) request_max: usize,
@@ -36,6 +39,6 @@ pub(super) struct Preview {
     pub(super) api_version: &'static str,
     /// The authentication method of a device that signs.
     pub(super) sas: &'static str,
-    /// What a CONNECT says in its list or section, and under which names.
-    pub(super) introduction: &'static [(Said, &'static str)],
+    /// What a CONNECT says in its list or section, as which property of MQTT's, and under which name.
+    pub(super) introduction: &'static [(Said, u8, &'static str)],
 }

@@ -1,9 +1,11 @@
 use super::fields::{Fields, UNKNOWN};
+use super::row::Says;
 use super::wire::application;
-use super::{Message, Parameter, Preview, Receiver, Wire};
+use super::{Message, Parameter, Preview, Receiver, Row, Wire};
 #[cfg(feature = "preview311")]
 use crate::dialect::name;
 use crate::dialect::offset;
+use crate::entries::{Entries, Entry};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::message::{ToDevice, ToHub};
 #[cfg(feature = "preview311")]
@@ -11,9 +13,8 @@ use crate::pairs::pairs;
 use crate::property::Properties;
 use crate::publish::{Publish, Qos};
 use crate::request::RequestId;
-#[cfg(feature = "preview5")]
-use crate::section::{Raw, id, text};
-use crate::text::Text;
+use crate::section::id;
+use crate::status::Status;
 
 impl Preview {
     /// What the device sent.
@@ -22,7 +23,7 @@ impl Preview {
         &self,
         publish: &Publish<'a>,
     ) -> Result<ToHub<'a>, DecodeError> {
-        let mut fields = Fields::new(publish.payload);
+        let mut fields = Fields::new();
         let message = self.open(Receiver::Hub, publish, &mut fields)?;
         fields.message_to_hub(message, publish)
     }
@@ -33,11 +34,12 @@ impl Preview {
         &self,
         publish: &Publish<'a>,
     ) -> Result<ToDevice<'a>, DecodeError> {
-        let mut fields = Fields::new(publish.payload);
+        let mut fields = Fields::new();
         let message = self.open(Receiver::Device, publish, &mut fields)?;
         fields.message_to_device(message, publish)
     }
 
+    #[inline(never)]
     fn open<'a>(
         &self,
         receiver: Receiver,
@@ -45,11 +47,11 @@ impl Preview {
         fields: &mut Fields<'a>,
     ) -> Result<&'static Message, DecodeError> {
         let topic = publish.topic;
-        let (stem, list) = match self.wire {
+        let (stem, entries) = match self.wire {
             #[cfg(feature = "preview311")]
             Wire::Topic => split(topic),
             #[cfg(feature = "preview5")]
-            Wire::Section => (topic, ""),
+            Wire::Section => (topic, Entries::Section(publish.properties)),
         };
         let of_topic = |message: &'static Message| Some((message, message.name_in(stem)?));
         let mut messages = self.messages.iter().filter(|message| message.receiver == receiver);
@@ -63,22 +65,49 @@ impl Preview {
             return Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadQos });
         }
         let mut reading = Reading { preview: self, message, fields, lacking: message.required };
-        let end = match self.wire {
-            #[cfg(feature = "preview311")]
-            Wire::Topic => reading.take_list(topic, list)?,
-            #[cfg(feature = "preview5")]
-            Wire::Section => reading.take_section(publish)?,
-        };
-        reading.complete().map_err(|kind| DecodeError { place: end, kind })?;
+        let mut rest = entries;
+        loop {
+            let before = rest;
+            let Some(entry) = &rest.next() else { break };
+            reading.take(entry).map_err(|kind| self.error(publish, before, entry, kind))?;
+        }
+        if let Some(field) = reading.first_lacking() {
+            return Err(DecodeError { place: self.end(publish), kind: DecodeErrorKind::Missing(field) });
+        }
         if message.kind.has_properties() {
-            fields.properties = match self.wire {
-                #[cfg(feature = "preview311")]
-                Wire::Topic => Properties::from_tail(list, self.naming),
-                #[cfg(feature = "preview5")]
-                Wire::Section => Properties::from_section(publish.properties, self.naming),
-            };
+            fields.properties = Properties::from_wire(entries, self.naming);
         }
         Ok(message)
+    }
+
+    fn error(
+        &self,
+        publish: &Publish<'_>,
+        before: Entries<'_>,
+        entry: &Entry<'_>,
+        kind: DecodeErrorKind,
+    ) -> DecodeError {
+        let place = match before {
+            Entries::List(_) => {
+                let part = if kind == DecodeErrorKind::UnknownProperty { entry.name } else { entry.value };
+                Place::Topic(offset(publish.topic, part.raw()))
+            }
+            #[cfg(feature = "preview5")]
+            Entries::Section(before) => {
+                Place::Properties(publish.properties.as_wire().len() - before.as_wire().len())
+            }
+        };
+        DecodeError { place, kind }
+    }
+
+    /// The place behind everything.
+    const fn end(&self, publish: &Publish<'_>) -> Place {
+        match self.wire {
+            #[cfg(feature = "preview311")]
+            Wire::Topic => Place::Topic(publish.topic.len()),
+            #[cfg(feature = "preview5")]
+            Wire::Section => publish.properties.end(),
+        }
     }
 
     fn takes_name(&self, name: &str) -> bool {
@@ -91,30 +120,30 @@ impl Preview {
     }
 
     /// Requests go at QoS 0 only: who asked is told by the reply. And so do replies without a section.
-    fn is_at_most_once(&self, message: &Message) -> bool {
+    const fn is_at_most_once(&self, message: &Message) -> bool {
         match self.wire {
             #[cfg(feature = "preview311")]
-            Wire::Topic => message.has(Parameter::Request),
+            Wire::Topic => message.kind.has_request(),
             #[cfg(feature = "preview5")]
             Wire::Section => message.kind.is_request(),
         }
     }
 
-    /// The first of those that are lacking.
-    pub(super) fn first(&self, message: &Message, lacking: u16) -> Option<Field> {
-        let is_first = |at: u32| lacking & bit(at) != 0;
-        if message.kind.has_properties() {
-            let mut rows = self.rows.iter().zip(0..);
-            rows.find(|(_, at)| is_first(*at)).map(|(row, _)| Field::Property(row.property))
-        } else {
-            let mut all = Parameter::ALL.iter().zip(0..);
-            all.find(|(_, at)| is_first(*at)).map(|(parameter, _)| parameter.field(self.wire))
+    /// The first of those that are lacking, or only the request, if not all of them need be there.
+    pub(super) fn first(&self, message: &Message, lacking: u16, all: bool) -> Option<Field> {
+        if lacking == 0 {
+            return None;
         }
+        let is_needed = |row: &Row| all || row.says == Says::Parameter(Parameter::Request);
+        let mut rows = self.rows(message);
+        rows.find(|(row, bit)| lacking & bit != 0 && is_needed(row)).map(|(row, _)| row.field(self.wire))
     }
-}
 
-pub(super) const fn bit(at: u32) -> u16 {
-    1_u16.wrapping_shl(at)
+    /// The table of what a message says, with the bit of each.
+    pub(super) fn rows(&self, message: &Message) -> impl Iterator<Item = (&'static Row, u16)> {
+        let rows = if message.kind.has_properties() { self.properties } else { self.parameters };
+        rows.iter().zip(0_u32..).map(|(row, at)| (row, 1_u16.wrapping_shl(at)))
+    }
 }
 
 /// A message that is being read.
@@ -127,102 +156,54 @@ struct Reading<'a, 'f> {
 }
 
 impl<'a> Reading<'a, '_> {
-    /// Gives the place behind everything.
-    #[cfg(feature = "preview311")]
-    fn take_list(&mut self, topic: &'a str, list: &'a str) -> Result<Place, DecodeError> {
-        for (name, value) in pairs(list) {
-            let taken = self.take(Text::percent_encoded(name), Text::percent_encoded(value));
-            taken.map_err(|kind| {
-                let part = if kind == DecodeErrorKind::UnknownProperty { name } else { value };
-                DecodeError { place: Place::Topic(offset(topic, part)), kind }
-            })?;
-        }
-        Ok(Place::Topic(topic.len()))
-    }
-
-    /// Likewise.
-    #[cfg(feature = "preview5")]
-    fn take_section(&mut self, publish: &Publish<'a>) -> Result<Place, DecodeError> {
-        for (at, raw) in publish.properties.raw() {
-            self.take_raw(raw).map_err(|kind| DecodeError { place: Place::Properties(at), kind })?;
-        }
-        Ok(publish.properties.end())
-    }
-
-    #[cfg(feature = "preview5")]
-    fn take_raw(&mut self, raw: Raw<'a>) -> Result<(), DecodeErrorKind> {
-        let value = Text::plain(text(raw.value));
-        match raw.id {
-            id::USER => self.take(Text::plain(text(raw.name)), value),
-            id::CORRELATION_DATA if self.message.has(Parameter::Request) => {
-                let id = RequestId::new(raw.value).filter(|_| raw.value.len() <= self.preview.request_max);
-                self.take_request(id)
-            }
-            id::CONTENT_TYPE if self.message.has(Parameter::MediaType) => {
-                self.fields.reply.content.media_type = Some(value);
-                Ok(())
-            }
-            // The other first-class properties are between the MQTT stacks, or mean nothing.
-            _ => Ok(()),
-        }
-    }
-
-    fn take(&mut self, name: Text<'a>, value: Text<'a>) -> Result<(), DecodeErrorKind> {
-        if self.message.kind.has_properties() {
-            self.take_property(name, value)
-        } else {
-            self.take_parameter(name, value)
-        }
-    }
-
-    fn take_property(&mut self, name: Text<'a>, value: Text<'a>) -> Result<(), DecodeErrorKind> {
-        if application(name).is_some() {
+    fn take(&mut self, entry: &Entry<'a>) -> Result<(), DecodeErrorKind> {
+        let is_named = entry.id == id::USER;
+        if is_named && self.message.kind.has_properties() && application(entry.name).is_some() {
             return Ok(());
         }
-        let mut rows = self.preview.rows.iter().zip(0..);
-        let known = rows.find(|(row, at)| self.message.has_bit(bit(*at)) && name == row.name);
-        let (row, at) = known.ok_or(DecodeErrorKind::UnknownProperty)?;
-        self.lacking &= !bit(at);
-        row.check(value)
-    }
-
-    fn take_parameter(&mut self, name: Text<'a>, value: Text<'a>) -> Result<(), DecodeErrorKind> {
-        let wire = self.preview.wire;
-        let mut parameters = Parameter::ALL.iter().filter(|each| self.message.has(**each));
-        let parameter = parameters.find(|each| each.is_called(name, wire));
-        let parameter = *parameter.ok_or(DecodeErrorKind::UnknownProperty)?;
-        if parameter == Parameter::Request {
-            return self.take_request(RequestId::encoded(value, self.preview.request_max));
-        }
-        self.lacking &= !parameter.bit();
-        parameter.read(value, self.fields).ok_or(DecodeErrorKind::BadValue(parameter.field(wire)))
-    }
-
-    /// `None` is one that cannot be.
-    fn take_request(&mut self, id: Option<RequestId<'a>>) -> Result<(), DecodeErrorKind> {
-        let Some(id) = id else {
-            return Err(DecodeErrorKind::BadValue(Parameter::Request.field(self.preview.wire)));
+        let mut rows = self.preview.rows(self.message);
+        let known = rows.find(|(row, bit)| self.message.has_bit(*bit) && row.is_called(entry.id, entry.name));
+        let Some((row, bit)) = known else {
+            // The other properties of MQTT's own are between the stacks, or mean nothing.
+            return if is_named { Err(DecodeErrorKind::UnknownProperty) } else { Ok(()) };
         };
-        self.lacking &= !Parameter::Request.bit();
-        self.fields.reply.request = id;
-        Ok(())
+        self.lacking &= !bit;
+        self.read(row, entry).ok_or(DecodeErrorKind::BadValue(row.field(self.preview.wire)))
     }
 
-    /// Whether everything is there that must be. A failure need not say more than which request failed.
-    fn complete(&self) -> Result<(), DecodeErrorKind> {
-        let must = if self.fields.reply.status.is_success() { u16::MAX } else { Parameter::Request.bit() };
-        match self.preview.first(self.message, self.lacking & must) {
-            Some(field) => Err(DecodeErrorKind::Missing(field)),
-            None => Ok(()),
+    /// `None` for what it cannot be.
+    fn read(&mut self, row: &Row, entry: &Entry<'a>) -> Option<()> {
+        let number = row.number(entry.value)?;
+        let Says::Parameter(parameter) = row.says else { return Some(()) };
+        let (fields, text) = (&mut *self.fields, Some(entry.value));
+        match parameter {
+            Parameter::Request => {
+                let id = RequestId::from_wire(entry.bytes, entry.value.is_encoded());
+                fields.request = id.filter(|id| id.len() <= self.preview.request_max)?;
+            }
+            Parameter::Version => fields.version = Some(number),
+            Parameter::IfVersion => fields.if_version = Some(number),
+            // Numbers above what HTTP and the other dialects can pass on are no answer.
+            Parameter::Code => fields.code = Some(i32::try_from(number).ok()?),
+            Parameter::Said => fields.status = Status::from_code(u16::try_from(number).ok()?),
+            Parameter::Reason => fields.reason = text,
+            Parameter::TraceId => fields.trace_id = text,
+            Parameter::MediaType => fields.content.media_type = text,
+            Parameter::Encoding => fields.content.encoding = text,
         }
+        Some(())
+    }
+
+    /// Something that must be there. A failure need not say more than which request failed.
+    fn first_lacking(&self) -> Option<Field> {
+        self.preview.first(self.message, self.lacking, self.fields.status.is_success())
     }
 }
 
 /// A topic, and the list of properties behind it. It may be missing, with all that stands in front of it.
 #[cfg(feature = "preview311")]
-fn split(topic: &str) -> (&str, &str) {
-    let at = topic.as_bytes().windows(2).position(|pair| pair == b"/?");
-    let parts = at.and_then(|at| topic.split_at_checked(at));
-    let parts = parts.and_then(|(stem, behind)| Some((stem, behind.strip_prefix("/?")?)));
-    parts.unwrap_or((topic, ""))
+fn split(topic: &str) -> (&str, Entries<'_>) {
+    let at = topic.as_bytes().windows(2).position(|pair| pair == b"/?").unwrap_or(topic.len());
+    let (stem, behind) = topic.split_at_checked(at).unwrap_or((topic, ""));
+    (stem, Entries::List(pairs(behind.get(2..).unwrap_or_default())))
 }

@@ -1,8 +1,7 @@
 use super::Wire;
-use super::fields::Fields;
-use crate::dialect::row::{decimal, status};
+use crate::dialect::row::Kind;
 use crate::error::Field;
-use crate::text::Text;
+use crate::section::id;
 
 use Parameter::{Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version};
 
@@ -35,13 +34,6 @@ const NAMES: [(&str, &str); 9] = [
 ];
 
 impl Parameter {
-    pub(super) const ALL: &[Self] =
-        &[Request, Version, IfVersion, Code, Said, Reason, TraceId, MediaType, Encoding];
-
-    pub(super) const fn bit(self) -> u16 {
-        1 << self as u16
-    }
-
     /// What it is called in topics.
     #[cfg(feature = "preview311")]
     pub(in crate::dialect) const fn short(self) -> &'static str {
@@ -62,14 +54,23 @@ impl Parameter {
         }
     }
 
-    /// Those that answers have in common have short names in the reference, and long ones in its companion. The
-    /// long ones are only read there.
-    pub(super) fn is_called(self, name: Text<'_>, wire: Wire) -> bool {
-        match self {
-            Said | Reason | TraceId => name == self.name(wire) || name == self.long(),
+    /// The property of MQTT's own that it is, or that of all others.
+    pub(super) const fn id(self, wire: Wire) -> u8 {
+        match (wire, self) {
             #[cfg(feature = "preview5")]
-            Request | MediaType | Encoding if wire == Wire::Section => false,
-            Request | Version | IfVersion | Code | MediaType | Encoding => name == self.name(wire),
+            (Wire::Section, Request) => id::CORRELATION_DATA,
+            #[cfg(feature = "preview5")]
+            (Wire::Section, MediaType) => id::CONTENT_TYPE,
+            _ => id::USER,
+        }
+    }
+
+    pub(super) const fn kind(self) -> Kind {
+        match self {
+            Request | Reason | TraceId | MediaType | Encoding => Kind::Text,
+            Version | IfVersion => Kind::U64,
+            Code => Kind::U32,
+            Said => Kind::Status,
         }
     }
 
@@ -83,22 +84,5 @@ impl Parameter {
             Code | Said | Reason | TraceId => Field::Status,
             MediaType | Encoding => Field::ContentType,
         }
-    }
-
-    /// `None` for what it cannot be. Requests are not read here: they need not be text.
-    pub(super) fn read<'a>(self, value: Text<'a>, fields: &mut Fields<'a>) -> Option<()> {
-        match self {
-            Request => return None,
-            Version => fields.reply.version = Some(decimal(value)?),
-            IfVersion => fields.if_version = Some(decimal(value)?),
-            // Numbers above what HTTP and the other dialects can pass on are no answer.
-            Code => fields.reply.code = Some(i32::try_from(decimal(value)?).ok()?),
-            Said => fields.reply.status = status(value)?,
-            Reason => fields.reply.reason = Some(value),
-            TraceId => fields.reply.trace_id = Some(value),
-            MediaType => fields.reply.content.media_type = Some(value),
-            Encoding => fields.reply.content.encoding = Some(value),
-        }
-        Some(())
     }
 }

@@ -1,24 +1,20 @@
-use super::open::bit;
-use super::wire::{APPLICATION, List, PLAIN};
-use super::{Kind, Message, Parameter, Preview, Wire};
+use super::row::Says;
+use super::wire::{APPLICATION, List, PLAIN, Value};
+use super::{Kind, Message, Parameter, Preview, Row, Wire};
 use crate::channel::Variant;
 use crate::dialect::name;
 use crate::error::{EncodeError, Field};
-use crate::message::{
-    Command, Content, DesiredChanged, MethodCall, Operation, Reply, Telemetry, TwinGet, TwinPatch,
-};
-#[cfg(feature = "preview5")]
-use crate::property::SystemProperty;
+use crate::message::{Command, DesiredChanged, MethodCall, Operation, Reply, Telemetry, TwinGet, TwinPatch};
 use crate::property::{Name, Properties, Property};
 use crate::request::RequestId;
-#[cfg(feature = "preview5")]
 use crate::section::id;
 use crate::status::Status;
 use crate::text::Text;
-use crate::word::cut;
+use crate::word::halves;
 use crate::write::Writer;
 
 impl Preview {
+    #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn put_telemetry(&self, telemetry: &Telemetry<'_>, out: &mut Writer<'_>) {
         // A hub of these dialects retains nothing.
         if telemetry.retain {
@@ -27,23 +23,28 @@ impl Preview {
         self.put_properties(Kind::Telemetry, &telemetry.properties, out);
     }
 
+    #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn put_command(&self, command: &Command<'_>, out: &mut Writer<'_>) {
         self.put_properties(Kind::Command, &command.properties, out);
     }
 
+    #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn put_method(&self, call: &MethodCall<'_>, out: &mut Writer<'_>) {
-        self.put_request(Kind::Method, call.name, call.request, None, &call.content, out);
+        let said = Reply { content: call.content, ..Reply::new(call.request, Status::SUCCESS) };
+        self.put_parameters(Kind::Method, call.name, None, &said, out);
     }
 
+    #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn put_twin_get(&self, get: &TwinGet<'_>, out: &mut Writer<'_>) {
-        let kind = Kind::TwinGet(get.part);
-        self.put_request(kind, "", get.request, get.known_version, &Content::JSON, out);
+        self.put_request(Kind::TwinGet(get.part), get.request, get.known_version, out);
     }
 
+    #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn put_twin_patch(&self, patch: &TwinPatch<'_>, out: &mut Writer<'_>) {
-        self.put_request(Kind::TwinPatch, "", patch.request, patch.if_version, &Content::JSON, out);
+        self.put_request(Kind::TwinPatch, patch.request, patch.if_version, out);
     }
 
+    #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn put_desired_changed(
         &self,
         variant: Variant,
@@ -52,98 +53,128 @@ impl Preview {
     ) {
         let has = |variant| self.messages.iter().any(|message| message.kind == Kind::DesiredChanged(variant));
         let variant = if has(variant) { variant } else { Variant::Usual };
-        let kind = Kind::DesiredChanged(variant);
-        self.begin(kind, "", out).put_number(Parameter::Version, Some(change.version));
+        let said =
+            Reply { version: Some(change.version), ..Reply::new(RequestId::from_u32(0), Status::SUCCESS) };
+        self.put_parameters(Kind::DesiredChanged(variant), "", None, &said, out);
     }
 
+    #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn put_reply(
         &self,
         operation: Operation<'_>,
         reply: &Reply<'_>,
         out: &mut Writer<'_>,
     ) {
-        let status = reply.status;
         let (kind, name) = match operation {
             Operation::Method(name) => (Kind::MethodReply, name),
             Operation::TwinGet => (Kind::TwinGetReply, ""),
             Operation::TwinPatch => (Kind::TwinPatchReply, ""),
         };
-        let code = if kind == Kind::MethodReply {
-            reply.code.or(status.is_success().then_some(200))
-        } else {
-            // HTTP's number is left out: the status says the same, or else it is not the truth.
-            if reply.code.is_some_and(|code| !status.is_http(code)) {
-                out.fail(BAD_STATUS);
-            }
-            None
-        };
-        let code = code.map(|code| u64::try_from(code).map_err(|_| out.fail(BAD_STATUS)).unwrap_or_default());
-        let mut sealing = self.begin(kind, name, out);
-        sealing.put_request(reply.request, &reply.content);
-        sealing.put_number(Parameter::Code, code);
-        sealing.put_number(Parameter::Version, reply.version);
-        // What the reference does not give to the status is not said.
-        if status != Status::SUCCESS {
-            sealing.put_status(status);
-            let reason = reply.reason.as_ref().filter(|_| status.may_have_reason());
-            sealing.put_text(Parameter::Reason, reason);
-            let trace_id = reply.trace_id.as_ref().filter(|_| status.may_have_trace_id());
-            sealing.put_text(Parameter::TraceId, trace_id);
+        // HTTP's number is left out in answers of the hub: the status says the same, or else it is not the truth.
+        let is_good = |code| if kind == Kind::MethodReply { code >= 0 } else { reply.status.is_http(code) };
+        if !reply.code.is_none_or(is_good) {
+            out.fail(EncodeError::BadValue(Field::Status));
         }
-        sealing.put_content_behind(&reply.content);
+        self.put_parameters(kind, name, None, reply, out);
+    }
+
+    #[cfg_attr(not(feature = "fast"), inline(never))]
+    fn put_request(&self, kind: Kind, request: RequestId<'_>, if_version: Option<u64>, out: &mut Writer<'_>) {
+        let said = Reply::new(request, Status::SUCCESS);
+        self.put_parameters(kind, "", if_version, &said, out);
+    }
+
+    /// A message without properties. What it says besides is what a reply could.
+    fn put_parameters(
+        &self,
+        kind: Kind,
+        name: &str,
+        if_version: Option<u64>,
+        said: &Reply<'_>,
+        out: &mut Writer<'_>,
+    ) {
+        let (message, mut list) = self.begin(kind, name, out);
+        if said.request.len() > self.request_max {
+            list.out.fail(EncodeError::BadValue(Field::RequestId));
+        }
+        let mut lacking = message.required;
+        for (row, bit) in self.rows(message) {
+            let Says::Parameter(parameter) = row.says else { continue };
+            let Some(value) = value(parameter, kind, if_version, said) else { continue };
+            if message.has_bit(bit) {
+                list.put(row.id, "", row.name(), &value);
+                lacking &= !bit;
+            } else if parameter != Parameter::Request {
+                list.out.fail(EncodeError::NotExpressible);
+            }
+        }
         match self.wire {
             #[cfg(feature = "preview311")]
-            Wire::Topic if status.is_success() => sealing.end(),
+            Wire::Topic if said.status.is_success() => self.finish(message, lacking, out),
             #[cfg(feature = "preview311")]
             Wire::Topic => {}
             #[cfg(feature = "preview5")]
-            Wire::Section if status == Status::SUCCESS => sealing.end(),
+            Wire::Section if said.status == Status::SUCCESS => self.finish(message, lacking, out),
             // Only with what was done a section says a version.
             #[cfg(feature = "preview5")]
-            Wire::Section if reply.version.is_some() => sealing.fail(EncodeError::NotExpressible),
+            Wire::Section if said.version.is_some() => out.fail(EncodeError::NotExpressible),
             #[cfg(feature = "preview5")]
             Wire::Section => {}
         }
     }
 
-    fn put_request(
-        &self,
-        kind: Kind,
-        name: &str,
-        request: RequestId<'_>,
-        version: Option<u64>,
-        content: &Content<'_>,
-        out: &mut Writer<'_>,
-    ) {
-        let mut sealing = self.begin(kind, name, out);
-        sealing.put_request(request, content);
-        sealing.put_number(Parameter::IfVersion, version);
-        sealing.put_content_behind(content);
-    }
-
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     fn put_properties(&self, kind: Kind, properties: &Properties<'_>, out: &mut Writer<'_>) {
-        let mut sealing = self.begin(kind, "", out);
-        properties.iter().for_each(|property| sealing.put_property(property));
-        sealing.end();
+        let (message, mut list) = self.begin(kind, "", out);
+        let mut said = 0;
+        for Property { name, value } in properties.iter() {
+            let system = match name {
+                Name::Application(name) => {
+                    list.put(id::USER, APPLICATION, name, &Value::Text(value));
+                    continue;
+                }
+                Name::System(system) => system,
+            };
+            let mut rows = self.rows(message);
+            let is_it = |row: &Row| row.says == Says::Property(system);
+            let Some((row, bit)) = rows.find(|(row, bit)| is_it(row) && message.has_bit(*bit)) else {
+                list.out.fail(EncodeError::NotExpressible);
+                continue;
+            };
+            if row.number(value).is_none() {
+                list.out.fail(EncodeError::BadValue(row.field(self.wire)));
+            }
+            // MQTT has room for one of its own.
+            if row.id != id::USER && said & bit != 0 {
+                list.out.fail(EncodeError::NotExpressible);
+            }
+            said |= bit;
+            list.put(row.id, "", row.name(), &Value::Text(value));
+        }
+        self.finish(message, message.required & !said, out);
     }
 
     /// The topic of a message, up to its fields. Of one that this preview does not have there is nothing.
-    fn begin<'w, 'b>(&self, kind: Kind, name: &str, out: &'w mut Writer<'b>) -> Sealing<'_, 'w, 'b> {
-        let message = self.messages.iter().find(|message| message.kind == kind).unwrap_or(&Message::NONE);
+    fn begin<'w, 'b>(
+        &self,
+        kind: Kind,
+        name: &str,
+        out: &'w mut Writer<'b>,
+    ) -> (&'static Message, List<'w, 'b>) {
+        let message = self.messages.iter().find(|message| message.kind == kind);
+        let message = message.unwrap_or(&Message::NONE);
         if message.topic.is_empty() {
             out.fail(EncodeError::NotExpressible);
         }
-        match cut(message.topic, b'+') {
-            None => out.put_str(message.topic),
-            Some((before, behind)) => {
-                if !name::is_method(name) {
-                    out.fail(EncodeError::BadValue(Field::MethodName));
-                }
-                out.put_str(before);
-                out.put_str(name);
-                out.put_str(behind);
+        let (before, behind) = halves(message.topic, b'+');
+        out.put_str(before);
+        if message.has_name() {
+            if !name::is_method(name) {
+                out.fail(EncodeError::BadValue(Field::MethodName));
             }
+            out.put_str(name);
         }
+        out.put_str(behind);
         match self.wire {
             // There always is a list, perhaps an empty one: clients subscribe to filters that end in `/+`.
             #[cfg(feature = "preview311")]
@@ -151,134 +182,40 @@ impl Preview {
             #[cfg(feature = "preview5")]
             Wire::Section => out.end_topic(),
         }
-        let lacking = message.required;
-        Sealing { preview: self, message, list: List::new(self.wire, PLAIN, out), lacking, has_type: false }
+        (message, List::new(self.wire, PLAIN, out))
+    }
+
+    fn finish(&self, message: &Message, lacking: u16, out: &mut Writer<'_>) {
+        if let Some(field) = self.first(message, lacking, true) {
+            out.fail(EncodeError::Missing(field));
+        }
     }
 }
 
-const BAD_STATUS: EncodeError = EncodeError::BadValue(Field::Status);
-
-/// A message that is being written.
-struct Sealing<'p, 'w, 'b> {
-    preview: &'p Preview,
-    message: &'p Message,
-    list: List<'w, 'b>,
-    /// What must be there, and is not yet.
-    lacking: u16,
-    /// Whether MQTT's Content Type has been written.
-    has_type: bool,
-}
-
-impl Sealing<'_, '_, '_> {
-    fn fail(&mut self, error: EncodeError) {
-        self.list.out.fail(error);
-    }
-
-    /// Its name, if the message has such a parameter.
-    fn admit(&mut self, parameter: Parameter) -> &'static str {
-        if !self.message.has(parameter) {
-            self.fail(EncodeError::NotExpressible);
+/// What is said of a parameter.
+#[cfg_attr(feature = "fast", inline)]
+fn value<'a>(
+    parameter: Parameter,
+    kind: Kind,
+    if_version: Option<u64>,
+    said: &Reply<'a>,
+) -> Option<Value<'a>> {
+    let status = said.status;
+    let text = |text: Option<Text<'a>>| text.map(Value::Text);
+    match parameter {
+        Parameter::Request => Some(Value::Request(said.request)),
+        Parameter::Version => said.version.map(Value::Number),
+        Parameter::IfVersion => if_version.map(Value::Number),
+        Parameter::Code if kind == Kind::MethodReply => {
+            let code = said.code.or(status.is_success().then_some(200))?;
+            Some(Value::Number(u64::try_from(code).unwrap_or_default()))
         }
-        self.lacking &= !parameter.bit();
-        parameter.name(self.preview.wire)
-    }
-
-    fn put_number(&mut self, parameter: Parameter, number: Option<u64>) {
-        if number.is_some() {
-            let name = self.admit(parameter);
-            self.list.put_number(name, number);
-        }
-    }
-
-    /// Which request this is or answers; in a section behind what the payload is.
-    fn put_request(&mut self, request: RequestId<'_>, content: &Content<'_>) {
-        if request.len() > self.preview.request_max {
-            self.fail(EncodeError::BadValue(Field::RequestId));
-        }
-        let name = self.admit(Parameter::Request);
-        match self.preview.wire {
-            #[cfg(feature = "preview311")]
-            Wire::Topic => {
-                _ = self.list.begin(name);
-                request.put_encoded(PLAIN, self.list.out);
-            }
-            #[cfg(feature = "preview5")]
-            Wire::Section => {
-                self.put_content(content);
-                let out = &mut *self.list.out;
-                out.put_byte(id::CORRELATION_DATA);
-                let block = out.begin_block();
-                request.put(out);
-                out.end_block(block);
-            }
-        }
-    }
-
-    /// What the payload is, in a list.
-    fn put_content_behind(&mut self, content: &Content<'_>) {
-        match self.preview.wire {
-            #[cfg(feature = "preview311")]
-            Wire::Topic => self.put_content(content),
-            #[cfg(feature = "preview5")]
-            Wire::Section => {}
-        }
-    }
-
-    fn put_content(&mut self, content: &Content<'_>) {
-        self.put_text(Parameter::MediaType, content.media_type.as_ref());
-        self.put_text(Parameter::Encoding, content.encoding.as_ref());
-    }
-
-    fn put_text(&mut self, parameter: Parameter, text: Option<&Text<'_>>) {
-        let Some(text) = text else { return };
-        let name = self.admit(parameter);
-        match self.preview.wire {
-            #[cfg(feature = "preview5")]
-            Wire::Section if parameter == Parameter::MediaType => self.list.put_content_type(text),
-            #[cfg(feature = "preview5")]
-            Wire::Section => self.list.put_text("", &Text::plain(name), text),
-            #[cfg(feature = "preview311")]
-            Wire::Topic => self.list.put_text("", &Text::plain(name), text),
-        }
-    }
-
-    fn put_status(&mut self, status: Status) {
-        let name = self.admit(Parameter::Said);
-        let value = self.list.begin(name);
-        self.list.out.put_hex(u32::from(status.code()), 4, b'A');
-        self.list.end(value);
-    }
-
-    fn put_property(&mut self, property: Property<'_>) {
-        let Property { name, value } = property;
-        let name = match name {
-            Name::Application(name) => return self.list.put_text(APPLICATION, &name, &value),
-            #[cfg(feature = "preview5")]
-            Name::System(SystemProperty::ContentType) if self.preview.wire == Wire::Section => {
-                // MQTT has room for one.
-                if self.has_type {
-                    self.fail(EncodeError::NotExpressible);
-                }
-                self.has_type = true;
-                return self.list.put_content_type(&value);
-            }
-            Name::System(name) => name,
-        };
-        let mut rows = self.preview.rows.iter().zip(0..);
-        let Some((row, at)) = rows.find(|(row, at)| row.property == name && self.message.has_bit(bit(*at)))
-        else {
-            return self.fail(EncodeError::NotExpressible);
-        };
-        if row.check(value).is_err() {
-            self.fail(EncodeError::BadValue(Field::Property(name)));
-        }
-        self.lacking &= !bit(at);
-        self.list.put_text("", &Text::plain(row.name), &value);
-    }
-
-    fn end(&mut self) {
-        if let Some(field) = self.preview.first(self.message, self.lacking) {
-            self.fail(EncodeError::Missing(field));
-        }
+        Parameter::Code => None,
+        Parameter::Said => (status != Status::SUCCESS).then_some(Value::Status(status)),
+        // What the reference does not give to the status is not said.
+        Parameter::Reason => text(said.reason.filter(|_| status.may_have_reason())),
+        Parameter::TraceId => text(said.trace_id.filter(|_| status.may_have_trace_id())),
+        Parameter::MediaType => text(said.content.media_type),
+        Parameter::Encoding => text(said.content.encoding),
     }
 }

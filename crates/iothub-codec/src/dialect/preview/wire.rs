@@ -1,8 +1,11 @@
+use super::row::{Row, Says};
 use crate::byte_set::ByteSet;
-use crate::dialect::row::Row;
 use crate::property::Name;
+use crate::request::RequestId;
+use crate::section::id;
 #[cfg(feature = "preview5")]
-use crate::section::{id, put_text, put_user};
+use crate::section::put_text;
+use crate::status::Status;
 use crate::text::Text;
 use crate::write::Writer;
 
@@ -22,30 +25,42 @@ pub(super) const APPLICATION: &str = "@";
 
 /// The name of an application's property, which stands behind a `@`. Clients that encode everything encode that, too.
 pub(super) fn application(name: Text<'_>) -> Option<Text<'_>> {
-    name.behind(APPLICATION).or_else(|| name.behind("%40").filter(|name| name.is_encoded()))
+    match name.raw().as_bytes() {
+        [b'@', ..] => name.behind(1),
+        [b'%', b'4', b'0', ..] if name.is_encoded() => name.behind(3),
+        _ => None,
+    }
 }
 
 /// What a name means. One that is in no table was refused when the message was opened.
 pub(in crate::dialect) fn property_name<'a>(rows: &[Row], name: Text<'a>) -> Name<'a> {
-    match application(name) {
-        Some(name) => Name::Application(name),
-        None => rows
-            .iter()
-            .find(|row| name == row.name)
-            .map_or(Name::Application(name), |row| Name::System(row.property)),
+    if let Some(name) = application(name) {
+        return Name::Application(name);
     }
+    match rows.iter().find(|row| row.is_called(id::USER, name)) {
+        Some(Row { says: Says::Property(property), .. }) => Name::System(*property),
+        Some(_) | None => Name::Application(name),
+    }
+}
+
+/// What stands behind a name.
+#[derive(Clone, Copy)]
+pub(super) enum Value<'a> {
+    Text(Text<'a>),
+    Number(u64),
+    Status(Status),
+    Request(RequestId<'a>),
+    Bytes(&'a [u8]),
 }
 
 /// Writes what has names.
 pub(in crate::dialect) struct List<'w, 'b> {
-    pub(super) wire: Wire,
+    wire: Wire,
     pub(super) out: &'w mut Writer<'b>,
-    /// What stands between the last and the next.
-    #[cfg(feature = "preview311")]
-    separator: &'static str,
-    /// What is not percent-encoded.
-    #[cfg(feature = "preview311")]
+    /// What is not percent-encoded in a topic.
     plain: ByteSet,
+    /// What stands in a topic between the last and the next.
+    separator: &'static str,
 }
 
 /// What is not percent-encoded in messages: unreserved characters, and `@`, which the reference's samples show.
@@ -53,76 +68,51 @@ pub(super) const PLAIN: ByteSet = ByteSet::UNRESERVED_OR_AT;
 
 impl<'w, 'b> List<'w, 'b> {
     pub(in crate::dialect) fn new(wire: Wire, plain: ByteSet, out: &'w mut Writer<'b>) -> Self {
-        #[cfg(not(feature = "preview311"))]
-        let _ = plain;
-        Self {
-            wire,
-            out,
-            #[cfg(feature = "preview311")]
-            separator: "",
-            #[cfg(feature = "preview311")]
-            plain,
-        }
+        Self { wire, out, plain, separator: "" }
     }
 
-    pub(super) fn put_text(&mut self, prefix: &str, name: &Text<'_>, value: &Text<'_>) {
-        match self.wire {
+    /// One of them. In a section MQTT's own properties have no name.
+    pub(super) fn put(&mut self, id: u8, prefix: &str, name: Text<'_>, value: &Value<'_>) {
+        let Self { wire, out, plain, separator } = self;
+        match wire {
             #[cfg(feature = "preview311")]
             Wire::Topic => {
-                self.put_name(prefix, name);
-                self.out.put_encoded_but(self.plain, *value);
-            }
-            #[cfg(feature = "preview5")]
-            Wire::Section => put_user(prefix, *name, *value, self.out),
-        }
-    }
-
-    pub(super) fn put_number(&mut self, name: &str, number: Option<u64>) {
-        if let Some(number) = number {
-            let value = self.begin(name);
-            self.out.put_number(number);
-            self.end(value);
-        }
-    }
-
-    /// A name whose value is written next; gives what [`Self::end`] wants to know behind that.
-    pub(super) fn begin(&mut self, name: &str) -> usize {
-        match self.wire {
-            #[cfg(feature = "preview311")]
-            Wire::Topic => {
-                self.put_name("", &Text::plain(name));
-                0
+                _ = id;
+                out.put_str(core::mem::replace(separator, "&"));
+                out.put_str(prefix);
+                out.put_encoded_but(*plain, name);
+                out.put_byte(b'=');
+                value.put(Some(*plain), out);
             }
             #[cfg(feature = "preview5")]
             Wire::Section => {
-                self.out.put_byte(id::USER);
-                put_text("", Text::plain(name), self.out);
-                self.out.begin_block()
+                _ = (plain, separator);
+                out.put_byte(id);
+                if id == id::USER {
+                    put_text(prefix, name, out);
+                }
+                if let Value::Text(text) = value {
+                    return put_text("", *text, out);
+                }
+                let start = out.begin_block();
+                value.put(None, out);
+                out.end_block(start);
             }
         }
     }
+}
 
-    pub(super) fn end(&mut self, value: usize) {
-        match self.wire {
-            #[cfg(feature = "preview311")]
-            Wire::Topic => {}
-            #[cfg(feature = "preview5")]
-            Wire::Section => self.out.end_block(value),
+impl Value<'_> {
+    /// The value, percent-encoded but for these bytes.
+    fn put(&self, plain: Option<ByteSet>, out: &mut Writer<'_>) {
+        match (self, plain) {
+            (Self::Text(text), Some(plain)) => out.put_encoded_but(plain, *text),
+            (Self::Text(text), None) => out.put_text(*text),
+            (Self::Request(request), Some(plain)) => request.put_encoded(plain, out),
+            (Self::Request(request), None) => request.put(out),
+            (Self::Number(number), _) => out.put_number(*number),
+            (Self::Status(status), _) => out.put_hex(u32::from(status.code()), 4, b'A'),
+            (Self::Bytes(bytes), _) => out.put(bytes),
         }
-    }
-
-    #[cfg(feature = "preview311")]
-    fn put_name(&mut self, prefix: &str, name: &Text<'_>) {
-        self.out.put_str(self.separator);
-        self.separator = "&";
-        self.out.put_str(prefix);
-        self.out.put_encoded_but(self.plain, *name);
-        self.out.put_byte(b'=');
-    }
-
-    #[cfg(feature = "preview5")]
-    pub(super) fn put_content_type(&mut self, media_type: &Text<'_>) {
-        self.out.put_byte(id::CONTENT_TYPE);
-        put_text("", *media_type, self.out);
     }
 }

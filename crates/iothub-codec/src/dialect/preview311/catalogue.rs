@@ -15,11 +15,11 @@ use crate::status::Status;
 
 pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     OperationRow {
-        carried: Carried::Telemetry(properties::ROWS),
+        carried: Carried::Telemetry(properties::PROPERTIES),
         ..OperationRow::message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
     },
     OperationRow {
-        carried: Carried::Command(properties::ROWS),
+        carried: Carried::Command(properties::PROPERTIES),
         ..OperationRow::message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
     },
     OperationRow {

@@ -5,6 +5,7 @@ use crate::dialect::{name::is_host, offset, row::decimal};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
 use crate::pairs::pairs;
+use crate::section::id;
 use crate::terms::{Signature, Terms};
 use crate::text::Text;
 use crate::word::cut;
@@ -37,17 +38,17 @@ pub(super) const SAS_BASE64: &str = "SASb64";
 const CONTENT_TYPES: [&str; 2] = ["application/json", "application/cbor"];
 
 /// In the order in which they are written: the host comes first.
-pub(super) const INTRODUCTION: &[(Said, &str)] = &[
-    (Said::Host, HOST),
-    (Said::Device, DEVICE),
-    (Said::Module, MODULE),
-    (Said::ApiVersion, VERSION),
-    (Said::Method, METHOD),
-    (Said::Expiry, EXPIRY),
-    (Said::ConnectTime, CONNECT_TIME),
-    (Said::Policy, POLICY),
-    (Said::ClientAgent, CLIENT_AGENT),
-    (Said::Model, MODEL),
+pub(super) const INTRODUCTION: &[(Said, u8, &str)] = &[
+    (Said::Host, id::USER, HOST),
+    (Said::Device, id::USER, DEVICE),
+    (Said::Module, id::USER, MODULE),
+    (Said::ApiVersion, id::USER, VERSION),
+    (Said::Method, id::USER, METHOD),
+    (Said::Expiry, id::USER, EXPIRY),
+    (Said::ConnectTime, id::USER, CONNECT_TIME),
+    (Said::Policy, id::USER, POLICY),
+    (Said::ClientAgent, id::USER, CLIENT_AGENT),
+    (Said::Model, id::USER, MODEL),
 ];
 
 /// Whether a CONNECT over MQTT 3.1.1 is of this dialect: its user name is a list of parameters, and no host is in

@@ -17,6 +17,7 @@ const TOPICS: &[(&str, Channels, Variant)] = &[
 ];
 
 /// A filter is a topic, or one with a `+` for its properties. The name of a method may be a `+`, too.
+#[cfg_attr(feature = "fast", inline(never))]
 pub(in crate::dialect) fn decode_filter(filter: &str) -> Result<Subscription<'_>, DecodeError> {
     // First as it is: `methods/+` is a topic already.
     let topics = [Some(filter), filter.strip_suffix(ANY)];

@@ -14,10 +14,10 @@ use crate::channel::Variant;
 use crate::dialect::preview::Parameter::{
     Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
 };
-use crate::dialect::preview::{Kind, Message, Preview, Receiver, Wire};
+use crate::dialect::preview::{Kind, Message, Parameter, Preview, Receiver, Row, Wire, parameters};
 use crate::message::TwinPart;
 use Receiver::{Device, Hub};
-use properties::{ROWS, property_name};
+use properties::{PROPERTIES, property_name};
 
 /// Topics, up to the slash and the question mark of their properties.
 const TELEMETRY: &str = "$az/iot/telemetry";
@@ -41,7 +41,8 @@ const METHODS: &str = "$az/iot/methods/";
 pub(super) static PREVIEW: Preview = Preview {
     wire: Wire::Topic,
     messages: MESSAGES,
-    rows: ROWS,
+    parameters: &ROWS,
+    properties: &properties::ROWS,
     naming: property_name,
     request_max: 32,
     version: crate::connect::Version::V311,
@@ -50,22 +51,49 @@ pub(super) static PREVIEW: Preview = Preview {
     introduction: connect::INTRODUCTION,
 };
 
+/// In the order in which they are written.
+const PARAMETERS: &[Parameter; 9] =
+    &[Request, Code, Version, IfVersion, Said, Reason, TraceId, MediaType, Encoding];
+
+static ROWS: [Row; 9] = parameters(Wire::Topic, *PARAMETERS);
+
 const MESSAGES: &[Message] = &[
-    Message::new(Kind::Telemetry, Hub, TELEMETRY).carrying(ROWS),
-    Message::new(Kind::Command, Device, COMMANDS).carrying(ROWS),
-    Message::new(Kind::Method, Device, METHOD).with(&[Request], &[MediaType, Encoding]),
-    Message::new(Kind::MethodReply, Hub, METHOD_REPLY)
-        .with(&[Request, Code], &[Said, Reason, TraceId, MediaType, Encoding]),
-    Message::new(Kind::TwinGet(TwinPart::Whole), Hub, TWIN_GET).with(&[Request], &[]),
+    Message::new(Kind::Telemetry, Hub, TELEMETRY).carrying(PROPERTIES),
+    Message::new(Kind::Command, Device, COMMANDS).carrying(PROPERTIES),
+    Message::new(Kind::Method, Device, METHOD).with(PARAMETERS, &[Request], &[MediaType, Encoding]),
+    Message::new(Kind::MethodReply, Hub, METHOD_REPLY).with(
+        PARAMETERS,
+        &[Request, Code],
+        &[Said, Reason, TraceId, MediaType, Encoding],
+    ),
+    Message::new(Kind::TwinGet(TwinPart::Whole), Hub, TWIN_GET).with(PARAMETERS, &[Request], &[]),
     // The reference says that a section may be found not modified, and has no parameter for the version that is known
     // already. The one of patches is taken.
-    Message::new(Kind::TwinGet(TwinPart::Reported), Hub, TWIN_GET_REPORTED).with(&[Request], &[IfVersion]),
-    Message::new(Kind::TwinGet(TwinPart::Desired), Hub, TWIN_GET_DESIRED).with(&[Request], &[IfVersion]),
-    Message::new(Kind::TwinGetReply, Device, TWIN_GET_REPLY)
-        .with(&[Request], &[Version, Said, Reason, TraceId]),
-    Message::new(Kind::TwinPatch, Hub, TWIN_PATCH).with(&[Request], &[IfVersion]),
-    Message::new(Kind::TwinPatchReply, Device, TWIN_PATCH_REPLY)
-        .with(&[Request, Version], &[Said, Reason, TraceId]),
-    Message::new(Kind::DesiredChanged(Variant::Usual), Device, DESIRED).with(&[Version], &[]),
-    Message::new(Kind::DesiredChanged(Variant::DesiredSlash), Device, DESIRED_SLASH).with(&[Version], &[]),
+    Message::new(Kind::TwinGet(TwinPart::Reported), Hub, TWIN_GET_REPORTED).with(
+        PARAMETERS,
+        &[Request],
+        &[IfVersion],
+    ),
+    Message::new(Kind::TwinGet(TwinPart::Desired), Hub, TWIN_GET_DESIRED).with(
+        PARAMETERS,
+        &[Request],
+        &[IfVersion],
+    ),
+    Message::new(Kind::TwinGetReply, Device, TWIN_GET_REPLY).with(
+        PARAMETERS,
+        &[Request],
+        &[Version, Said, Reason, TraceId],
+    ),
+    Message::new(Kind::TwinPatch, Hub, TWIN_PATCH).with(PARAMETERS, &[Request], &[IfVersion]),
+    Message::new(Kind::TwinPatchReply, Device, TWIN_PATCH_REPLY).with(
+        PARAMETERS,
+        &[Request, Version],
+        &[Said, Reason, TraceId],
+    ),
+    Message::new(Kind::DesiredChanged(Variant::Usual), Device, DESIRED).with(PARAMETERS, &[Version], &[]),
+    Message::new(Kind::DesiredChanged(Variant::DesiredSlash), Device, DESIRED_SLASH).with(
+        PARAMETERS,
+        &[Version],
+        &[],
+    ),
 ];

@@ -1,4 +1,4 @@
-use crate::dialect::preview;
+use crate::dialect::preview::{self, Wire};
 use crate::dialect::row::{Kind, Presence, Row};
 use crate::property::{Name, SystemProperty};
 use crate::text::Text;
@@ -6,7 +6,7 @@ use crate::text::Text;
 use Presence::{Never, Optional, Required};
 
 /// The system properties. Any other name without a `@` is refused.
-pub(super) const ROWS: &[Row] = &[
+pub(super) const PROPERTIES: &[Row; 13] = &[
     row(SystemProperty::MessageId, "mid", Kind::Text, Optional, Optional),
     row(SystemProperty::CorrelationId, "cid", Kind::Text, Optional, Optional),
     row(SystemProperty::UserId, "uid", Kind::Text, Optional, Optional),
@@ -22,6 +22,8 @@ pub(super) const ROWS: &[Row] = &[
     row(SystemProperty::DeliveryCount, "dc", Kind::U32, Never, Required),
 ];
 
+pub(super) static ROWS: [preview::Row; 13] = preview::properties(Wire::Topic, *PROPERTIES);
+
 const fn row(
     property: SystemProperty,
     name: &'static str,
@@ -34,9 +36,9 @@ const fn row(
 
 /// The name of a property, if it has one in this dialect.
 pub(in crate::dialect) fn spelling(property: SystemProperty) -> Option<&'static str> {
-    ROWS.iter().find(|row| row.property == property).map(|row| row.name)
+    PROPERTIES.iter().find(|row| row.property == property).map(|row| row.name)
 }
 
 pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
-    preview::property_name(ROWS, name)
+    preview::property_name(&ROWS, name)
 }

@@ -1,4 +1,4 @@
-use super::property::ROWS;
+use super::property::PROPERTIES;
 use super::{
     COMMANDS, Code, IfVersion, METHOD, MediaType, RESPONSES, Reason, Request, Said, TELEMETRY, TWIN_DESIRED,
     TWIN_GET, TWIN_PATCH, TraceId, Version,
@@ -39,14 +39,14 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     OperationRow {
         statuses: TELEMETRY_STATUSES,
         refusal: REFUSAL,
-        carried: Carried::Telemetry(ROWS),
+        carried: Carried::Telemetry(PROPERTIES),
         ..OperationRow::message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
     },
     OperationRow {
         // Abandon, and reject.
         statuses: &[Status::SERVER_BUSY, Status::BAD_REQUEST],
         refusal: REFUSAL,
-        carried: Carried::Command(ROWS),
+        carried: Carried::Command(PROPERTIES),
         ..OperationRow::message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
     },
     OperationRow {

@@ -27,13 +27,15 @@ const SAS_POLICY: &str = "sas-policy";
 const CLIENT_AGENT: &str = "client-agent";
 
 /// In the order in which they are written.
-pub(super) const INTRODUCTION: &[(preview::Said, &str)] = &[
-    (preview::Said::ApiVersion, API_VERSION),
-    (preview::Said::Host, HOST),
-    (preview::Said::ConnectTime, SAS_AT),
-    (preview::Said::Expiry, SAS_EXPIRY),
-    (preview::Said::Policy, SAS_POLICY),
-    (preview::Said::ClientAgent, CLIENT_AGENT),
+pub(super) const INTRODUCTION: &[(preview::Said, u8, &str)] = &[
+    (preview::Said::Method, id::AUTHENTICATION_METHOD, ""),
+    (preview::Said::Code, id::AUTHENTICATION_DATA, ""),
+    (preview::Said::ApiVersion, id::USER, API_VERSION),
+    (preview::Said::Host, id::USER, HOST),
+    (preview::Said::ConnectTime, id::USER, SAS_AT),
+    (preview::Said::Expiry, id::USER, SAS_EXPIRY),
+    (preview::Said::Policy, id::USER, SAS_POLICY),
+    (preview::Said::ClientAgent, id::USER, CLIENT_AGENT),
 ];
 
 /// Whose user names and passwords this dialect has no use for are passed over.

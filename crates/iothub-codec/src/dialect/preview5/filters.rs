@@ -4,6 +4,7 @@ use crate::error::{DecodeError, DecodeErrorKind, Place};
 use crate::word;
 
 /// The reference grants every topic that it defines, also those on which a hub never sends anything.
+#[cfg_attr(feature = "fast", inline(never))]
 pub(crate) fn decode_filter(filter: &str) -> Result<Subscription<'_>, DecodeError> {
     let refused = |at, kind| DecodeError { place: Place::Filter(at), kind };
     let (channels, method) = match filter {

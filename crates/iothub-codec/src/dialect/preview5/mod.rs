@@ -14,13 +14,13 @@ pub(super) use property::spelling;
 
 use crate::channel::Variant;
 use crate::dialect::preview::Parameter::{
-    Code, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
+    Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
 };
-use crate::dialect::preview::{Kind, Message, Preview, Receiver, Wire};
+use crate::dialect::preview::{Kind, Message, Parameter, Preview, Receiver, Row, Wire, parameters};
 use crate::message::TwinPart;
 use crate::text::Text;
 use Receiver::{Device, Hub};
-use property::{property_name, user_rows};
+use property::{PROPERTIES, property_name};
 
 const TELEMETRY: &str = "$iothub/telemetry";
 const COMMANDS: &str = "$iothub/commands";
@@ -36,7 +36,8 @@ const RESPONSES: &str = "$iothub/responses";
 pub(super) static PREVIEW: Preview = Preview {
     wire: Wire::Section,
     messages: MESSAGES,
-    rows: user_rows(),
+    parameters: &ROWS,
+    properties: &property::ROWS,
     naming: property_name,
     request_max: 16,
     version: crate::connect::Version::V5,
@@ -45,21 +46,44 @@ pub(super) static PREVIEW: Preview = Preview {
     introduction: connect::INTRODUCTION,
 };
 
+/// In the order in which they are written. An encoding is in no message.
+const PARAMETERS: &[Parameter; 9] =
+    &[MediaType, Request, Code, Version, IfVersion, Said, Reason, TraceId, Encoding];
+
+static ROWS: [Row; 9] = parameters(Wire::Section, *PARAMETERS);
+
 const MESSAGES: &[Message] = &[
-    Message::new(Kind::Telemetry, Hub, TELEMETRY).carrying(user_rows()),
-    Message::new(Kind::Command, Device, COMMANDS).carrying(user_rows()),
-    Message::new(Kind::Method, Device, METHODS).with(&[Request], &[MediaType]),
-    Message::new(Kind::MethodReply, Hub, RESPONSES)
-        .with(&[Request, Code], &[Said, Reason, TraceId, MediaType]),
-    Message::new(Kind::TwinGet(TwinPart::Whole), Hub, TWIN_GET).with(&[Request], &[]),
-    Message::new(Kind::TwinPatch, Hub, TWIN_PATCH).with(&[Request], &[IfVersion]),
+    Message::new(Kind::Telemetry, Hub, TELEMETRY).carrying(PROPERTIES),
+    Message::new(Kind::Command, Device, COMMANDS).carrying(PROPERTIES),
+    Message::new(Kind::Method, Device, METHODS).with(PARAMETERS, &[Request], &[MediaType]),
+    Message::new(Kind::MethodReply, Hub, RESPONSES).with(
+        PARAMETERS,
+        &[Request, Code],
+        &[Said, Reason, TraceId, MediaType],
+    ),
+    Message::new(Kind::TwinGet(TwinPart::Whole), Hub, TWIN_GET).with(PARAMETERS, &[Request], &[]),
+    Message::new(Kind::TwinPatch, Hub, TWIN_PATCH).with(PARAMETERS, &[Request], &[IfVersion]),
     // What is read is no more than an answer; what is written is known to be one or the other.
-    Message::new(Kind::TwinReply, Device, RESPONSES)
-        .with(&[Request], &[Version, Said, Reason, TraceId, MediaType]),
-    Message::new(Kind::TwinGetReply, Device, RESPONSES).with(&[Request], &[Said, Reason, TraceId, MediaType]),
-    Message::new(Kind::TwinPatchReply, Device, RESPONSES)
-        .with(&[Request, Version], &[Said, Reason, TraceId, MediaType]),
-    Message::new(Kind::DesiredChanged(Variant::Usual), Device, TWIN_DESIRED).with(&[Version], &[]),
+    Message::new(Kind::TwinReply, Device, RESPONSES).with(
+        PARAMETERS,
+        &[Request],
+        &[Version, Said, Reason, TraceId, MediaType],
+    ),
+    Message::new(Kind::TwinGetReply, Device, RESPONSES).with(
+        PARAMETERS,
+        &[Request],
+        &[Said, Reason, TraceId, MediaType],
+    ),
+    Message::new(Kind::TwinPatchReply, Device, RESPONSES).with(
+        PARAMETERS,
+        &[Request, Version],
+        &[Said, Reason, TraceId, MediaType],
+    ),
+    Message::new(Kind::DesiredChanged(Variant::Usual), Device, TWIN_DESIRED).with(
+        PARAMETERS,
+        &[Version],
+        &[],
+    ),
 ];
 
 /// The text that bytes of a section are.

@@ -1,10 +1,10 @@
-use crate::dialect::preview;
+use crate::dialect::preview::{self, Wire};
 use crate::dialect::row::{Kind, Presence, Row};
 use crate::property::{Name, SystemProperty};
 use crate::text::Text;
 
 /// The system properties of messages. The first has a place of its own in MQTT 5; the others are user properties.
-pub(super) const ROWS: &[Row] = &[
+pub(super) const PROPERTIES: &[Row; 9] = &[
     optional(SystemProperty::ContentType, "Content Type", Kind::Text),
     optional(SystemProperty::MessageId, "message-id", Kind::Text),
     optional(SystemProperty::UserId, "user-id", Kind::Text),
@@ -24,18 +24,12 @@ const fn of_commands(property: SystemProperty, name: &'static str, kind: Kind) -
     Row { property, name, kind, telemetry: Presence::Never, command: Presence::Required }
 }
 
-/// Those that are user properties.
-pub(super) const fn user_rows() -> &'static [Row] {
-    match ROWS {
-        [_, user @ ..] => user,
-        [] => &[],
-    }
-}
+pub(super) static ROWS: [preview::Row; 9] = preview::properties(Wire::Section, *PROPERTIES);
 
 pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
-    preview::property_name(user_rows(), name)
+    preview::property_name(&ROWS, name)
 }
 
 pub(crate) fn spelling(property: SystemProperty) -> Option<&'static str> {
-    ROWS.iter().find(|row| row.property == property).map(|row| row.name)
+    PROPERTIES.iter().find(|row| row.property == property).map(|row| row.name)
 }
