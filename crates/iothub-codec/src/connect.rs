@@ -75,7 +75,7 @@ pub enum Proof<'a> {
 
 impl<'a> Proof<'a> {
     /// The password of a CONNECT whose proof is a token.
-    pub(crate) fn password(self, out: &mut Writer<'_>) -> Option<&'a [u8]> {
+    pub(crate) fn password(&self, out: &mut Writer<'_>) -> Option<&'a [u8]> {
         match self {
             Self::Token(token) => {
                 if token.len() > FIELD_MAX {

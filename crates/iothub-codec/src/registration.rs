@@ -110,7 +110,7 @@ pub struct BadRegistrationId {
 ///
 /// let registration = Registration::new(IdScope::new("0ne000ABCDE")?, RegistrationId::new("reg-1")?);
 /// let mut buffer = [0; 128];
-/// let connect = registration.encode_connect(None, Proof::None, &mut buffer).unwrap();
+/// let connect = registration.encode_connect(None, &Proof::None, &mut buffer).unwrap();
 /// assert_eq!(connect.client_id, "reg-1");
 /// assert_eq!(connect.username, Some("0ne000ABCDE/registrations/reg-1/api-version=2019-03-31"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -141,7 +141,7 @@ impl<'a> Registration<'a> {
     pub fn encode_connect<'b>(
         self,
         client_agent: Option<&str>,
-        proof: Proof<'b>,
+        proof: &Proof<'b>,
         out: &'b mut [u8],
     ) -> Result<Connect<'b>, EncodeError> {
         provisioning::encode_connect(self, client_agent, proof, out)

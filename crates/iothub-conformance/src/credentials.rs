@@ -48,7 +48,8 @@ impl Greeting<'_> {
         let (mut token_room, mut room, mut appended) = ([0; ROOM], [0; ROOM], Vec::new());
         let introduction = Introduction { host: self.host, client_agent: None, model_id: None };
         let proof = self.proof(&mut token_room)?;
-        let mut connect = self.codec.encode_connect(&introduction, proof, &mut room).map_err(Trouble::new)?;
+        let mut connect =
+            self.codec.encode_connect(&introduction, &proof, &mut room).map_err(Trouble::new)?;
         connect.client_id = deed.get("client-id").unwrap_or(connect.client_id);
         connect.username = deed.get("username").or(connect.username);
         connect.properties = with_more(connect, deed, &mut appended)?;

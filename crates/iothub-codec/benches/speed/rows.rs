@@ -137,12 +137,12 @@ impl Table {
         };
         let mut out = [0; BUFFER];
         // As much as the dialect can say.
-        let who = if codec.encode_connect(&full, proof, &mut out).is_ok() { full } else { who };
-        if let Ok(connect) = codec.encode_connect(&who, proof, vec![0; BUFFER].leak()) {
+        let who = if codec.encode_connect(&full, &proof, &mut out).is_ok() { full } else { who };
+        if let Ok(connect) = codec.encode_connect(&who, &proof, vec![0; BUFFER].leak()) {
             self.add(
                 format!("{dialect:?}: write CONNECT"),
                 work(move || {
-                    _ = black_box(codec.encode_connect(black_box(&who), black_box(proof), &mut out))
+                    _ = black_box(codec.encode_connect(black_box(&who), black_box(&proof), &mut out))
                 }),
             );
             self.add(

@@ -277,12 +277,12 @@ impl<'d> Codec<'d> {
     pub fn encode_connect<'b>(
         self,
         who: &Introduction<'b>,
-        proof: Proof<'b>,
+        proof: &Proof<'b>,
         out: &'b mut [u8],
     ) -> Result<Connect<'b>, EncodeError> {
         #[cfg(any(feature = "preview311", feature = "preview5"))]
         if let Some(preview) = self.dialect.preview() {
-            return preview.encode_connect(self.identity, who, &proof, out);
+            return preview.encode_connect(self.identity, who, proof, out);
         }
         classic::encode_connect(self.identity, who, proof, out)
     }

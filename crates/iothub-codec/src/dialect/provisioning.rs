@@ -168,7 +168,7 @@ fn publish<'a>(mut writer: Writer<'a>, payload: &'a [u8]) -> Result<Publish<'a>,
 pub(crate) fn encode_connect<'b>(
     registration: Registration<'_>,
     client_agent: Option<&str>,
-    proof: Proof<'b>,
+    proof: &Proof<'b>,
     out: &'b mut [u8],
 ) -> Result<Connect<'b>, EncodeError> {
     let Registration { scope, id } = registration;

@@ -79,7 +79,7 @@ fn a_device_introduces_itself() {
         ),
     ] {
         let mut out = [0; 300];
-        let written = codec.encode_connect(&who, proof, &mut out).unwrap();
+        let written = codec.encode_connect(&who, &proof, &mut out).unwrap();
         assert_eq!(written, connect(client_id, username, password.map(str::as_bytes)));
         assert!(!format!("{written:?}").contains(PASSWORD), "a signature is not for logs");
         let (dialect, claim) = open_connect(&written).unwrap();
@@ -90,11 +90,11 @@ fn a_device_introduces_itself() {
         assert_eq!((agent.as_deref(), model_id.as_deref()), (who.client_agent, who.model_id));
     }
     for host in ["", "a b", "hub1/x", "a&b", "av=1", "hüb"] {
-        let refused = device().encode_connect(&Introduction { host, ..plain }, Proof::None, &mut []);
+        let refused = device().encode_connect(&Introduction { host, ..plain }, &Proof::None, &mut []);
         assert_eq!(refused, Err(EncodeError::BadValue(Field::Host)), "{host}");
     }
     let mut out = [0; 200];
-    let token = device().encode_connect(&plain, Proof::Token("t"), &mut out);
+    let token = device().encode_connect(&plain, &Proof::Token("t"), &mut out);
     assert_eq!(token, Err(EncodeError::NotExpressible));
 }
 
@@ -107,7 +107,7 @@ fn a_user_name_is_as_long_as_mqtt_lets_it_be_and_no_longer() {
     {
         let agent = "x".repeat(len);
         let who = Introduction { host: HOST, client_agent: Some(&agent), model_id: None };
-        let written = device().encode_connect(&who, Proof::None, &mut out);
+        let written = device().encode_connect(&who, &Proof::None, &mut out);
         assert_eq!(written.map(|connect| connect.username.unwrap().len()), expected);
     }
 }
@@ -142,7 +142,7 @@ fn the_published_signatures_are_those_of_the_published_key() {
         let signature = TERMS.sign(Text::plain(HOST), identity, &key, &mut [0; 128]).unwrap();
         let mut out = [0; 200];
         let codec = Codec::new(Dialect::Preview311, identity);
-        let connect = codec.encode_connect(&who, Proof::Signature(signature), &mut out).unwrap();
+        let connect = codec.encode_connect(&who, &Proof::Signature(signature), &mut out).unwrap();
         assert_eq!(connect.password, Some(password.as_bytes()), "{identity}");
     }
 }

@@ -62,7 +62,7 @@ fn the_published_connect_says_who_and_is_said_in_the_same_bytes() {
     let proof = Proof::Signature(Signature { terms, code: DEVICE_CODE });
     let who = Introduction { host: HOST, client_agent: None, model_id: None };
     let mut out = [0; 160];
-    assert_eq!(device().encode_connect(&who, proof, &mut out), Ok(arrived));
+    assert_eq!(device().encode_connect(&who, &proof, &mut out), Ok(arrived));
     assert_eq!(122 + 2 + password.len(), packet.len());
 
     let (dialect, claim) = open_connect(&arrived).unwrap();

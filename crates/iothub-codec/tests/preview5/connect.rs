@@ -57,7 +57,7 @@ fn a_device_introduces_itself() {
         ),
     ] {
         let mut out = [0; 512];
-        let written = codec.encode_connect(&who, proof, &mut out).unwrap();
+        let written = codec.encode_connect(&who, &proof, &mut out).unwrap();
         let (bytes, _) = wire(&words);
         assert_eq!(written, connect(client_id, section(&bytes, SectionOf::Connect)), "{words}");
         let claim = Claim {
@@ -72,10 +72,10 @@ fn a_device_introduces_itself() {
         assert_eq!(open_connect(&written), Ok((Dialect::Preview5, claim)), "{words}");
         assert!(!format!("{written:?} {:?}", written.properties).contains("90"), "0x5A is not for logs");
 
-        let small = codec.encode_connect(&who, proof, &mut []);
+        let small = codec.encode_connect(&who, &proof, &mut []);
         let Err(EncodeError::BufferTooSmall { needed }) = small else { panic!("{small:?}") };
-        assert!(codec.encode_connect(&who, proof, &mut vec![0; needed]).is_ok());
-        assert_eq!(codec.encode_connect(&who, proof, &mut vec![0; needed - 1]), small);
+        assert!(codec.encode_connect(&who, &proof, &mut vec![0; needed]).is_ok());
+        assert_eq!(codec.encode_connect(&who, &proof, &mut vec![0; needed - 1]), small);
     }
 }
 
@@ -90,7 +90,7 @@ fn what_a_device_cannot_say() {
         (Introduction { host: "", ..WHO }, Proof::None, EncodeError::BadValue(Field::Host)),
         (Introduction { host: "a b", ..WHO }, Proof::None, EncodeError::BadValue(Field::Host)),
     ] {
-        assert_eq!(device().encode_connect(&who, proof, &mut out), Err(expected), "{who:?}");
+        assert_eq!(device().encode_connect(&who, &proof, &mut out), Err(expected), "{who:?}");
     }
 }
 

@@ -43,7 +43,7 @@ fn a_connect() {
     ));
     let who = Introduction { host: HOST, client_agent: None, model_id: None };
     let mut out = [0; 256];
-    let written = device().encode_connect(&who, proof, &mut out).unwrap();
+    let written = device().encode_connect(&who, &proof, &mut out).unwrap();
     assert_eq!(written.client_id, string(&packet, 15 + 163));
     assert_eq!(written.properties.as_wire(), said);
     assert_eq!((written.username, written.password), (None, None));

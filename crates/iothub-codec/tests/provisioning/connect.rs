@@ -21,7 +21,7 @@ fn a_connect_is_written_as_documented_and_read_back() {
         ),
     ] {
         let mut out = [0; 128];
-        let connect = registration().encode_connect(agent, proof, &mut out).unwrap();
+        let connect = registration().encode_connect(agent, &proof, &mut out).unwrap();
         assert_eq!((connect.client_id, connect.username), ("reg-1", Some(username)));
         assert_eq!(connect.version, Version::V311);
         let claim = RegistrationClaim {
@@ -36,7 +36,7 @@ fn a_connect_is_written_as_documented_and_read_back() {
 
 #[test]
 fn the_size_named_is_enough_and_no_more_than_enough() {
-    let encode = |out: &mut [u8]| registration().encode_connect(Some("x y"), Proof::None, out).map(|_| ());
+    let encode = |out: &mut [u8]| registration().encode_connect(Some("x y"), &Proof::None, out).map(|_| ());
     let Err(EncodeError::BufferTooSmall { needed }) = encode(&mut []) else { panic!() };
     assert_eq!(encode(&mut vec![0; needed - 1]), Err(EncodeError::BufferTooSmall { needed }));
     assert_eq!(encode(&mut vec![0; needed]), Ok(()));
@@ -47,7 +47,7 @@ fn a_signature_over_the_connect_is_no_proof_here() {
     let terms = Terms { expiry_ms: 1, at_ms: None, policy: None };
     let proof = Proof::Signature(Signature { terms, code: [0; 32] });
     let mut out = [0; 128];
-    assert_eq!(registration().encode_connect(None, proof, &mut out), Err(EncodeError::NotExpressible));
+    assert_eq!(registration().encode_connect(None, &proof, &mut out), Err(EncodeError::NotExpressible));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_user_name_is_as_long_as_mqtt_lets_it_be_and_no_longer() {
         [(65_535 - stem, Ok(65_535)), (65_536 - stem, Err(EncodeError::BadValue(Field::UserName)))]
     {
         let agent = "x".repeat(len);
-        let written = registration().encode_connect(Some(&agent), Proof::None, &mut out);
+        let written = registration().encode_connect(Some(&agent), &Proof::None, &mut out);
         assert_eq!(written.map(|connect| connect.username.unwrap().len()), expected);
     }
 }
@@ -109,7 +109,7 @@ fn what_is_no_connect_to_the_service_is_refused_at_its_place() {
 #[test]
 fn no_connect_is_one_to_a_hub_and_one_to_the_service() {
     let mut out = [0; 128];
-    let connect = registration().encode_connect(None, Proof::None, &mut out).unwrap();
+    let connect = registration().encode_connect(None, &Proof::None, &mut out).unwrap();
     assert!(open_connect(&connect).is_err());
 }
 

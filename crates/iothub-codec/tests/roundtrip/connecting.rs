@@ -69,13 +69,13 @@ proptest! {
         let introduction =
             Introduction { host: &host, client_agent: client_agent.as_deref(), model_id: model_id.as_deref() };
         let (codec, proof) = (who.codec(), shown.proof());
-        let Err(EncodeError::BufferTooSmall { needed }) = codec.encode_connect(&introduction, proof, &mut [])
+        let Err(EncodeError::BufferTooSmall { needed }) = codec.encode_connect(&introduction, &proof, &mut [])
         else {
             panic!("written without room")
         };
-        prop_assert!(codec.encode_connect(&introduction, proof, &mut vec![0; needed - 1]).is_err());
+        prop_assert!(codec.encode_connect(&introduction, &proof, &mut vec![0; needed - 1]).is_err());
         let mut out = vec![0; needed];
-        let connect: Connect<'_> = codec.encode_connect(&introduction, proof, &mut out).unwrap();
+        let connect: Connect<'_> = codec.encode_connect(&introduction, &proof, &mut out).unwrap();
 
         let section = PropertySection::from_wire(connect.properties.as_wire(), SectionOf::Connect);
         prop_assert_eq!(section, Ok(connect.properties), "MQTT has nothing against it");

@@ -167,13 +167,13 @@ fn a_device_introduces_itself() {
         (odd, plain, "?d#+/$edgeAgent", "hub1.azure-devices.net/?d#+/$edgeAgent/?api-version=2021-04-12"),
     ] {
         let mut out = [0; 256];
-        let written = codec.encode_connect(&who, Proof::Token("secret"), &mut out).unwrap();
+        let written = codec.encode_connect(&who, &Proof::Token("secret"), &mut out).unwrap();
         assert_eq!(written, connect(client_id, Some(username), Some(b"secret")));
         assert!(!format!("{written:?}").contains("secret"), "a token is not for logs");
         assert_eq!(open_connect(&written).unwrap().1.identity, codec.identity());
     }
     for host in ["", "a b", "hub1/x", "a&b", "av=1", "hüb"] {
-        let refused = device().encode_connect(&Introduction { host, ..plain }, Proof::None, &mut []);
+        let refused = device().encode_connect(&Introduction { host, ..plain }, &Proof::None, &mut []);
         assert_eq!(refused, Err(EncodeError::BadValue(Field::Host)), "{host}");
     }
 }
@@ -193,9 +193,9 @@ fn a_user_name_and_a_token_are_as_long_as_mqtt_lets_them_be_and_no_longer() {
         let proof = Proof::Token(&text[..token_len]);
         let lengths =
             |connect: Connect<'_>| (connect.username.unwrap().len(), connect.password.unwrap().len());
-        assert_eq!(device().encode_connect(&who, proof, &mut out).map(lengths), expected);
+        assert_eq!(device().encode_connect(&who, &proof, &mut out).map(lengths), expected);
         if expected.is_err() {
-            let nothing = device().encode_connect(&who, proof, &mut []).map(lengths);
+            let nothing = device().encode_connect(&who, &proof, &mut []).map(lengths);
             assert_eq!(nothing, expected, "no buffer is large enough, so none is asked for");
         }
     }

@@ -69,7 +69,7 @@ fn the_published_connect_says_who_and_is_said_in_the_same_bytes() {
     assert_eq!(username.len(), 52);
     let who = Introduction { host: "hub1.azure-devices.net", client_agent: None, model_id: None };
     let mut out = [0; 64];
-    let written = device().encode_connect(&who, Proof::None, &mut out).unwrap();
+    let written = device().encode_connect(&who, &Proof::None, &mut out).unwrap();
     let arrived = Connect {
         version: Version::V311,
         client_id,

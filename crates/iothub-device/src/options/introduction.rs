@@ -65,10 +65,10 @@ impl Options {
         let codec = self.codec();
         let anonymous = Introduction { model_id: None, ..*introduction };
         NotExpressible::check("a given SAS token", codec, |codec| {
-            codec.encode_connect(&anonymous, proof, &mut []).map(drop)
+            codec.encode_connect(&anonymous, &proof, &mut []).map(drop)
         })?;
         NotExpressible::check("a model id", codec, |codec| {
-            codec.encode_connect(introduction, Proof::None, &mut []).map(drop)
+            codec.encode_connect(introduction, &Proof::None, &mut []).map(drop)
         })?;
         for channel in self.channels.iter() {
             NotExpressible::check("inputs of a module", codec, |codec| {

@@ -83,7 +83,7 @@ fn connect(world: &mut World, dialect: Dialect, id: &'static str, chain: &[&Made
     let codec = Codec::new(dialect, identity(id));
     let who = Introduction { host: HOST, client_agent: None, model_id: None };
     let mut out = [0; 1024];
-    let connect = codec.encode_connect(&who, Proof::None, &mut out).unwrap();
+    let connect = codec.encode_connect(&who, &Proof::None, &mut out).unwrap();
     world.send(line, &Packet::Connect(Opening { keep_alive_s: 60, ..Opening::new(connect) }));
     match world.sent(line).first().expect("every CONNECT is answered") {
         PacketBuf::Connected(..) => Ok(line),

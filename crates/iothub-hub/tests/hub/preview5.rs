@@ -278,7 +278,7 @@ fn a_device_that_does_not_want_to_know_why_is_told_a_number() {
     let codec = Codec::new(Dialect::Preview5, identity("dev1"));
     let who = Introduction { host: HOST, client_agent: None, model_id: None };
     let mut out = [0; 512];
-    let said = codec.encode_connect(&who, Proof::Signature(signature(&world, &hello)), &mut out).unwrap();
+    let said = codec.encode_connect(&who, &Proof::Signature(signature(&world, &hello)), &mut out).unwrap();
     wire.extend(said.properties.as_wire());
     let line = world.open();
     world.send(line, &Packet::Connect(Opening::new(connect("dev1", &wire))));

@@ -82,7 +82,7 @@ impl World {
         };
         let who = Introduction { host: hello.host, client_agent: None, model_id: None };
         let mut out = [0; 1024];
-        let connect = codec.encode_connect(&who, proof, &mut out).unwrap();
+        let connect = codec.encode_connect(&who, &proof, &mut out).unwrap();
         let opening = Opening {
             session: hello.session,
             session_expiry_s: hello.session_expiry_s,

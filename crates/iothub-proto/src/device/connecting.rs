@@ -48,7 +48,7 @@ impl<'d, const REQUESTS: usize, const WINDOW: usize> DeviceSession<'d, REQUESTS,
         hello: &Hello<'b>,
         out: &'b mut [u8],
     ) -> Result<Packet<'b>, SendError> {
-        let connect = self.codec.encode_connect(&hello.introduction, hello.proof, out)?;
+        let connect = self.codec.encode_connect(&hello.introduction, &hello.proof, out)?;
         self.end_connection();
         self.state = State::Connecting;
         self.flow = flow(connect.version, &Limits::CLASSIC);

@@ -32,7 +32,7 @@ impl<'d> Hub<'d> {
     pub(super) fn new(codec: Codec<'d>, dialect: Dialect, identity: Identity<'_>) -> Self {
         let who = Introduction { host: "hub1", client_agent: None, model_id: None };
         let mut room = [0; ROOM];
-        let connect = codec.encode_connect(&who, Proof::None, &mut room);
+        let connect = codec.encode_connect(&who, &Proof::None, &mut room);
         let opening = Opening {
             session: Session::Resume,
             session_expiry_s: Some(u32::MAX),

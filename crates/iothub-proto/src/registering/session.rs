@@ -135,7 +135,7 @@ impl<'d> RegistrationSession<'d> {
         keep_alive_s: u16,
         out: &'b mut [u8],
     ) -> Result<Packet<'b>, SendError> {
-        let connect: Connect<'b> = self.registration.encode_connect(client_agent, proof, out)?;
+        let connect: Connect<'b> = self.registration.encode_connect(client_agent, &proof, out)?;
         self.handle_disconnect();
         self.state = State::Connecting;
         // Sessions of the service never outlive their connections.

@@ -185,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Device<S> {
         let signature = terms.sign(host, codec.identity(), &key, &mut [0; 256]).unwrap();
         let who = Introduction { host: "localhost", client_agent: None, model_id: None };
         let mut out = [0; 512];
-        let connect = codec.encode_connect(&who, Proof::Signature(signature), &mut out).unwrap();
+        let connect = codec.encode_connect(&who, &Proof::Signature(signature), &mut out).unwrap();
         let session_expiry_s = (connect.version == Version::V5).then_some(3600);
         let opening =
             Opening { keep_alive_s: 60, session: Session::Resume, session_expiry_s, ..Opening::new(connect) };

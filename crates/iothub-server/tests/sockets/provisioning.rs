@@ -84,7 +84,7 @@ async fn a_device_registers_over_mqtt_beside_the_devices_of_the_hub() {
     enroll(&hub, "pump", "localhost").await;
     let mut device = Device::new(secure(&hub, hub.mqtt_address()).await);
     let (mut out, token) = ([0; 512], registration_token("pump"));
-    let connect = registration("pump").encode_connect(None, Proof::Token(&token), &mut out).unwrap();
+    let connect = registration("pump").encode_connect(None, &Proof::Token(&token), &mut out).unwrap();
     device.send(&Packet::Connect(Opening { keep_alive_s: 60, ..Opening::new(connect) })).await.unwrap();
     assert!(matches!(device.next().await.unwrap(), PacketBuf::Connected(..)));
     device.subscribe(ProvisioningReply::filters().as_wire()).await;

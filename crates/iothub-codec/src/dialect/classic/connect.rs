@@ -14,7 +14,7 @@ const API_VERSION: &str = "/?api-version=2021-04-12";
 pub(crate) fn encode_connect<'b>(
     identity: Identity<'_>,
     who: &Introduction<'b>,
-    proof: Proof<'b>,
+    proof: &Proof<'b>,
     out: &'b mut [u8],
 ) -> Result<Connect<'b>, EncodeError> {
     if !is_host(Text::plain(who.host)) {
