@@ -11,6 +11,7 @@ use crate::policy::Policy;
 use crate::provisioning::ProvisioningStep;
 use crate::registry::{Key, Record};
 use crate::restatement::Stated;
+use crate::transfers::ImportProgress;
 use crate::twin::TwinEdit;
 use crate::uploads::{KeptBlob, KeptUpload};
 
@@ -135,6 +136,13 @@ pub enum Change {
         number: u64,
         /// What back ends are told of it.
         job: Option<Box<JobProperties>>,
+    },
+    /// Lines of an import were done, or it begins.
+    ImportProgressed {
+        /// The number of the import.
+        number: u64,
+        /// How far it is now.
+        progress: Box<ImportProgress>,
     },
     /// From here on everything is stated anew, a part at a time, among other changes. Changes nothing.
     RestatementBegan,

@@ -332,6 +332,7 @@ impl Hub {
                 }
             }
             Change::Transfer { number, job } => self.transfers.set(*number, job.as_deref()),
+            Change::ImportProgressed { number, progress } => self.transfers.set_progress(*number, progress),
             Change::Job { number, step } => {
                 self.jobs.apply(*number, step);
                 if let Some(restatement) = &mut self.restatement {
@@ -417,7 +418,7 @@ impl Hub {
         self.watch_uploads(now);
         self.sweep_anew(now);
         self.resume_jobs(now, effects);
-        self.end_transfers(now, effects);
+        self.resume_transfer(now, effects);
     }
 
     fn fall_due(&mut self, now: Now, due: Due, effects: &mut Effects) {

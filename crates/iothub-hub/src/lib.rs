@@ -78,7 +78,7 @@ pub use response::Response;
 pub use restatement::Stated;
 pub use rule::Rule;
 pub use system_properties::SystemProperties;
-pub use transfers::{TransferPlace, TransferStep, Transferred};
+pub use transfers::{ImportProgress, TransferPlace, TransferResumed, TransferStep, Transferred};
 pub use twin::TwinEdit;
 pub use uploads::{
     BlobCondition, BlobDoor, BlobProblem, BlobRefusal, BlobRequest, CONTAINER, FileSettings, FileStep,

@@ -110,6 +110,9 @@ impl Hub {
                 for (number, job) in transfers.iter() {
                     state(Change::Transfer { number, job: Some(Box::new(job.clone())) });
                 }
+                if let Some((number, progress)) = transfers.progress() {
+                    state(Change::ImportProgressed { number: *number, progress: Box::new(progress.clone()) });
+                }
                 for step in provisioning.few() {
                     state(Change::Provisioning { step });
                 }

@@ -239,10 +239,9 @@ fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, S
     for shared in sites.iter().map(Arc::clone) {
         let (sign, sites) = (sign.clone(), Arc::clone(&sites));
         tokio::spawn(async move {
-            let _sign = sign;
             tokio::select! {
                 () = shared.driver.tick() => {}
-                () = transfers::serve(&shared) => {}
+                () = transfers::serve(&shared, &sign) => {}
                 () = files::serve(&shared) => {}
                 () = messages::serve(&shared, &sites) => {}
                 () = shared.stopping() => {}

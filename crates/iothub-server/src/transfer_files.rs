@@ -1,9 +1,9 @@
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use iothub_hub::{TransferPlace, TransferStep, Transferred};
+use iothub_hub::{TransferPlace, TransferResumed, TransferStep, Transferred};
 use percent_encoding::percent_decode_str;
 
 /// The files of one import or export, below the folder that the operator allows.
@@ -14,13 +14,15 @@ pub(crate) struct TransferFiles {
     to: Option<Unfinished>,
 }
 
-/// A file that takes its name when it is whole. Gone when dropped before.
+/// A file that takes its name when it is whole. Gone when dropped before, unless it is to be resumed.
 #[derive(Debug)]
 struct Unfinished {
     file: BufWriter<File>,
     path: PathBuf,
     folder: PathBuf,
     name: String,
+    /// What is written outlives the hub, which goes on with it.
+    is_resumable: bool,
 }
 
 impl TransferFiles {
@@ -32,24 +34,45 @@ impl TransferFiles {
     /// Does one step. After an error nothing is left of the others.
     pub(crate) fn perform(&mut self, step: TransferStep) -> Result<Transferred, String> {
         let outcome = match step {
-            TransferStep::Begin { from, to } => self.begin(from.as_ref(), &to),
+            TransferStep::Begin { from, to, resumed } => self.begin(from.as_ref(), &to, resumed),
             TransferStep::Write { lines } => self.write(&lines),
             TransferStep::Read => self.read(),
             TransferStep::Finish => self.finish(),
             TransferStep::Abandon => {
-                (self.from, self.to) = (None, None);
+                self.abandon();
                 Ok(Transferred::Written)
             }
         };
         if outcome.is_err() {
-            (self.from, self.to) = (None, None);
+            self.abandon();
         }
         outcome
     }
 
-    fn begin(&mut self, from: Option<&TransferPlace>, to: &TransferPlace) -> Result<Transferred, String> {
-        let mut len = 0;
+    fn abandon(&mut self) {
         self.from = None;
+        if let Some(mut to) = self.to.take() {
+            to.is_resumable = false;
+        }
+    }
+
+    fn begin(
+        &mut self,
+        from: Option<&TransferPlace>,
+        to: &TransferPlace,
+        resumed: Option<TransferResumed>,
+    ) -> Result<Transferred, String> {
+        self.abandon();
+        // First, so that nothing is left of it when the other cannot be read.
+        let folder = self.folder(&to.container)?;
+        let failed = |error| format!("cannot write {}: {error}", to.name);
+        let is_resumable = from.is_some();
+        let unfinished = match resumed {
+            Some(resumed) if resumed.written > 0 => Unfinished::resume(&folder, &to.name, resumed),
+            Some(_) | None => Unfinished::begin(&folder, &to.name, is_resumable),
+        };
+        self.to = Some(unfinished.map_err(failed)?);
+        let mut len = 0;
         if let Some(place) = from {
             let path = self.folder(&place.container)?.join(&place.name);
             let failed = |error| format!("cannot read {}: {error}", place.name);
@@ -62,19 +85,22 @@ impl TransferFiles {
             if !path.metadata().map_err(failed)?.is_file() {
                 return Err(format!("{} is not a file", place.name));
             }
-            let file = File::open(path).map_err(failed)?;
+            let mut file = File::open(path).map_err(failed)?;
             len = file.metadata().map_err(failed)?.len();
+            if let Some(resumed) = resumed {
+                if resumed.len != len {
+                    return Err(format!("{} has changed since its import began", place.name));
+                }
+                file.seek(SeekFrom::Start(resumed.read)).map_err(failed)?;
+            }
             self.from = Some(BufReader::new(file));
         }
-        let folder = self.folder(&to.container)?;
-        let failed = |error| format!("cannot write {}: {error}", to.name);
-        self.to = Some(Unfinished::begin(&folder, &to.name).map_err(failed)?);
         Ok(Transferred::Begun { len })
     }
 
     fn write(&mut self, lines: &[u8]) -> Result<Transferred, String> {
         let to = self.to.as_mut().ok_or_else(not_begun)?;
-        to.file.write_all(lines).map_err(|error| format!("cannot write {}: {error}", to.name))?;
+        to.write(lines).map_err(|error| format!("cannot write {}: {error}", to.name))?;
         Ok(Transferred::Written)
     }
 
@@ -130,18 +156,51 @@ impl TransferFiles {
 }
 
 impl Unfinished {
-    fn begin(folder: &Path, name: &str) -> io::Result<Self> {
-        let path = folder.join(format!(".{name}.unfinished"));
+    fn begin(folder: &Path, name: &str, is_resumable: bool) -> io::Result<Self> {
+        let path = Self::path(folder, name);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             // Of a hub that was killed.
             Ok(()) | Err(_) => {}
         }
         let file = private().create_new(true).open(&path)?;
-        Ok(Self { file: BufWriter::new(file), path, folder: folder.to_owned(), name: name.to_owned() })
+        let (folder, name) = (folder.to_owned(), name.to_owned());
+        Ok(Self { file: BufWriter::new(file), path, folder, name, is_resumable })
+    }
+
+    /// Goes on with one of a hub that has ended since.
+    fn resume(folder: &Path, name: &str, resumed: TransferResumed) -> io::Result<Self> {
+        let path = Self::path(folder, name);
+        if resumed.read == resumed.len && !path.try_exists()? {
+            // It took its name, and the hub ended before that was known.
+            fs::rename(folder.join(name), &path)?;
+        }
+        let there = fs::symlink_metadata(&path)?;
+        if !there.is_file() || there.len() < resumed.written {
+            return Err(io::Error::other("it is not what the hub has written"));
+        }
+        let file = private().open(&path)?;
+        file.set_len(resumed.written)?;
+        let mut file = BufWriter::new(file);
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, path, folder: folder.to_owned(), name: name.to_owned(), is_resumable: true })
+    }
+
+    fn path(folder: &Path, name: &str) -> PathBuf {
+        folder.join(format!(".{name}.unfinished"))
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.file.write_all(lines)?;
+        if self.is_resumable {
+            self.file.flush()?;
+            self.file.get_ref().sync_data()?;
+        }
+        Ok(())
     }
 
     fn finish(mut self) -> io::Result<()> {
+        self.is_resumable = false;
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
         fs::rename(&self.path, self.folder.join(&self.name))
@@ -150,8 +209,10 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // It has its name, or nobody wants it.
-        let _ = fs::remove_file(&self.path);
+        if !self.is_resumable {
+            // It has its name, or nobody wants it.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -189,7 +250,11 @@ mod tests {
     }
 
     fn begin(container: &str) -> TransferStep {
-        TransferStep::Begin { from: None, to: place(container, "out.txt") }
+        TransferStep::Begin { from: None, to: place(container, "out.txt"), resumed: None }
+    }
+
+    fn begin_reading(from: &str, to: &str) -> TransferStep {
+        TransferStep::Begin { from: Some(place(".", from)), to: place(".", to), resumed: None }
     }
 
     fn files(scratch: &Scratch) -> TransferFiles {
@@ -235,9 +300,7 @@ mod tests {
             fs::write(scratch.path().join("secret"), "x").unwrap();
             std::os::unix::fs::symlink(scratch.path().join("secret"), files.root.join("devices.txt"))
                 .unwrap();
-            let step =
-                TransferStep::Begin { from: Some(place(".", "devices.txt")), to: place(".", "out.txt") };
-            assert!(files.perform(step).is_err());
+            assert!(files.perform(begin_reading("devices.txt", "out.txt")).is_err());
         }
     }
 
@@ -254,8 +317,7 @@ mod tests {
         let (done, outcome) = mpsc::channel();
         std::thread::spawn(move || {
             for name in ["pipe", "in ner"] {
-                let step = TransferStep::Begin { from: Some(place(".", name)), to: place(".", "errors") };
-                done.send((name, files.perform(step))).unwrap();
+                done.send((name, files.perform(begin_reading(name, "errors")))).unwrap();
             }
         });
         for name in ["pipe", "in ner"] {
@@ -269,8 +331,7 @@ mod tests {
         let scratch = Scratch::new();
         let mut files = files(&scratch);
         let root = files.root.display().to_string();
-        let to = place(".", "in ner");
-        files.perform(TransferStep::Begin { from: None, to }).unwrap();
+        files.perform(TransferStep::Begin { from: None, to: place(".", "in ner"), resumed: None }).unwrap();
         let why = files.perform(TransferStep::Finish).unwrap_err();
         assert!(why.starts_with("cannot write in ner: ") && !why.contains(&root), "{why}");
     }
@@ -298,12 +359,41 @@ mod tests {
     }
 
     #[test]
+    fn an_import_goes_on_with_the_files_that_it_had_or_not_at_all() {
+        let scratch = Scratch::new();
+        let mut files = files(&scratch);
+        let root = files.root.to_path_buf();
+        fs::write(root.join("devices.txt"), "1\n2\n3\n").unwrap();
+        let unfinished = root.join(".errors.unfinished");
+        let resume = |read, len| {
+            let (from, to) = (Some(place(".", "devices.txt")), place(".", "errors"));
+            TransferStep::Begin { from, to, resumed: Some(TransferResumed { read, len, written: 5 }) }
+        };
+        fs::write(&unfinished, "line\nhalf of").unwrap();
+        assert_eq!(files.perform(resume(2, 6)), Ok(Transferred::Begun { len: 6 }));
+        assert_eq!(fs::read(&unfinished).unwrap(), b"line\n");
+        let rest = Transferred::Lines { lines: b"2\n3\n".to_vec(), is_last: true };
+        assert_eq!(files.perform(TransferStep::Read), Ok(rest));
+        files.perform(TransferStep::Abandon).unwrap();
+        assert!(!unfinished.exists());
+
+        for (there, len, why) in [
+            (&b"line\n"[..], 7, "devices.txt has changed since its import began"),
+            (b"lin", 6, "cannot write errors: it is not what the hub has written"),
+        ] {
+            fs::write(&unfinished, there).unwrap();
+            assert_eq!(files.perform(resume(2, len)), Err(why.into()));
+        }
+        fs::remove_file(&unfinished).unwrap();
+        assert!(files.perform(resume(2, 6)).is_err(), "it is gone");
+    }
+
+    #[test]
     fn lines_come_whole_and_none_is_too_long() {
         let scratch = Scratch::new();
         let mut files = files(&scratch);
         let from = files.root.join("devices.txt");
-        let begin =
-            || TransferStep::Begin { from: Some(place(".", "devices.txt")), to: place(".", "errors") };
+        let begin = || begin_reading("devices.txt", "errors");
         let text: String = (0..600).map(|n| format!("{n}\n")).collect::<String>() + "last";
         fs::write(&from, &text).unwrap();
         assert_eq!(files.perform(begin()), Ok(Transferred::Begun { len: text.len() as u64 }));

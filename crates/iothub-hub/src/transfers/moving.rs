@@ -8,7 +8,8 @@ use crate::effect::{Effect, Effects};
 use crate::hub::Hub;
 use crate::recording::NO_ROOM;
 use crate::rest::{Failure, Keys, Lines};
-use crate::transfers::step::{TransferPlace, TransferStep, Transferred};
+use crate::transfers::progress::ImportProgress;
+use crate::transfers::step::{TransferPlace, TransferResumed, TransferStep, Transferred};
 use crate::transfers::table::Running;
 use crate::twin::date;
 
@@ -36,9 +37,13 @@ impl Hub {
         job.status = Some(JobStatus::Running);
         job.start_time_utc = Some(date(now.timestamp));
         let (from, to) = places(&job);
+        let is_import = job.kind == JobType::Import;
         self.transfers.running = Some(Running::new(number));
         self.set_transfer(number, job, effects);
-        effects.push(Effect::Transfer { number, step: TransferStep::Begin { from, to } });
+        if is_import {
+            self.set_progress(number, ImportProgress::default(), effects);
+        }
+        effects.push(Effect::Transfer { number, step: TransferStep::Begin { from, to, resumed: None } });
         Ok(number)
     }
 
@@ -50,22 +55,24 @@ impl Hub {
         }
     }
 
-    /// What ran when the hub ended does not go on: the files are gone, and nobody has said how far they were.
-    pub(crate) fn end_transfers(&mut self, now: Now, effects: &mut Effects) {
-        let open = self.transfers.iter().filter(|(_, job)| job.status == Some(JobStatus::Running));
-        let open: Vec<u64> = open.map(|(number, _)| number).collect();
-        for number in open {
-            let Some(mut job) = self.transfers.get(number).cloned() else { continue };
-            job.status = Some(JobStatus::Failed);
-            job.end_time_utc = Some(date(now.timestamp));
-            let why = if job.kind == JobType::Import {
-                "the hub ended before all was done; what was done stays so"
-            } else {
-                "the hub ended before all was written; nothing was"
-            };
-            job.failure_reason = Some(why.into());
-            self.set_transfer(number, job, effects);
+    /// What ran when the hub ended goes on, if somebody still has the files.
+    pub(crate) fn resume_transfer(&mut self, now: Now, effects: &mut Effects) {
+        let Some((number, job)) = self.transfers.interrupted() else { return };
+        let (from, to) = places(job);
+        let progress = self.transfers.progress_of(number);
+        let can_go_on = self.config.transfers && (job.kind == JobType::Export || progress.is_some());
+        let resumed = progress.filter(|progress| progress.read > 0).map(|progress| TransferResumed {
+            read: progress.read,
+            len: progress.len,
+            written: progress.written,
+        });
+        let (done, all) = resumed.map_or((0, 0), |resumed| (resumed.read, resumed.len));
+        self.transfers.running = Some(Running { done, all, ..Running::new(number) });
+        if !can_go_on {
+            let why = "the hub ended before all was done, and cannot go on; what was imported stays so";
+            return self.end_transfer(now, (JobStatus::Failed, Some(why.into())), effects);
         }
+        effects.push(Effect::Transfer { number, step: TransferStep::Begin { from, to, resumed } });
     }
 
     pub(crate) fn transferred(&mut self, now: Now, number: u64, outcome: Transferred, effects: &mut Effects) {
@@ -73,20 +80,29 @@ impl Hub {
             // It was cancelled meanwhile.
             return;
         }
-        let is_import = self.transfers.get(number).is_some_and(|transfer| transfer.kind == JobType::Import);
-        match outcome {
-            Transferred::Begun { len } if is_import => {
+        let progress = self.transfers.progress_of(number);
+        match (outcome, progress) {
+            (Transferred::Begun { len }, Some(progress)) => {
+                // After a restart, errors of the last lines that were done are still to be written.
+                let step = progress.step();
                 if let Some(running) = &mut self.transfers.running {
                     running.all = len;
                 }
-                self.read_next(number, effects);
+                effects.push(Effect::Transfer { number, step });
             }
-            Transferred::Begun { .. } => self.write_next(number, effects),
-            Transferred::Written if is_import => self.read_next(number, effects),
-            Transferred::Written => self.write_next(number, effects),
-            Transferred::Lines { lines, is_last } => self.take_lines(now, number, (&lines, is_last), effects),
-            Transferred::Finished => self.transfer_finished(now, effects),
-            Transferred::Failed { why } => self.end_transfer(now, (JobStatus::Failed, Some(why)), effects),
+            (Transferred::Written, Some(progress)) => {
+                effects.push(Effect::Transfer { number, step: progress.step_behind_errors() });
+            }
+            (Transferred::Lines { lines, is_last }, Some(_)) => {
+                self.take_lines(now, number, (&lines, is_last), effects);
+            }
+            (Transferred::Begun { .. } | Transferred::Written | Transferred::Lines { .. }, None) => {
+                self.write_next(number, effects);
+            }
+            (Transferred::Finished, _) => self.transfer_finished(now, effects),
+            (Transferred::Failed { why }, _) => {
+                self.end_transfer(now, (JobStatus::Failed, Some(why)), effects);
+            }
         }
     }
 
@@ -110,38 +126,39 @@ impl Hub {
         effects.push(Effect::Transfer { number, step });
     }
 
-    fn read_next(&self, number: u64, effects: &mut Effects) {
-        let is_last = self.transfers.running.as_ref().is_some_and(|running| running.is_last);
-        let step = if is_last { TransferStep::Finish } else { TransferStep::Read };
-        effects.push(Effect::Transfer { number, step });
-    }
-
     /// Does what lines ask for. Those that nothing was done about are told in a file beside.
     fn take_lines(&mut self, now: Now, number: u64, (lines, is_last): (&[u8], bool), effects: &mut Effects) {
         if !self.has_room() {
             effects.push(Effect::Transfer { number, step: TransferStep::Abandon });
             return self.end_transfer(now, (JobStatus::Failed, Some(NO_ROOM.to_owned())), effects);
         }
-        let before = self.transfers.running.as_ref().map_or(0, |running| running.lines);
-        let report = self.import_lines(now, (lines, before), None, effects);
+        let before = self.transfers.progress_of(number).cloned().unwrap_or_default();
+        let report = self.import_lines(now, (lines, before.lines), None, effects);
         let Some(running) = &mut self.transfers.running else { return };
-        running.lines += lines.split_inclusive(|byte| *byte == b'\n').count() as u64;
         running.done += lines.len() as u64;
-        running.failed += report.errors.len() as u64;
-        running.is_last = is_last;
-        if report.errors.is_empty() {
-            return self.read_next(number, effects);
-        }
-        let mut lines = Vec::new();
+        let mut unwritten = String::new();
         for error in &report.errors {
-            serde_json::to_writer(&mut lines, error).expect("errors have text for keys, all that can fail");
-            lines.push(b'\n');
+            unwritten += &serde_json::to_string(error).expect("errors have text for keys, all that can fail");
+            unwritten.push('\n');
         }
-        effects.push(Effect::Transfer { number, step: TransferStep::Write { lines } });
+        let progress = ImportProgress {
+            read: running.done,
+            len: running.all,
+            lines: before.lines + lines.split_inclusive(|byte| *byte == b'\n').count() as u64,
+            failed: before.failed + report.errors.len() as u64,
+            written: before.written + before.unwritten.len() as u64,
+            unwritten,
+            is_last,
+        };
+        let step = progress.step();
+        // Among the changes that the lines have made: either all of that is on disk or nothing.
+        self.set_progress(number, progress, effects);
+        effects.push(Effect::Transfer { number, step });
     }
 
     fn transfer_finished(&mut self, now: Now, effects: &mut Effects) {
-        let failed = self.transfers.running.as_ref().map_or(0, |running| running.failed);
+        let number = self.transfers.running.as_ref().map_or(0, |running| running.number);
+        let failed = self.transfers.progress_of(number).map_or(0, |progress| progress.failed);
         let why = (failed > 0).then(|| format!("{failed} lines were not done: {ERRORS} says why"));
         self.end_transfer(now, (JobStatus::Completed, why), effects);
     }
@@ -158,6 +175,10 @@ impl Hub {
         job.end_time_utc = Some(date(now.timestamp));
         job.failure_reason = reason;
         self.set_transfer(running.number, job, effects);
+    }
+
+    fn set_progress(&mut self, number: u64, progress: ImportProgress, effects: &mut Effects) {
+        self.record(Change::ImportProgressed { number, progress: Box::new(progress) }, effects);
     }
 
     fn set_transfer(&mut self, number: u64, job: JobProperties, effects: &mut Effects) {

@@ -8,8 +8,10 @@ pub enum TransferStep {
         from: Option<TransferPlace>,
         /// What is written: nobody sees it before [`Self::Finish`].
         to: TransferPlace,
+        /// What was done with both already, by a hub that has ended since.
+        resumed: Option<TransferResumed>,
     },
-    /// Write that behind what was written.
+    /// Write that behind what was written. If something is read, it is to be on disk before [`Transferred::Written`] says so.
     Write {
         /// Whole lines.
         lines: Vec<u8>,
@@ -20,6 +22,17 @@ pub enum TransferStep {
     Finish,
     /// Leave everything as it was before.
     Abandon,
+}
+
+/// Where an import goes on. What is written behind that place is to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransferResumed {
+    /// Bytes that were read.
+    pub read: u64,
+    /// Bytes of the whole file that is read. One of another length is another file, with which it cannot go on.
+    pub len: u64,
+    /// Bytes that were written.
+    pub written: u64,
 }
 
 /// Names a file.

@@ -3,14 +3,17 @@ use std::collections::BTreeMap;
 use iothub_model::{JobProperties, JobStatus};
 
 use crate::registry::Key;
+use crate::transfers::progress::ImportProgress;
 
 /// Imports and exports: one that runs, and those that have ended.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Transfers {
     by_number: BTreeMap<u64, JobProperties>,
     last: u64,
-    /// Not recorded: after a restart none runs.
+    /// Not recorded: one that ran is resumed.
     pub(super) running: Option<Running>,
+    /// Of the import that runs, and its number.
+    progress: Option<(u64, ImportProgress)>,
 }
 
 /// How far the one that runs is.
@@ -22,11 +25,6 @@ pub(super) struct Running {
     /// What is done: identities that were written, or bytes that were read.
     pub(super) done: u64,
     pub(super) all: u64,
-    /// Lines that were read, and those of them that nothing was done about.
-    pub(super) lines: u64,
-    pub(super) failed: u64,
-    /// There is nothing more to be read.
-    pub(super) is_last: bool,
 }
 
 impl Transfers {
@@ -40,6 +38,13 @@ impl Transfers {
             Some(transfer) => drop(self.by_number.insert(number, transfer.clone())),
             None => drop(self.by_number.remove(&number)),
         }
+        if transfer.is_none_or(|job| job.status != Some(JobStatus::Running)) {
+            self.progress.take_if(|(of, _)| *of == number);
+        }
+    }
+
+    pub(crate) fn set_progress(&mut self, number: u64, progress: &ImportProgress) {
+        self.progress = Some((number, progress.clone()));
     }
 
     pub(super) const fn next_number(&self) -> u64 {
@@ -48,6 +53,19 @@ impl Transfers {
 
     pub(super) fn get(&self, number: u64) -> Option<&JobProperties> {
         self.by_number.get(&number)
+    }
+
+    pub(crate) const fn progress(&self) -> Option<&(u64, ImportProgress)> {
+        self.progress.as_ref()
+    }
+
+    pub(super) fn progress_of(&self, number: u64) -> Option<&ImportProgress> {
+        self.progress.as_ref().filter(|(of, _)| *of == number).map(|(_, progress)| progress)
+    }
+
+    /// The one that ran when the hub ended.
+    pub(super) fn interrupted(&self) -> Option<(u64, &JobProperties)> {
+        self.iter().find(|(_, job)| job.status == Some(JobStatus::Running))
     }
 
     pub(crate) fn number(&self, id: &str) -> Option<u64> {
@@ -80,7 +98,7 @@ impl Transfers {
 
 impl Running {
     pub(super) const fn new(number: u64) -> Self {
-        Self { number, after: None, done: 0, all: 0, lines: 0, failed: 0, is_last: false }
+        Self { number, after: None, done: 0, all: 0 }
     }
 
     /// 100 only when it is done with.

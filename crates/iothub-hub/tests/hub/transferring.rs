@@ -1,6 +1,6 @@
 //! Imports and exports as jobs, with somebody who has the files.
 
-use iothub_hub::{Change, Input, TransferPlace, TransferStep, Transferred};
+use iothub_hub::{Change, Input, TransferPlace, TransferResumed, TransferStep, Transferred};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -31,6 +31,14 @@ fn done(world: &mut World, number: u64, outcome: Transferred) {
 
 fn place(container: &str, name: &str) -> TransferPlace {
     TransferPlace { container: container.into(), name: name.into() }
+}
+
+fn begin_import(resumed: Option<TransferResumed>) -> TransferStep {
+    TransferStep::Begin {
+        from: Some(place("in", "devices.txt")),
+        to: place("out", "importErrors.log"),
+        resumed,
+    }
 }
 
 fn told(world: &mut World, id: &str) -> Value {
@@ -66,7 +74,10 @@ fn what_one_hub_exports_another_imports_a_part_at_a_time() {
     world.rest("PATCH", "/twins/pump-007", json!({"tags": {"plant": "p1"}}));
     world.create_module("pump-007", "camera");
     let id = create(&mut world, export());
-    assert_eq!(step(&mut world), TransferStep::Begin { from: None, to: place("out", "devices.txt") });
+    assert_eq!(
+        step(&mut world),
+        TransferStep::Begin { from: None, to: place("out", "devices.txt"), resumed: None }
+    );
     let (text, progress) = written(&mut world, 1);
     assert_eq!((text.lines().count(), progress), (602, vec![41, 83, 99]));
     let job = told(&mut world, &id);
@@ -75,9 +86,7 @@ fn what_one_hub_exports_another_imports_a_part_at_a_time() {
 
     let mut other = World::new();
     let id = create(&mut other, import());
-    let begin =
-        TransferStep::Begin { from: Some(place("in", "devices.txt")), to: place("out", "importErrors.log") };
-    assert_eq!(step(&mut other), begin);
+    assert_eq!(step(&mut other), begin_import(None));
     done(&mut other, 1, Transferred::Begun { len: text.len() as u64 });
     let half = text[..text.len() / 2].rfind('\n').unwrap() + 1;
     for (lines, is_last) in [(&text[..half], false), (&text[half..], true)] {
@@ -193,20 +202,97 @@ fn what_cannot_be_transferred_is_refused_and_secrets_are_not_repeated() {
     assert_eq!(refused.status, 401, "an export has every key");
 }
 
-#[test]
-fn a_transfer_does_not_outlive_its_hub_and_what_is_told_of_it_does() {
-    let mut world = World::new();
-    let first = create(&mut world, import());
-    world.put(Input::Restate { identities: 100 });
-    let begin = world.changes.iter().position(|change| *change == Change::RestatementBegan).unwrap();
+/// A hub that is made of what another has recorded, and begins.
+fn restarted(changes: &[Change]) -> World {
     let mut again = World::empty();
-    for change in &world.changes[begin..] {
+    for change in changes {
         let text = serde_json::to_string(change).unwrap();
         again.hub.apply(&serde_json::from_str(&text).unwrap()).unwrap();
     }
     again.put(Input::Start);
-    let job = told(&mut again, &first);
-    assert_eq!(job["status"], "failed");
-    assert!(job["failureReason"].as_str().unwrap().contains("what was done stays so"), "{job}");
-    create(&mut again, export());
+    again
+}
+
+#[test]
+fn an_import_goes_on_behind_the_lines_that_were_done() {
+    let mut world = World::new();
+    let id = create(&mut world, import());
+    // Before anything was read it begins anew.
+    let mut again = restarted(&world.changes);
+    assert_eq!(step(&mut again), begin_import(None));
+    step(&mut world);
+    done(&mut world, 1, Transferred::Begun { len: 90 });
+    step(&mut world);
+    let first = b"{\"id\":\"a\",\"importMode\":\"create\"}\nnonsense\n".to_vec();
+    let read = first.len() as u64;
+    done(&mut world, 1, Transferred::Lines { lines: first, is_last: false });
+    let write = step(&mut world);
+    let TransferStep::Write { lines } = &write else { panic!("an error is told") };
+
+    // Also out of what is stated anew.
+    world.put(Input::Restate { identities: 100 });
+    let stated = world.changes.iter().position(|change| *change == Change::RestatementBegan).unwrap();
+    for changes in [&world.changes[..stated], &world.changes[stated..]] {
+        let mut again = restarted(changes);
+        assert_eq!(told(&mut again, &id)["progress"], read * 100 / 90);
+        let resumed = TransferResumed { read, len: 90, written: 0 };
+        assert_eq!(step(&mut again), begin_import(Some(resumed)));
+        done(&mut again, 1, Transferred::Begun { len: 90 });
+        assert_eq!(step(&mut again), write, "nobody knows whether it was written");
+        done(&mut again, 1, Transferred::Written);
+        assert_eq!(step(&mut again), TransferStep::Read);
+        let last = br#"{"id":"a","importMode":"create"}"#.to_vec();
+        done(&mut again, 1, Transferred::Lines { lines: last, is_last: true });
+        let TransferStep::Write { lines: last } = step(&mut again) else { panic!("an error is told") };
+        assert_eq!(serde_json::from_slice::<Value>(&last).unwrap()["line"], 3);
+
+        let mut third = World::empty();
+        again.put(Input::Restate { identities: 100 });
+        let stated = again.changes.iter().position(|change| *change == Change::RestatementBegan).unwrap();
+        again.changes[stated..].iter().for_each(|change| third.hub.apply(change).unwrap());
+        third.put(Input::Start);
+        let resumed = TransferResumed { read: read + 32, len: 90, written: lines.len() as u64 };
+        assert_eq!(step(&mut third), begin_import(Some(resumed)));
+        done(&mut third, 1, Transferred::Begun { len: 90 });
+        assert_eq!(step(&mut third), TransferStep::Write { lines: last });
+        done(&mut third, 1, Transferred::Written);
+        assert_eq!(step(&mut third), TransferStep::Finish);
+        done(&mut third, 1, Transferred::Finished);
+        let job = told(&mut third, &id);
+        assert_eq!(job["failureReason"], "2 lines were not done: importErrors.log says why");
+        create(&mut third, export());
+    }
+}
+
+#[test]
+fn an_export_begins_again_when_its_hub_does() {
+    let mut world = World::new();
+    let id = create(&mut world, export());
+    step(&mut world);
+    done(&mut world, 1, Transferred::Begun { len: 0 });
+    let mut again = restarted(&world.changes);
+    assert_eq!(
+        step(&mut again),
+        TransferStep::Begin { from: None, to: place("out", "devices.txt"), resumed: None }
+    );
+    assert_eq!(written(&mut again, 1).0.lines().count(), 1);
+    assert_eq!(told(&mut again, &id)["status"], "completed");
+    let mut after = restarted(&again.changes);
+    assert!(after.steps.is_empty(), "it has ended");
+    create(&mut after, export());
+}
+
+#[test]
+fn without_the_folder_a_transfer_ends_with_its_hub() {
+    for job in [import(), export()] {
+        let mut world = World::new();
+        let id = create(&mut world, job);
+        let mut again = World::empty_provisioning(&["h"]);
+        world.changes.iter().for_each(|change| again.hub.apply(change).unwrap());
+        again.put(Input::Start);
+        assert!(again.steps.is_empty());
+        let job = told(&mut again, &id);
+        assert_eq!(job["status"], "failed");
+        assert!(job["failureReason"].as_str().unwrap().contains("what was imported stays so"), "{job}");
+    }
 }

@@ -207,6 +207,7 @@ impl Record {
                 | Change::Job { .. }
                 | Change::Provisioning { .. }
                 | Change::Transfer { .. }
+                | Change::ImportProgressed { .. }
                 | Change::CommandRemoved { .. },
                 Some(pass),
             ) => pass.changed += len,

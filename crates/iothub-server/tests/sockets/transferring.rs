@@ -54,6 +54,53 @@ async fn a_registry_goes_to_a_file_and_from_it() {
 }
 
 #[tokio::test]
+async fn an_import_goes_on_when_its_hub_does() {
+    let scratch = Scratch::new("resumed");
+    let folder = scratch.path().join("transfers");
+    std::fs::create_dir_all(&folder).unwrap();
+    let line = |n| match n % 1000 {
+        7 => "nonsense\n".to_owned(),
+        _ => format!("{{\"id\":\"pump-{n}\",\"importMode\":\"create\"}}\n"),
+    };
+    std::fs::write(folder.join("devices.txt"), (0..LINES).map(line).collect::<String>()).unwrap();
+    let data = scratch.path().join("data");
+    let options = || Options { transfer_folder: Some(folder.clone()), data: Some(data.clone()), ..options() };
+    let mut hub = start(options()).await;
+    let body = r#"{"type":"import","inputBlobContainerUri":"."}"#;
+    let asked = ask(&hub, "POST", &format!("/jobs/create?{VERSION}"), body).await.json();
+    let path = format!("/jobs/{}?{VERSION}", asked["jobId"].as_str().unwrap());
+    let (mut last, mut restarts) = (0, 0);
+    let job = loop {
+        let job = ask(&hub, "GET", &path, "").await.json();
+        let progress = job["progress"].as_u64().unwrap_or_default();
+        if job["status"] != "running" {
+            break job;
+        }
+        if progress >= last + 20 {
+            hub.stop().await;
+            hub = start(options()).await;
+            (last, restarts) = (progress, restarts + 1);
+        }
+    };
+    assert_eq!(job["status"], "completed", "{job}");
+    assert!(restarts > 0, "it was too fast to be interrupted");
+    let lost = format!("{} lines were not done: importErrors.log says why", LINES / 1000);
+    assert_eq!(job["failureReason"], lost);
+    let numbers = ask(&hub, "GET", &format!("/statistics/devices?{VERSION}"), "").await.json();
+    assert_eq!(numbers["totalDeviceCount"], LINES - LINES / 1000 + 1);
+    let errors = std::fs::read_to_string(folder.join("importErrors.log")).unwrap();
+    let told: Vec<u64> = errors
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(told, (0..LINES / 1000).map(|n| n * 1000 + 8).collect::<Vec<_>>());
+    hub.stop().await;
+}
+
+/// More than a hub imports before it is asked how far it is.
+const LINES: u64 = 10_000;
+
+#[tokio::test]
 async fn without_a_folder_there_are_no_transfers() {
     let hub = start(options()).await;
     let reply = ask(
