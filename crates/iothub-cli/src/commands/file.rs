@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use iothub_model::{ErrorCode, FileNotification, StoredFile};
-use iothub_service::{Download, FileNotice};
+use iothub_service::FileNotice;
 use serde_json::json;
 
 use crate::clock::shown;
@@ -117,15 +117,16 @@ async fn download(arguments: &DownloadArguments, output: &mut Output) -> Result<
     let path = arguments.file.clone().unwrap_or_else(|| PathBuf::from(last));
     let failed =
         |error: io::Error| Failure::failed(format_args!("{}: {error}", path.display())).because(&error);
-    let mut content =
-        hub.service.download_file(&arguments.name).await.map_err(|error| hub.explain(error, None))?;
     if path.as_os_str() == "-" {
-        copy(&hub, &mut content, &mut io::stdout().lock(), &failed).await?;
+        fetch(&hub, &arguments.name, &mut io::stdout().lock(), &failed).await?;
         return Ok(());
     }
+    // Heard from before there is anything to remove.
+    let mut interrupt = Interrupt::listen()?;
     // One that is there stays what it is.
     let mut file = File::create_new(&path).map_err(failed)?;
-    let copied = copy(&hub, &mut content, &mut file, &failed).await;
+    let stopped = || Failure::interrupted(format_args!("{} is not written", path.display()));
+    let copied = interrupt.during(fetch(&hub, &arguments.name, &mut file, &failed), stopped).await;
     if copied.is_err() {
         let _ = std::fs::remove_file(&path);
     }
@@ -134,12 +135,13 @@ async fn download(arguments: &DownloadArguments, output: &mut Output) -> Result<
     output.show(&document, || format!("{len} bytes in {}", path.display()))
 }
 
-async fn copy(
+async fn fetch(
     hub: &Hub,
-    content: &mut Download,
+    name: &str,
     to: &mut impl Write,
     failed: &impl Fn(io::Error) -> Failure,
 ) -> Result<u64, Failure> {
+    let mut content = hub.service.download_file(name).await.map_err(|error| hub.explain(error, None))?;
     let mut len = 0;
     while let Some(piece) = content.next().await.map_err(|error| hub.explain(error, None))? {
         to.write_all(&piece).map_err(failed)?;

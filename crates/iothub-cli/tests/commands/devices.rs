@@ -256,6 +256,9 @@ fn a_file_goes_from_a_device_to_whoever_asks_for_it() {
     assert_eq!(hub.line(&format!("file download dev1/log.txt --file {out}")).json()["length"], 11);
     assert_eq!(std::fs::read_to_string(&out).unwrap(), "all is well");
     hub.line(&format!("file download dev1/log.txt --file {out}")).refused(1);
+    let other = path("other.txt");
+    hub.line(&format!("file download dev1/nothing.txt --file {other}")).refused(3);
+    assert!(!std::path::Path::new(&other).exists());
     assert_eq!(hub.line("file download dev1/log.txt --file -").ok().trim_end(), "all is well");
     hub.line("file delete dev1/log.txt").ok();
     for gone in ["file delete dev1/log.txt", "file download dev1/log.txt"] {

@@ -69,22 +69,35 @@ fn an_export_that_is_stopped_leaves_what_was_there() {
     let file = place.file("registry.jsonl", b"of yesterday");
     let partial = format!("{file}.part");
     for signal in [Signal::INT, Signal::TERM] {
-        // A hub that is reached and says nothing.
-        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = silent.local_addr().unwrap().port();
-        let (sender, reached) = channel();
-        thread::spawn(move || sender.send(silent.accept()));
-        let login = format!(
-            "HostName=127.0.0.1:{port};SharedAccessKeyName=o;SharedAccessKey=c2VjcmV0c2VjcmV0c2VjcmV0"
-        );
-        let export = place.start(&["device", "export", "--file", &file, "--login", &login]);
-        let _connection = reached.recv_timeout(PATIENCE).unwrap().unwrap();
-        assert!(Path::new(&partial).exists());
-        export.signal(signal);
-        assert_eq!(export.end().refused(130), format!("{file} is not written"));
-        assert!(!Path::new(&partial).exists(), "{signal:?}");
+        stop(&place, &["device", "export", "--file", &file], (&partial, &file), signal);
         assert_eq!(std::fs::read(&file).unwrap(), b"of yesterday");
     }
+}
+
+#[test]
+fn a_download_that_is_stopped_leaves_nothing() {
+    let place = Place::new();
+    let file = place.path("copy.txt");
+    for signal in [Signal::INT, Signal::TERM] {
+        stop(&place, &["file", "download", "dev1/log.txt", "--file", &file], (&file, &file), signal);
+    }
+}
+
+/// Stops a command once a hub is reached that says nothing: the one file is there until then, and the other is not
+/// written.
+fn stop(place: &Place, command: &[&str], (partial, file): (&str, &str), signal: Signal) {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let (sender, reached) = channel();
+    thread::spawn(move || sender.send(silent.accept()));
+    let login =
+        format!("HostName=127.0.0.1:{port};SharedAccessKeyName=o;SharedAccessKey=c2VjcmV0c2VjcmV0c2VjcmV0");
+    let command = place.start(&[command, &["--login", &login]].concat());
+    let _connection = reached.recv_timeout(PATIENCE).unwrap().unwrap();
+    assert!(Path::new(partial).exists());
+    command.signal(signal);
+    assert_eq!(command.end().refused(130), format!("{file} is not written"));
+    assert!(!Path::new(partial).exists(), "{signal:?}");
 }
 
 #[test]
