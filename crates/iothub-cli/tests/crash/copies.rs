@@ -22,7 +22,7 @@ impl Outcomes {
             let mut content = std::fs::read(place.data().join("hub.redb")).unwrap();
             afflict(&mut content, damage, chance);
             std::fs::write(&file, content).unwrap();
-            let outcome = match hub::restart(&copy).await {
+            let outcome = match hub::restart(&copy, &copy).await {
                 Ok(running) => {
                     let outcome = whole_or_not(&running, &truth.lock().unwrap());
                     running.stop().await;

@@ -12,12 +12,17 @@ pub(crate) struct Place(PathBuf);
 impl Place {
     pub(crate) fn new() -> Self {
         let path = std::env::temp_dir().join(format!("iothub-crash-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
+        std::fs::create_dir_all(path.join("transfers")).unwrap();
         Self(path)
     }
 
     pub(crate) fn data(&self) -> PathBuf {
         self.0.join("data")
+    }
+
+    /// What imports are read from.
+    pub(crate) fn transfers(&self) -> PathBuf {
+        self.0.join("transfers")
     }
 
     pub(crate) fn copy(&self) -> PathBuf {
@@ -38,7 +43,7 @@ pub(crate) struct Killable {
 }
 
 impl Killable {
-    pub(crate) fn start(data: &Path) -> Self {
+    pub(crate) fn start(place: &Place) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_iothub"));
         command.args([
             "up",
@@ -52,7 +57,8 @@ impl Killable {
             "--log",
             "off",
         ]);
-        command.arg("--data").arg(data).env("XDG_RUNTIME_DIR", data.parent().unwrap());
+        command.arg("--data").arg(place.data()).env("XDG_RUNTIME_DIR", &place.0);
+        command.arg("--transfer-folder").arg(place.transfers());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -91,8 +97,9 @@ impl Drop for Killable {
 }
 
 /// The hub again, in this process.
-pub(crate) async fn restart(data: &Path) -> Result<Running, StartError> {
-    Server::start(Options { data: Some(data.into()), ..Options::free_ports() }).await
+pub(crate) async fn restart(data: &Path, transfers: &Path) -> Result<Running, StartError> {
+    let (data, transfer_folder) = (Some(data.into()), Some(transfers.into()));
+    Server::start(Options { data, transfer_folder, ..Options::free_ports() }).await
 }
 
 pub(crate) fn service(text: &str, ca: &[u8]) -> Service {

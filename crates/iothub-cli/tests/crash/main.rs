@@ -14,6 +14,8 @@ mod files;
 #[cfg(unix)]
 mod hub;
 #[cfg(unix)]
+mod imports;
+#[cfg(unix)]
 mod jobs;
 #[cfg(unix)]
 mod load;
@@ -46,13 +48,15 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
     let mut checker = truth::Checker::default();
     let mut copies = copies::Outcomes::default();
     let jobs = Arc::new(Mutex::new(jobs::Jobs::default()));
+    let imports = Arc::new(Mutex::new(imports::Imports::default()));
     let files = Arc::new(Mutex::new(files::Files::default()));
     for kill in 0..kills {
-        let mut hub = hub::Killable::start(&place.data());
+        let mut hub = hub::Killable::start(&place);
         let load = load::start(&hub, &truth).await;
         let mut at_work = tokio::task::JoinSet::new();
         if with_jobs {
             at_work = jobs::start(&hub, &jobs).await;
+            imports::start(&hub, &place.transfers(), &imports, &mut at_work);
         }
         files::start(&hub, &files, &truth, &mut at_work);
         tokio::time::sleep(core::time::Duration::from_millis(50 + chance.below(800))).await;
@@ -62,7 +66,9 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
         if kill % 5 == 0 {
             copies.try_some(&place, &mut chance, &truth).await;
         }
-        let again = hub::restart(&place.data()).await.unwrap_or_else(|error| panic!("kill {kill}: {error}"));
+        let again = hub::restart(&place.data(), &place.transfers())
+            .await
+            .unwrap_or_else(|error| panic!("kill {kill}: {error}"));
         checker.check(&again, &truth, &format!("seed {seed}, kill {kill}")).await;
         let service = hub::service(again.service_connection_string(), again.ca_pem().as_bytes());
         files::check(&service, &place.data(), &files, &format!("seed {seed}, kill {kill}")).await;
@@ -72,10 +78,11 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
         again.stop().await;
     }
     // What waits for devices is theirs in the end.
-    let mut hub = hub::Killable::start(&place.data());
+    let mut hub = hub::Killable::start(&place);
     load::drain(&hub, &truth).await;
     if with_jobs {
         jobs::settle(&hub, &jobs).await;
+        imports::settle(&hub, &place.transfers(), &imports).await;
     }
     hub.kill();
     let truth = truth.lock().unwrap();
@@ -89,6 +96,7 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
     if with_jobs {
         let jobs = jobs.lock().unwrap();
         println!("{}; {} checks made, all hold", jobs.summary, jobs.checks);
+        println!("{}", imports.lock().unwrap().summary);
     }
     assert!(truth.acknowledged() > kills * 5, "the load has come to nothing");
 }
