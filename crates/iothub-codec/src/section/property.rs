@@ -15,14 +15,6 @@ pub struct UserProperty<'a> {
     pub value: &'a str,
 }
 
-/// What MQTT says about a property.
-#[derive(Clone, Copy)]
-pub(super) struct Row {
-    pub(super) shape: Shape,
-    /// A bit for each [`SectionOf`] in which it may stand.
-    pub(super) packets: u16,
-}
-
 macro_rules! properties {
     ($(
         $(#[$about:meta])*
@@ -43,11 +35,20 @@ macro_rules! properties {
             pub(crate) const USER: u8 = 0x26;
         }
 
-        static ROWS: [Row; 0x2B] = {
-            let mut rows = [Row { shape: Shape::None, packets: 0 }; 0x2B];
-            $(rows[$id] = Row { shape: $kind::SHAPE, packets: $(1 << SectionOf::$packet as u16)|+ };)*
-            rows[id::USER as usize] = Row { shape: Pair::SHAPE, packets: u16::MAX };
-            rows
+        /// What each may be.
+        static SHAPES: [Shape; END] = {
+            let mut shapes = [Shape::None; END];
+            $(shapes[$id] = $kind::SHAPE;)*
+            shapes[id::USER as usize] = Pair::SHAPE;
+            shapes
+        };
+
+        /// A bit for each [`SectionOf`] in which it may stand.
+        static PACKETS: [u16; END] = {
+            let mut packets = [0; END];
+            $(packets[$id] = $(1 << SectionOf::$packet as u16)|+;)*
+            packets[id::USER as usize] = u16::MAX;
+            packets
         };
 
         impl<'a> SectionProperty<'a> {
@@ -163,8 +164,15 @@ properties! {
         in ConnAck;
 }
 
-pub(super) fn row(id: u8) -> Option<&'static Row> {
-    ROWS.get(usize::from(id))
+/// No property has a higher identifier.
+const END: usize = 0x2B;
+
+pub(super) fn shape(id: u8) -> Shape {
+    SHAPES.get(usize::from(id)).copied().unwrap_or(Shape::None)
+}
+
+pub(super) fn packets(id: u8) -> u16 {
+    PACKETS.get(usize::from(id)).copied().unwrap_or(0)
 }
 
 impl<'a> UserProperty<'a> {

@@ -1,7 +1,7 @@
 use core::str;
 
 use super::SectionOf;
-use super::property::{id, row};
+use super::property::{id, packets, shape};
 use crate::error::DecodeErrorKind;
 use crate::word;
 
@@ -39,20 +39,19 @@ impl<'a> Raw<'a> {
     /// The first property, and what follows it. `None` if there is no whole one.
     pub(crate) fn split(wire: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (&id, rest) = wire.split_first()?;
-        let (name, (value, rest)) = match row(id)?.shape {
+        let shape = shape(id);
+        let (name, rest) = if shape == Shape::Pair { block(rest)? } else { (&[][..], rest) };
+        let len = match shape {
             Shape::None => return None,
-            Shape::Flag => (&[][..], rest.split_at_checked(1)?),
-            Shape::U16 | Shape::PositiveU16 => (&[][..], rest.split_at_checked(2)?),
-            Shape::U32 | Shape::PositiveU32 => (&[][..], rest.split_at_checked(4)?),
-            Shape::Varint => {
-                let last = rest.iter().take(4).position(|byte| byte & 0x80 == 0)?;
-                (&[][..], rest.split_at_checked(last + 1)?)
-            }
-            Shape::Text | Shape::Topic | Shape::Bytes => (&[][..], block(rest)?),
-            Shape::Pair => {
-                let (name, rest) = block(rest)?;
-                (name, block(rest)?)
-            }
+            Shape::Flag => Some(1),
+            Shape::U16 | Shape::PositiveU16 => Some(2),
+            Shape::U32 | Shape::PositiveU32 => Some(4),
+            Shape::Varint => Some(rest.iter().take(4).position(|byte| byte & 0x80 == 0)? + 1),
+            Shape::Text | Shape::Topic | Shape::Bytes | Shape::Pair => None,
+        };
+        let (value, rest) = match len {
+            Some(len) => rest.split_at_checked(len)?,
+            None => block(rest)?,
         };
         Some((Self { id, name, value }, rest))
     }
@@ -60,7 +59,7 @@ impl<'a> Raw<'a> {
     /// Whether the value is one that the property may have.
     pub(super) fn check(&self) -> Result<(), DecodeErrorKind> {
         let value = self.value;
-        let (formed, allowed) = match row(self.id).map_or(Shape::None, |row| row.shape) {
+        let (formed, allowed) = match shape(self.id) {
             Shape::None => (false, false),
             Shape::Flag => (true, matches!(value, [0 | 1])),
             Shape::U16 | Shape::U32 | Shape::Bytes => (true, true),
@@ -121,7 +120,7 @@ pub struct Present(u64);
 impl SectionOf {
     /// Whether the property may stand in such a packet.
     pub(super) fn has(self, id: u8) -> bool {
-        row(id).is_some_and(|row| row.packets & (1 << self as u16) != 0)
+        packets(id) & (1 << self as u16) != 0
     }
 }
 
