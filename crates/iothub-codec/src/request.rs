@@ -2,6 +2,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use crate::byte_set::ByteSet;
+use crate::fast::FAST;
 use crate::text::unescaped;
 use crate::write::{Writer, copy};
 
@@ -107,25 +108,17 @@ impl<'a> RequestId<'a> {
         }
     }
 
-    /// Writes the bytes.
-    pub(crate) fn put(self, out: &mut Writer<'_>) {
+    /// Writes the bytes: percent-encoded where they are not in the set, or as they are.
+    pub(crate) fn put(self, plain: Option<ByteSet>, out: &mut Writer<'_>) {
         match self.0 {
             Form::Number(number) => out.put_hex(number, 8, b'a'),
-            Form::Bytes(bytes) => out.put(bytes),
+            Form::Bytes(bytes) => match plain {
+                None if FAST => out.put(bytes),
+                Some(plain) if FAST => out.put_encoded_bytes(plain, bytes),
+                None | Some(_) => out.put_meant(plain, bytes, false),
+            },
             #[cfg(any(feature = "preview311", feature = "preview5"))]
-            Form::Encoded(bytes) => unescaped(bytes, true).for_each(|byte| out.put_byte(byte)),
-        }
-    }
-
-    #[cfg(any(feature = "preview311", feature = "preview5"))]
-    /// Writes the bytes, percent-encoded where they are not in the set.
-    pub(crate) fn put_encoded(self, plain: ByteSet, out: &mut Writer<'_>) {
-        match self.0 {
-            Form::Number(number) => out.put_hex(number, 8, b'a'),
-            Form::Bytes(bytes) => out.put_encoded_bytes(plain, bytes),
-            Form::Encoded(bytes) => {
-                unescaped(bytes, true).for_each(|byte| out.put_encoded_bytes(plain, &[byte]));
-            }
+            Form::Encoded(bytes) => out.put_meant(plain, bytes, true),
         }
     }
 }

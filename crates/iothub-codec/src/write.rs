@@ -4,7 +4,7 @@ use crate::fast::FAST;
 use crate::identity::Identity;
 use crate::publish::{Publish, Qos};
 use crate::section::PropertySection;
-use crate::text::Text;
+use crate::text::{Text, unescaped};
 
 /// Longest topic and longest other field of MQTT, in bytes.
 pub(crate) const FIELD_MAX: usize = u16::MAX as usize;
@@ -23,6 +23,7 @@ pub(crate) struct Writer<'b> {
 }
 
 impl<'b> Writer<'b> {
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     pub(crate) fn new(buf: &'b mut [u8]) -> Self {
         Self { buf, len: 0, topic_len: None, error: None }
     }
@@ -60,13 +61,22 @@ impl<'b> Writer<'b> {
     }
 
     /// A text that may be percent-encoded already, perhaps by other rules.
-    #[inline(never)]
+    #[cfg_attr(feature = "fast", inline(never))]
     fn put_encoded_again(&mut self, plain: ByteSet, text: Text<'_>) {
         if FAST && let Some(text) = text.as_str() {
             self.put_encoded_bytes(plain, text.as_bytes());
         } else {
-            text.bytes().for_each(|byte| self.put_encoded_byte(plain, byte));
+            self.put_meant(Some(plain), text.raw().as_bytes(), text.is_encoded());
         }
+    }
+
+    /// What bytes mean that may be percent-encoded: percent-encoded where they are not in the set, or as it is.
+    #[inline(never)]
+    pub(crate) fn put_meant(&mut self, plain: Option<ByteSet>, bytes: &[u8], is_encoded: bool) {
+        unescaped(bytes, is_encoded).for_each(|byte| match plain {
+            Some(plain) if !plain.has(byte) => self.put_escape(byte),
+            Some(_) | None => self.put_byte(byte),
+        });
     }
 
     /// The bytes, likewise.
@@ -127,8 +137,8 @@ impl<'b> Writer<'b> {
     /// What the text means, as it is.
     pub(crate) fn put_text(&mut self, text: Text<'_>) {
         match text.as_str() {
-            Some(text) => self.put_str(text),
-            None => text.bytes().for_each(|byte| self.put(&[byte])),
+            Some(text) if FAST => self.put_str(text),
+            Some(_) | None => self.put_meant(None, text.raw().as_bytes(), text.is_encoded()),
         }
     }
 

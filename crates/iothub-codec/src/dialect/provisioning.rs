@@ -156,7 +156,7 @@ fn put_request(request: RequestId<'_>, out: &mut Writer<'_>) -> Result<(), Encod
     out.put_str("?");
     out.put_str(REQUEST_ID);
     out.put_str("=");
-    request.put(out);
+    request.put(None, out);
     Ok(())
 }
 

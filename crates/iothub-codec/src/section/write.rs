@@ -2,6 +2,7 @@ use super::property::{SectionProperty, id};
 use super::raw::{Present, is_text};
 use super::{PropertySection, SectionOf};
 use crate::error::EncodeError;
+use crate::fast::FAST;
 use crate::text::Text;
 use crate::word;
 use crate::write::Writer;
@@ -90,12 +91,12 @@ pub(crate) fn put_text(prefix: &str, text: Text<'_>, out: &mut Writer<'_>) {
     out.put_str(prefix);
     out.put_text(text);
     out.end_block(start);
-    let sound = match text.as_str() {
-        Some(text) => word::find(text.as_bytes(), 0).is_none(),
-        // Escapes may mean anything. Without room for it the caller is asked for some first.
-        None => out.since(start + 2).is_none_or(is_text),
+    // Without room for it the caller is asked for some first. Escapes may mean anything.
+    let is_sound = |written: &[u8]| match text.as_str() {
+        Some(_) if FAST => word::find(written, 0).is_none(),
+        Some(_) | None => is_text(written),
     };
-    if !sound {
+    if !out.since(start + 2).is_none_or(is_sound) {
         out.fail(EncodeError::NotExpressible);
     }
 }

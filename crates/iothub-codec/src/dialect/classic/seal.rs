@@ -115,7 +115,7 @@ fn put_request(request: RequestId<'_>, out: &mut Writer<'_>) {
         out.fail(EncodeError::BadValue(Field::RequestId));
     }
     out.put_str(REQUEST_ID_FIRST);
-    request.put(out);
+    request.put(None, out);
 }
 
 #[inline]

@@ -108,8 +108,7 @@ impl Value<'_> {
         match (self, plain) {
             (Self::Text(text), Some(plain)) => out.put_encoded_but(plain, *text),
             (Self::Text(text), None) => out.put_text(*text),
-            (Self::Request(request), Some(plain)) => request.put_encoded(plain, out),
-            (Self::Request(request), None) => request.put(out),
+            (Self::Request(request), _) => request.put(plain, out),
             (Self::Number(number), _) => out.put_number(*number),
             (Self::Status(status), _) => out.put_hex(u32::from(status.code()), 4, b'A'),
             (Self::Bytes(bytes), _) => out.put(bytes),
