@@ -26,8 +26,9 @@ use crate::identity::Identity;
 use crate::message::{Operation, Outgoing, Reply, ToDevice, ToHub};
 use crate::property::SystemProperty;
 use crate::publish::{Publish, Qos};
-use crate::section::PropertySection;
+use crate::section::{PropertySection, text};
 use crate::status::Status;
+use crate::text::Text;
 use crate::write::Writer;
 #[cfg(any(feature = "preview311", feature = "preview5"))]
 use preview::Preview;
@@ -111,6 +112,7 @@ impl Dialect {
 
     /// The messages and properties of a preview; `None` for the classic dialect.
     #[cfg(any(feature = "preview311", feature = "preview5"))]
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     const fn preview(self) -> Option<&'static Preview> {
         match self {
             Self::Classic => None,
@@ -280,11 +282,45 @@ impl<'d> Codec<'d> {
         proof: &Proof<'b>,
         out: &'b mut [u8],
     ) -> Result<Connect<'b>, EncodeError> {
+        let mut writer = Writer::new(out);
+        if !name::is_host(Text::plain(who.host)) {
+            writer.fail(EncodeError::BadValue(Field::Host));
+        }
+        writer.put_identity(self.identity);
+        let client_id_len = writer.len();
+        let (list_end, token) = self.put_introduction(who, proof, &mut writer);
+        // What was written is as long as was counted.
+        let (names, code) = writer.finish()?.split_at_checked(list_end).unwrap_or_default();
+        let version = self.dialect.version();
+        let (client_id, username, properties) = match version {
+            Version::V311 => {
+                let (client_id, username) = text(names).split_at_checked(client_id_len).unwrap_or_default();
+                (client_id, Some(username), PropertySection::EMPTY)
+            }
+            Version::V5 => {
+                let (client_id, section) = names.split_at_checked(client_id_len).unwrap_or_default();
+                (text(client_id), None, PropertySection::written(section))
+            }
+        };
+        let password = if code.is_empty() { token } else { Some(code) };
+        Ok(Connect { version, client_id, username, password, properties })
+    }
+
+    /// The user name or section, and behind it a password that has to be written. Gives where it begins, or the password
+    /// that is there already.
+    #[inline]
+    fn put_introduction<'b>(
+        self,
+        who: &Introduction<'_>,
+        proof: &Proof<'b>,
+        out: &mut Writer<'_>,
+    ) -> (usize, Option<&'b [u8]>) {
         #[cfg(any(feature = "preview311", feature = "preview5"))]
         if let Some(preview) = self.dialect.preview() {
-            return preview.encode_connect(self.identity, who, proof, out);
+            return (preview.put_introduction(self.identity, who, proof, out), None);
         }
-        classic::encode_connect(self.identity, who, proof, out)
+        let token = classic::put_introduction(self.identity, who, proof, out);
+        (out.len(), token)
     }
 
     /// Writes what a PUBACK, a refusing CONNACK or a DISCONNECT says, with as much `detail` as its receiver takes. A

@@ -1,9 +1,8 @@
-use crate::connect::{Claim, Connect, Introduction, Proof, Version};
+use crate::connect::{Claim, Connect, Introduction, Proof};
 use crate::dialect::{name::is_host, offset};
-use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
+use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
 use crate::pairs::pairs;
-use crate::section::PropertySection;
 use crate::text::Text;
 use crate::word::{cut, cut_last};
 use crate::write::Writer;
@@ -11,34 +10,23 @@ use crate::write::Writer;
 /// What a device's CONNECT says it speaks.
 const API_VERSION: &str = "/?api-version=2021-04-12";
 
-pub(crate) fn encode_connect<'b>(
+/// Writes the user name, and gives the password.
+#[inline]
+pub(crate) fn put_introduction<'b>(
     identity: Identity<'_>,
-    who: &Introduction<'b>,
+    who: &Introduction<'_>,
     proof: &Proof<'b>,
-    out: &'b mut [u8],
-) -> Result<Connect<'b>, EncodeError> {
-    if !is_host(Text::plain(who.host)) {
-        return Err(EncodeError::BadValue(Field::Host));
-    }
-    let mut writer = Writer::new(out);
-    let password = proof.password(&mut writer);
-    writer.put_identity(identity);
-    let client_id_len = writer.len();
-    writer.put_str(who.host);
-    writer.put_str("/");
-    writer.put_identity(identity);
-    writer.put_str(API_VERSION);
-    put_parameter("&DeviceClientType=", who.client_agent, &mut writer);
-    put_parameter("&model-id=", who.model_id, &mut writer);
-    writer.end_field(client_id_len, Field::UserName);
-    let (client_id, username) = writer.finish_str()?.split_at_checked(client_id_len).unwrap_or_default();
-    Ok(Connect {
-        version: Version::V311,
-        client_id,
-        username: Some(username),
-        password,
-        properties: PropertySection::EMPTY,
-    })
+    out: &mut Writer<'_>,
+) -> Option<&'b [u8]> {
+    let start = out.len();
+    out.put_str(who.host);
+    out.put_str("/");
+    out.put_identity(identity);
+    out.put_str(API_VERSION);
+    put_parameter("&DeviceClientType=", who.client_agent, out);
+    put_parameter("&model-id=", who.model_id, out);
+    out.end_field(start, Field::UserName);
+    proof.password(out)
 }
 
 fn put_parameter(name: &str, value: Option<&str>, out: &mut Writer<'_>) {

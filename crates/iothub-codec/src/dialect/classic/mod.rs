@@ -11,7 +11,7 @@ mod seal;
 mod status;
 
 pub(super) use catalogue::OPERATIONS;
-pub(super) use connect::{encode_connect, open_connect};
+pub(super) use connect::{open_connect, put_introduction};
 pub(super) use filters::{decode_filter, filters};
 pub(super) use number::number;
 pub(super) use open::{open_to_device, open_to_hub};

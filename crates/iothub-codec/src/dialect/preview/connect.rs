@@ -3,11 +3,11 @@ use super::{Preview, Wire};
 #[cfg(feature = "preview311")]
 use crate::base64_code;
 use crate::byte_set::ByteSet;
-use crate::connect::{Connect, Introduction, Proof};
-use crate::dialect::name;
-use crate::error::{EncodeError, Field};
+use crate::connect::{Introduction, Proof};
+use crate::error::EncodeError;
+#[cfg(feature = "preview311")]
+use crate::error::Field;
 use crate::identity::{Identity, ModuleId};
-use crate::section::{PropertySection, text};
 #[cfg(feature = "preview5")]
 use crate::section::{id, put_bytes, put_text};
 use crate::terms::Signature;
@@ -35,87 +35,49 @@ pub(in crate::dialect) enum Said {
 }
 
 impl Preview {
+    /// Writes the user name, with the signature behind it as a password, or the section. Gives where the first ends.
     #[inline(never)]
-    pub(in crate::dialect) fn encode_connect<'b>(
+    pub(in crate::dialect) fn put_introduction(
         &self,
         identity: Identity<'_>,
-        who: &Introduction<'b>,
-        proof: &Proof<'b>,
-        out: &'b mut [u8],
-    ) -> Result<Connect<'b>, EncodeError> {
-        let mut writer = Writer::new(out);
-        if !name::is_host(Text::plain(who.host)) {
-            writer.fail(EncodeError::BadValue(Field::Host));
-        }
+        who: &Introduction<'_>,
+        proof: &Proof<'_>,
+        out: &mut Writer<'_>,
+    ) -> usize {
+        let start = out.len();
         let signature = match proof {
             Proof::Signature(signature) => Some(signature),
             Proof::None => None,
             Proof::Token(_) => {
-                writer.fail(EncodeError::NotExpressible);
+                out.fail(EncodeError::NotExpressible);
                 None
             }
         };
-        writer.put_identity(identity);
-        let client_id_len = writer.len();
-        match self.wire {
-            #[cfg(feature = "preview311")]
-            Wire::Topic => {}
-            #[cfg(feature = "preview5")]
-            Wire::Section if who.model_id.is_some() => writer.fail(EncodeError::NotExpressible),
-            #[cfg(feature = "preview5")]
-            Wire::Section => {}
-        }
-        self.introduce(identity, who, signature, &mut writer);
-        let list_end = writer.len();
-        match self.wire {
-            #[cfg(feature = "preview311")]
-            Wire::Topic => {
-                writer.end_field(client_id_len, Field::UserName);
-                if let Some(signature) = signature {
-                    let digits = base64_code::digits(&signature.code).chain([b'=']);
-                    digits.for_each(|digit| writer.put_byte(digit));
-                }
-            }
-            #[cfg(feature = "preview5")]
-            Wire::Section => {}
-        }
-        // What was written is as long as was counted.
-        let (names, password) = writer.finish()?.split_at_checked(list_end).unwrap_or_default();
-        let (client_id, list) = names.split_at_checked(client_id_len).unwrap_or_default();
-        let mut connect = Connect {
-            version: self.version,
-            client_id: text(client_id),
-            username: None,
-            password: None,
-            properties: PropertySection::EMPTY,
-        };
-        match self.wire {
-            #[cfg(feature = "preview311")]
-            Wire::Topic => {
-                connect.username = Some(text(list));
-                connect.password = signature.map(|_| password);
-            }
-            #[cfg(feature = "preview5")]
-            Wire::Section => connect.properties = PropertySection::written(list),
-        }
-        Ok(connect)
-    }
-
-    fn introduce(
-        &self,
-        identity: Identity<'_>,
-        who: &Introduction<'_>,
-        signature: Option<&Signature<'_>>,
-        out: &mut Writer<'_>,
-    ) {
         let mut list = List::new(self.wire, ByteSet::UNRESERVED, out);
         for (said, id, name) in self.introduction {
             if let Some(value) = self.said(*said, identity, who, signature) {
                 list.put(*id, "", Text::plain(name), &value);
             }
         }
+        let end = out.len();
+        match self.wire {
+            #[cfg(feature = "preview311")]
+            Wire::Topic => {
+                out.end_field(start, Field::UserName);
+                if let Some(signature) = signature {
+                    base64_code::digits(&signature.code).for_each(|digit| out.put_byte(digit));
+                    out.put_byte(b'=');
+                }
+            }
+            #[cfg(feature = "preview5")]
+            Wire::Section if who.model_id.is_some() => out.fail(EncodeError::NotExpressible),
+            #[cfg(feature = "preview5")]
+            Wire::Section => _ = start,
+        }
+        end
     }
 
+    #[inline(never)]
     fn said<'a>(
         &self,
         said: Said,

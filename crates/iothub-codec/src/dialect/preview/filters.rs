@@ -32,6 +32,7 @@ impl Preview {
                 continue;
             }
             let start = out.begin_block();
+            out.put_str(self.root);
             out.put_str(message.topic);
             match self.wire {
                 // What stands for the list, which is always there in what a hub sends.

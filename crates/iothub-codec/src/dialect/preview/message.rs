@@ -8,7 +8,7 @@ use crate::word::{find, halves};
 pub(in crate::dialect) struct Message {
     pub(super) kind: Kind,
     pub(super) receiver: Receiver,
-    /// With a `+` for the name of a method.
+    /// What follows the root, with a `+` for the name of a method.
     pub(super) topic: &'static str,
     /// What a success must say, a failure need not. A bit for each [`Parameter`], or for each row of the properties in
     /// a message that has those.
@@ -76,7 +76,7 @@ impl Message {
         Self { required, optional, ..self }
     }
 
-    /// The name of the method in a topic of this message; for one without a method it is empty.
+    /// The name of the method in the topic of this message, behind the root; for one without a method it is empty.
     pub(super) fn name_in<'a>(&self, topic: &'a str) -> Option<&'a str> {
         let (before, behind) = halves(self.topic, b'+');
         let name = topic.strip_prefix(before)?.strip_suffix(behind)?;

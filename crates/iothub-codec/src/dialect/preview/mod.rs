@@ -19,12 +19,13 @@ pub(super) use parameter::Parameter;
 pub(super) use row::{Row, parameters, properties};
 pub(super) use wire::{Wire, property_name};
 
-use crate::connect::Version;
 use crate::property::Naming;
 
 /// One of the previews.
 pub(super) struct Preview {
     pub(super) wire: Wire,
+    /// With what every topic begins.
+    pub(super) root: &'static str,
     /// Of several with the same topic, the first is read.
     pub(super) messages: &'static [Message],
     /// What messages say that carry no properties.
@@ -34,7 +35,6 @@ pub(super) struct Preview {
     pub(super) naming: Naming,
     /// Longest request id, in bytes that are meant.
     pub(super) request_max: usize,
-    pub(super) version: Version,
     /// What a device's CONNECT says it speaks.
     pub(super) api_version: &'static str,
     /// The authentication method of a device that signs.

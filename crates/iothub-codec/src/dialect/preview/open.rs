@@ -53,6 +53,7 @@ impl Preview {
             #[cfg(feature = "preview5")]
             Wire::Section => (topic, Entries::Section(publish.properties)),
         };
+        let stem = stem.strip_prefix(self.root).ok_or(UNKNOWN)?;
         let of_topic = |message: &'static Message| Some((message, message.name_in(stem)?));
         let mut messages = self.messages.iter().filter(|message| message.receiver == receiver);
         let (message, name) = messages.find_map(of_topic).ok_or(UNKNOWN)?;
@@ -161,14 +162,18 @@ impl<'a> Reading<'a, '_> {
         if is_named && self.message.kind.has_properties() && application(entry.name).is_some() {
             return Ok(());
         }
-        let mut rows = self.preview.rows(self.message);
-        let known = rows.find(|(row, bit)| self.message.has_bit(*bit) && row.is_called(entry.id, entry.name));
-        let Some((row, bit)) = known else {
+        let Some((row, bit)) = self.row(entry) else {
             // The other properties of MQTT's own are between the stacks, or mean nothing.
             return if is_named { Err(DecodeErrorKind::UnknownProperty) } else { Ok(()) };
         };
         self.lacking &= !bit;
         self.read(row, entry).ok_or(DecodeErrorKind::BadValue(row.field(self.preview.wire)))
+    }
+
+    #[cfg_attr(not(feature = "fast"), inline(never))]
+    fn row(&self, entry: &Entry<'_>) -> Option<(&'static Row, u16)> {
+        let mut rows = self.preview.rows(self.message);
+        rows.find(|(row, bit)| self.message.has_bit(*bit) && row.is_called(entry.id, entry.name))
     }
 
     /// `None` for what it cannot be.

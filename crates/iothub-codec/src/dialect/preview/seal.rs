@@ -167,6 +167,7 @@ impl Preview {
             out.fail(EncodeError::NotExpressible);
         }
         let (before, behind) = halves(message.topic, b'+');
+        out.put_str(self.root);
         out.put_str(before);
         if message.has_name() {
             if !name::is_method(name) {
@@ -194,6 +195,7 @@ impl Preview {
 
 /// What is said of a parameter.
 #[cfg_attr(feature = "fast", inline)]
+#[cfg_attr(not(feature = "fast"), inline(never))]
 fn value<'a>(
     parameter: Parameter,
     kind: Kind,

@@ -1,6 +1,6 @@
 use super::{
-    COMMANDS, DESIRED, METHODS, TELEMETRY, TWIN_GET, TWIN_GET_DESIRED, TWIN_GET_REPLY, TWIN_GET_REPORTED,
-    TWIN_PATCH, TWIN_PATCH_REPLY, properties,
+    COMMANDS, DESIRED, METHODS, ROOT, TELEMETRY, TWIN_GET, TWIN_GET_DESIRED, TWIN_GET_REPLY,
+    TWIN_GET_REPORTED, TWIN_PATCH, TWIN_PATCH_REPLY, properties,
 };
 use crate::catalogue::{
     Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TWIN_GET_STATUSES,
@@ -16,11 +16,11 @@ use crate::status::Status;
 pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
     OperationRow {
         carried: Carried::Telemetry(properties::PROPERTIES),
-        ..OperationRow::message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
+        ..OperationRow::message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[ROOT, TELEMETRY]))
     },
     OperationRow {
         carried: Carried::Command(properties::PROPERTIES),
-        ..OperationRow::message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
+        ..OperationRow::message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[ROOT, COMMANDS]))
     },
     OperationRow {
         parameters: CONTENT,
@@ -28,9 +28,9 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         ..request(
             OperationKind::Method,
             Direction::ToDevice,
-            TopicPattern(&[METHODS, "{name}"]),
+            TopicPattern(&[ROOT, METHODS, "{name}"]),
             Answer::Reply {
-                topic: TopicPattern(&[METHODS, "{name}", "/response"]),
+                topic: TopicPattern(&[ROOT, METHODS, "{name}", "/response"]),
                 parameters: &[
                     Parameter::required(Code.short(), ValueKind::U32),
                     Parameter::optional(MediaType.short(), ValueKind::Text),
@@ -44,28 +44,32 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         ..request(
             OperationKind::TwinGet(TwinPart::Whole),
             Direction::ToHub,
-            TopicPattern(&[TWIN_GET]),
+            TopicPattern(&[ROOT, TWIN_GET]),
             GET_ANSWER,
         )
     },
-    section(TwinPart::Reported, TopicPattern(&[TWIN_GET_REPORTED])),
-    section(TwinPart::Desired, TopicPattern(&[TWIN_GET_DESIRED])),
+    section(TwinPart::Reported, TopicPattern(&[ROOT, TWIN_GET_REPORTED])),
+    section(TwinPart::Desired, TopicPattern(&[ROOT, TWIN_GET_DESIRED])),
     OperationRow {
         parameters: CONDITION,
         statuses: TWIN_PATCH_STATUSES,
         ..request(
             OperationKind::TwinPatch,
             Direction::ToHub,
-            TopicPattern(&[TWIN_PATCH]),
+            TopicPattern(&[ROOT, TWIN_PATCH]),
             Answer::Reply {
-                topic: TopicPattern(&[TWIN_PATCH_REPLY]),
+                topic: TopicPattern(&[ROOT, TWIN_PATCH_REPLY]),
                 parameters: &[Parameter::required(Version.short(), ValueKind::U64)],
             },
         )
     },
     OperationRow {
         parameters: &[Parameter::required(Version.short(), ValueKind::U64)],
-        ..OperationRow::message(OperationKind::DesiredChanged, Direction::ToDevice, TopicPattern(&[DESIRED]))
+        ..OperationRow::message(
+            OperationKind::DesiredChanged,
+            Direction::ToDevice,
+            TopicPattern(&[ROOT, DESIRED]),
+        )
     },
 ];
 
@@ -81,7 +85,7 @@ const REFUSAL: &[Parameter] = &[
 const CONDITION: &[Parameter] = &[Parameter::optional(IfVersion.short(), ValueKind::U64)];
 
 const GET_ANSWER: Answer = Answer::Reply {
-    topic: TopicPattern(&[TWIN_GET_REPLY]),
+    topic: TopicPattern(&[ROOT, TWIN_GET_REPLY]),
     parameters: &[Parameter::optional(Version.short(), ValueKind::U64)],
 };
 

@@ -1,4 +1,4 @@
-use super::{COMMANDS, DESIRED, DESIRED_SLASH, METHOD, METHODS, TWIN_GET_REPLY, TWIN_PATCH_REPLY};
+use super::{COMMANDS, DESIRED, DESIRED_SLASH, METHOD, METHODS, ROOT, TWIN_GET_REPLY, TWIN_PATCH_REPLY};
 use crate::channel::{Channels, Subscription, Variant};
 use crate::dialect::name;
 use crate::error::{DecodeError, DecodeErrorKind, Place};
@@ -6,7 +6,7 @@ use crate::error::{DecodeError, DecodeErrorKind, Place};
 /// What stands for the properties at the end of a topic. Which they always do there in what a hub sends.
 const ANY: &str = "/+";
 
-/// Topics and what they open.
+/// What follows the root in topics, and what they open.
 const TOPICS: &[(&str, Channels, Variant)] = &[
     (COMMANDS, Channels::COMMANDS, Variant::Usual),
     (METHOD, Channels::METHODS, Variant::Usual),
@@ -24,7 +24,7 @@ pub(in crate::dialect) fn decode_filter(filter: &str) -> Result<Subscription<'_>
     topics
         .into_iter()
         .flatten()
-        .find_map(subscription)
+        .find_map(|topic| subscription(topic.strip_prefix(ROOT)?))
         .ok_or(DecodeError { place: Place::Filter(0), kind: DecodeErrorKind::UnknownTopic })
 }
 

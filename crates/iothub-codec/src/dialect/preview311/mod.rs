@@ -19,33 +19,36 @@ use crate::message::TwinPart;
 use Receiver::{Device, Hub};
 use properties::{PROPERTIES, property_name};
 
-/// Topics, up to the slash and the question mark of their properties.
-const TELEMETRY: &str = "$az/iot/telemetry";
-const COMMANDS: &str = "$az/iot/commands";
-const METHOD: &str = "$az/iot/methods/+";
-const METHOD_REPLY: &str = "$az/iot/methods/+/response";
-const TWIN_GET: &str = "$az/iot/twin/get";
-const TWIN_GET_REPORTED: &str = "$az/iot/twin/get/reported";
-const TWIN_GET_DESIRED: &str = "$az/iot/twin/get/desired";
-const TWIN_GET_REPLY: &str = "$az/iot/twin/get/response";
-const TWIN_PATCH: &str = "$az/iot/twin/patch/reported";
-const TWIN_PATCH_REPLY: &str = "$az/iot/twin/patch/response";
+/// With what every topic of this dialect begins.
+const ROOT: &str = "$az/iot/";
+
+/// What follows, up to the slash and the question mark of the properties.
+const TELEMETRY: &str = "telemetry";
+const COMMANDS: &str = "commands";
+const METHOD: &str = "methods/+";
+const METHOD_REPLY: &str = "methods/+/response";
+const TWIN_GET: &str = "twin/get";
+const TWIN_GET_REPORTED: &str = "twin/get/reported";
+const TWIN_GET_DESIRED: &str = "twin/get/desired";
+const TWIN_GET_REPLY: &str = "twin/get/response";
+const TWIN_PATCH: &str = "twin/patch/reported";
+const TWIN_PATCH_REPLY: &str = "twin/patch/response";
 // The reference spells it with a dash in its sample, and with a slash in its table. Both are read; the sample's is
 // written, to all that did not subscribe to the other.
-const DESIRED: &str = "$az/iot/twin/events/desired-changed";
-const DESIRED_SLASH: &str = "$az/iot/twin/events/desired/changed";
+const DESIRED: &str = "twin/events/desired-changed";
+const DESIRED_SLASH: &str = "twin/events/desired/changed";
 
 /// In front of the name of a method.
-const METHODS: &str = "$az/iot/methods/";
+const METHODS: &str = "methods/";
 
 pub(super) static PREVIEW: Preview = Preview {
     wire: Wire::Topic,
+    root: ROOT,
     messages: MESSAGES,
     parameters: &ROWS,
     properties: &properties::ROWS,
     naming: property_name,
     request_max: 32,
-    version: crate::connect::Version::V311,
     api_version: connect::API_VERSION,
     sas: connect::SAS_BASE64,
     introduction: connect::INTRODUCTION,

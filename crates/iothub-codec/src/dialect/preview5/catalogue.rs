@@ -1,7 +1,7 @@
 use super::property::PROPERTIES;
 use super::{
-    COMMANDS, Code, IfVersion, METHOD, MediaType, RESPONSES, Reason, Request, Said, TELEMETRY, TWIN_DESIRED,
-    TWIN_GET, TWIN_PATCH, TraceId, Version,
+    COMMANDS, Code, IfVersion, METHOD, MediaType, RESPONSES, ROOT, Reason, Request, Said, TELEMETRY,
+    TWIN_DESIRED, TWIN_GET, TWIN_PATCH, TraceId, Version,
 };
 use crate::catalogue::{
     Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TWIN_GET_STATUSES,
@@ -40,14 +40,14 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         statuses: TELEMETRY_STATUSES,
         refusal: REFUSAL,
         carried: Carried::Telemetry(PROPERTIES),
-        ..OperationRow::message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[TELEMETRY]))
+        ..OperationRow::message(OperationKind::Telemetry, Direction::ToHub, TopicPattern(&[ROOT, TELEMETRY]))
     },
     OperationRow {
         // Abandon, and reject.
         statuses: &[Status::SERVER_BUSY, Status::BAD_REQUEST],
         refusal: REFUSAL,
         carried: Carried::Command(PROPERTIES),
-        ..OperationRow::message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[COMMANDS]))
+        ..OperationRow::message(OperationKind::Command, Direction::ToDevice, TopicPattern(&[ROOT, COMMANDS]))
     },
     OperationRow {
         parameters: &[CONTENT_TYPE],
@@ -56,14 +56,19 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         ..request(
             OperationKind::Method,
             Direction::ToDevice,
-            TopicPattern(&[METHOD, "{name}"]),
+            TopicPattern(&[ROOT, METHOD, "{name}"]),
             &[Parameter::required(Code.long(), ValueKind::U32), CONTENT_TYPE],
         )
     },
     OperationRow {
         statuses: TWIN_GET_STATUSES,
         refusal: REFUSAL,
-        ..request(OperationKind::TwinGet(TwinPart::Whole), Direction::ToHub, TopicPattern(&[TWIN_GET]), &[])
+        ..request(
+            OperationKind::TwinGet(TwinPart::Whole),
+            Direction::ToHub,
+            TopicPattern(&[ROOT, TWIN_GET]),
+            &[],
+        )
     },
     OperationRow {
         parameters: &[Parameter::optional(IfVersion.long(), ValueKind::U64)],
@@ -72,7 +77,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         ..request(
             OperationKind::TwinPatch,
             Direction::ToHub,
-            TopicPattern(&[TWIN_PATCH]),
+            TopicPattern(&[ROOT, TWIN_PATCH]),
             &[Parameter::required(Version.long(), ValueKind::U64)],
         )
     },
@@ -81,7 +86,7 @@ pub(in crate::dialect) const OPERATIONS: &[OperationRow] = &[
         ..OperationRow::message(
             OperationKind::DesiredChanged,
             Direction::ToDevice,
-            TopicPattern(&[TWIN_DESIRED]),
+            TopicPattern(&[ROOT, TWIN_DESIRED]),
         )
     },
 ];
@@ -96,7 +101,7 @@ const fn request(
     OperationRow {
         qos: Qos::AtMostOnce,
         correlation: CORRELATION,
-        answer: Answer::Reply { topic: TopicPattern(&[RESPONSES]), parameters },
+        answer: Answer::Reply { topic: TopicPattern(&[ROOT, RESPONSES]), parameters },
         ..OperationRow::message(kind, direction, topic)
     }
 }

@@ -1,4 +1,4 @@
-use super::{COMMANDS, METHOD, RESPONSES, TELEMETRY, TWIN_DESIRED, TWIN_GET, TWIN_PATCH};
+use super::{COMMANDS, METHOD, RESPONSES, ROOT, TELEMETRY, TWIN_DESIRED, TWIN_GET, TWIN_PATCH};
 use crate::channel::{Channels, Subscription, Variant};
 use crate::error::{DecodeError, DecodeErrorKind, Place};
 use crate::word;
@@ -7,25 +7,23 @@ use crate::word;
 #[cfg_attr(feature = "fast", inline(never))]
 pub(crate) fn decode_filter(filter: &str) -> Result<Subscription<'_>, DecodeError> {
     let refused = |at, kind| DecodeError { place: Place::Filter(at), kind };
-    let (channels, method) = match filter {
+    // Outside there is nothing that a wildcard could stand for.
+    let topic = filter.strip_prefix(ROOT).ok_or(refused(0, DecodeErrorKind::UnknownTopic))?;
+    let (channels, method) = match topic {
         COMMANDS => (Channels::COMMANDS, None),
         TWIN_DESIRED => (Channels::DESIRED, None),
         RESPONSES => (Channels::REPLIES, None),
         TELEMETRY | TWIN_GET | TWIN_PATCH => (Channels::NONE, None),
-        // Outside there is nothing that a wildcard could stand for.
-        _ if !filter.starts_with(ROOT) => return Err(refused(0, DecodeErrorKind::UnknownTopic)),
-        _ => match (filter.strip_prefix(METHOD), filter.bytes().position(|byte| matches!(byte, b'+' | b'#')))
-        {
-            (Some("+"), _) => (Channels::METHODS, None),
-            (_, Some(at)) => return Err(refused(at, DecodeErrorKind::Wildcard)),
-            (Some(name), None) if !name.is_empty() && word::find(name.as_bytes(), b'/').is_none() => {
-                (Channels::METHODS, Some(name))
+        _ => {
+            match (topic.strip_prefix(METHOD), filter.bytes().position(|byte| matches!(byte, b'+' | b'#'))) {
+                (Some("+"), _) => (Channels::METHODS, None),
+                (_, Some(at)) => return Err(refused(at, DecodeErrorKind::Wildcard)),
+                (Some(name), None) if !name.is_empty() && word::find(name.as_bytes(), b'/').is_none() => {
+                    (Channels::METHODS, Some(name))
+                }
+                (Some(_) | None, None) => return Err(refused(0, DecodeErrorKind::UnknownTopic)),
             }
-            (Some(_) | None, None) => return Err(refused(0, DecodeErrorKind::UnknownTopic)),
-        },
+        }
     };
     Ok(Subscription { channels, method, variant: Variant::Usual })
 }
-
-/// With what every topic of this dialect begins.
-const ROOT: &str = "$iothub/";

@@ -22,25 +22,29 @@ use crate::text::Text;
 use Receiver::{Device, Hub};
 use property::{PROPERTIES, property_name};
 
-const TELEMETRY: &str = "$iothub/telemetry";
-const COMMANDS: &str = "$iothub/commands";
+/// With what every topic of this dialect begins.
+const ROOT: &str = "$iothub/";
+
+/// What follows.
+const TELEMETRY: &str = "telemetry";
+const COMMANDS: &str = "commands";
 /// In front of the name of a method.
-const METHOD: &str = "$iothub/methods/";
-const METHODS: &str = "$iothub/methods/+";
-const TWIN_GET: &str = "$iothub/twin/get";
-const TWIN_PATCH: &str = "$iothub/twin/patch/reported";
-const TWIN_DESIRED: &str = "$iothub/twin/patch/desired";
+const METHOD: &str = "methods/";
+const METHODS: &str = "methods/+";
+const TWIN_GET: &str = "twin/get";
+const TWIN_PATCH: &str = "twin/patch/reported";
+const TWIN_DESIRED: &str = "twin/patch/desired";
 /// Answers of either end.
-const RESPONSES: &str = "$iothub/responses";
+const RESPONSES: &str = "responses";
 
 pub(super) static PREVIEW: Preview = Preview {
     wire: Wire::Section,
+    root: ROOT,
     messages: MESSAGES,
     parameters: &ROWS,
     properties: &property::ROWS,
     naming: property_name,
     request_max: 16,
-    version: crate::connect::Version::V5,
     api_version: connect::VERSION,
     sas: connect::SAS,
     introduction: connect::INTRODUCTION,
