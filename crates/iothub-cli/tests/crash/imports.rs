@@ -1,8 +1,9 @@
 //! Imports that a hub does while it is killed: each ends, and does each of its lines once.
 
+use core::fmt::Write as _;
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
