@@ -85,23 +85,23 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Talk<S> {
             }
             let wake = [session.poll_timeout(), self.mqtt.poll_timeout()].into_iter().flatten();
             let wake = wake.min_by_key(|(at, _)| *at);
+            let (after, waiting_for) = (self.after, ConnectStage::Admission);
             tokio::select! {
-                           turn = self.link.turn(&mut self.mqtt) => match turn.map_err(|error| broken(ConnectError::Broken(error)))? {
-                               Turn::Read(len) => {
-                                   self.mqtt.handle_read(self.clock.now(), len);
-                                   if let Some(end) = self.take_in(session, last)? {
-                                       return Ok(end);
-                                   }
-                               }
-                               Turn::Written => {}
-                               Turn::Ended => return Err(broken(ConnectError::ClosedByHub)),
-                           },
-                           () = self.clock.sleep_until(wake) => self.pass(self.clock.now(), session)?,
-                           () = tokio::time::sleep_until(self.until), if !is_let_in => {
-                               return Err(broken(ConnectError::TimedOut {
-            after: self.after, waiting_for: ConnectStage::Admission }));
-                           }
-                       }
+                turn = self.link.turn(&mut self.mqtt) => match turn.map_err(|error| broken(ConnectError::Broken(error)))? {
+                    Turn::Read(len) => {
+                        self.mqtt.handle_read(self.clock.now(), len);
+                        if let Some(end) = self.take_in(session, last)? {
+                            return Ok(end);
+                        }
+                    }
+                    Turn::Written => {}
+                    Turn::Ended => return Err(broken(ConnectError::ClosedByHub)),
+                },
+                () = self.clock.sleep_until(wake) => self.pass(self.clock.now(), session)?,
+                () = tokio::time::sleep_until(self.until), if !is_let_in => {
+                    return Err(broken(ConnectError::TimedOut { after, waiting_for }));
+                }
+            }
         }
     }
 
