@@ -24,7 +24,7 @@ pub(crate) use stream::Faulty;
 /// for the connections that are there and for those that follow, unless it says otherwise.
 ///
 /// The first half acts on bytes, below TLS where there is TLS. The second half acts on MQTT, in the hub, behind TLS and
-/// WebSocket, for all devices: a [`Proxy`](crate::Proxy) of its own has no use for it.
+/// WebSocket, for all devices: called for one [`Proxy`](crate::Proxy), it does nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     script: Arc<Mutex<Script>>,
@@ -98,7 +98,8 @@ impl Faults {
     /// Has the hub refuse the next `times` messages and twin requests of all devices, as if each was one too many in its
     /// time. It says so as it says it beyond the quotas of an [edition](crate::TestHubBuilder::edition): with status 429, or
     /// 0501 in the previews, and of telemetry by the end of the connection where there is no other way, as over MQTT 3.1.1.
-    /// A hub that [starts again](crate::TestHub::restart) knows of it no longer.
+    /// Of several calls the last counts; 0 is for none any longer. A hub that [starts again](crate::TestHub::restart) knows
+    /// of it no longer, and to one that is down it does nothing.
     pub fn throttle(&self, times: u32) {
         if let Some(door) = self.entrance.door() {
             door.throttle(times);
@@ -169,5 +170,26 @@ impl Faults {
     fn script(&self) -> MutexGuard<'_, Script> {
         // Nothing in a script can panic half-way.
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TestHub;
+
+    #[tokio::test]
+    async fn nothing_is_left_of_a_hub_that_is_dropped() {
+        for hub in [TestHub::start().await, TestHub::start_without_sockets().await] {
+            let script = Arc::downgrade(&hub.faults().script);
+            drop(hub);
+            let is_gone = async {
+                while script.strong_count() > 0 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let left = tokio::time::timeout(Duration::from_secs(10), is_gone).await;
+            assert!(left.is_ok(), "the hub is still there");
+        }
     }
 }
