@@ -231,12 +231,10 @@ impl Keeper {
         self.remove_at = (!self.settled.is_empty()).then(|| clock::after(REMOVED_WITHIN));
         let settled = core::mem::take(&mut self.settled);
         let (options, hall) = (self.options.clone(), Arc::clone(&self.hall));
+        let work = Work { now_ms: options.clock.now_ms(), settled: &settled, records };
         let is_out = |key| hall.state().window.is_handed(key);
         let dropping = |key| hall.state().window.forget(key);
-        let done = self.on_file(|store| {
-            let work = Work { now_ms: options.clock.now_ms(), settled: &settled, records };
-            store.commit(&options, work, &is_out, &dropping)
-        });
+        let done = self.on_file(|store| store.commit(&options, work, &is_out, &dropping));
         match &done {
             Ok(done) => {
                 self.remove_at = None;

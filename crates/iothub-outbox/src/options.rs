@@ -64,7 +64,8 @@ impl OutboxOptions {
     }
 
     /// Drops what is older than that, within a minute or so. Ages are told by the [clock](Self::clock); what was stored before
-    /// 2020 by a clock that was not set has no age.
+    /// 2020 by a clock that was not set has no age. What was stored by a clock that has gone back since becomes old by that much
+    /// later, and so does what waits behind it.
     #[must_use]
     pub const fn age_max(mut self, age: Duration) -> Self {
         self.age_max = Some(age);
@@ -79,8 +80,8 @@ impl OutboxOptions {
     }
 
     /// Takes the date and time from there, and not from the system's clock: for a machine that knows them better, and for
-    /// tests. `read` is called for each commit, by the thread that keeps the file, which waits for it; if it panics, the commit
-    /// fails.
+    /// tests. `read` is called for each commit, by the thread that keeps the file, which waits for it. A time before 1970 is
+    /// taken for 1970; so is that of a call that panics.
     #[must_use]
     pub fn clock(mut self, read: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = CivilClock::Given(Arc::new(read));

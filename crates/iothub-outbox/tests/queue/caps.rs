@@ -1,4 +1,3 @@
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
@@ -150,21 +149,42 @@ async fn what_is_as_old_as_may_be_stays_and_so_does_what_was_stored_by_a_clock_t
 }
 
 #[tokio::test]
-async fn a_clock_that_panics_fails_what_is_stored_and_nothing_else() {
-    let scratch = Scratch::new("panics");
-    let is_broken = Arc::new(AtomicBool::new(true));
-    let clock = {
-        let is_broken = Arc::clone(&is_broken);
-        move || match is_broken.load(Ordering::SeqCst) {
-            true => panic!("as the test wants it"),
-            false => UNIX_EPOCH + NOON,
+async fn a_clock_that_panics_or_stands_before_1970_is_one_that_was_not_set() {
+    let before_1970 = || UNIX_EPOCH - HOUR;
+    for (name, options) in [
+        ("panics", OutboxOptions::new().clock(|| panic!("as the test wants it"))),
+        ("before-1970", OutboxOptions::new().clock(before_1970)),
+    ] {
+        let scratch = Scratch::new(name);
+        let outbox = scratch.open_with(options.age_max(HOUR));
+        for text in ["a", "b"] {
+            outbox.store(Record::new(text)).await.unwrap();
         }
-    };
-    let outbox = scratch.open_with(OutboxOptions::new().clock(clock));
-    outbox.store(Record::new("a")).await.unwrap_err();
-    is_broken.store(false, Ordering::SeqCst);
-    outbox.store(Record::new("b")).await.unwrap();
-    assert_eq!(texts(&outbox, 1).await, ["b"]);
+        let first = outbox.next().await.unwrap();
+        assert_eq!(first.stored_ms, 0, "{name}");
+        outbox.settle(first.key, Settlement::Delivered);
+        outbox.close().await;
+        // What was settled is gone.
+        let outbox = scratch.open_with(at(NOON).age_max(HOUR));
+        assert_eq!((outbox.contents().messages, outbox.contents().lost), (1, Losses::default()), "{name}");
+        assert_eq!(texts(&outbox, 1).await, ["b"], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_stored_by_a_clock_that_went_back_is_kept_and_becomes_old_later() {
+    let scratch = Scratch::new("back");
+    for now in [NOON + HOUR, NOON] {
+        let outbox = scratch.open_with(at(now));
+        outbox.store(Record::new("a")).await.unwrap();
+        outbox.close().await;
+    }
+    for (now, too_old) in [(NOON, 0), (NOON + 2 * HOUR, 0), (NOON + 2 * HOUR + Duration::from_millis(1), 3)] {
+        let outbox = scratch.open_with(at(now).age_max(HOUR));
+        outbox.store(Record::new("a")).await.unwrap();
+        assert_eq!(outbox.contents().lost, Losses { too_old, ..Losses::default() }, "{now:?}");
+        outbox.close().await;
+    }
 }
 
 #[tokio::test]
