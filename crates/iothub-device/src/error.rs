@@ -6,7 +6,7 @@ use std::sync::Arc;
 use iothub_codec::EncodeError;
 use iothub_mqtt::{WireError, WriteError};
 use iothub_proto::{FailureClass, PeerError, RefusalReason, Retry, Timestamp};
-use rustls::AlertDescription;
+use rustls::{AlertDescription, CertificateError};
 
 use crate::connect_stage::ConnectStage;
 use crate::credentials::CredentialsError;
@@ -178,6 +178,23 @@ impl ConnectError {
     /// enabled without the device's doing. For the same reason, so does everything that a proxy or a web server says.
     pub fn is_retryable(&self) -> bool {
         !matches!(self.class(), FailureClass::Rejected | FailureClass::Misconfigured)
+    }
+
+    /// Whether one end does not accept the certificate of the other, for more than its dates: only somebody can mend that.
+    pub(crate) fn is_about_certificate(&self) -> bool {
+        let (Self::Tls { source, .. }
+        | Self::Proxy { source: ProxyError::Tls(source), .. }
+        | Self::Broken(source)
+        | Self::NoWebSocket { source }) = self
+        else {
+            return false;
+        };
+        let Some(rustls::Error::InvalidCertificate(why)) = skew::tls_error(source) else {
+            return is_about_own_certificate(source);
+        };
+        // Not every verifier says which dates.
+        let is_about_dates = matches!(why, CertificateError::Expired | CertificateError::NotValidYet);
+        !is_about_dates && OutOfDate::of(source).is_none()
     }
 
     /// What to do about it, as a sentence; `clock` is what the device's clock said when it happened.

@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use iothub_model::Refusal;
-use iothub_proto::{FailureClass, RefusalReason};
+use iothub_proto::RefusalReason;
 
 use crate::error::ConnectError;
 use crate::options::OptionsError;
@@ -75,7 +75,7 @@ impl ProvisioningError {
     pub fn is_retryable(&self) -> bool {
         match self {
             // A device that has a hub waits until it is trusted again; here, whoever brings it into service looks on.
-            Self::Connect(error) => error.is_retryable() && error.class() != FailureClass::Untrusted,
+            Self::Connect(error) => error.is_retryable() && !error.is_about_certificate(),
             Self::NotLetIn { reason } => reason.is_retryable() && *reason != RefusalReason::NotAuthorized,
             Self::Hindered { .. } | Self::Silent | Self::TimedOut { .. } => true,
             Self::Disabled

@@ -127,7 +127,8 @@ impl Provisioning {
     ///
     /// # Errors
     ///
-    /// [`ProvisioningError`]: at once where no other attempt can help.
+    /// [`ProvisioningError`]: at once where no other attempt can help. That is so where the service or the device does not
+    /// accept the certificate of the other, but not where only the dates of the service's do not fit the device's clock.
     pub async fn register(&self) -> Result<Assignment, ProvisioningError> {
         let options = self.service_options()?;
         let dial = Dial::new(&options).map_err(ProvisioningError::Connect)?;

@@ -7,6 +7,7 @@ use iothub_codec::{Proof, PropertySection, Qos};
 use iothub_codec::{ProvisioningReply, RegistrationClaim, RequestIdBuf, ToProvisioning};
 use iothub_mqtt::Server;
 use iothub_proto::{AckToken, Granted, Limits, Packet, Refusal, RefusalReason, RegistrationSession, Session};
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -232,23 +233,32 @@ async fn what_no_other_attempt_can_mend_ends_it_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_not_trusted_is_not_asked_again() {
-    struct Untrusted;
+async fn a_service_that_is_not_trusted_is_not_asked_again_and_one_that_fails_otherwise_in_tls_is() {
+    struct Failing(rustls::Error);
 
-    impl Transport for Untrusted {
+    impl Transport for Failing {
         type Stream = DuplexStream;
 
         async fn connect(&self) -> Result<DuplexStream, ConnectError> {
-            let source = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-            Err(ConnectError::Tls {
-                name: "dps".into(),
-                source: io::Error::new(io::ErrorKind::InvalidData, source),
-            })
+            let source = io::Error::new(io::ErrorKind::InvalidData, self.0.clone());
+            Err(ConnectError::Tls { name: "dps".into(), source })
         }
     }
 
-    let error = provisioning().register_over(Untrusted).await.unwrap_err();
-    assert!(matches!(error, ProvisioningError::Connect(ConnectError::Tls { .. })), "{error}");
+    for (error, is_final) in [
+        (rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer), true),
+        (rustls::Error::InvalidCertificate(CertificateError::NotValidForName), true),
+        (rustls::Error::AlertReceived(AlertDescription::UnknownCA), true),
+        // A clock that is set late mends these.
+        (rustls::Error::InvalidCertificate(CertificateError::Expired), false),
+        (rustls::Error::InvalidCertificate(CertificateError::NotValidYet), false),
+        (rustls::Error::AlertReceived(AlertDescription::InternalError), false),
+        (rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType), false),
+    ] {
+        let ended = provisioning().register_over(Failing(error.clone())).await.unwrap_err();
+        let is_at_once = matches!(ended, ProvisioningError::Connect(ConnectError::Tls { .. }));
+        assert_eq!(is_at_once, is_final, "{error}: {ended}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
