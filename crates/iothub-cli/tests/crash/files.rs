@@ -1,4 +1,4 @@
-//! Files that a device uploads to a hub that is killed: what was told to be there is there, and nothing is there in part.
+//! Files that devices upload to a hub that is killed: what was told to be there is there, and nothing is there in part.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -6,16 +6,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use iothub_device::Uploads;
+use iothub_model::Device;
 use iothub_service::Service;
 use tokio::task::JoinSet;
 
 use crate::hub::Killable;
-use crate::load::TAGGED;
-use crate::truth::Truth;
 
 /// What was asked of a hub, and what of it the hub has acknowledged.
 #[derive(Default)]
 pub(crate) struct Files {
+    devices: u64,
     next: u64,
     states: BTreeMap<u64, State>,
     pub(crate) checks: u64,
@@ -31,12 +31,18 @@ enum State {
 
 type Shared = Arc<Mutex<Files>>;
 
-const DEVICE: &str = TAGGED[0];
+/// What the names of the devices that upload begin with.
+const DEVICES: &str = "uploader-";
 
 /// Has a device upload files to a hub that has just begun, until it is killed, and a back end remove some of them.
-pub(crate) fn start(hub: &Killable, files: &Shared, truth: &Mutex<Truth>, tasks: &mut JoinSet<()>) {
-    let key = truth.lock().unwrap().keys[DEVICE].clone();
-    let uploads = Uploads::new(hub.device(DEVICE, &key));
+///
+/// It is a new one each time: what a kill has cut off stays open, and a device may have ten uploads open.
+pub(crate) async fn start(hub: &Killable, files: &Shared, tasks: &mut JoinSet<()>) {
+    let id = files.lock().unwrap().name_device();
+    let device = Device { device_id: id.as_str().into(), ..Device::default() };
+    let made = hub.service().create_device(&device).await.unwrap();
+    let key = made.authentication.unwrap().symmetric_key.primary_key.unwrap();
+    let uploads = Uploads::new(hub.device(&id, &key));
     for _ in 0..LANES {
         tasks.spawn(upload(uploads.clone(), hub.service(), Arc::clone(files)));
     }
@@ -46,15 +52,13 @@ async fn upload(uploads: Uploads, service: Service, files: Shared) {
     loop {
         let number = files.lock().unwrap().begin();
         let uploading = uploads.upload(number.to_string(), content(number)).block_len(BLOCK_LEN);
-        if uploading.deadline(PATIENCE).await.is_err() {
-            return;
-        }
+        let Ok(uploaded) = uploading.deadline(PATIENCE).await else { return };
         files.lock().unwrap().states.insert(number, State::Present);
         if !number.is_multiple_of(3) {
             continue;
         }
         files.lock().unwrap().states.insert(number, State::Unknown);
-        if service.delete_file(&format!("{DEVICE}/{number}")).await.is_err() {
+        if service.delete_file(&uploaded.blob_name).await.is_err() {
             return;
         }
         files.lock().unwrap().states.insert(number, State::Absent);
@@ -63,43 +67,60 @@ async fn upload(uploads: Uploads, service: Service, files: Shared) {
 
 /// What can be said after each kill.
 pub(crate) async fn check(service: &Service, data: &Path, files: &Shared, when: &str) {
-    let listed = service.list_files(&format!("{DEVICE}/")).await.unwrap();
-    let of_name = |name: &str| name.strip_prefix(DEVICE).unwrap()[1..].parse::<u64>().unwrap();
-    let lens: BTreeMap<u64, u64> =
-        listed.iter().map(|file| (of_name(&file.blob_name), file.length)).collect();
+    let listed = service.list_files(DEVICES).await.unwrap();
+    let number_of = |name: &str| name.split_once('/').unwrap().1.parse::<u64>().unwrap();
+    let there: BTreeMap<u64, _> = listed.iter().map(|file| (number_of(&file.blob_name), file)).collect();
     let states = files.lock().unwrap().states.clone();
     for (number, state) in &states {
-        match (state, lens.get(number)) {
+        match (state, there.get(number)) {
             (State::Present, None) => panic!("{when}: file {number} was uploaded and is lost"),
             (State::Absent, Some(_)) => panic!("{when}: file {number} was deleted and is back"),
-            (_, Some(len)) => {
-                assert_eq!(*len, content(*number).len() as u64, "{when}: file {number} is there in part");
+            (_, Some(file)) => {
+                assert_eq!(
+                    file.length,
+                    content(*number).len() as u64,
+                    "{when}: file {number} is there in part"
+                );
             }
             (State::Unknown | State::Absent, None) => {}
         }
     }
-    for number in lens.keys().rev().take(READ_BACK) {
-        let file = service.download_file(&format!("{DEVICE}/{number}")).await.unwrap();
+    for (number, file) in there.iter().rev().take(READ_BACK) {
+        let file = service.download_file(&file.blob_name).await.unwrap();
         let is_whole = file.bytes().await.unwrap() == content(*number);
         assert!(is_whole, "{when}: file {number} has not the content that was uploaded");
     }
     let kept = std::fs::read_dir(data.join("files").join("content")).unwrap();
     let kept = kept.filter(|entry| entry.as_ref().unwrap().path().extension().is_none()).count();
-    assert_eq!(kept, lens.len(), "{when}: the disk has files that the hub knows nothing of");
-    files.lock().unwrap().checks += (states.len() + READ_BACK.min(lens.len()) + 1) as u64;
+    assert_eq!(kept, there.len(), "{when}: the disk has files that the hub knows nothing of");
+    files.lock().unwrap().checks += (states.len() + READ_BACK.min(there.len()) + 1) as u64;
 }
 
 impl Files {
+    fn name_device(&mut self) -> String {
+        self.devices += 1;
+        format!("{DEVICES}{}", self.devices)
+    }
+
     fn begin(&mut self) -> u64 {
         self.next += 1;
         self.states.insert(self.next, State::Unknown);
         self.next
     }
 
+    /// How many were uploaded for certain.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.count(State::Present) + self.count(State::Absent)
+    }
+
     pub(crate) fn summary(&self) -> String {
-        let count = |wanted: State| self.states.values().filter(|state| **state == wanted).count();
-        let (present, absent, unknown) = (count(State::Present), count(State::Absent), count(State::Unknown));
+        let [present, absent, unknown] =
+            [State::Present, State::Absent, State::Unknown].map(|state| self.count(state));
         format!("{present} files uploaded, {absent} deleted again, {unknown} of which nothing was said")
+    }
+
+    fn count(&self, wanted: State) -> u64 {
+        self.states.values().filter(|state| **state == wanted).count() as u64
     }
 }
 

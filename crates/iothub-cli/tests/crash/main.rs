@@ -58,7 +58,7 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
             at_work = jobs::start(&hub, &jobs).await;
             imports::start(&hub, &place.transfers(), &imports, &mut at_work);
         }
-        files::start(&hub, &files, &truth, &mut at_work);
+        files::start(&hub, &files, &mut at_work).await;
         tokio::time::sleep(core::time::Duration::from_millis(50 + chance.below(800))).await;
         hub.kill();
         load.end().await;
@@ -99,4 +99,5 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
         println!("{}", imports.lock().unwrap().summary);
     }
     assert!(truth.acknowledged() > kills * 5, "the load has come to nothing");
+    assert!(files.acknowledged() >= kills, "the uploads have come to nothing");
 }
