@@ -3,7 +3,6 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
-
 use iothub_codec::{DeviceId, Identity, ModuleId};
 use iothub_device::{
     Backoff, ConnectionStatus, DesiredChanges, DesiredUpdate, Device, Dialect, Message, MethodResponse,
