@@ -33,10 +33,10 @@ pub(crate) struct Conversation<'d> {
     /// Taken from their lanes, and to be sent as soon as the session takes them.
     held_telemetry: Option<Outgoing>,
     held_ask: Option<Ask>,
-    /// How long the hub may take for subscriptions.
+    /// How long a connection may take to be ready, or to be so again when something is subscribed to.
     ready_within: Duration,
     /// When the connection has to be ready.
-    ready_by: Option<(Instant, Duration)>,
+    ready_by: Option<Instant>,
     /// When the connection is replaced at the latest; it is as soon as nothing is under way.
     renew_by: Option<Instant>,
     meter: Meter,
@@ -113,11 +113,16 @@ impl<'d> Conversation<'d> {
         self.advance(now)
     }
 
-    /// Begins a connection, which has to be ready within that time.
-    pub(crate) fn open(&mut self, now: Now, hello: &Hello<'_>, within: Duration) -> Result<(), ConnectError> {
+    /// Begins a connection, which has to be ready within that time of when it began to be dialled.
+    pub(crate) fn open(
+        &mut self,
+        now: Now,
+        hello: &Hello<'_>,
+        (began, within): (Instant, Duration),
+    ) -> Result<(), ConnectError> {
         self.mqtt.reset(Session::Resume);
         self.ready_within = within;
-        self.ready_by = Some((now.instant.after(within), within));
+        self.ready_by = Some(began.after(within));
         self.write(|session, mqtt, out| {
             let packet = session.connect(now, hello, out)?;
             mqtt.send(now.instant, &packet)?;
@@ -157,12 +162,12 @@ impl<'d> Conversation<'d> {
             self.desk.deliver(now, event)?;
         }
         self.expire(now);
-        if let Some((_, after)) = self.ready_by.filter(|(at, _)| *at <= now) {
+        if self.ready_by.is_some_and(|at| at <= now) {
             let waiting_for = match self.session.is_connected() {
                 false => ConnectStage::Admission,
                 true => ConnectStage::Subscription,
             };
-            return Err(ConnectError::TimedOut { after, waiting_for });
+            return Err(ConnectError::TimedOut { after: self.ready_within, waiting_for });
         }
         self.advance(now)
     }
@@ -363,7 +368,7 @@ impl<'d> Conversation<'d> {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        let ready = self.ready_by.map(|(at, _)| (at, "the connection has to be ready"));
+        let ready = self.ready_by.map(|at| (at, "the connection has to be ready"));
         let renewal = self.renew_by.map(|at| (at, "the connection is replaced"));
         let expiry = self.earliest_expiry().map(|at| (at, "a message is overdue"));
         [self.session.poll_timeout(), self.mqtt.poll_timeout(), ready, renewal, expiry]
@@ -433,7 +438,7 @@ impl<'d> Conversation<'d> {
     /// Nothing else goes out before a subscription is answered, so a hub that never does is given up.
     fn expect_ready(&mut self, now: Instant) {
         if !self.session.is_ready() && self.ready_by.is_none() {
-            self.ready_by = Some((now.after(self.ready_within), self.ready_within));
+            self.ready_by = Some(now.after(self.ready_within));
         }
     }
 

@@ -217,10 +217,9 @@ impl<T: Transport> Driver<'_, T> {
             Some(Ok(Err(error))) => return End::Failed(error),
             Some(Ok(Ok(stream))) => Link::new(stream),
         };
-        let left = within.saturating_sub(self.clock.now().since(began));
         let now = self.options.now(self.clock);
         self.conversation.want(self.lanes.wishes.channels());
-        if let Err(error) = self.options.introduce(now, left, &proven, &mut self.conversation) {
+        if let Err(error) = self.options.introduce(now, began, &proven, &mut self.conversation) {
             return End::Failed(error);
         }
         let end = self.serve(&mut link).await;

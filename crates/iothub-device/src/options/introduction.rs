@@ -1,7 +1,5 @@
-use core::time::Duration;
-
 use iothub_codec::{EncodeError, Introduction, Proof, Publish, Telemetry};
-use iothub_proto::{Hello, Limits, Now};
+use iothub_proto::{Hello, Instant, Limits, Now};
 
 use super::Options;
 use crate::chance::seed;
@@ -18,11 +16,11 @@ impl Options {
         self.credentials.prove(self.dialect, &self.claimant(now)).await
     }
 
-    /// Begins a connection of the conversation.
+    /// Begins a connection of the conversation, for which was dialled since `began`.
     pub(crate) fn introduce(
         &self,
         now: Now,
-        within: Duration,
+        began: Instant,
         proven: &Proven<'_>,
         conversation: &mut Conversation<'_>,
     ) -> Result<(), ConnectError> {
@@ -52,7 +50,7 @@ impl Options {
             packet_len_max: Some(Limits::CLASSIC.maximum_packet_size),
             seed: seed(self.identity()),
         };
-        conversation.open(now, &hello, within)
+        conversation.open(now, &hello, (began, self.connect_timeout))
     }
 
     pub(super) fn claimant(&self, now: Now) -> Claimant<'_> {

@@ -15,7 +15,8 @@ impl Options {
     /// Desired changes that wait for the application, unless [`Self::waiting_changes`] says otherwise.
     pub const WAITING_CHANGES: usize = 16;
 
-    /// How long connecting may take, from the name's look-up to the last subscription.
+    /// How long connecting may take, from the name's look-up to the last subscription. As long the hub may take for a
+    /// subscription later on.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;

@@ -41,7 +41,7 @@ async fn a_hub_that_says_nothing_is_not_waited_for_for_ever() {
         let (mut hub, wire) = Hub::new();
         let connecting = tokio::spawn(Device::connect_over(
             options(dialect).connect_timeout(Duration::from_secs(7)),
-            wire,
+            wire.slow(Duration::from_secs(6)),
         ));
         let began = Clock::start();
         let _connection = hub.arrival().await;

@@ -43,14 +43,26 @@ pub(super) fn elapsed(clock: Clock) -> Duration {
 pub(super) const CALLS: usize = 32;
 
 /// Dials by handing the other end of a pipe to a [`Hub`].
-pub(super) struct Wire(mpsc::UnboundedSender<DuplexStream>);
+pub(super) struct Wire {
+    arriving: mpsc::UnboundedSender<DuplexStream>,
+    takes: Duration,
+}
+
+impl Wire {
+    /// Dials for that long before there is a connection.
+    pub(super) fn slow(mut self, takes: Duration) -> Self {
+        self.takes = takes;
+        self
+    }
+}
 
 impl Transport for Wire {
     type Stream = DuplexStream;
 
     async fn connect(&self) -> Result<DuplexStream, ConnectError> {
+        tokio::time::sleep(self.takes).await;
         let (ours, theirs) = duplex(WIRE);
-        self.0.send(theirs).expect("the test has a hub");
+        self.arriving.send(theirs).expect("the test has a hub");
         Ok(ours)
     }
 }
@@ -140,13 +152,18 @@ pub(super) enum Did {
 impl Hub {
     pub(super) fn new() -> (Self, Wire) {
         let (dialled, arriving) = mpsc::unbounded_channel();
-        (Self { arriving, clock: Clock::start() }, Wire(dialled))
+        (Self { arriving, clock: Clock::start() }, Wire { arriving: dialled, takes: Duration::ZERO })
     }
 
     /// A device that has connected, and its connection.
     pub(super) async fn with_device(options: Options) -> (Self, Device, Connection) {
+        Self::with_device_after(Duration::ZERO, options).await
+    }
+
+    /// The same where dialling takes that long.
+    pub(super) async fn with_device_after(takes: Duration, options: Options) -> (Self, Device, Connection) {
         let (mut hub, wire) = Self::new();
-        let connecting = tokio::spawn(Device::connect_over(options, wire));
+        let connecting = tokio::spawn(Device::connect_over(options, wire.slow(takes)));
         let mut connection = hub.arrival().await;
         connection.accept(Session::Fresh).await;
         let (device, connection) = connection.during(connecting).await;

@@ -7,7 +7,8 @@ use iothub_proto::Session;
 use serde_json::json;
 
 use super::calls::{SOON, answered, call};
-use super::hub::{Connection, Did, Hub, Suback, dialects, options};
+use super::hub::{Connection, Did, Hub, Suback, dialects, elapsed, options};
+use crate::clock::Clock;
 use crate::device::Device;
 use crate::error::{SubscribeError, TwinError};
 use crate::message::Message;
@@ -93,16 +94,18 @@ async fn a_refused_channel_is_asked_for_again_with_the_next_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_hub_that_never_answers_a_subscription_is_left() {
     for dialect in dialects() {
-        let within = Duration::from_secs(7);
+        let (dialling, within) = (Duration::from_secs(6), Duration::from_secs(7));
         let options = options(dialect).connect_timeout(within).operation_timeout(SOON);
-        let (mut hub, device, mut connection) = Hub::with_device(options).await;
+        let (mut hub, device, mut connection) = Hub::with_device_after(dialling, options).await;
         connection.suback = Suback::Never;
         let mut status = device.status();
+        let began = Clock::start();
         let listening = device.methods().await.map(drop);
         assert_eq!(listening, Err(SubscribeError::TimedOut { after: SOON }));
         let delivery = device.enqueue(Message::new("21.5").deadline(Duration::from_secs(60))).await;
-        let mut next = left_for(&mut hub, connection).await;
         let lost = status.changed().await.unwrap();
+        assert_eq!(elapsed(began).as_secs(), 7);
+        let mut next = left_for(&mut hub, connection).await;
         let ConnectionStatus::Disconnected { cause, .. } = lost else { panic!("{lost:?}") };
         assert_eq!(cause.to_string(), "not connected within 7s: still waiting for the answer to SUBSCRIBE");
         next.accept(Session::Fresh).await;
