@@ -1,5 +1,5 @@
 use core::fmt;
-use core::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// What a connection waits for while it comes about: where it has stuck, in a [`ConnectError::TimedOut`](crate::ConnectError).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,22 +24,16 @@ pub enum ConnectStage {
 
 /// Where somebody has come to, for others to look at.
 #[derive(Debug, Default)]
-pub(crate) struct Progress(AtomicU8);
+pub(crate) struct Progress(Mutex<ConnectStage>);
 
 impl Progress {
     pub(crate) fn reach(&self, stage: ConnectStage) {
-        self.0.store(stage as u8, Ordering::Relaxed);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stage;
     }
 
     pub(crate) fn stage(&self) -> ConnectStage {
-        let reached = self.0.load(Ordering::Relaxed);
-        let is_reached = |stage: &ConnectStage| *stage as u8 == reached;
-        ConnectStage::OF_TRANSPORTS.into_iter().find(is_reached).unwrap_or_default()
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl ConnectStage {
-    const OF_TRANSPORTS: [Self; 5] = [Self::Transport, Self::Tcp, Self::Proxy, Self::Tls, Self::WebSocket];
 }
 
 impl fmt::Display for ConnectStage {

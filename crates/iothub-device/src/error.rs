@@ -101,7 +101,7 @@ pub enum ConnectError {
     TimedOut {
         /// How long was waited, in all.
         after: Duration,
-        /// How far it had come.
+        /// What it was waiting for then.
         waiting_for: ConnectStage,
     },
     /// The hub closed the connection, as it does over MQTT 3.1.1 when a token has expired, the same device connects

@@ -144,16 +144,31 @@ async fn what_a_proxy_does_wrong_is_said() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_stalls_is_given_up_in_time() {
+async fn who_stalls_after_a_while_is_given_up_in_time_and_named() {
     let hub = TestHub::start().await;
-    let relay = Relay::new(Manner::Silent).await;
-    let within = Duration::from_millis(200);
-    let options = hub.device(DEVICE).await.proxy(relay.anonymous()).connect_timeout(within);
-    let error = Device::connect(options).await.unwrap_err();
-    assert!(
-        matches!(error, ConnectError::TimedOut { after, waiting_for: ConnectStage::Proxy } if after == within),
-        "{error}"
-    );
+    let (mute, mute_in_tls) = (Relay::new(Manner::Silent).await, Relay::in_tls(Manner::Silent).await);
+    let open = Relay::new(Manner::Open).await;
+    let options = hub.device(DEVICE).await.ca_pem(mute_in_tls.ca_pem.as_deref().unwrap());
+    let to = |relay: &Relay| options.clone().connect_to(format!("localhost:{}", relay.port).parse().unwrap());
+    // As long as handshakes take on a machine with much else to do.
+    let within = Duration::from_secs(2);
+    let connecting: Vec<_> = [
+        (options.clone().proxy(mute_in_tls.proxy()), ConnectStage::Proxy),
+        (to(&mute).proxy(open.anonymous()), ConnectStage::Tls),
+        #[cfg(feature = "websocket")]
+        (to(&mute_in_tls).over_websocket(), ConnectStage::WebSocket),
+        (to(&mute_in_tls), ConnectStage::Admission),
+    ]
+    .into_iter()
+    .map(|(options, named)| (tokio::spawn(Device::connect(options.connect_timeout(within))), named))
+    .collect();
+    for (connecting, named) in connecting {
+        let error = connecting.await.unwrap().unwrap_err();
+        assert!(
+            matches!(error, ConnectError::TimedOut { after, waiting_for } if (after, waiting_for) == (within, named)),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]
