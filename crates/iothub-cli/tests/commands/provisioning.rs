@@ -60,6 +60,9 @@ fn members_of_a_group_register_by_keys_that_are_computed() {
     let signed = hub.line("enrollment-group create --eid meters --ca-name root").json();
     assert_eq!(signed["attestation"]["x509"]["caReferences"]["primary"], "root");
     hub.line("enrollment-group create --eid valves --ca-name root --at symmetricKey").refused(2);
+    hub.line(&format!("enrollment-group create --eid valves --ca-name root --sk {KEY}")).refused(2);
+    let signed = hub.line("enrollment-group update --eid meters --ca-name other").json();
+    assert_eq!(signed["attestation"]["x509"]["caReferences"]["primary"], "other");
     hub.line("enrollment-group delete --eid pumps").ok();
     hub.line("enrollment-group show --eid pumps").refused(3);
 }

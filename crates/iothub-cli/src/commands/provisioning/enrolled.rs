@@ -16,10 +16,8 @@ use crate::table;
 pub(crate) trait Enrolled: Sized + Serialize {
     /// Says which one.
     type Name: Named;
-    /// What else is said when it is made.
-    type Making: Particulars<Self>;
-    /// What else is said when it is changed.
-    type Change: Particulars<Self>;
+    /// Says of it what is not said of the other.
+    type Particulars: Particulars<Self>;
     const WHOSE: Whose;
     /// The help of `--attestation-type`.
     const ATTESTATION_TYPE: &'static str;
@@ -47,7 +45,7 @@ pub(crate) struct CreateArguments<E: Enrolled> {
     #[command(flatten)]
     proof: ProofArguments,
     #[command(flatten)]
-    particulars: E::Making,
+    particulars: E::Particulars,
     #[command(flatten)]
     terms: TermsArguments,
     /// Show its keys
@@ -85,7 +83,7 @@ pub(crate) struct UpdateArguments<E: Enrolled> {
     #[command(flatten)]
     proof: ProofArguments,
     #[command(flatten)]
-    particulars: E::Change,
+    particulars: E::Particulars,
     #[command(flatten)]
     terms: TermsArguments,
     #[arg(long, short = 'e', visible_alias = "etag", value_name = "ETAG", value_parser = condition, help = E::Name::CONDITION)]

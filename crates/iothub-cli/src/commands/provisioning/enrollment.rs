@@ -106,8 +106,7 @@ fn cells(enrollment: IndividualEnrollment) -> [String; 6] {
 
 impl Enrolled for IndividualEnrollment {
     type Name = EnrollmentArgument;
-    type Making = DeviceArguments;
-    type Change = DeviceArguments;
+    type Particulars = DeviceArguments;
     const WHOSE: Whose = Whose::Device;
     const ATTESTATION_TYPE: &'static str = "How the device proves itself, as the other options imply";
 

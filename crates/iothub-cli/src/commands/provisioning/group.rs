@@ -62,13 +62,9 @@ pub(crate) struct GroupArgument {
 #[derive(clap::Args)]
 pub(crate) struct AuthorityArgument {
     /// The name of an authority that has signed their certificates (`iothub ca`)
-    #[arg(long, visible_alias = "cn", value_name = "NAME", conflicts_with_all = ["certificate_path", "primary_key"])]
+    #[arg(long, visible_alias = "cn", value_name = "NAME", conflicts_with_all = ["certificate_path", "primary_key", "secondary_key"])]
     ca_name: Option<String>,
 }
-
-/// A group has nothing of its own that can be changed.
-#[derive(clap::Args)]
-pub(crate) struct Nothing {}
 
 #[derive(clap::Args)]
 pub(crate) struct ListArguments {
@@ -139,8 +135,7 @@ async fn compute(arguments: &ComputeArguments, output: &mut Output) -> Result<()
 
 impl Enrolled for EnrollmentGroup {
     type Name = GroupArgument;
-    type Making = AuthorityArgument;
-    type Change = Nothing;
+    type Particulars = AuthorityArgument;
     const WHOSE: Whose = Whose::Group;
     const ATTESTATION_TYPE: &'static str = "How its devices prove themselves, as the other options imply";
 
@@ -178,16 +173,6 @@ impl Particulars<EnrollmentGroup> for AuthorityArgument {
             let x509 = X509Attestation { ca_references, ..X509Attestation::default() };
             group.terms.attestation = Some(by_certificates(x509));
         }
-        Ok(())
-    }
-}
-
-impl Particulars<EnrollmentGroup> for Nothing {
-    fn is_nothing(&self) -> bool {
-        true
-    }
-
-    fn apply_to(&self, _: &mut EnrollmentGroup) -> Result<(), Failure> {
         Ok(())
     }
 }
