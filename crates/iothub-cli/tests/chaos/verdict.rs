@@ -234,6 +234,11 @@ fn tally(
             ends.iter().for_each(|(end, count)| add(&format!("{what}: {end}"), *count));
         }
     }
+    for what in ALWAYS_DONE {
+        if done.get(what).is_none_or(|count| *count == 0) {
+            wrongs.push(format!("not once in all devices: {what}"));
+        }
+    }
     done.into_iter().collect()
 }
 
@@ -270,3 +275,6 @@ impl fmt::Display for Verdict {
 /// How long everything may take that needs no fault to be mended.
 const PATIENCE: Duration = Duration::from_secs(30);
 const WRONGS_SHOWN: usize = 40;
+/// What holds of nothing shows nothing.
+const ALWAYS_DONE: [&str; 5] =
+    ["messages acknowledged", "methods answered", "commands sent", "reports taken", "desired changes made"];
