@@ -93,7 +93,7 @@ Exit status:
     5  in conflict: it is there already, or was changed meanwhile
     6  hub or device not reached, busy, or silent: it may work later
     7  done in part: some lines or devices failed, and are named
-  130  stopped by Ctrl-C while it waited for the end of something"#;
+  130  stopped by Ctrl-C before its end"#;
 
 #[cfg(test)]
 mod tests {

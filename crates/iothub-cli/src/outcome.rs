@@ -85,7 +85,7 @@ mod tests {
             (Outcome::Conflict, 5, "in conflict: it is there already, or was changed meanwhile"),
             (Outcome::Unreached, 6, "hub or device not reached, busy, or silent: it may work later"),
             (Outcome::Partial, 7, "done in part: some lines or devices failed, and are named"),
-            (Outcome::Interrupted, 130, "stopped by Ctrl-C while it waited for the end of something"),
+            (Outcome::Interrupted, 130, "stopped by Ctrl-C before its end"),
         ] {
             assert_eq!(outcome.code(), code, "{outcome:?}");
             let line = format!("{code:>5}  {meaning}\n");
