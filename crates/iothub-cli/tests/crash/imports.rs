@@ -1,9 +1,8 @@
 //! Imports that a hub does while it is killed: each ends, and does each of its lines once.
 
-use core::fmt::Write as _;
+use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeSet;
-
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -17,31 +16,36 @@ use crate::hub::Killable;
 /// What was asked for.
 #[derive(Default)]
 pub(crate) struct Imports {
-    next: u64,
-    acknowledged: BTreeSet<u64>,
+    last: u64,
+    /// Whose devices are to be removed again, so that the hub does not grow.
+    to_remove: Vec<u64>,
+    acknowledged: BTreeSet<Import>,
     pub(crate) summary: String,
+}
+
+/// One file of lines, in a folder of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Import {
+    Make(u64),
+    Remove(u64),
 }
 
 type Shared = Arc<Mutex<Imports>>;
 
-/// Has a hub that has just begun import devices, one file after the other, until it is killed.
+/// Has a hub that has just begun do one import after the other until it is killed.
 pub(crate) fn start(hub: &Killable, folder: &Path, imports: &Shared, tasks: &mut JoinSet<()>) {
     tasks.spawn(order(hub.service(), folder.to_owned(), Arc::clone(imports)));
 }
 
 async fn order(service: Service, folder: PathBuf, imports: Shared) {
     loop {
-        let number = {
-            let mut imports = imports.lock().unwrap();
-            imports.next += 1;
-            imports.next
-        };
-        let container = folder.join(name(number));
-        std::fs::create_dir(&container).unwrap();
-        std::fs::write(container.join("devices.txt"), lines(number)).unwrap();
+        let import = imports.lock().unwrap().next();
+        let container = folder.join(import.to_string());
+        std::fs::create_dir_all(&container).unwrap();
+        std::fs::write(container.join("devices.txt"), import.lines()).unwrap();
         let wanted = JobProperties {
             kind: JobType::Import,
-            input_blob_container_uri: Some(name(number)),
+            input_blob_container_uri: Some(import.to_string()),
             ..JobProperties::default()
         };
         loop {
@@ -52,57 +56,94 @@ async fn order(service: Service, folder: PathBuf, imports: Shared) {
                 Err(_) => return,
             }
         }
-        imports.lock().unwrap().acknowledged.insert(number);
+        imports.lock().unwrap().acknowledge(import);
+    }
+}
+
+impl Imports {
+    fn next(&mut self) -> Import {
+        // Who was not answered is not asked again: it may have been done.
+        match self.to_remove.pop() {
+            Some(number) => Import::Remove(number),
+            None => {
+                self.last += 1;
+                Import::Make(self.last)
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, import: Import) {
+        self.acknowledged.insert(import);
+        if let Import::Make(number) = import {
+            self.to_remove.push(number);
+        }
     }
 }
 
 /// Has a hub bring everything to an end, and compares it with what was asked for.
 pub(crate) async fn settle(hub: &Killable, folder: &Path, imports: &Shared) {
     let service = hub.service();
-    let mut missing = imports.lock().unwrap().acknowledged.clone();
-    let mut ended = 0;
+    let mut ended = BTreeMap::new();
     for job in service.list_transfers().await.unwrap() {
         let job = service.wait_for_transfer(&job.job_id.unwrap(), PATIENCE).await.unwrap();
-        let number: u64 =
-            job.input_blob_container_uri.as_deref().unwrap()["import-".len()..].parse().unwrap();
-        assert_eq!(job.status.unwrap().as_str(), "completed", "import {number}: {:?}", job.failure_reason);
-        let refused = (0..LINES).filter(|line| is_bad(*line)).map(|line| line + 1);
-        let log = std::fs::read_to_string(folder.join(name(number)).join("importErrors.log")).unwrap();
-        let of_line = |line: &str| serde_json::from_str::<Value>(line).unwrap()["line"].as_u64().unwrap();
-        let told = log.lines().map(of_line);
-        assert!(told.eq(refused.clone()), "import {number} has done lines twice, or not: {log}");
-        let made = made(&service, number).await;
-        assert_eq!(made, LINES - refused.count() as u64, "import {number} has lost devices");
-        missing.remove(&number);
-        ended += 1;
+        let import = Import::called(job.input_blob_container_uri.as_deref().unwrap());
+        assert_eq!(job.status.unwrap().as_str(), "completed", "{import}: {:?}", job.failure_reason);
+        let log = std::fs::read_to_string(folder.join(import.to_string()).join("importErrors.log")).unwrap();
+        let number = |line: &str| serde_json::from_str::<Value>(line).unwrap()["line"].as_u64().unwrap();
+        let refused: Vec<u64> = log.lines().map(number).collect();
+        let bad: Vec<u64> = (1..=LINES).filter(|line| is_bad(*line)).collect();
+        assert_eq!(refused, bad, "{import} has done lines twice, or not: {log}");
+        ended.insert(import, LINES - bad.len() as u64);
     }
-    assert!(missing.is_empty(), "imports are lost: {missing:?}");
-    imports.lock().unwrap().summary =
-        format!("{ended} imports of {LINES} lines each ended, each line done once");
+    for (import, lines) in &ended {
+        let Import::Make(number) = *import else { continue };
+        let expected = if ended.contains_key(&Import::Remove(number)) { 0 } else { *lines };
+        assert_eq!(devices(&service, number).await, expected, "devices of {import}");
+    }
+    let mut imports = imports.lock().unwrap();
+    let lost: Vec<_> = imports.acknowledged.iter().filter(|import| !ended.contains_key(import)).collect();
+    assert!(lost.is_empty(), "imports are lost: {lost:?}");
+    imports.summary = format!("{} imports of {LINES} lines ended, with each line done once", ended.len());
 }
 
-async fn made(service: &Service, number: u64) -> u64 {
-    let query = format!("SELECT COUNT() AS n FROM devices WHERE STARTS_WITH(deviceId, '{}-')", name(number));
+/// How many of them there are.
+async fn devices(service: &Service, number: u64) -> u64 {
+    let query = format!("SELECT COUNT() AS n FROM devices WHERE STARTS_WITH(deviceId, 'imported-{number}-')");
     let page = service.pages::<Value>(&query).next().await.unwrap().unwrap();
-    page.rows[0]["n"].as_u64().unwrap()
+    page.rows.first().map_or(0, |row| row["n"].as_u64().unwrap())
 }
 
-fn name(number: u64) -> String {
-    format!("import-{number}")
-}
-
-fn lines(number: u64) -> String {
-    let mut lines = String::new();
-    for line in 0..LINES {
-        let id = format!("{}-{line}", name(number));
-        match is_bad(line) {
-            true => lines.push_str("nonsense"),
-            // A second time it would be refused.
-            false => write!(lines, "{}", json!({"id": id, "importMode": "create"})).unwrap(),
+impl Import {
+    fn called(name: &str) -> Self {
+        match name.split_once('-').unwrap() {
+            ("make", number) => Self::Make(number.parse().unwrap()),
+            ("remove", number) => Self::Remove(number.parse().unwrap()),
+            _ => panic!("nobody wanted {name}"),
         }
-        lines.push('\n');
     }
-    lines
+
+    /// A second time each of them would be refused.
+    fn lines(self) -> String {
+        let (number, mode) = match self {
+            Self::Make(number) => (number, "create"),
+            Self::Remove(number) => (number, "delete"),
+        };
+        let line = |line| match is_bad(line) {
+            true => "nonsense\n".to_owned(),
+            false => format!("{}\n", json!({"id": format!("imported-{number}-{line}"), "importMode": mode})),
+        };
+        (1..=LINES).map(line).collect()
+    }
+}
+
+/// The name of its folder.
+impl fmt::Display for Import {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Make(number) => write!(f, "make-{number}"),
+            Self::Remove(number) => write!(f, "remove-{number}"),
+        }
+    }
 }
 
 const fn is_bad(line: u64) -> bool {
