@@ -198,9 +198,16 @@ fn check_expressible(key: &Key, command: &QueuedCommand) -> Result<(), Failure> 
         let system: Vec<_> = system.iter().map(|(property, value)| (*property, value.as_ref())).collect();
         let properties = Properties::new(&system, &application);
         let message = Command { payload: b"", properties, qos: Qos::AtLeastOnce };
-        // Nothing is kept of it, so there need not be room.
-        match Codec::new(*dialect, Identity { device, module }).encode(&message, &mut []) {
-            Ok(_) | Err(EncodeError::BufferTooSmall { .. }) => {}
+        let codec = Codec::new(*dialect, Identity { device, module });
+        let mut room = Vec::new();
+        let mut written = codec.encode(&message, &mut room).map(drop);
+        // What a text may not have in it is told only once there is room for it.
+        if let Err(EncodeError::BufferTooSmall { needed }) = written {
+            room.resize(needed, 0);
+            written = codec.encode(&message, &mut room).map(drop);
+        }
+        match written {
+            Ok(()) => {}
             Err(EncodeError::TopicTooLong { len }) => {
                 let message =
                     format!("the properties make a topic of {len} bytes, and at most 65535 are allowed");

@@ -60,11 +60,13 @@ fn a_device_may_acknowledge_once_more() {
 }
 
 #[test]
-fn a_command_that_no_topic_can_say_is_refused_and_keeps_none_up() {
+fn a_command_that_a_dialect_cannot_say_is_refused_and_keeps_none_up() {
     let mut world = World::new();
     // Each of them is three bytes in the topic.
     let slashes = "/".repeat(30_000);
     assert_eq!(world.rest_with("POST", PATH, "", &[("iothub-app-x", &slashes)]).status, 413);
+    // No text of MQTT 5 has a NUL.
+    assert_eq!(world.rest_with("POST", PATH, "", &[("iothub-app-x", "a\0b")]).status, 400);
     world.create_device("a#b");
     assert_eq!(world.rest_with("POST", "/$local/devices/a%23b/commands", "", &[]).status, 400);
     send(&mut world, "the next");
