@@ -46,8 +46,8 @@ impl AnswerKind {
             return error.into();
         }
         let settle = |what, outcome: Outcome<'_>| {
-            NotExpressible::new(what, codec, |codec| {
-                codec.encode_ack(&outcome, Detail::FULL, &mut []).map(drop)
+            NotExpressible::new(what, codec, |codec, out| {
+                codec.encode_ack(&outcome, Detail::FULL, out).map(drop)
             })
         };
         AnswerError::NotExpressible(match self {
@@ -59,15 +59,15 @@ impl AnswerKind {
             }
             AnswerKind::Decline { request, name, status } => {
                 let reply = Reply::new(request.as_id(), *status);
-                NotExpressible::new("that a method is declined", codec, |codec| {
-                    codec.encode_reply(Operation::Method(name), &reply, &mut []).map(drop)
+                NotExpressible::new("that a method is declined", codec, |codec, out| {
+                    codec.encode_reply(Operation::Method(name), &reply, out).map(drop)
                 })
             }
             AnswerKind::Method { request, name, response } => {
                 let (code, content) = (Some(response.code), response.content());
                 let reply = Reply { code, content, ..Reply::new(request.as_id(), Status::SUCCESS) };
-                NotExpressible::new("such an answer to a method", codec, |codec| {
-                    codec.encode_reply(Operation::Method(name), &reply, &mut []).map(drop)
+                NotExpressible::new("such an answer to a method", codec, |codec, out| {
+                    codec.encode_reply(Operation::Method(name), &reply, out).map(drop)
                 })
             }
             AnswerKind::Settle { verdict: Verdict::Complete, .. } => return error.into(),

@@ -280,7 +280,7 @@ impl<'d> Conversation<'d> {
             Ask::Section { section, deadline, done } => {
                 // Known before answers are subscribed to, because none would come.
                 let get = TwinGet::from(section);
-                let say = |codec: Codec<'_>| codec.encode(&get, &mut []).map(drop);
+                let say = |codec: Codec<'_>, out: &mut [u8]| codec.encode(&get, out).map(drop);
                 if let Err(error) = NotExpressible::check("one section of the twin", self.codec, say) {
                     done.end(Err(TwinError::NotExpressible(error)));
                     return Ok(());
@@ -407,7 +407,7 @@ impl<'d> Conversation<'d> {
     }
 
     fn check_channels(&self, channels: Channels) -> Result<(), NotExpressible> {
-        let say = |codec: Codec<'_>| codec.filters(channels, &mut []).map(drop);
+        let say = |codec: Codec<'_>, out: &mut [u8]| codec.filters(channels, out).map(drop);
         NotExpressible::check("inputs of a module", self.codec, say)
     }
 

@@ -136,13 +136,13 @@ impl Message {
         Telemetry { payload: &self.payload, properties, qos: self.qos(), retain: false }
     }
 
-    /// Each of its properties must be one that the dialect has.
+    /// Each of its properties must be one that the dialect has, with a value that it takes.
     pub(crate) fn check(&self, codec: Codec<'_>) -> Result<(), NotExpressible> {
         self.properties.system_pairs(codec.dialect()).into_iter().try_for_each(|property| {
             let properties = [property];
-            NotExpressible::check(property.0.event_name(), codec, |codec| {
+            NotExpressible::check(property.0.event_name(), codec, |codec, out| {
                 let properties = iothub_codec::Properties::new(&properties, &[]);
-                codec.encode(&Telemetry { properties, ..Telemetry::default() }, &mut []).map(drop)
+                codec.encode(&Telemetry { properties, ..Telemetry::default() }, out).map(drop)
             })
         })
     }

@@ -17,29 +17,35 @@ pub struct NotExpressible {
 
 impl NotExpressible {
     /// What `say` writes, where the codec of this dialect cannot and others can.
-    pub(crate) fn new<T>(
+    pub(crate) fn new(
         what: &'static str,
         codec: Codec<'_>,
-        say: impl Fn(Codec<'_>) -> Result<T, EncodeError>,
+        say: impl Fn(Codec<'_>, &mut [u8]) -> Result<(), EncodeError>,
     ) -> Self {
-        let can = |dialect: &Dialect| {
-            !matches!(say(Codec::new(*dialect, codec.identity())), Err(EncodeError::NotExpressible))
-        };
+        let can = |dialect: &Dialect| is_expressible(Codec::new(*dialect, codec.identity()), &say);
         let elsewhere = Dialect::ALL.iter().copied().filter(can).collect();
         Self { what, dialect: codec.dialect(), elsewhere }
     }
 
-    /// Nothing, unless it is that which keeps `say` from being written. Buffers may be too small for it.
-    pub(crate) fn check<T>(
+    /// Nothing, unless it is that which keeps `say` from being written.
+    pub(crate) fn check(
         what: &'static str,
         codec: Codec<'_>,
-        say: impl Fn(Codec<'_>) -> Result<T, EncodeError>,
+        say: impl Fn(Codec<'_>, &mut [u8]) -> Result<(), EncodeError>,
     ) -> Result<(), Self> {
-        match say(codec) {
-            Err(EncodeError::NotExpressible) => Err(Self::new(what, codec, say)),
-            Ok(_) | Err(_) => Ok(()),
-        }
+        if is_expressible(codec, &say) { Ok(()) } else { Err(Self::new(what, codec, say)) }
     }
+}
+
+fn is_expressible(codec: Codec<'_>, say: impl Fn(Codec<'_>, &mut [u8]) -> Result<(), EncodeError>) -> bool {
+    let mut room = Vec::new();
+    let mut said = say(codec, &mut room);
+    // What a text may not have in it is told only once there is room for it.
+    if let Err(EncodeError::BufferTooSmall { needed }) = said {
+        room.resize(needed, 0);
+        said = say(codec, &mut room);
+    }
+    said != Err(EncodeError::NotExpressible)
 }
 
 impl fmt::Display for NotExpressible {

@@ -61,16 +61,18 @@ impl Options {
     /// What these options ask for must be something that the dialect has.
     fn check(&self, introduction: &Introduction<'_>, proof: Proof<'_>) -> Result<(), NotExpressible> {
         let codec = self.codec();
-        let anonymous = Introduction { model_id: None, ..*introduction };
-        NotExpressible::check("a given SAS token", codec, |codec| {
-            codec.encode_connect(&anonymous, &proof, &mut []).map(drop)
+        // What the software calls itself is nothing that either of them is about.
+        let modelled = Introduction { client_agent: None, ..*introduction };
+        let anonymous = Introduction { model_id: None, ..modelled };
+        NotExpressible::check("a given SAS token", codec, |codec, out| {
+            codec.encode_connect(&anonymous, &proof, out).map(drop)
         })?;
-        NotExpressible::check("a model id", codec, |codec| {
-            codec.encode_connect(introduction, &Proof::None, &mut []).map(drop)
+        NotExpressible::check("a model id", codec, |codec, out| {
+            codec.encode_connect(&modelled, &Proof::None, out).map(drop)
         })?;
         for channel in self.channels.iter() {
-            NotExpressible::check("inputs of a module", codec, |codec| {
-                codec.filters(channel, &mut []).map(drop)
+            NotExpressible::check("inputs of a module", codec, |codec, out| {
+                codec.filters(channel, out).map(drop)
             })?;
         }
         Ok(())

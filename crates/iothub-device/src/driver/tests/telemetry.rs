@@ -226,6 +226,17 @@ async fn a_property_that_the_dialect_does_not_have_is_named_with_the_dialect_tha
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_property_whose_value_the_dialect_does_not_take_is_named_with_the_dialects_that_do() {
+    let (_hub, device, _connection) = Hub::with_device(options(Dialect::Preview5)).await;
+    let message = Message::new("21.5").content_type("text/plain").message_id("m\0");
+    let error = device.send(message).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "message-id: the dialect preview5 cannot say it; classic and preview311 can"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_hub_announces_to_take_is_kept_to() {
     let (mut hub, wire) = Hub::new();
     let connecting = tokio::spawn(Device::connect_over(options(Dialect::Preview5), wire));
