@@ -14,9 +14,9 @@ use crate::terms::Signature;
 use crate::text::Text;
 use crate::write::Writer;
 
-/// What a CONNECT says.
+/// One of the things that a CONNECT says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dialect) enum Said {
+pub(in crate::dialect) enum Statement {
     Host,
     ApiVersion,
     Method,
@@ -54,8 +54,8 @@ impl Preview {
             }
         };
         let mut list = List::new(self.wire, ByteSet::UNRESERVED, out);
-        for (said, id, name) in self.introduction {
-            if let Some(value) = self.said(*said, identity, who, signature) {
+        for (statement, id, name) in self.introduction {
+            if let Some(value) = self.value(*statement, identity, who, signature) {
                 list.put(*id, "", Text::plain(name), &value);
             }
         }
@@ -78,30 +78,30 @@ impl Preview {
     }
 
     #[inline(never)]
-    fn said<'a>(
+    fn value<'a>(
         &self,
-        said: Said,
+        statement: Statement,
         identity: Identity<'a>,
         who: &Introduction<'a>,
         signature: Option<&'a Signature<'_>>,
     ) -> Option<Value<'a>> {
         let terms = signature.map(|signature| &signature.terms);
-        let text = match said {
-            Said::Host => Some(who.host),
-            Said::ApiVersion => Some(self.api_version),
-            Said::Method => Some(self.method(signature)),
-            Said::ClientAgent => who.client_agent,
+        let text = match statement {
+            Statement::Host => Some(who.host),
+            Statement::ApiVersion => Some(self.api_version),
+            Statement::Method => Some(self.method(signature)),
+            Statement::ClientAgent => who.client_agent,
             #[cfg(feature = "preview311")]
-            Said::Device => Some(identity.device.as_str()),
+            Statement::Device => Some(identity.device.as_str()),
             #[cfg(feature = "preview311")]
-            Said::Module => identity.module.map(ModuleId::as_str),
+            Statement::Module => identity.module.map(ModuleId::as_str),
             #[cfg(feature = "preview311")]
-            Said::Model => who.model_id,
-            Said::Expiry => return terms.map(|terms| Value::Number(terms.expiry_ms)),
-            Said::ConnectTime => return terms?.at_ms.map(Value::Number),
-            Said::Policy => return terms?.policy.filter(|policy| self.says(policy)).map(Value::Text),
+            Statement::Model => who.model_id,
+            Statement::Expiry => return terms.map(|terms| Value::Number(terms.expiry_ms)),
+            Statement::ConnectTime => return terms?.at_ms.map(Value::Number),
+            Statement::Policy => return terms?.policy.filter(|policy| self.says(policy)).map(Value::Text),
             #[cfg(feature = "preview5")]
-            Said::Code => return signature.map(|signature| Value::Bytes(&signature.code)),
+            Statement::Code => return signature.map(|signature| Value::Bytes(&signature.code)),
         };
         text.map(|text| Value::Text(Text::plain(text)))
     }

@@ -11,7 +11,7 @@ mod row;
 mod seal;
 mod wire;
 
-pub(super) use connect::{Said, X509};
+pub(super) use connect::{Statement, X509};
 #[cfg(feature = "preview5")]
 pub(super) use connect::{put_code, put_method};
 pub(super) use message::{Kind, Message, Receiver};
@@ -40,5 +40,5 @@ pub(super) struct Preview {
     /// The authentication method of a device that signs.
     pub(super) sas: &'static str,
     /// What a CONNECT says in its list or section, as which property of MQTT's, and under which name.
-    pub(super) introduction: &'static [(Said, u8, &'static str)],
+    pub(super) introduction: &'static [(Statement, u8, &'static str)],
 }

@@ -1,6 +1,6 @@
 use crate::base64_code;
 use crate::connect::{Claim, Connect, Proof};
-use crate::dialect::preview::{Said, X509};
+use crate::dialect::preview::{Statement, X509};
 use crate::dialect::{name::is_host, offset, row::decimal};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
@@ -38,17 +38,17 @@ pub(super) const SAS_BASE64: &str = "SASb64";
 const CONTENT_TYPES: [&str; 2] = ["application/json", "application/cbor"];
 
 /// In the order in which they are written: the host comes first.
-pub(super) const INTRODUCTION: &[(Said, u8, &str)] = &[
-    (Said::Host, id::USER, HOST),
-    (Said::Device, id::USER, DEVICE),
-    (Said::Module, id::USER, MODULE),
-    (Said::ApiVersion, id::USER, VERSION),
-    (Said::Method, id::USER, METHOD),
-    (Said::Expiry, id::USER, EXPIRY),
-    (Said::ConnectTime, id::USER, CONNECT_TIME),
-    (Said::Policy, id::USER, POLICY),
-    (Said::ClientAgent, id::USER, CLIENT_AGENT),
-    (Said::Model, id::USER, MODEL),
+pub(super) const INTRODUCTION: &[(Statement, u8, &str)] = &[
+    (Statement::Host, id::USER, HOST),
+    (Statement::Device, id::USER, DEVICE),
+    (Statement::Module, id::USER, MODULE),
+    (Statement::ApiVersion, id::USER, VERSION),
+    (Statement::Method, id::USER, METHOD),
+    (Statement::Expiry, id::USER, EXPIRY),
+    (Statement::ConnectTime, id::USER, CONNECT_TIME),
+    (Statement::Policy, id::USER, POLICY),
+    (Statement::ClientAgent, id::USER, CLIENT_AGENT),
+    (Statement::Model, id::USER, MODEL),
 ];
 
 /// Whether a CONNECT over MQTT 3.1.1 is of this dialect: its user name is a list of parameters, and no host is in

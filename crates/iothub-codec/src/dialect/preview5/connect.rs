@@ -2,7 +2,7 @@ use super::plain;
 use crate::ack::{Auth, AuthStep};
 use crate::connect::{Claim, Connect, Proof};
 use crate::dialect::name;
-use crate::dialect::preview::{self, X509, put_code, put_method};
+use crate::dialect::preview::{Statement, X509, put_code, put_method};
 use crate::dialect::row::decimal;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
@@ -27,15 +27,15 @@ const SAS_POLICY: &str = "sas-policy";
 const CLIENT_AGENT: &str = "client-agent";
 
 /// In the order in which they are written.
-pub(super) const INTRODUCTION: &[(preview::Said, u8, &str)] = &[
-    (preview::Said::Method, id::AUTHENTICATION_METHOD, ""),
-    (preview::Said::Code, id::AUTHENTICATION_DATA, ""),
-    (preview::Said::ApiVersion, id::USER, API_VERSION),
-    (preview::Said::Host, id::USER, HOST),
-    (preview::Said::ConnectTime, id::USER, SAS_AT),
-    (preview::Said::Expiry, id::USER, SAS_EXPIRY),
-    (preview::Said::Policy, id::USER, SAS_POLICY),
-    (preview::Said::ClientAgent, id::USER, CLIENT_AGENT),
+pub(super) const INTRODUCTION: &[(Statement, u8, &str)] = &[
+    (Statement::Method, id::AUTHENTICATION_METHOD, ""),
+    (Statement::Code, id::AUTHENTICATION_DATA, ""),
+    (Statement::ApiVersion, id::USER, API_VERSION),
+    (Statement::Host, id::USER, HOST),
+    (Statement::ConnectTime, id::USER, SAS_AT),
+    (Statement::Expiry, id::USER, SAS_EXPIRY),
+    (Statement::Policy, id::USER, SAS_POLICY),
+    (Statement::ClientAgent, id::USER, CLIENT_AGENT),
 ];
 
 /// Whose user names and passwords this dialect has no use for are passed over.
