@@ -186,7 +186,8 @@ impl fmt::Display for Field {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The buffer is too small. With exactly this size it is not.
+    /// The buffer is too small. With exactly this size it is not. That MQTT 5 does not take a text, for a NUL in it, is
+    /// told only where there is room for the text.
     #[error("the buffer needs {needed} bytes")]
     BufferTooSmall {
         /// The size that is needed.

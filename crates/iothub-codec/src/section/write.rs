@@ -38,7 +38,7 @@ impl<'b> SectionWriter<'b> {
     /// # Errors
     ///
     /// [`EncodeError::NotExpressible`] for a property that does not belong in the packet, that may stand only once
-    /// and does already, or that may not have this value; a text with NUL among them.
+    /// and does already, or that may not have this value; a text with NUL among them, if there is room for it.
     /// [`EncodeError::PropertyTooLong`]. The section is what it was, and can be gone on with.
     pub fn put(&mut self, property: SectionProperty<'_>) -> Result<(), EncodeError> {
         let mut seen = self.seen;

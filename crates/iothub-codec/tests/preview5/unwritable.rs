@@ -97,6 +97,20 @@ fn a_text_that_is_none_once_it_is_decoded() {
 }
 
 #[test]
+fn a_text_that_mqtt_does_not_take_is_told_once_there_is_room_for_it() {
+    for (system, application) in
+        [(&[(SystemProperty::MessageId, "a\0")][..], &[][..]), (&[], &[("a", "\0")]), (&[], &[("\0", "")])]
+    {
+        let telemetry = telemetry(system, application);
+        let EncodeError::BufferTooSmall { needed } = error(device().encode(&telemetry, &mut [])) else {
+            panic!("{system:?} {application:?}")
+        };
+        let mut out = vec![0; needed];
+        assert_eq!(error(device().encode(&telemetry, &mut out)), NotExpressible);
+    }
+}
+
+#[test]
 fn requests_that_cannot_be_made() {
     let id = request("1");
     let long = RequestId::new(&[b'x'; 17]).unwrap();
