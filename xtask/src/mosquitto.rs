@@ -22,7 +22,7 @@ pub(crate) struct Broker {
 pub(crate) fn program() -> Result<Broker, Failure> {
     // Where administrators' programs are is not on everybody's path.
     let installed = [PathBuf::from("mosquitto"), PathBuf::from("/usr/sbin/mosquitto")];
-    if let Some(program) = installed.into_iter().find(|program| runs(program, None)) {
+    if let Some(program) = installed.into_iter().find(|program| run(program, None).is_ok()) {
         return Ok(Broker { program, libraries: None });
     }
     let root = workspace::target_directory()?.join("mosquitto");
@@ -30,13 +30,15 @@ pub(crate) fn program() -> Result<Broker, Failure> {
         program: root.join("usr/sbin/mosquitto"),
         libraries: Some(root.join("usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH))),
     };
-    if !runs(&broker.program, broker.libraries.as_deref()) {
+    if run(&broker.program, broker.libraries.as_deref()).is_err() {
         unpack(&root)?;
     }
-    if runs(&broker.program, broker.libraries.as_deref()) {
-        Ok(broker)
-    } else {
-        Err(Failure::new("mosquitto does not start (Debian: apt-get install mosquitto)"))
+    match run(&broker.program, broker.libraries.as_deref()) {
+        Ok(()) => Ok(broker),
+        Err(why) => Err(Failure::new(format!(
+            "mosquitto does not start (Debian: apt-get install mosquitto): {}",
+            why.trim()
+        ))),
     }
 }
 
@@ -47,8 +49,18 @@ impl Broker {
 }
 
 /// What every system with TLS has is not among them.
-const PACKAGES: [&str; 7] =
-    ["mosquitto", "libcjson1", "libdlt2", "libmosquitto1", "libwebsockets17", "libev4", "libuv1"];
+const PACKAGES: [&str; 10] = [
+    "mosquitto",
+    "libcjson1",
+    "libdlt2",
+    "libmosquitto1",
+    "libwebsockets17",
+    "libev4",
+    "libuv1",
+    "libwrap0",
+    "libnsl2",
+    "libtirpc3",
+];
 
 fn unpack(root: &Path) -> Result<(), Failure> {
     let downloads = root.join("packages");
@@ -63,10 +75,15 @@ fn unpack(root: &Path) -> Result<(), Failure> {
     std::fs::remove_dir_all(&downloads).map_err(Failure::while_doing(downloads.display()))
 }
 
-fn runs(program: &Path, libraries: Option<&Path>) -> bool {
+/// Whether it starts, or why not.
+fn run(program: &Path, libraries: Option<&Path>) -> Result<(), String> {
+    let output = command(program, libraries).arg("-h").output().map_err(|error| error.to_string())?;
     // It says its version together with its help, and then fails.
-    let said = command(program, libraries).arg("-h").output();
-    said.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("mosquitto version"))
+    if String::from_utf8_lossy(&output.stdout).contains("mosquitto version") {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
 }
 
 fn command(program: &Path, libraries: Option<&Path>) -> Command {
