@@ -10,7 +10,7 @@ use super::server::{Programs, Side};
 use super::table;
 use crate::failure::Failure;
 use crate::mosquitto;
-use row::ROWS;
+use row::{ROWS, TURN_MS};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -19,9 +19,9 @@ pub(super) struct Arguments {
     /// How long each client is watched in each round
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// How often each client is measured, in turn; the median counts
-    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
-    rounds: u32,
+    /// How often each client is measured, in turn; the median counts. Latency is in shorter turns, and more of them
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=99))]
+    rounds: u64,
     /// How many connections are held in memory
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..=10_000))]
     connections: u64,
@@ -34,8 +34,15 @@ pub(super) struct Arguments {
 #[derive(Clone, Copy)]
 struct Sizes {
     seconds: u64,
-    rounds: u32,
+    rounds: u64,
     connections: u64,
+}
+
+impl Sizes {
+    /// How many turns of latency take as long as the rounds of anything else.
+    fn turns(self) -> u64 {
+        (self.rounds * self.seconds * 1_000).div_ceil(TURN_MS)
+    }
 }
 
 /// Measures row after row, and prints each as soon as it is there.

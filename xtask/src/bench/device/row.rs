@@ -25,6 +25,9 @@ enum Work {
 }
 
 const WINDOW: u64 = 100;
+/// How long a turn is in which latency is measured. A machine stops a process for milliseconds now and then: in many
+/// short turns that is in few of them, and the median is of the others.
+pub(super) const TURN_MS: u64 = 500;
 
 const fn throughput(name: &'static str, over: &'static str, window: u64) -> Row {
     Row { name, work: Work::Throughput { over, window } }
@@ -80,8 +83,9 @@ impl Row {
                 let what = format!("rumqttc-{over}-throughput");
                 let most = clients.run(&what, broker, &settings)?;
                 let rate = most["rate"].as_f64().unwrap_or_default() / 2.0;
-                let settings = [("window", WINDOW), ("seconds", sizes.seconds), ("rate", rate as u64)];
-                let both = both(clients, broker, sizes.rounds, &format!("{over}-latency"), &settings)?;
+                let settings = [("window", WINDOW), ("ms", TURN_MS), ("rate", rate as u64)];
+                let turns = sizes.turns();
+                let both = both(clients, broker, turns, &format!("{over}-latency"), &settings)?;
                 Ok(vec![
                     figure("acknowledged, p50", "p50", "us", &both, Target::None)?,
                     figure("acknowledged, p99", "p99", "us", &both, Target::Ratio(1.0))?,
@@ -107,7 +111,7 @@ impl Row {
 fn both(
     clients: &Load,
     broker: &Server,
-    rounds: u32,
+    rounds: u64,
     what: &str,
     settings: &[(&str, u64)],
 ) -> Result<(Said, Said), Failure> {
