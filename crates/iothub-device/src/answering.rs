@@ -2,8 +2,8 @@ use core::time::Duration;
 
 use iothub_codec::{Codec, Detail, EncodeError, Operation, Outcome, Reply, Status};
 use iothub_proto::Verdict;
-use tokio::sync::mpsc;
 
+use crate::bell::Entry;
 use crate::error::{AnswerError, NeverSent};
 use crate::lanes::{Answer, AnswerKind, ConnectionNumber};
 use crate::not_expressible::NotExpressible;
@@ -12,12 +12,12 @@ use crate::outcome::operation;
 /// The way from what arrived back to the connection that it came over.
 #[derive(Clone, Debug)]
 pub(crate) struct Answering {
-    answers: mpsc::Sender<Box<Answer>>,
+    answers: Entry<Answer>,
     timeout: Duration,
 }
 
 impl Answering {
-    pub(crate) fn new(answers: mpsc::Sender<Box<Answer>>, timeout: Duration) -> Self {
+    pub(crate) fn new(answers: Entry<Answer>, timeout: Duration) -> Self {
         Self { answers, timeout }
     }
 
@@ -28,14 +28,14 @@ impl Answering {
     ) -> Result<(), AnswerError> {
         let (done, outcome) = operation();
         let answer = Answer { connection, what, done };
-        outcome.within(self.timeout, self.answers.send(Box::new(answer))).await
+        outcome.within(self.timeout, self.answers.send(answer)).await
     }
 
     /// Answers without waiting for room or for the outcome: for those who cannot wait.
     pub(crate) fn answer_soon(&self, connection: ConnectionNumber, what: AnswerKind) {
         let (done, _) = operation();
         // There is room, unless the hub has more open than a session takes; then the caller waits for its own timeout.
-        let _ = self.answers.try_send(Box::new(Answer { connection, what, done }));
+        self.answers.try_send(Answer { connection, what, done });
     }
 }
 

@@ -353,7 +353,7 @@ impl Device {
         // Whoever waits may give up before there is a connection.
         self.entries().listen_to(channels);
         let ask = Ask::Subscribe { channels, done };
-        outcome.within(self.timeout(), self.entries().asks.send(Box::new(ask))).await
+        outcome.within(self.timeout(), self.entries().asks.send(ask)).await
     }
 
     /// Puts a message into its lane, and waits for room there for as long as the message may take.

@@ -11,7 +11,7 @@ use crate::clock::{Alarm, Clock};
 use crate::conversation::{Conversation, Renewing};
 use crate::error::{AnswerError, ConnectError};
 use crate::inboxes::InboxesEnd;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Wish};
 use crate::link::{Link, Turn};
 use crate::options::Options;
 use crate::proofs::Proofs;
@@ -223,6 +223,7 @@ impl<T: Transport> Driver<'_, T> {
             return End::Failed(error);
         }
         let end = self.serve(&mut link).await;
+        self.count_written(&mut link);
         match end {
             End::Stopped | End::Renewal => {
                 let now = self.clock.now();
@@ -254,17 +255,20 @@ impl<T: Transport> Driver<'_, T> {
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, link: &mut Link<S>) -> End {
         loop {
-            let step = self.step(link).await;
-            self.count_written(link);
-            match step {
+            if let Err(error) = self.step(link).await {
+                return End::Failed(error);
+            }
+            let now = self.clock.now();
+            match self.take_what_waits(now) {
                 Ok(Step::Done) => {}
                 Ok(Step::Stopped) => return End::Stopped,
                 Err(error) => return End::Failed(error),
             }
-            let now = self.clock.now();
-            if let Err(error) = self.take_what_waits(now) {
-                return End::Failed(error);
+            // Before everything is asked again what it has.
+            if let Err(error) = link.write_now(self.conversation.mqtt()).await {
+                return End::Failed(ConnectError::Broken(error));
             }
+            self.count_written(link);
             let (waiting, moved) = link.take_progress(self.conversation.mqtt());
             if let Some(after) = self.stall.observe(now, waiting, moved) {
                 return End::Failed(ConnectError::Stalled { after });
@@ -298,46 +302,49 @@ impl<T: Transport> Driver<'_, T> {
     async fn step<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         link: &mut Link<S>,
-    ) -> Result<Step, ConnectError> {
+    ) -> Result<(), ConnectError> {
         let Self { options, lanes, clock, conversation, proofs, alarm, stall, .. } = self;
         let overdue = lanes.telemetry.earliest().map(|at| (at, "a message has waited too long"));
         let timers = [conversation.poll_timeout(), overdue, stall.poll_timeout()];
         let wake = timers.into_iter().flatten().min_by_key(|(at, _)| *at);
-        let (telemetry, asks) = (conversation.takes_telemetry(), conversation.takes_asks());
-        let answers = conversation.takes_answers();
+        let takes_telemetry = conversation.takes_telemetry();
         tokio::select! {
-            turn = link.turn(conversation.mqtt()) => match turn.map_err(ConnectError::Broken)? {
-                Turn::Read(len) => conversation.handle_read(clock.now(), len)?,
-                Turn::Written => {}
-                Turn::Ended => return Err(ConnectError::ClosedByHub),
-            },
-            outgoing = lanes.telemetry.recv(), if telemetry => conversation.send(clock.now(), outgoing)?,
-            Some(ask) = lanes.asks.recv(), if asks => conversation.ask(clock.now(), *ask)?,
-            Some(answer) = lanes.answers.recv(), if answers => conversation.answer(clock.now(), *answer)?,
+            // What must not be kept waiting by a hub that always sends comes before it; what waits in a lane is taken
+            // after every step.
+            biased;
             proven = proofs.renewed() => {
                 let proven = proven?;
                 if conversation.renew(options.now(*clock), &proven)? == Renewing::ByConnecting {
                     proofs.keep(proven);
                 }
             }
-            () = lanes.telemetry.earlier() => {}
             () = alarm.ring(*clock, wake) => {
                 let now = clock.now();
                 lanes.telemetry.expire(now);
                 conversation.handle_timeout(now)?;
             }
-            wanted = lanes.wishes.changed() => match wanted {
-                Some(channels) => conversation.listen(clock.now(), channels)?,
-                None => return Ok(Step::Stopped),
+            turn = link.turn(conversation.mqtt()) => match turn.map_err(ConnectError::Broken)? {
+                Turn::Read(len) => conversation.handle_read(clock.now(), len)?,
+                Turn::Written => {}
+                Turn::Ended => return Err(ConnectError::ClosedByHub),
             },
+            outgoing = lanes.telemetry.recv(), if takes_telemetry => {
+                conversation.send(clock.now(), outgoing)?;
+            }
+            () = lanes.bell.rung() => {}
         }
-        Ok(Step::Done)
+        Ok(())
     }
 
     /// Takes everything from the lanes that can be sent, so that it goes out in one write.
-    fn take_what_waits(&mut self, now: Instant) -> Result<(), ConnectError> {
+    fn take_what_waits(&mut self, now: Instant) -> Result<Step, ConnectError> {
         self.take_answers(now)?;
         let Self { lanes, conversation, .. } = self;
+        match lanes.wishes.take_change() {
+            None => {}
+            Some(Wish { is_end: true, .. }) => return Ok(Step::Stopped),
+            Some(Wish { channels, .. }) => conversation.listen(now, channels)?,
+        }
         while conversation.takes_asks()
             && let Ok(ask) = lanes.asks.try_recv()
         {
@@ -348,7 +355,7 @@ impl<T: Transport> Driver<'_, T> {
         {
             conversation.send(now, outgoing)?;
         }
-        Ok(())
+        Ok(Step::Done)
     }
 
     fn take_answers(&mut self, now: Instant) -> Result<(), ConnectError> {
@@ -378,20 +385,22 @@ async fn offline<T>(
 ) -> Option<T> {
     tokio::pin!(something);
     loop {
+        while let Ok(answer) = lanes.answers.try_recv() {
+            answer.done.end(Err(AnswerError::Disconnected));
+        }
+        // What is wanted besides is looked at with the next connection.
+        if lanes.wishes.are_ended() {
+            return None;
+        }
         let overdue = [lanes.telemetry.earliest(), conversation.earliest_expiry()];
         let overdue = overdue.into_iter().flatten().min().map(|at| (at, "a message has waited too long"));
         tokio::select! {
             value = &mut something => return Some(value),
-            Some(answer) = lanes.answers.recv() => answer.done.end(Err(AnswerError::Disconnected)),
-            () = lanes.telemetry.earlier() => {}
+            () = lanes.bell.rung() => {}
             () = clock.sleep_until(overdue) => {
                 let now = clock.now();
                 lanes.telemetry.expire(now);
                 conversation.expire(now);
-            }
-            // What is wanted besides is looked at with the next connection.
-            wanted = lanes.wishes.changed() => {
-                wanted?;
             }
         }
     }

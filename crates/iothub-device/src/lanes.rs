@@ -3,6 +3,7 @@ use iothub_codec::{Channels, RequestId, RequestIdBuf, Status, TwinGet, TwinPart}
 use iothub_proto::{AckToken, Instant, Verdict};
 use tokio::sync::{mpsc, watch};
 
+use crate::bell::{Bell, Entry};
 use crate::error::{AnswerError, SubscribeError, TwinError};
 use crate::methods::MethodResponse;
 use crate::metrics::Meter;
@@ -19,6 +20,8 @@ pub(crate) struct Lanes {
     pub(crate) asks: mpsc::Receiver<Box<Ask>>,
     pub(crate) answers: mpsc::Receiver<Box<Answer>>,
     pub(crate) wishes: Wishes,
+    /// Rung for all but messages that arrive.
+    pub(crate) bell: Bell,
     /// Brings telemetry for as long as there is somebody to take it.
     #[cfg(feature = "outbox")]
     pub(crate) _feeder: Option<crate::outbox::Feeder>,
@@ -28,31 +31,38 @@ pub(crate) struct Lanes {
 #[derive(Debug)]
 pub(crate) struct LaneEntries {
     pub(crate) telemetry: LaneEntry,
-    pub(crate) asks: mpsc::Sender<Box<Ask>>,
-    pub(crate) answers: mpsc::Sender<Box<Answer>>,
+    pub(crate) asks: Entry<Ask>,
+    pub(crate) answers: Entry<Answer>,
     wishes: watch::Sender<Wish>,
+    bell: Bell,
 }
 
 /// Both ends, with room for so much telemetry.
-///
-/// What goes along the others is boxed: a channel begins with room for 32, and gateways have many devices.
 pub(crate) fn lanes(
     messages_max: usize,
     bytes_max: usize,
     channels: Channels,
     meter: Meter,
 ) -> (LaneEntries, Lanes) {
-    let (telemetry_in, telemetry) = lane(messages_max, bytes_max, meter);
+    let bell = Bell::default();
+    let (telemetry_in, telemetry) = lane(messages_max, bytes_max, bell.clone(), meter);
     let (asks_in, asks) = mpsc::channel(ASKS);
     let (answers_in, answers) = mpsc::channel(ANSWERS);
     let (wishes_in, wishes) = watch::channel(Wish { channels, is_end: false });
     (
-        LaneEntries { telemetry: telemetry_in, asks: asks_in, answers: answers_in, wishes: wishes_in },
+        LaneEntries {
+            telemetry: telemetry_in,
+            asks: Entry::new(asks_in, bell.clone()),
+            answers: Entry::new(answers_in, bell.clone()),
+            wishes: wishes_in,
+            bell: bell.clone(),
+        },
         Lanes {
             telemetry,
             asks,
             answers,
             wishes: Wishes(wishes),
+            bell,
             #[cfg(feature = "outbox")]
             _feeder: None,
         },
@@ -61,10 +71,11 @@ pub(crate) fn lanes(
 
 /// What the application wants, whether or not somebody waits for it.
 #[derive(Clone, Copy, Debug)]
-struct Wish {
+pub(crate) struct Wish {
     /// Every channel that somebody wants to listen to, also somebody who has given up waiting for that.
-    channels: Channels,
-    is_end: bool,
+    pub(crate) channels: Channels,
+    /// The device is closed, or its last handle dropped.
+    pub(crate) is_end: bool,
 }
 
 /// Where the driver learns what the application wants.
@@ -73,15 +84,25 @@ pub(crate) struct Wishes(watch::Receiver<Wish>);
 
 impl LaneEntries {
     pub(crate) fn listen_to(&self, channels: Channels) {
-        self.wishes.send_if_modified(|wish| {
+        let are_more = self.wishes.send_if_modified(|wish| {
             let before = wish.channels;
             wish.channels = before.union(channels);
             wish.channels != before
         });
+        if are_more {
+            self.bell.ring();
+        }
     }
 
     pub(crate) fn end(&self) {
         self.wishes.send_modify(|wish| wish.is_end = true);
+        self.bell.ring();
+    }
+}
+
+impl Drop for LaneEntries {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -91,11 +112,14 @@ impl Wishes {
         self.0.borrow().channels
     }
 
-    /// The same, once there is another; `None` when the device is closed, or its last handle dropped. Cancel-safe.
-    pub(crate) async fn changed(&mut self) -> Option<Channels> {
-        self.0.changed().await.ok()?;
-        let Wish { channels, is_end } = *self.0.borrow_and_update();
-        (!is_end).then_some(channels)
+    /// What is wanted, if that is something else than when this was last asked.
+    pub(crate) fn take_change(&mut self) -> Option<Wish> {
+        // Without handles the last wish was the end.
+        self.0.has_changed().unwrap_or(true).then(|| *self.0.borrow_and_update())
+    }
+
+    pub(crate) fn are_ended(&self) -> bool {
+        self.0.borrow().is_end
     }
 }
 

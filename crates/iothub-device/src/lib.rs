@@ -155,6 +155,7 @@
 
 mod address;
 mod answering;
+mod bell;
 #[cfg(test)]
 mod captured;
 mod chance;

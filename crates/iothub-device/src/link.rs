@@ -68,6 +68,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         .await
     }
 
+    /// Writes as much of what waits to be sent as is taken at once; the rest goes with the next turn.
+    pub(crate) async fn write_now(&mut self, mqtt: &mut Client) -> io::Result<()> {
+        poll_fn(|cx| match self.poll_write(cx, mqtt) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Ready(Ok(())),
+        })
+        .await
+    }
+
     /// Writes what waits to be sent, and says goodbye on every layer below.
     pub(crate) async fn finish(&mut self, mqtt: &mut Client) -> io::Result<()> {
         poll_fn(|cx| self.poll_write(cx, mqtt)).await?;

@@ -4,6 +4,7 @@ use iothub_proto::Instant;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 
 use super::queue::{Outgoing, Queue, Room};
+use crate::bell::Bell;
 use crate::metrics::Meter;
 
 /// The application's end: takes messages while there is room.
@@ -18,8 +19,8 @@ pub(crate) struct Lane(Arc<Shared>);
 struct Shared {
     queue: Mutex<Queue>,
     arrived: Notify,
-    /// Something has to be ended earlier than all that was there before.
-    earlier: Notify,
+    /// Rung when something has to be ended earlier than all that was there before.
+    bell: Bell,
     /// Room that is left. Whoever waits for some gets it in the order in which they came.
     messages: Semaphore,
     bytes: Semaphore,
@@ -42,13 +43,13 @@ pub(crate) struct Reserved<'l> {
 }
 
 /// Both ends, with room for so many messages and bytes.
-pub(crate) fn lane(messages_max: usize, bytes_max: usize, meter: Meter) -> (LaneEntry, Lane) {
+pub(crate) fn lane(messages_max: usize, bytes_max: usize, bell: Bell, meter: Meter) -> (LaneEntry, Lane) {
     let messages_max = messages_max.clamp(1, Semaphore::MAX_PERMITS);
     let bytes_max = bytes_max.clamp(1, u32::MAX as usize);
     let shared = Arc::new(Shared {
         queue: Mutex::default(),
         arrived: Notify::new(),
-        earlier: Notify::new(),
+        bell,
         messages: Semaphore::new(messages_max),
         bytes: Semaphore::new(bytes_max),
         bytes_max,
@@ -100,7 +101,7 @@ impl Reserved<'_> {
         bytes.forget();
         shared.arrived.notify_one();
         if is_earlier {
-            shared.earlier.notify_one();
+            shared.bell.ring();
         }
     }
 }
@@ -127,11 +128,6 @@ impl Lane {
     pub(crate) fn expire(&self, now: Instant) {
         let room = self.0.queue().expire(now);
         self.0.give_back(room);
-    }
-
-    /// Waits until [`Self::earliest`] says another time than it perhaps did. Cancel-safe.
-    pub(crate) async fn earlier(&self) {
-        self.0.earlier.notified().await;
     }
 
     /// When to call [`Self::expire`].
@@ -209,7 +205,7 @@ mod tests {
             (9, 4, &["aaaaaaaa", "b"], 1),
             (0, 0, &["a", "b"], 1),
         ] {
-            let (entry, lane) = lane(messages, bytes, Meter::default());
+            let (entry, lane) = lane(messages, bytes, Bell::default(), Meter::default());
             let outcomes: Vec<_> = names.iter().map(|name| put(&entry, name)).collect();
             let full = outcomes.iter().position(Result::is_err);
             assert_eq!(full, Some(taken), "{names:?}");
@@ -220,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_for_room_gets_it_in_turn_and_who_gives_up_leaves_it() {
-        let (entry, lane) = lane(1, 100, Meter::default());
+        let (entry, lane) = lane(1, 100, Bell::default(), Meter::default());
         let _first = put(&entry, "a");
         let mut impatient = Box::pin(entry.reserve(1));
         let mut patient = Box::pin(entry.reserve(1));
@@ -234,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_ends_with_the_driver() {
-        let (entry, lane) = lane(2, 100, Meter::default());
+        let (entry, lane) = lane(2, 100, Bell::default(), Meter::default());
         let waiting = put(&entry, "a").unwrap();
         let reserved = entry.try_reserve(1).unwrap();
         let (late, late_delivery) = message("late");
@@ -262,7 +258,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_told_to_have_left_was_told_to_have_come() {
         let eager = Arc::new(Eager::default());
-        let (entry, lane) = lane(2, 100, Meter::new(Arc::<Eager>::clone(&eager)));
+        let (entry, lane) = lane(2, 100, Bell::default(), Meter::new(Arc::<Eager>::clone(&eager)));
         assert!(eager.lane.set(lane).is_ok());
         let _delivery = put(&entry, "a").unwrap();
         assert_eq!(eager.taken.load(Ordering::Relaxed), 0, "it is told before anybody can take it");

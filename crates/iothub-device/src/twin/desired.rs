@@ -1,7 +1,8 @@
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::broadcast;
 
+use crate::bell::Entry;
 use crate::lanes::{Ask, ConnectionNumber};
 
 /// What the back end wants of the device, as it comes: first the desired properties as they are, then each change.
@@ -13,7 +14,7 @@ use crate::lanes::{Ask, ConnectionNumber};
 #[derive(Debug)]
 pub struct DesiredChanges {
     updates: broadcast::Receiver<Told>,
-    asks: mpsc::Sender<Box<Ask>>,
+    asks: Entry<Ask>,
     position: Position,
 }
 
@@ -36,7 +37,7 @@ enum Position {
 
 impl DesiredChanges {
     /// The whole is on its way.
-    pub(crate) fn new(updates: broadcast::Receiver<Told>, asks: mpsc::Sender<Box<Ask>>) -> Self {
+    pub(crate) fn new(updates: broadcast::Receiver<Told>, asks: Entry<Ask>) -> Self {
         Self { updates, asks, position: Position::Waits }
     }
 
@@ -45,7 +46,7 @@ impl DesiredChanges {
         loop {
             if self.position == Position::Lost {
                 // When the device is closed, that is what comes next.
-                let _ = self.asks.send(Box::new(Ask::TellDesired)).await;
+                let _ = self.asks.send(Ask::TellDesired).await;
                 self.position = Position::Waits;
             }
             let Told { connection, update } = match self.updates.recv().await {

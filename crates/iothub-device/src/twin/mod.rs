@@ -183,6 +183,6 @@ impl Twin {
         let after = self.timeout();
         let (done, outcome) = operation();
         let ask = ask(self.device.clock().now().after(after), done);
-        outcome.within(after, self.device.entries().asks.send(Box::new(ask))).await
+        outcome.within(after, self.device.entries().asks.send(ask)).await
     }
 }
