@@ -245,7 +245,8 @@ impl Events {
         let ring = self.ring();
         let Some(bounds) = ring.bounds.get(usize::from(partition)).copied() else { return Ok(None) };
         let is_in_ring = match position {
-            Position::Sequence(sequence) => sequence >= bounds.first,
+            // Who has read on disk is perhaps ahead of what is in memory.
+            Position::Sequence(sequence) => sequence >= bounds.first && sequence <= bounds.next,
             Position::Latest => true,
             Position::Earliest | Position::Enqueued(_) => false,
         };
@@ -410,6 +411,7 @@ mod tests {
     use iothub_hub::EventKind;
 
     use super::*;
+    use crate::journal::Journal;
 
     fn event(device: &str, body: &[u8]) -> Event {
         Event {
@@ -432,5 +434,22 @@ mod tests {
         let ring = events.ring();
         assert!(ring.bytes <= BYTES_MAX && ring.events.len() < 64, "{} events", ring.events.len());
         assert_eq!(ring.first + ring.events.len() as u64, 100);
+    }
+
+    #[test]
+    fn who_has_read_on_disk_what_is_not_in_memory_yet_is_not_sent_back() {
+        let mut journal = Journal::in_memory();
+        let events = Events::on_disk(journal.reader(), journal.next_sequences(), Retention::default());
+        let partition = partition_of("a", events.partitions());
+        let next = |from| {
+            let batch = events.read(partition, Position::Sequence(from), Limits { events: 10, bytes: 1024 });
+            batch.unwrap().unwrap().next
+        };
+        let effect = iothub_hub::Effect::Append(event("a", b"x"));
+        journal.commit(iothub_proto::Timestamp::default(), &vec![effect]).unwrap();
+        assert_eq!(next(1), 1, "it is on disk");
+        events.append(event("a", b"x"));
+        assert_eq!((next(0), next(1)), (1, 1));
+        assert_eq!(next(9), 1, "who wants what there is not goes on at the end");
     }
 }
