@@ -1,11 +1,9 @@
-use core::convert::Infallible;
 use core::fmt;
 use core::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use iothub_hub::{Change, Input, Peer, Transport};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc::WeakSender;
 
 use crate::authority::Authority;
 use crate::connection;
@@ -60,8 +58,8 @@ pub struct State {
 /// A way into a hub that runs in this process, beside its ports. Leads nowhere once the hub has stopped.
 #[derive(Clone)]
 pub struct Door {
-    pub(crate) sites: Arc<Sites>,
-    pub(crate) at_work: WeakSender<Infallible>,
+    /// Whoever keeps a way does not keep the hub.
+    pub(crate) sites: Weak<Sites>,
 }
 
 impl Door {
@@ -69,10 +67,9 @@ impl Door {
     /// from this machine and shows no certificate. Returns when the connection has ended, which it does at once where
     /// the hub has stopped or serves as many as it may.
     pub async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, stream: S) {
-        let (shared, premises) = (self.sites.main(), self.sites.premises());
-        let Some(at_work) = self.at_work.upgrade() else { return };
-        let (Some(place), Some(stranger)) = (premises.place(&at_work), premises.stranger()) else { return };
-        drop(at_work);
+        let Some(sites) = self.sites.upgrade() else { return };
+        let (shared, premises) = (sites.main(), sites.premises());
+        let (Some(place), Some(stranger)) = (premises.place(), premises.stranger()) else { return };
         let due = shared.driver.clock().now().instant.after(shared.limits.greeting);
         let peer = Peer {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -89,7 +86,8 @@ impl Door {
     /// whatever its edition allows. It says so as each dialect can. 0 for none any longer.
     pub fn throttle(&self, operations: u32) {
         // A hub that goes no more refuses everything anyway.
-        if let Ok(mut hub) = self.sites.main().driver.enter() {
+        let sites = self.sites.upgrade();
+        if let Some(Ok(mut hub)) = sites.as_ref().map(|sites| sites.main().driver.enter()) {
             hub.handle(Input::Throttle { operations });
         }
     }
@@ -98,7 +96,9 @@ impl Door {
     /// reads the event log is for [`Running::events`](crate::Running::events), and is answered with status 501 here; a hub
     /// that has stopped answers 503.
     pub async fn ask(&self, request: RestRequest<'_>) -> Response {
-        http::ask_in_process(request, self.sites.main()).await
+        // Who does not await the answer holds up nobody who stops the hub.
+        let hub = self.sites.upgrade().map(|sites| Arc::clone(sites.main()));
+        http::ask_in_process(request, hub.as_deref()).await
     }
 }
 

@@ -45,7 +45,12 @@ pub(crate) async fn serve(
     let shared = sites.main();
     let certificates = stream.inner().get_ref().1.peer_certificates().unwrap_or_default();
     let certificates = certificates.iter().map(|der| der.to_vec()).collect();
-    let guest = Arc::new(Guest { _place: place, stranger: Mutex::new(Some(stranger)), certificates });
+    let guest = Arc::new(Guest {
+        _place: place,
+        stranger: Mutex::new(Some(stranger)),
+        certificates,
+        _sites: Arc::clone(&sites),
+    });
     let service = service_fn(|request| {
         let (guest, shared) = (Arc::clone(&guest), addressed(&request, &sites));
         async move { Ok::<_, Infallible>(answer(request, peer, guest, shared).await) }
@@ -89,6 +94,8 @@ pub(crate) struct Guest {
     stranger: Mutex<Option<Stranger>>,
     /// What TLS knows it by.
     certificates: Vec<Vec<u8>>,
+    /// Held for as long as a WebSocket is served.
+    _sites: Arc<Sites>,
 }
 
 impl Guest {
@@ -200,8 +207,9 @@ async fn turn_away(request: RestRequest<'_>, shared: &Shared) -> Option<Response
 }
 
 /// Has the hub answer somebody in this process.
-pub(crate) async fn ask_in_process(request: RestRequest<'_>, shared: &Shared) -> iothub_hub::Response {
+pub(crate) async fn ask_in_process(request: RestRequest<'_>, hub: Option<&Shared>) -> iothub_hub::Response {
     let nothing = |status| iothub_hub::Response { status, headers: Vec::new(), body: Vec::new() };
+    let Some(shared) = hub else { return nothing(503) };
     let driver = &shared.driver;
     driver.carrier().has_room(Batch::default()).await;
     let (mut exchange, answer) = Exchange::begin(driver);
@@ -402,6 +410,8 @@ fn upgrade(
     };
     let server_name = host_name(request.headers());
     tokio::spawn(async move {
+        // The hub is let go before the guest, who holds all of them.
+        let (guest, shared) = (guest, shared);
         let upgraded = tokio::select! {
             upgraded = hyper::upgrade::on(request) => upgraded,
             () = shared.stopping() => return,
@@ -417,7 +427,6 @@ fn upgrade(
             }
             Err(error) => tracing::info!(%peer, %error, "WebSocket not opened"),
         }
-        drop(guest);
     });
     let mut response = Response::new(Either::Left(Full::default()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -10,7 +10,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::error::Port;
 use crate::patience::Patient;
-use crate::premises::{AtWork, Place};
+use crate::premises::Place;
 use crate::shared::Shared;
 use crate::sites::Sites;
 use crate::stranger::Stranger;
@@ -28,19 +28,19 @@ pub(crate) type Secured = Patient<TlsStream<TcpStream>>;
 
 impl Listener {
     /// Accepts connections until everything stops.
-    pub(crate) async fn serve(self, sites: Arc<Sites>, at_work: AtWork) {
+    pub(crate) async fn serve(self, sites: &Arc<Sites>) {
         tokio::select! {
-            () = self.accept_all(&sites, &at_work) => {}
+            () = self.accept_all(sites) => {}
             () = sites.main().stopping() => {}
         }
     }
 
-    async fn accept_all(&self, sites: &Arc<Sites>, at_work: &AtWork) {
+    async fn accept_all(&self, sites: &Arc<Sites>) {
         // Whose client it will be is not known yet.
         let (shared, premises) = (sites.main(), sites.premises());
         loop {
             match self.socket.accept().await {
-                Ok((stream, peer)) => match (premises.place(at_work), premises.stranger()) {
+                Ok((stream, peer)) => match (premises.place(), premises.stranger()) {
                     (Some(place), Some(stranger)) => {
                         self.begin(stream, peer, (place, stranger), Arc::clone(sites));
                     }

@@ -1,7 +1,6 @@
-use core::convert::Infallible;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::body::Room;
 use crate::harness::Interposer;
@@ -18,14 +17,10 @@ pub(crate) struct Premises {
     stop: watch::Sender<bool>,
 }
 
-/// One of the connections that may be open at a time; and the sign that its task is at work.
+/// One of the connections that may be open at a time.
 pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
-    _at_work: AtWork,
 }
-
-/// Held by every task until it is done.
-pub(crate) type AtWork = mpsc::Sender<Infallible>;
 
 impl Premises {
     pub(crate) fn new(limits: Limits, interposer: Option<Arc<dyn Interposer>>) -> Self {
@@ -40,9 +35,8 @@ impl Premises {
     }
 
     /// `None` when all places are taken.
-    pub(crate) fn place(&self, at_work: &AtWork) -> Option<Place> {
-        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        Some(Place { _permit: permit, _at_work: at_work.clone() })
+    pub(crate) fn place(&self) -> Option<Place> {
+        Arc::clone(&self.places).try_acquire_owned().ok().map(|permit| Place { _permit: permit })
     }
 
     /// `None` when there are as many strangers as may be.

@@ -73,7 +73,6 @@ impl Server {
 /// A hub that serves, and further ones in the same process if there are. Dropping it stops them at once;
 /// [`Self::stop`] does so in order.
 pub struct Running {
-    sites: Arc<Sites>,
     main: Kept,
     others: Vec<Kept>,
     /// Ends when all tasks have.
@@ -84,7 +83,7 @@ pub struct Running {
 
 /// What there is of a hub besides its tasks.
 struct Kept {
-    carrier: Arc<Carrier>,
+    shared: Arc<Shared>,
     committer: Option<JoinHandle<()>>,
     ready: Ready,
     // Dropped in this order: nobody finds a hub whose files are gone.
@@ -97,14 +96,14 @@ impl Running {
     /// says that the hub runs. What was received is answered first, and method calls without an answer fail with
     /// `ServiceUnavailable`.
     pub async fn stop(mut self) {
-        for shared in self.sites.iter() {
-            if let Ok(mut hub) = shared.driver.enter() {
+        for kept in self.kept() {
+            if let Ok(mut hub) = kept.shared.driver.enter() {
                 hub.handle(Input::Stop);
             }
         }
-        self.sites.premises().stop();
+        self.main.shared.premises().stop();
         for kept in core::iter::once(&mut self.main).chain(&mut self.others) {
-            kept.carrier.end_streams();
+            kept.carrier().end_streams();
             // Nobody is to find it any longer.
             kept.posted = None;
         }
@@ -112,7 +111,7 @@ impl Running {
             tracing::warn!("connections are left that do not close");
         }
         for kept in core::iter::once(&mut self.main).chain(&mut self.others) {
-            kept.carrier.end();
+            kept.carrier().end();
             if let Some(committer) = kept.committer.take() {
                 let joined = tokio::task::spawn_blocking(move || committer.join()).await;
                 if !matches!(joined, Ok(Ok(()))) {
@@ -125,19 +124,18 @@ impl Running {
     /// Stops as [`Self::stop`] does, and gives what a hub in memory knew, for [`Harness::state`]; of the first hub, if
     /// there are several. `None` if it could not go on.
     pub async fn into_state(self) -> Option<State> {
-        let (sites, authority) = (Arc::clone(&self.sites), self.authority.clone());
+        let (main, authority) = (Arc::clone(&self.main.shared), self.authority.clone());
         self.stop().await;
-        let changes = sites.main().driver.restated()?;
+        let changes = main.driver.restated()?;
         Some(State { changes, authority })
     }
 
     /// Returns when one of the hubs cannot go on, and why: then its connections are closed, and all should be
     /// stopped.
     pub async fn failed(&self) -> String {
-        let kept = core::iter::once(&self.main).chain(&self.others);
-        let failures = kept.map(|kept| {
+        let failures = self.kept().map(|kept| {
             Box::pin(async {
-                let mut failure = kept.carrier.failure();
+                let mut failure = kept.carrier().failure();
                 let failure = failure.wait_for(Option::is_some).await;
                 failure.ok().and_then(|why| why.clone()).unwrap_or_default()
             })
@@ -157,7 +155,7 @@ impl Running {
 
     /// The events of devices, and about them.
     pub fn events(&self) -> EventLog {
-        self.main.carrier.event_log()
+        self.main.carrier().event_log()
     }
 
     /// Everything that has to be known to use the hub.
@@ -195,14 +193,18 @@ impl Running {
     pub fn device_connection_string(&self) -> Option<&str> {
         self.main.ready.device_connection_string.as_deref()
     }
+
+    fn kept(&self) -> impl Iterator<Item = &Kept> {
+        core::iter::once(&self.main).chain(&self.others)
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.sites.premises().stop();
-        for kept in core::iter::once(&self.main).chain(&self.others) {
-            kept.carrier.end_streams();
-            kept.carrier.end();
+        self.main.shared.premises().stop();
+        for kept in self.kept() {
+            kept.carrier().end_streams();
+            kept.carrier().end();
         }
     }
 }
@@ -217,36 +219,28 @@ fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, S
     let Prepared { options, harness, clock, mqtt_tls, https_tls, authority, main, others } = prepared;
     let premises = Arc::new(Premises::new(options.limits, harness.interposer));
     let mut kept = Vec::new();
-    let mut shared = Vec::new();
+    let mut named = Vec::new();
     for prepared in others {
         let name = prepared.ready.host_name.clone();
-        let (its, hub) = Kept::new(prepared, clock, &premises)?;
+        let its = Kept::new(prepared, clock, &premises)?;
+        named.push((name, Arc::clone(&its.shared)));
         kept.push(its);
-        shared.push((name, hub));
     }
-    let (main, main_shared) = Kept::new(main, clock, &premises)?;
-    let sites = Arc::new(Sites::new(main_shared, shared));
+    let main = Kept::new(main, clock, &premises)?;
     let (sign, at_work) = mpsc::channel(1);
-    let door = Door { sites: Arc::clone(&sites), at_work: sign.downgrade() };
-    let running = Running { sites: Arc::clone(&sites), main, others: kept, at_work, door, authority };
+    let sites = Arc::new(Sites::new(Arc::clone(&main.shared), named, sign));
+    let door = Door { sites: Arc::downgrade(&sites) };
+    let running = Running { main, others: kept, at_work, door, authority };
     for (doorway, tls, port) in [(mqtt, mqtt_tls, Port::Mqtt), (https, https_tls, Port::Https)] {
         let tls = TlsAcceptor::from(tls);
         for socket in doorway.sockets {
             let listener = Listener { socket, tls: tls.clone(), port };
-            tokio::spawn(listener.serve(Arc::clone(&sites), sign.clone()));
+            let sites = Arc::clone(&sites);
+            tokio::spawn(async move { listener.serve(&sites).await });
         }
     }
     for shared in sites.iter().map(Arc::clone) {
-        let (sign, sites) = (sign.clone(), Arc::clone(&sites));
-        tokio::spawn(async move {
-            tokio::select! {
-                () = shared.driver.tick() => {}
-                () = transfers::serve(&shared, &sign) => {}
-                () = files::serve(&shared) => {}
-                () = messages::serve(&shared, &sites) => {}
-                () = shared.stopping() => {}
-            }
-        });
+        tokio::spawn(go_on(Arc::clone(&sites), shared));
     }
     match harness.reach {
         Reach::Ports => running.post(),
@@ -254,13 +248,20 @@ fn serve(prepared: Prepared, mqtt: Doorway, https: Doorway) -> Result<Running, S
     }
 }
 
+/// What a hub does by itself. It is let go before `sites`, by which one sees that nothing is left of it.
+async fn go_on(sites: Arc<Sites>, shared: Arc<Shared>) {
+    tokio::select! {
+        () = shared.driver.tick() => {}
+        () = transfers::serve(&shared, &sites) => {}
+        () = files::serve(&shared) => {}
+        () = messages::serve(&shared, &sites) => {}
+        () = shared.stopping() => {}
+    }
+}
+
 impl Kept {
     /// Has a hub's changes recorded from now on.
-    fn new(
-        prepared: PreparedHub,
-        clock: Clock,
-        premises: &Arc<Premises>,
-    ) -> Result<(Self, Arc<Shared>), StartError> {
+    fn new(prepared: PreparedHub, clock: Clock, premises: &Arc<Premises>) -> Result<Self, StartError> {
         let PreparedHub { hub, journal, events, effects, ready, places, transfers, files } = prepared;
         let carrier = Arc::new(Carrier::new(events));
         carrier.carry_out(effects.into_iter());
@@ -268,9 +269,13 @@ impl Kept {
             Some(journal) => Some(carrier.commit_to(journal, clock).map_err(StartError::Thread)?),
             None => None,
         };
-        let driver = Driver::new(hub, clock, Arc::clone(&carrier));
+        let driver = Driver::new(hub, clock, carrier);
         let shared = Arc::new(Shared::new(driver, Arc::clone(premises), transfers, files));
-        Ok((Self { carrier, committer, ready, posted: None, places }, shared))
+        Ok(Self { shared, committer, ready, posted: None, places })
+    }
+
+    fn carrier(&self) -> &Carrier {
+        self.shared.driver.carrier()
     }
 
     fn post(&mut self) -> Result<(), StartError> {
@@ -296,3 +301,33 @@ impl Running {
 
 /// How long a hub waits for its connections when it stops.
 const STOPPING: Duration = Duration::from_secs(8);
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[tokio::test]
+    async fn of_a_hub_that_has_stopped_nothing_is_left() {
+        for is_kept in [false, true] {
+            let scratch = Scratch::new();
+            let data = is_kept.then(|| scratch.path().join("data"));
+            let running = Server::start(Options { data, ..Options::free_ports() }).await.unwrap();
+            let (hub, door) = (Arc::downgrade(&running.main.shared), running.door());
+            // Neither who is in the middle of a handshake, nor who has a way in.
+            let client = TcpStream::connect(running.mqtt_address()).await.unwrap();
+            let (device, end) = tokio::io::duplex(64);
+            let served = tokio::spawn({
+                let door = door.clone();
+                async move { door.serve(end).await }
+            });
+            let events = running.events();
+            running.stop().await;
+            assert_eq!(hub.strong_count(), 0, "with data: {is_kept}");
+            served.await.unwrap();
+            drop((client, device, door, events));
+        }
+    }
+}

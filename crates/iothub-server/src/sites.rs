@@ -1,21 +1,32 @@
+use core::convert::Infallible;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use tokio::sync::mpsc;
 
 use crate::premises::Premises;
 use crate::shared::Shared;
 
 /// The hubs of one process, by the names that clients know them by. They share nothing but what [`Premises`] has.
+///
+/// Held by every task until it is done.
 pub(crate) struct Sites {
     /// For whoever names none of the others.
     main: Arc<Shared>,
     others: BTreeMap<String, Arc<Shared>>,
+    /// Dropped behind the hubs: who waits for its end finds nothing left of them.
+    _at_work: mpsc::Sender<Infallible>,
 }
 
 impl Sites {
-    /// `others` with their names; no name has a case.
-    pub(crate) fn new(main: Arc<Shared>, others: impl IntoIterator<Item = (String, Arc<Shared>)>) -> Self {
+    /// `others` with their names; no name has a case. The receiver sees the end of `at_work` with the last task.
+    pub(crate) fn new(
+        main: Arc<Shared>,
+        others: impl IntoIterator<Item = (String, Arc<Shared>)>,
+        at_work: mpsc::Sender<Infallible>,
+    ) -> Self {
         let others = others.into_iter().map(|(name, shared)| (name.to_ascii_lowercase(), shared));
-        Self { main, others: others.collect() }
+        Self { main, others: others.collect(), _at_work: at_work }
     }
 
     pub(crate) fn main(&self) -> &Arc<Shared> {

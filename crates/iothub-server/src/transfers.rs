@@ -1,17 +1,16 @@
 //! Carries out the steps of imports and exports, one after the other, and tells the hub what came of each.
 
-use core::convert::Infallible;
 use std::sync::Arc;
 
 use iothub_hub::{Input, TransferStep, Transferred};
-use tokio::sync::mpsc::Sender;
 
 use crate::shared::Shared;
+use crate::sites::Sites;
 use crate::transfer_files::TransferFiles;
 
-/// Does so for as long as the hub can go on. A step holds on to `at_work` until it is done: who begins again has the files
+/// Does so for as long as the hub can go on. A step holds on to `sites` until it is done: who begins again has the files
 /// to himself.
-pub(crate) async fn serve(shared: &Shared, at_work: &Sender<Infallible>) {
+pub(crate) async fn serve(shared: &Shared, sites: &Arc<Sites>) {
     let orders = shared.driver.carrier().transfer_orders();
     let (Some(mut orders), Some(folder)) = (orders, &shared.transfers) else {
         // The hub was told that there is nobody to do this, and asks for nothing.
@@ -21,10 +20,10 @@ pub(crate) async fn serve(shared: &Shared, at_work: &Sender<Infallible>) {
     while let Some((number, step)) = orders.recv().await {
         let is_answered = step != TransferStep::Abandon;
         // Files are on disks, which others must not wait for.
-        let at_work = at_work.clone();
+        let sites = Arc::clone(sites);
         let performed = tokio::task::spawn_blocking(move || {
-            let _at_work = at_work;
             let outcome = files.perform(step);
+            drop(sites);
             (files, outcome)
         });
         let Ok((kept, outcome)) = performed.await else { return };

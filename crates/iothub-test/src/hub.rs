@@ -379,13 +379,6 @@ impl Proxies {
     }
 }
 
-impl Drop for TestHub {
-    fn drop(&mut self) {
-        // The hub has its faults, and they would have the hub.
-        self.faults.entrance().set(None);
-    }
-}
-
 async fn serve(
     options: iothub_server::Options,
     reach: Reach,
