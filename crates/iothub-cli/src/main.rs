@@ -9,6 +9,7 @@ mod clock;
 mod columns;
 mod commands;
 mod completion;
+mod condition;
 mod content;
 mod contexts;
 mod csv;

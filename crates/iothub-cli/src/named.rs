@@ -1,7 +1,7 @@
 use iothub_model::IfMatch;
 use iothub_service::{Error, Service};
 
-use crate::commands::device::condition;
+use crate::condition::condition;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;

@@ -6,7 +6,7 @@ use iothub_model::{DigitalTwinEdit, IfMatch};
 use iothub_service::DigitalTwinCommand;
 use serde_json::json;
 
-use crate::commands::device::condition;
+use crate::condition::condition;
 use crate::content;
 use crate::failure::Failure;
 use crate::hub::Hub;

@@ -1,7 +1,7 @@
 use clap::Subcommand;
 use iothub_model::{IfMatch, Object, Patch, Twin, TwinPatch};
 
-use crate::commands::device::condition;
+use crate::condition::condition;
 use crate::content::{content, object};
 use crate::failure::Failure;
 use crate::hub::Hub;

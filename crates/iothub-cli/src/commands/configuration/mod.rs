@@ -9,8 +9,8 @@ use clap::Subcommand;
 use iothub_model::{Configuration, ConfigurationMetrics, ConfigurationQueries, ErrorCode, IfMatch};
 use iothub_service::Error;
 
-use crate::commands::device::condition;
 use crate::completion::{completer, configurations};
+use crate::condition::condition;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;

@@ -1,7 +1,7 @@
 use iothub_codec::Identity;
 use iothub_model::IfMatch;
 
-use super::update::condition;
+use crate::condition::condition;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::DeviceArgument;

@@ -19,7 +19,6 @@ mod way;
 
 pub(crate) use keys::Keys;
 pub(crate) use proof::{CertificateArguments, ProofArguments};
-pub(crate) use update::condition;
 pub(crate) use way::WayArguments;
 
 use clap::Subcommand;

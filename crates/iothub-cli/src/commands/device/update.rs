@@ -1,7 +1,8 @@
 use iothub_codec::Identity;
-use iothub_model::{BadEtag, Etag, IfMatch, Status};
+use iothub_model::{Etag, IfMatch, Status};
 
 use super::{Keys, show};
+use crate::condition::condition;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::identity::DeviceArgument;
@@ -43,12 +44,4 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
     let condition = arguments.if_match.clone().or(read.map(IfMatch::Exactly)).unwrap_or(IfMatch::Any);
     let device = hub.service.update_device(&device, &condition).await.map_err(explain)?;
     show(&device, Keys::Hidden, output)
-}
-
-/// Reads `--if-match`: an etag with or without quotes, or a star.
-pub(crate) fn condition(text: &str) -> Result<IfMatch, BadEtag> {
-    match IfMatch::parse(Some(text))? {
-        IfMatch::None => Err(BadEtag),
-        condition @ (IfMatch::Any | IfMatch::Exactly(_)) => Ok(condition),
-    }
 }

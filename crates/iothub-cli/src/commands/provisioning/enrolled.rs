@@ -4,7 +4,7 @@ use iothub_service::{Error, Service};
 use serde::Serialize;
 
 use super::terms::{ProofArguments, TermsArguments, Whose};
-use crate::commands::device::condition;
+use crate::condition::condition;
 use crate::failure::Failure;
 use crate::hub::Hub;
 use crate::login::HubArguments;
