@@ -1,6 +1,8 @@
-use std::net::TcpListener;
-use std::path::Path;
-use std::sync::mpsc::channel;
+use core::net::SocketAddr;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use rustix::process::Signal;
@@ -20,7 +22,7 @@ fn a_registry_goes_from_one_hub_to_another() {
     let file = &one.path("registry.jsonl");
     assert_eq!(one.run(&["device", "export", "--file", file]).ok(), "");
     assert_eq!(std::fs::read_to_string(file).unwrap(), exported);
-    assert!(!Path::new(&format!("{file}.part")).exists());
+    assert_eq!(partial(file), None);
 
     let other = Hub::start();
     let report = other.run(&["device", "import", file]).json();
@@ -56,9 +58,6 @@ fn an_export_is_written_to_a_pipe_and_not_put_in_its_place() {
     assert_eq!(reader.join().unwrap(), exported);
 
     let file = hub.path("registry.jsonl");
-    let partial = format!("{file}.part");
-    std::fs::write(&partial, "of an export that was killed").unwrap();
-    std::fs::set_permissions(&partial, PermissionsExt::from_mode(0o666)).unwrap();
     assert_eq!(hub.run(&["device", "export", "--file", &file]).ok(), "");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 }
@@ -67,11 +66,27 @@ fn an_export_is_written_to_a_pipe_and_not_put_in_its_place() {
 fn an_export_that_is_stopped_leaves_what_was_there() {
     let place = Place::new();
     let file = place.file("registry.jsonl", b"of yesterday");
-    let partial = format!("{file}.part");
     for signal in [Signal::INT, Signal::TERM] {
-        stop(&place, &["device", "export", "--file", &file], (&partial, &file), signal);
+        stop(&place, &["device", "export", "--file", &file], || partial(&file).is_some(), signal);
         assert_eq!(std::fs::read(&file).unwrap(), b"of yesterday");
     }
+}
+
+#[test]
+fn exports_to_the_same_path_at_once_are_each_whole() {
+    let hub = Hub::start();
+    let file = &hub.path("registry.jsonl");
+    let (login, reached) = silent_hub();
+    let stopped = Place::start(&hub, &["device", "export", "--file", file, "--login", &login]);
+    let _connection = reached.recv_timeout(PATIENCE).unwrap().unwrap();
+    let begun = partial(file);
+    assert!(begun.is_some());
+    assert_eq!(hub.run(&["device", "export", "--file", file]).ok(), "");
+    assert_eq!(partial(file), begun, "it is another's");
+    stopped.signal(Signal::INT);
+    assert_eq!(stopped.end().refused(130), format!("{file} is not written"));
+    assert_eq!(partial(file), None);
+    assert_eq!(std::fs::read_to_string(file).unwrap(), hub.line("device export").ok());
 }
 
 #[test]
@@ -79,25 +94,44 @@ fn a_download_that_is_stopped_leaves_nothing() {
     let place = Place::new();
     let file = place.path("copy.txt");
     for signal in [Signal::INT, Signal::TERM] {
-        stop(&place, &["file", "download", "dev1/log.txt", "--file", &file], (&file, &file), signal);
+        let is_begun = || Path::new(&file).exists();
+        stop(&place, &["file", "download", "dev1/log.txt", "--file", &file], is_begun, signal);
     }
 }
 
-/// Stops a command once a hub is reached that says nothing: the one file is there until then, and the other is not
-/// written.
-fn stop(place: &Place, command: &[&str], (partial, file): (&str, &str), signal: Signal) {
+/// Stops a command that writes to the file which it names last, once a hub is reached that says nothing: something is begun
+/// until then, and gone after.
+fn stop(place: &Place, command: &[&str], is_begun: impl Fn() -> bool, signal: Signal) {
+    let (login, reached) = silent_hub();
+    let file = command.last().unwrap();
+    let command = place.start(&[command, &["--login", &login]].concat());
+    let _connection = reached.recv_timeout(PATIENCE).unwrap().unwrap();
+    assert!(is_begun());
+    command.signal(signal);
+    assert_eq!(command.end().refused(130), format!("{file} is not written"));
+    assert!(!is_begun(), "{signal:?}");
+}
+
+/// How it is named, and who has come to it.
+fn silent_hub() -> (String, Receiver<io::Result<(TcpStream, SocketAddr)>>) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let (sender, reached) = channel();
     thread::spawn(move || sender.send(silent.accept()));
-    let login =
-        format!("HostName=127.0.0.1:{port};SharedAccessKeyName=o;SharedAccessKey=c2VjcmV0c2VjcmV0c2VjcmV0");
-    let command = place.start(&[command, &["--login", &login]].concat());
-    let _connection = reached.recv_timeout(PATIENCE).unwrap().unwrap();
-    assert!(Path::new(partial).exists());
-    command.signal(signal);
-    assert_eq!(command.end().refused(130), format!("{file} is not written"));
-    assert!(!Path::new(partial).exists(), "{signal:?}");
+    (
+        format!("HostName=127.0.0.1:{port};SharedAccessKeyName=o;SharedAccessKey=c2VjcmV0c2VjcmV0c2VjcmV0"),
+        reached,
+    )
+}
+
+/// What is beside a file that is still to be written.
+fn partial(file: &str) -> Option<PathBuf> {
+    let beside = std::fs::read_dir(Path::new(file).parent().unwrap()).unwrap();
+    let mut paths = beside.map(|entry| entry.unwrap().path());
+    paths.find(|path| {
+        let path = path.to_str().unwrap();
+        path.starts_with(file) && path.ends_with(".part")
+    })
 }
 
 #[test]

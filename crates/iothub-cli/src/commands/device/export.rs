@@ -3,6 +3,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use iothub_service::{ExportPage, ExportedKeys};
+use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -42,9 +43,8 @@ pub(crate) async fn run(arguments: &Arguments, output: &mut Output) -> Result<()
     let count = match is_replaceable(path) {
         true => replace(path, &hub, keys).await?,
         false => {
-            let mut file =
-                File::options().write(true).open(path).map_err(|error| unwritable(path, &error))?;
-            fill(&mut file, path, &hub, keys).await?
+            let file = File::options().write(true).open(path).map_err(|error| unwritable(path, &error))?;
+            fill(&file, path, &hub, keys).await?
         }
     };
     if output.is_for_people() {
@@ -63,21 +63,14 @@ fn is_replaceable(path: &Path) -> bool {
 async fn replace(path: &Path, hub: &Hub, keys: ExportedKeys) -> Result<usize, Failure> {
     // Heard from before there is anything to remove.
     let mut interrupt = Interrupt::listen()?;
-    let partial = beside(path);
-    let mut file = create(&partial).map_err(|error| unwritable(path, &error))?;
+    let partial = beside(path).map_err(|error| unwritable(path, &error))?;
     let stopped = || Failure::interrupted(format_args!("{} is not written", path.display()));
-    let filled = interrupt.during(fill(&mut file, path, hub, keys), stopped).await;
-    let kept = filled.and_then(|count| {
-        let kept = file.sync_all().and_then(|()| std::fs::rename(&partial, path));
-        kept.map(|()| count).map_err(|error| unwritable(path, &error))
-    });
-    if kept.is_err() {
-        let _ = std::fs::remove_file(&partial);
-    }
-    kept
+    let count = interrupt.during(fill(partial.as_file(), path, hub, keys), stopped).await?;
+    let kept = partial.as_file().sync_all().and_then(|()| Ok(partial.persist(path)?));
+    kept.map(|_| count).map_err(|error| unwritable(path, &error))
 }
 
-async fn fill(file: &mut File, path: &Path, hub: &Hub, keys: ExportedKeys) -> Result<usize, Failure> {
+async fn fill(mut file: &File, path: &Path, hub: &Hub, keys: ExportedKeys) -> Result<usize, Failure> {
     let write =
         |page: &ExportPage| file.write_all(page.lines.as_bytes()).map_err(|error| unwritable(path, &error));
     pages(hub, keys, write).await
@@ -110,21 +103,14 @@ async fn pages(
     }
 }
 
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    PathBuf::from(name)
+/// A file of its own, even where another export is on its way to the same path; gone unless it is put there. For the eyes of
+/// its owner: it may hold every key.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut prefix = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(".");
+    tempfile::Builder::new().prefix(&prefix).suffix(PART).tempfile_in(folder)
 }
 
-/// For the eyes of its owner: it may hold every key. What was left there by another export may be open to others.
-fn create(path: &Path) -> io::Result<File> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
+/// How the names of files end that are not whole.
+const PART: &str = ".part";
