@@ -5,10 +5,11 @@ use iothub_codec::{Ack, Channels, Codec, EncodeError, RequestIdBuf, TwinGet};
 use iothub_mqtt::{Client, WriteError};
 use iothub_proto::{DeviceEvent, DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
 
+use crate::connect_error::ConnectError;
 use crate::connect_stage::ConnectStage;
 use crate::credentials::Proven;
 use crate::desk::{Asker, Desk, Settled};
-use crate::error::{AnswerError, ConnectError, NeverSent, SendError, SubscribeError, TwinError};
+use crate::error::{AnswerError, NeverSent, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::{Answer, AnswerKind, Ask, Section};
 use crate::methods::{CallAnswer, MethodResponse};
@@ -511,8 +512,7 @@ impl<'d> Conversation<'d> {
             CallAnswer::Declined(status) => AnswerKind::Decline { request, name, status },
         };
         // What the session does not take it has no connection for.
-        let _ = self.answer_now(now, &what)?;
-        Ok(())
+        self.answer_now(now, &what).map(drop)
     }
 
     /// Writes and sends a packet, with more room for its topic if it needs that.

@@ -8,7 +8,8 @@ use iothub_proto::{AckToken, DeviceEvent, Instant, Ticket};
 use tracing::{debug, warn};
 
 use crate::commands::{ArrivedCommand, ArrivedInput, MessagesInHand};
-use crate::error::{ConnectError, SendError, SubscribeError, TwinError};
+use crate::connect_error::ConnectError;
+use crate::error::{SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::{AnswerKind, ConnectionNumber};
 use crate::methods::{Arrival, ArrivedCall, CallAnswer, CallMemory, MethodResponse, OpenCall};

@@ -8,8 +8,9 @@ use tracing::{Instrument, debug, error, info, warn};
 
 use crate::chance;
 use crate::clock::{Alarm, Clock};
+use crate::connect_error::ConnectError;
 use crate::conversation::{Conversation, Renewing};
-use crate::error::{AnswerError, ConnectError};
+use crate::error::AnswerError;
 use crate::inboxes::InboxesEnd;
 use crate::lanes::{Lanes, Wish};
 use crate::link::{Link, Turn};

@@ -6,8 +6,8 @@ use tracing::warn;
 
 use crate::chance;
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
 use crate::credentials::{CredentialsError, Proven, Wallet};
-use crate::error::ConnectError;
 use crate::options::Options;
 
 /// Where the proofs of a device come from, connection after connection.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use iothub_proto::FailureClass;
 use tokio::sync::{broadcast, watch};
 
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::listeners::Listeners;
 
 /// How a device stands with its hub.

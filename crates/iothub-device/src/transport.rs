@@ -1,7 +1,7 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::connect_error::ConnectError;
 use crate::connect_stage::ConnectStage;
-use crate::error::ConnectError;
 
 /// How a stream of bytes to the hub comes about, for [`Device::connect_over`](crate::Device::connect_over).
 ///

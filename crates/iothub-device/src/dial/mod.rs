@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::Address;
 use crate::civil_clock::CivilClock;
+use crate::connect_error::ConnectError;
 use crate::connect_stage::{ConnectStage, Progress};
-use crate::error::ConnectError;
 use crate::options::{Carrier, Options};
 use crate::proxy::{Proxy, ProxyError, Scheme};
 use crate::roots::Roots;

@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 use super::resumption::LastSession;
 use crate::civil_clock::CivilClock;
 use crate::client_certificate::ClientCertificate;
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::roots::Roots;
 
 /// The TLS of one device with one server, connection after connection.

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, Request, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 
 /// Where hubs take WebSockets, and what is spoken in them.
 const PATH: &str = "/$iothub/websocket";

@@ -3,9 +3,9 @@ use iothub_proto::{Hello, Instant, Limits, Now};
 
 use super::Options;
 use crate::chance::seed;
+use crate::connect_error::ConnectError;
 use crate::conversation::Conversation;
 use crate::credentials::{Claimant, CredentialsError, Proven};
-use crate::error::ConnectError;
 use crate::message::Message;
 use crate::not_expressible::NotExpressible;
 

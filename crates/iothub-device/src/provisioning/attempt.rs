@@ -9,8 +9,8 @@ use iothub_proto::{Instant, Limits, Packet, RegisteringEvent, RegistrationSessio
 
 use super::error::ProvisioningError;
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
 use crate::connect_stage::ConnectStage;
-use crate::error::ConnectError;
 use crate::link::{Link, Turn};
 use crate::options::Options;
 use crate::transport::Transport;

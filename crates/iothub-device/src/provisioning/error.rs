@@ -3,7 +3,7 @@ use core::time::Duration;
 use iothub_model::Refusal;
 use iothub_proto::RefusalReason;
 
-use crate::error::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::options::OptionsError;
 
 /// Why a device is not registered.

@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::captured::Captured;
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
 use crate::device::Device;
-use crate::error::ConnectError;
 use crate::transport::Transport;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";

@@ -1,8 +1,8 @@
 use core::time::Duration;
 use std::io;
 
+use crate::connect_error::ConnectError;
 use crate::credentials::CredentialsError;
-use crate::error::ConnectError;
 use crate::uploads::state::UploadState;
 
 /// Why a file was not uploaded.

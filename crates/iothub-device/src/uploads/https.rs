@@ -9,8 +9,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
 use crate::address::Address;
+use crate::connect_error::ConnectError;
 use crate::dial::Dial;
-use crate::error::ConnectError;
 use crate::options::{HTTPS_PORT, Options};
 use crate::transport::Transport;
 use crate::uploads::error::UploadError;

@@ -6,8 +6,9 @@ use tokio::io::AsyncReadExt;
 
 use super::hub::{Did, Hub, Shown, dialects, elapsed, options};
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
 use crate::device::Device;
-use crate::error::{ConnectError, SendError, SubscribeError};
+use crate::error::{SendError, SubscribeError};
 use crate::message::Message;
 use crate::options::Options;
 use crate::status::ConnectionStatus;

@@ -9,9 +9,10 @@ use iothub_proto::{Backoff, RefusalReason, Session};
 
 use super::hub::{Did, Hub, Shown, dialects, elapsed};
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
 use crate::credentials::{CredentialsError, ProviderError};
 use crate::device::Device;
-use crate::error::{ConnectError, SendError};
+use crate::error::SendError;
 use crate::message::Message;
 use crate::options::Options;
 use crate::status::ConnectionStatus;

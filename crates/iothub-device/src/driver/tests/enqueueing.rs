@@ -11,8 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::hub::{Connection, Hub, Wire, elapsed, options};
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
 use crate::device::Device;
-use crate::error::{ConnectError, SendError};
+use crate::error::SendError;
 use crate::message::Message;
 use crate::telemetry::{Delivery, EnqueueError};
 use crate::transport::Transport;

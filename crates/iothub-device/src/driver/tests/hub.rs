@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
 use crate::device::Device;
-use crate::error::ConnectError;
 use crate::options::Options;
 use crate::transport::Transport;
 

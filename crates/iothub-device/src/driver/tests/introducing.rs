@@ -10,8 +10,8 @@ use tokio::io::AsyncReadExt;
 
 use super::hub::{Did, Hub, Shown, dialects, elapsed, options, options_of};
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
 use crate::device::Device;
-use crate::error::ConnectError;
 
 const MODEL: &str = "dtmi:com:example:Thermostat;1";
 

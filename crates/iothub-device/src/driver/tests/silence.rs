@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::hub::{Connection, Did, Hub, dialects, elapsed, options};
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
 use crate::device::Device;
-use crate::error::ConnectError;
 use crate::message::Message;
 use crate::methods::MethodResponse;
 use crate::status::ConnectionStatus;

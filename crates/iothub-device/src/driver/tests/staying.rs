@@ -7,8 +7,9 @@ use tokio::io::DuplexStream;
 
 use super::hub::{Did, Hub, dialects, elapsed, options, options_of};
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
 use crate::device::Device;
-use crate::error::{ConnectError, SendError, SubscribeError, TwinError};
+use crate::error::{SendError, SubscribeError, TwinError};
 use crate::message::Message;
 use crate::options::Options;
 use crate::status::{ConnectionStatus, StatusChanges};
