@@ -39,13 +39,13 @@ impl NotExpressible {
 
 fn is_expressible(codec: Codec<'_>, say: impl Fn(Codec<'_>, &mut [u8]) -> Result<(), EncodeError>) -> bool {
     let mut room = Vec::new();
-    let mut said = say(codec, &mut room);
-    // What a text may not have in it is told only once there is room for it.
-    if let Err(EncodeError::BufferTooSmall { needed }) = said {
-        room.resize(needed, 0);
-        said = say(codec, &mut room);
+    loop {
+        match say(codec, &mut room) {
+            // What a text may not have in it is told only once there is room for it.
+            Err(EncodeError::BufferTooSmall { needed }) => room.resize(needed, 0),
+            said => return said != Err(EncodeError::NotExpressible),
+        }
     }
-    said != Err(EncodeError::NotExpressible)
 }
 
 impl fmt::Display for NotExpressible {

@@ -2,9 +2,10 @@
 
 use iothub_codec::{Codec, Command, DeviceId, Dialect, EncodeError, Identity, ModuleId, Properties, Qos};
 use iothub_model::{CommandDocument, CommandOutcome, Date, ErrorCode, FeedbackWanted, Status};
-use iothub_proto::Now;
+use iothub_proto::{Now, SendError};
 use serde_json::json;
 
+use crate::call::compose;
 use crate::change::Change;
 use crate::commands::{CommandSettings, Queue, QueuedCommand};
 use crate::effect::Effects;
@@ -199,25 +200,20 @@ fn check_expressible(key: &Key, command: &QueuedCommand) -> Result<(), Failure> 
         let properties = Properties::new(&system, &application);
         let message = Command { payload: b"", properties, qos: Qos::AtLeastOnce };
         let codec = Codec::new(*dialect, Identity { device, module });
-        let mut room = Vec::new();
-        let mut written = codec.encode(&message, &mut room).map(drop);
         // What a text may not have in it is told only once there is room for it.
-        if let Err(EncodeError::BufferTooSmall { needed }) = written {
-            room.resize(needed, 0);
-            written = codec.encode(&message, &mut room).map(drop);
-        }
+        let written = compose(&mut Vec::new(), |out| Ok(codec.encode(&message, out).map(drop)?));
         match written {
             Ok(()) => {}
-            Err(EncodeError::TopicTooLong { len }) => {
+            Err(SendError::Encode(EncodeError::TopicTooLong { len })) => {
                 let message =
                     format!("the properties make a topic of {len} bytes, and at most 65535 are allowed");
                 return Err(Failure::new(ErrorCode::MessageTooLarge, message));
             }
-            Err(EncodeError::PropertyTooLong { len }) => {
+            Err(SendError::Encode(EncodeError::PropertyTooLong { len })) => {
                 let message = format!("a property has {len} bytes, and at most 65535 are allowed");
                 return Err(Failure::new(ErrorCode::MessageTooLarge, message));
             }
-            Err(error @ (EncodeError::NotExpressible | EncodeError::BadValue(_) | _)) => {
+            Err(error) => {
                 let message = format!("the command cannot be sent to {key}: {error}");
                 return Err(Failure::new(ErrorCode::ArgumentInvalid, message));
             }
