@@ -1,7 +1,9 @@
 //! A hub that is killed again and again under load, and compared with what it had acknowledged.
 //!
-//! `cargo xtask crash --kills 200` has it done often, `--jobs` with jobs on a fleet meanwhile; among the tests it is done a few times. One number decides when
-//! the hub is killed and what is done to copies of its file, but not what the load has come to by then.
+//! `cargo xtask crash --kills 200` has it done often, `--jobs` with jobs on a fleet meanwhile; among the tests it is done
+//! a few times. One number decides when the hub is killed and what is done to copies of its file, but not what the load
+//! has come to by then. Each kill is told on standard error, with what its steps took: what takes longer and longer is to
+//! start the hub, which reads all of its file.
 
 #![cfg_attr(unix, allow(clippy::unwrap_used, reason = "this is a test"))]
 
@@ -19,6 +21,8 @@ mod imports;
 mod jobs;
 #[cfg(unix)]
 mod load;
+#[cfg(unix)]
+mod progress;
 #[cfg(unix)]
 mod truth;
 
@@ -51,6 +55,7 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
     let imports = Arc::new(Mutex::new(imports::Imports::default()));
     let files = Arc::new(Mutex::new(files::Files::default()));
     for kill in 0..kills {
+        let mut progress = progress::Progress::start();
         let mut hub = hub::Killable::start(&place);
         let load = load::start(&hub, &truth).await;
         let mut at_work = tokio::task::JoinSet::new();
@@ -59,23 +64,31 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
             imports::start(&hub, &place.transfers(), &imports, &mut at_work);
         }
         files::start(&hub, &files, &mut at_work).await;
+        progress.done("start");
         tokio::time::sleep(core::time::Duration::from_millis(50 + chance.below(800))).await;
         hub.kill();
         load.end().await;
         at_work.shutdown().await;
+        progress.done("load");
         if kill % 5 == 0 {
             copies.try_some(&place, &mut chance, &truth).await;
+            progress.done("copies");
         }
         let again = hub::restart(&place.data(), &place.transfers())
             .await
             .unwrap_or_else(|error| panic!("kill {kill}: {error}"));
+        progress.done("restart");
         checker.check(&again, &truth, &format!("seed {seed}, kill {kill}")).await;
         let service = hub::service(again.service_connection_string(), again.ca_pem().as_bytes());
         files::check(&service, &place.data(), &files, &format!("seed {seed}, kill {kill}")).await;
         if with_jobs {
             jobs::check(&service, &jobs, &format!("seed {seed}, kill {kill}")).await;
         }
+        progress.done("checks");
         again.stop().await;
+        progress.done("stop");
+        let acknowledged = truth.lock().unwrap().acknowledged();
+        eprintln!("kill {} of {kills}: {acknowledged} operations acknowledged{progress}", kill + 1);
     }
     // What waits for devices is theirs in the end.
     let mut hub = hub::Killable::start(&place);
