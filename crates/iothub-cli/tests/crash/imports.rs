@@ -19,6 +19,8 @@ pub(crate) struct Imports {
     last: u64,
     /// Whose devices are to be removed again, so that the hub does not grow.
     to_remove: Vec<u64>,
+    /// Asked for, and there was no answer.
+    unanswered: Option<Import>,
     acknowledged: BTreeSet<Import>,
     pub(crate) summary: String,
 }
@@ -38,6 +40,9 @@ pub(crate) fn start(hub: &Killable, folder: &Path, imports: &Shared, tasks: &mut
 }
 
 async fn order(service: Service, folder: PathBuf, imports: Shared) {
+    let Ok(there) = service.list_transfers().await else { return };
+    let containers = there.iter().filter_map(|job| job.input_blob_container_uri.as_deref());
+    imports.lock().unwrap().find(&containers.map(Import::called).collect());
     loop {
         let import = imports.lock().unwrap().next();
         let container = folder.join(import.to_string());
@@ -61,18 +66,29 @@ async fn order(service: Service, folder: PathBuf, imports: Shared) {
 }
 
 impl Imports {
+    /// What was not answered is asked for again if the hub knows nothing of it: a second time it would be refused.
+    fn find(&mut self, there: &BTreeSet<Import>) {
+        match self.unanswered.take() {
+            Some(import) if there.contains(&import) => self.acknowledge(import),
+            Some(Import::Remove(number)) => self.to_remove.push(number),
+            Some(Import::Make(_)) | None => {}
+        }
+    }
+
     fn next(&mut self) -> Import {
-        // Who was not answered is not asked again: it may have been done.
-        match self.to_remove.pop() {
+        let import = match self.to_remove.pop() {
             Some(number) => Import::Remove(number),
             None => {
                 self.last += 1;
                 Import::Make(self.last)
             }
-        }
+        };
+        self.unanswered = Some(import);
+        import
     }
 
     fn acknowledge(&mut self, import: Import) {
+        self.unanswered = None;
         self.acknowledged.insert(import);
         if let Import::Make(number) = import {
             self.to_remove.push(number);
