@@ -13,6 +13,7 @@ mod preview311;
 mod preview5;
 pub(crate) mod provisioning;
 mod row;
+mod spelling;
 
 pub use codec::Codec;
 pub(crate) use name::is_method;

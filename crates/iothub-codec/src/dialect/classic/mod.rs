@@ -15,7 +15,7 @@ pub(super) use connect::{open_connect, put_introduction};
 pub(super) use filters::{decode_filter, filters};
 pub(super) use number::number;
 pub(super) use open::{open_to_device, open_to_hub};
-pub(super) use property::spelling;
+pub(super) use property::{SPELLINGS, spelling};
 pub(super) use seal::{
     put_command, put_desired_changed, put_input, put_method, put_reply, put_telemetry, put_twin_get,
     put_twin_patch,

@@ -1,3 +1,4 @@
+use crate::dialect::spelling::Spelling;
 use crate::error::EncodeError;
 use crate::fast::FAST;
 use crate::identity::Identity;
@@ -28,6 +29,37 @@ pub(super) const NAMES: &[&str] = &[
     "iothub-ack",
 ];
 const TO: &str = "$.to";
+
+/// All of them, but for what is a part of something else.
+pub(in crate::dialect) const SPELLINGS: &str = concat!(
+    "$.mid",
+    "$.cid",
+    "$.uid",
+    "$.to",
+    "$.exp",
+    "$.ce",
+    "$.ctime",
+    "$.sub",
+    "$.on",
+    "$.ifid",
+    "$.schema",
+    "$.cdid",
+    "$.cmid",
+    "$.diagid",
+    "$.diagctx",
+    "iothub-operation",
+    "iothub-ack",
+);
+
+static ROWS: [Spelling; NAMES.len()] = {
+    let mut rows = [Spelling::new(TO); _];
+    let mut at = 0;
+    while at < NAMES.len() {
+        rows[at] = Spelling::new(NAMES[at]);
+        at += 1;
+    }
+    rows
+};
 
 pub(super) fn put_properties(properties: &Properties<'_>, is_first: bool, out: &mut Writer<'_>) {
     let mut is_first = is_first;
@@ -90,7 +122,7 @@ pub(super) fn put_command_properties(
 
 /// The name of a property, if it has one in this dialect.
 pub(crate) fn spelling(name: SystemProperty) -> Option<&'static str> {
-    NAMES.get(name as usize).copied()
+    ROWS.get(name as usize).map(|spelling| spelling.as_str())
 }
 
 /// Names that no table has are the application's.
@@ -109,16 +141,16 @@ fn system_property(name: Text<'_>) -> Option<SystemProperty> {
 #[inline(never)]
 fn listed(name: &str, is_encoded: bool) -> Option<SystemProperty> {
     let name = if is_encoded { Text::percent_encoded(name) } else { Text::plain(name) };
-    let mut names = NAMES.iter().zip(SystemProperty::ALL);
+    let mut names = ROWS.iter().zip(SystemProperty::ALL);
     if !FAST {
-        return names.find(|(spelling, _)| name == **spelling).map(|(_, name)| *name);
+        return names.find(|(spelling, _)| name == spelling.as_str()).map(|(_, name)| *name);
     }
     let mut meant = [0; NAME_MAX];
     let meant = match name.as_str() {
         Some(plain) => plain.as_bytes(),
         None => name.decode(&mut meant).ok()?,
     };
-    names.find(|(spelling, _)| spelling.as_bytes() == meant).map(|(_, name)| *name)
+    names.find(|(spelling, _)| spelling.as_str().as_bytes() == meant).map(|(_, name)| *name)
 }
 
 /// No name is longer.

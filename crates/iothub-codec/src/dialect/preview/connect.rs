@@ -56,7 +56,7 @@ impl Preview {
         let mut list = List::new(self.wire, ByteSet::UNRESERVED, out);
         for (statement, id, name) in self.introduction {
             if let Some(value) = self.value(*statement, identity, who, signature) {
-                list.put(*id, "", Text::plain(name), &value);
+                list.put(*id, "", Text::plain(name.as_str()), &value);
             }
         }
         let end = out.len();
@@ -88,7 +88,7 @@ impl Preview {
         let terms = signature.map(|signature| &signature.terms);
         let text = match statement {
             Statement::Host => Some(who.host),
-            Statement::ApiVersion => Some(self.api_version),
+            Statement::ApiVersion => Some(self.api_version.as_str()),
             Statement::Method => Some(self.method(signature)),
             Statement::ClientAgent => who.client_agent,
             #[cfg(feature = "preview311")]
@@ -106,8 +106,8 @@ impl Preview {
         text.map(|text| Value::Text(Text::plain(text)))
     }
 
-    const fn method(&self, signature: Option<&Signature<'_>>) -> &'static str {
-        if signature.is_some() { self.sas } else { X509 }
+    fn method(&self, signature: Option<&Signature<'_>>) -> &'static str {
+        if signature.is_some() { self.sas.as_str() } else { X509 }
     }
 
     /// An empty policy signs the same as none.

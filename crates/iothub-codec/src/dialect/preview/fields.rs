@@ -1,7 +1,8 @@
 use super::{Kind, Message};
 use crate::error::{DecodeError, DecodeErrorKind, Place};
 use crate::message::{
-    Command, Content, DesiredChanged, MethodCall, Reply, Telemetry, ToDevice, ToHub, TwinGet, TwinPatch,
+    Command, Content, DesiredChanged, MethodCall, Reply, Telemetry, ToDevice, ToHub, TwinGet, TwinPart,
+    TwinPatch,
 };
 use crate::property::Properties;
 use crate::publish::Publish;
@@ -53,9 +54,9 @@ impl<'a> Fields<'a> {
             Kind::Telemetry => {
                 ToHub::Telemetry(Telemetry { payload, properties: self.properties, qos, retain })
             }
-            Kind::TwinGet(part) => {
-                ToHub::TwinGet(TwinGet { request: self.request, part, known_version: self.if_version })
-            }
+            Kind::TwinGet => self.twin_get(TwinPart::Whole),
+            Kind::TwinGetReported => self.twin_get(TwinPart::Reported),
+            Kind::TwinGetDesired => self.twin_get(TwinPart::Desired),
             Kind::TwinPatch => ToHub::TwinPatch(TwinPatch {
                 request: self.request,
                 patch: payload,
@@ -64,11 +65,16 @@ impl<'a> Fields<'a> {
             Kind::MethodReply => ToHub::Reply(self.reply(payload)),
             Kind::Command
             | Kind::Method
-            | Kind::DesiredChanged(_)
+            | Kind::DesiredChanged
+            | Kind::DesiredSlash
             | Kind::TwinGetReply
             | Kind::TwinPatchReply
             | Kind::TwinReply => return Err(UNKNOWN),
         })
+    }
+
+    fn twin_get(&self, part: TwinPart) -> ToHub<'a> {
+        ToHub::TwinGet(TwinGet { request: self.request, part, known_version: self.if_version })
     }
 
     /// The message that a device receives, likewise. Each is made where it is to be, and not copied there.
@@ -80,9 +86,14 @@ impl<'a> Fields<'a> {
         match message.kind {
             Kind::Command => self.command(publish),
             Kind::Method => self.method(publish),
-            Kind::DesiredChanged(_) => self.desired_changed(publish),
+            Kind::DesiredChanged | Kind::DesiredSlash => self.desired_changed(publish),
             Kind::TwinGetReply | Kind::TwinPatchReply | Kind::TwinReply => self.reply_to_device(publish),
-            Kind::Telemetry | Kind::TwinGet(_) | Kind::TwinPatch | Kind::MethodReply => Err(UNKNOWN),
+            Kind::Telemetry
+            | Kind::TwinGet
+            | Kind::TwinGetReported
+            | Kind::TwinGetDesired
+            | Kind::TwinPatch
+            | Kind::MethodReply => Err(UNKNOWN),
         }
     }
 

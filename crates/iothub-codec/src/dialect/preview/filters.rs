@@ -1,5 +1,5 @@
 use super::{Kind, Preview, Wire};
-use crate::channel::{Channels, Variant};
+use crate::channel::Channels;
 use crate::error::EncodeError;
 use crate::publish::Qos;
 use crate::write::Writer;
@@ -15,25 +15,27 @@ impl Preview {
             let (channel, qos) = match message.kind {
                 Kind::Command => (Channels::COMMANDS, Qos::AtLeastOnce),
                 Kind::Method => (Channels::METHODS, Qos::AtMostOnce),
-                Kind::DesiredChanged(Variant::Usual) => (Channels::DESIRED, Qos::AtMostOnce),
+                Kind::DesiredChanged => (Channels::DESIRED, Qos::AtMostOnce),
                 Kind::TwinGetReply | Kind::TwinPatchReply if self.asks_for_replies() => {
                     (Channels::REPLIES, Qos::AtMostOnce)
                 }
                 Kind::Telemetry
-                | Kind::TwinGet(_)
+                | Kind::TwinGet
+                | Kind::TwinGetReported
+                | Kind::TwinGetDesired
                 | Kind::TwinPatch
                 | Kind::MethodReply
                 | Kind::TwinGetReply
                 | Kind::TwinPatchReply
                 | Kind::TwinReply
-                | Kind::DesiredChanged(_) => continue,
+                | Kind::DesiredSlash => continue,
             };
             if !channels.contains(channel) {
                 continue;
             }
             let start = out.begin_block();
-            out.put_str(self.root);
-            out.put_str(message.topic);
+            out.put_str(self.root.as_str());
+            out.put_str(message.topic.as_str());
             match self.wire {
                 // What stands for the list, which is always there in what a hub sends.
                 #[cfg(feature = "preview311")]

@@ -1,6 +1,7 @@
 use super::Parameter;
 use crate::channel::Variant;
 use crate::dialect::row::{Presence, Row};
+use crate::dialect::spelling::Spelling;
 use crate::message::TwinPart;
 use crate::word::{find, halves};
 
@@ -9,7 +10,7 @@ pub(in crate::dialect) struct Message {
     pub(super) kind: Kind,
     pub(super) receiver: Receiver,
     /// What follows the root, with a `+` for the name of a method.
-    pub(super) topic: &'static str,
+    pub(super) topic: Spelling,
     /// What a success must say, a failure need not. A bit for each [`Parameter`], or for each row of the properties in
     /// a message that has those.
     pub(super) required: u16,
@@ -22,9 +23,13 @@ pub(in crate::dialect) enum Kind {
     Telemetry,
     Command,
     Method,
-    TwinGet(TwinPart),
+    TwinGet,
+    TwinGetReported,
+    TwinGetDesired,
     TwinPatch,
-    DesiredChanged(Variant),
+    DesiredChanged,
+    /// The same in the spelling of [`Variant::DesiredSlash`].
+    DesiredSlash,
     MethodReply,
     TwinGetReply,
     TwinPatchReply,
@@ -46,7 +51,7 @@ impl Message {
 
     /// One with nothing but a payload.
     pub(in crate::dialect) const fn new(kind: Kind, receiver: Receiver, topic: &'static str) -> Self {
-        Self { kind, receiver, topic, required: 0, optional: 0 }
+        Self { kind, receiver, topic: Spelling::new(topic), required: 0, optional: 0 }
     }
 
     /// The same with parameters, which have their places in a table.
@@ -78,7 +83,7 @@ impl Message {
 
     /// The name of the method in the topic of this message, behind the root; for one without a method it is empty.
     pub(super) fn name_in<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        let (before, behind) = halves(self.topic, b'+');
+        let (before, behind) = halves(self.topic.as_str(), b'+');
         let name = topic.strip_prefix(before)?.strip_suffix(behind)?;
         let fits = if self.has_name() { find(name.as_bytes(), b'/').is_none() } else { name.is_empty() };
         fits.then_some(name)
@@ -86,7 +91,7 @@ impl Message {
 
     /// Whether the name of a method stands in the topic.
     pub(super) fn has_name(&self) -> bool {
-        find(self.topic.as_bytes(), b'+').is_some()
+        find(self.topic.as_str().as_bytes(), b'+').is_some()
     }
 
     pub(super) const fn has_bit(&self, bit: u16) -> bool {
@@ -108,15 +113,34 @@ const fn bits(table: &[Parameter], parameters: &[Parameter]) -> u16 {
 }
 
 impl Kind {
+    /// Asks for that part of a twin.
+    pub(super) const fn twin_get(part: TwinPart) -> Self {
+        match part {
+            TwinPart::Whole => Self::TwinGet,
+            TwinPart::Reported => Self::TwinGetReported,
+            TwinPart::Desired => Self::TwinGetDesired,
+        }
+    }
+
+    pub(super) const fn desired_changed(variant: Variant) -> Self {
+        match variant {
+            Variant::DesiredSlash => Self::DesiredSlash,
+            Variant::Usual | Variant::TwinGet | Variant::TwinPatch => Self::DesiredChanged,
+        }
+    }
+
     /// Whether such a property belongs to it.
     const fn presence(self, row: &Row) -> Presence {
         match self {
             Self::Telemetry => row.telemetry,
             Self::Command => row.command,
             Self::Method
-            | Self::TwinGet(_)
+            | Self::TwinGet
+            | Self::TwinGetReported
+            | Self::TwinGetDesired
             | Self::TwinPatch
-            | Self::DesiredChanged(_)
+            | Self::DesiredChanged
+            | Self::DesiredSlash
             | Self::MethodReply
             | Self::TwinGetReply
             | Self::TwinPatchReply
@@ -131,11 +155,14 @@ impl Kind {
     /// Whether it is a request or an answer.
     #[cfg(feature = "preview311")]
     pub(super) const fn has_request(self) -> bool {
-        !matches!(self, Self::Telemetry | Self::Command | Self::DesiredChanged(_))
+        !matches!(self, Self::Telemetry | Self::Command | Self::DesiredChanged | Self::DesiredSlash)
     }
 
     #[cfg(feature = "preview5")]
     pub(super) const fn is_request(self) -> bool {
-        matches!(self, Self::Method | Self::TwinGet(_) | Self::TwinPatch)
+        matches!(
+            self,
+            Self::Method | Self::TwinGet | Self::TwinGetReported | Self::TwinGetDesired | Self::TwinPatch
+        )
     }
 }

@@ -19,13 +19,27 @@ pub(super) use parameter::Parameter;
 pub(super) use row::{Row, parameters, properties};
 pub(super) use wire::{Wire, property_name};
 
+use crate::dialect::spelling::Spelling;
 use crate::property::Naming;
+
+/// What stands in the tables of both, but for what is a part of something else.
+pub(super) const SPELLINGS: &str = concat!(
+    "telemetry",
+    "commands",
+    "methods/+/response",
+    "twin/get/response",
+    "twin/patch/reported",
+    "status",
+    "reason",
+    "trace-id",
+    "SASb64",
+);
 
 /// One of the previews.
 pub(super) struct Preview {
     pub(super) wire: Wire,
     /// With what every topic begins.
-    pub(super) root: &'static str,
+    pub(super) root: Spelling,
     /// Of several with the same topic, the first is read.
     pub(super) messages: &'static [Message],
     /// What messages say that carry no properties.
@@ -36,9 +50,9 @@ pub(super) struct Preview {
     /// Longest request id, in bytes that are meant.
     pub(super) request_max: usize,
     /// What a device's CONNECT says it speaks.
-    pub(super) api_version: &'static str,
+    pub(super) api_version: Spelling,
     /// The authentication method of a device that signs.
-    pub(super) sas: &'static str,
+    pub(super) sas: Spelling,
     /// What a CONNECT says in its list or section, as which property of MQTT's, and under which name.
-    pub(super) introduction: &'static [(Statement, u8, &'static str)],
+    pub(super) introduction: &'static [(Statement, u8, Spelling)],
 }

@@ -53,7 +53,7 @@ impl Preview {
             #[cfg(feature = "preview5")]
             Wire::Section => (topic, Entries::Section(publish.properties)),
         };
-        let stem = stem.strip_prefix(self.root).ok_or(UNKNOWN)?;
+        let stem = stem.strip_prefix(self.root.as_str()).ok_or(UNKNOWN)?;
         let of_topic = |message: &'static Message| Some((message, message.name_in(stem)?));
         let mut messages = self.messages.iter().filter(|message| message.receiver == receiver);
         let (message, name) = messages.find_map(of_topic).ok_or(UNKNOWN)?;

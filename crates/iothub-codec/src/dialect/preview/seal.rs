@@ -36,7 +36,7 @@ impl Preview {
 
     #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn put_twin_get(&self, get: &TwinGet<'_>, out: &mut Writer<'_>) {
-        self.put_request(Kind::TwinGet(get.part), get.request, get.known_version, out);
+        self.put_request(Kind::twin_get(get.part), get.request, get.known_version, out);
     }
 
     #[cfg_attr(feature = "fast", inline(never))]
@@ -51,11 +51,12 @@ impl Preview {
         change: &DesiredChanged<'_>,
         out: &mut Writer<'_>,
     ) {
-        let has = |variant| self.messages.iter().any(|message| message.kind == Kind::DesiredChanged(variant));
-        let variant = if has(variant) { variant } else { Variant::Usual };
+        let wanted = Kind::desired_changed(variant);
+        let has_it = self.messages.iter().any(|message| message.kind == wanted);
+        let kind = if has_it { wanted } else { Kind::DesiredChanged };
         let said =
             Reply { version: Some(change.version), ..Reply::new(RequestId::from_u32(0), Status::SUCCESS) };
-        self.put_parameters(Kind::DesiredChanged(variant), "", None, &said, out);
+        self.put_parameters(kind, "", None, &said, out);
     }
 
     #[cfg_attr(feature = "fast", inline(never))]
@@ -163,11 +164,12 @@ impl Preview {
     ) -> (&'static Message, List<'w, 'b>) {
         let message = self.messages.iter().find(|message| message.kind == kind);
         let message = message.unwrap_or(&Message::NONE);
-        if message.topic.is_empty() {
+        let topic = message.topic.as_str();
+        if topic.is_empty() {
             out.fail(EncodeError::NotExpressible);
         }
-        let (before, behind) = halves(message.topic, b'+');
-        out.put_str(self.root);
+        let (before, behind) = halves(topic, b'+');
+        out.put_str(self.root.as_str());
         out.put_str(before);
         if message.has_name() {
             if !name::is_method(name) {

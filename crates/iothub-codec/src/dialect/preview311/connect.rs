@@ -1,7 +1,7 @@
 use crate::base64_code;
 use crate::connect::{Claim, Connect, Proof};
 use crate::dialect::preview::{Statement, X509};
-use crate::dialect::{name::is_host, offset, row::decimal};
+use crate::dialect::{name::is_host, offset, row::decimal, spelling::Spelling};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
 use crate::pairs::pairs;
@@ -38,17 +38,17 @@ pub(super) const SAS_BASE64: &str = "SASb64";
 const CONTENT_TYPES: [&str; 2] = ["application/json", "application/cbor"];
 
 /// In the order in which they are written: the host comes first.
-pub(super) const INTRODUCTION: &[(Statement, u8, &str)] = &[
-    (Statement::Host, id::USER, HOST),
-    (Statement::Device, id::USER, DEVICE),
-    (Statement::Module, id::USER, MODULE),
-    (Statement::ApiVersion, id::USER, VERSION),
-    (Statement::Method, id::USER, METHOD),
-    (Statement::Expiry, id::USER, EXPIRY),
-    (Statement::ConnectTime, id::USER, CONNECT_TIME),
-    (Statement::Policy, id::USER, POLICY),
-    (Statement::ClientAgent, id::USER, CLIENT_AGENT),
-    (Statement::Model, id::USER, MODEL),
+pub(super) const INTRODUCTION: &[(Statement, u8, Spelling)] = &[
+    (Statement::Host, id::USER, Spelling::new(HOST)),
+    (Statement::Device, id::USER, Spelling::new(DEVICE)),
+    (Statement::Module, id::USER, Spelling::new(MODULE)),
+    (Statement::ApiVersion, id::USER, Spelling::new(VERSION)),
+    (Statement::Method, id::USER, Spelling::new(METHOD)),
+    (Statement::Expiry, id::USER, Spelling::new(EXPIRY)),
+    (Statement::ConnectTime, id::USER, Spelling::new(CONNECT_TIME)),
+    (Statement::Policy, id::USER, Spelling::new(POLICY)),
+    (Statement::ClientAgent, id::USER, Spelling::new(CLIENT_AGENT)),
+    (Statement::Model, id::USER, Spelling::new(MODEL)),
 ];
 
 /// Whether a CONNECT over MQTT 3.1.1 is of this dialect: its user name is a list of parameters, and no host is in

@@ -10,12 +10,11 @@ pub(super) use connect::{is_meant, open_connect};
 pub(super) use filters::decode_filter;
 pub(super) use properties::spelling;
 
-use crate::channel::Variant;
 use crate::dialect::preview::Parameter::{
     Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
 };
 use crate::dialect::preview::{Kind, Message, Parameter, Preview, Receiver, Row, Wire, parameters};
-use crate::message::TwinPart;
+use crate::dialect::spelling::Spelling;
 use Receiver::{Device, Hub};
 use properties::{PROPERTIES, property_name};
 
@@ -43,16 +42,51 @@ const METHODS: &str = "methods/";
 
 pub(super) static PREVIEW: Preview = Preview {
     wire: Wire::Topic,
-    root: ROOT,
+    root: Spelling::new(ROOT),
     messages: MESSAGES,
     parameters: &ROWS,
     properties: &properties::ROWS,
     naming: property_name,
     request_max: 32,
-    api_version: connect::API_VERSION,
-    sas: connect::SAS_BASE64,
+    api_version: Spelling::new(connect::API_VERSION),
+    sas: Spelling::new(connect::SAS_BASE64),
     introduction: connect::INTRODUCTION,
 };
+
+/// All that stands in the tables, but for what is a part of something else.
+pub(super) const SPELLINGS: &str = concat!(
+    "$az/iot/",
+    "twin/get/reported",
+    "twin/get/desired",
+    "twin/patch/response",
+    "twin/events/desired-changed",
+    "twin/events/desired/changed",
+    "rid",
+    "tid",
+    "iv",
+    "rc",
+    "mid",
+    "cid",
+    "uid",
+    "ct",
+    "ce",
+    "crt",
+    "dts",
+    "traceparent",
+    "tracestate",
+    "sn",
+    "ent",
+    "dc",
+    "did",
+    "av",
+    "am",
+    "se",
+    "sa",
+    "sp",
+    "ca",
+    "dtmi",
+    "2021-06-30-preview",
+);
 
 /// In the order in which they are written.
 const PARAMETERS: &[Parameter; 9] =
@@ -69,19 +103,11 @@ const MESSAGES: &[Message] = &[
         &[Request, Code],
         &[Said, Reason, TraceId, MediaType, Encoding],
     ),
-    Message::new(Kind::TwinGet(TwinPart::Whole), Hub, TWIN_GET).with(PARAMETERS, &[Request], &[]),
+    Message::new(Kind::TwinGet, Hub, TWIN_GET).with(PARAMETERS, &[Request], &[]),
     // The reference says that a section may be found not modified, and has no parameter for the version that is known
     // already. The one of patches is taken.
-    Message::new(Kind::TwinGet(TwinPart::Reported), Hub, TWIN_GET_REPORTED).with(
-        PARAMETERS,
-        &[Request],
-        &[IfVersion],
-    ),
-    Message::new(Kind::TwinGet(TwinPart::Desired), Hub, TWIN_GET_DESIRED).with(
-        PARAMETERS,
-        &[Request],
-        &[IfVersion],
-    ),
+    Message::new(Kind::TwinGetReported, Hub, TWIN_GET_REPORTED).with(PARAMETERS, &[Request], &[IfVersion]),
+    Message::new(Kind::TwinGetDesired, Hub, TWIN_GET_DESIRED).with(PARAMETERS, &[Request], &[IfVersion]),
     Message::new(Kind::TwinGetReply, Device, TWIN_GET_REPLY).with(
         PARAMETERS,
         &[Request],
@@ -93,10 +119,6 @@ const MESSAGES: &[Message] = &[
         &[Request, Version],
         &[Said, Reason, TraceId],
     ),
-    Message::new(Kind::DesiredChanged(Variant::Usual), Device, DESIRED).with(PARAMETERS, &[Version], &[]),
-    Message::new(Kind::DesiredChanged(Variant::DesiredSlash), Device, DESIRED_SLASH).with(
-        PARAMETERS,
-        &[Version],
-        &[],
-    ),
+    Message::new(Kind::DesiredChanged, Device, DESIRED).with(PARAMETERS, &[Version], &[]),
+    Message::new(Kind::DesiredSlash, Device, DESIRED_SLASH).with(PARAMETERS, &[Version], &[]),
 ];

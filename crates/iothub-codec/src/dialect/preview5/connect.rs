@@ -4,6 +4,7 @@ use crate::connect::{Claim, Connect, Proof};
 use crate::dialect::name;
 use crate::dialect::preview::{Statement, X509, put_code, put_method};
 use crate::dialect::row::decimal;
+use crate::dialect::spelling::Spelling;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};
 use crate::section::{PropertySection, Raw, id, put_decimal};
@@ -27,15 +28,15 @@ const SAS_POLICY: &str = "sas-policy";
 const CLIENT_AGENT: &str = "client-agent";
 
 /// In the order in which they are written.
-pub(super) const INTRODUCTION: &[(Statement, u8, &str)] = &[
-    (Statement::Method, id::AUTHENTICATION_METHOD, ""),
-    (Statement::Code, id::AUTHENTICATION_DATA, ""),
-    (Statement::ApiVersion, id::USER, API_VERSION),
-    (Statement::Host, id::USER, HOST),
-    (Statement::ConnectTime, id::USER, SAS_AT),
-    (Statement::Expiry, id::USER, SAS_EXPIRY),
-    (Statement::Policy, id::USER, SAS_POLICY),
-    (Statement::ClientAgent, id::USER, CLIENT_AGENT),
+pub(super) const INTRODUCTION: &[(Statement, u8, Spelling)] = &[
+    (Statement::Method, id::AUTHENTICATION_METHOD, Spelling::new("")),
+    (Statement::Code, id::AUTHENTICATION_DATA, Spelling::new("")),
+    (Statement::ApiVersion, id::USER, Spelling::new(API_VERSION)),
+    (Statement::Host, id::USER, Spelling::new(HOST)),
+    (Statement::ConnectTime, id::USER, Spelling::new(SAS_AT)),
+    (Statement::Expiry, id::USER, Spelling::new(SAS_EXPIRY)),
+    (Statement::Policy, id::USER, Spelling::new(SAS_POLICY)),
+    (Statement::ClientAgent, id::USER, Spelling::new(CLIENT_AGENT)),
 ];
 
 /// Whose user names and passwords this dialect has no use for are passed over.

@@ -12,12 +12,11 @@ pub(super) use connect::{decode_auth, encode_auth, open_connect};
 pub(super) use filters::decode_filter;
 pub(super) use property::spelling;
 
-use crate::channel::Variant;
 use crate::dialect::preview::Parameter::{
     Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
 };
 use crate::dialect::preview::{Kind, Message, Parameter, Preview, Receiver, Row, Wire, parameters};
-use crate::message::TwinPart;
+use crate::dialect::spelling::Spelling;
 use crate::text::Text;
 use Receiver::{Device, Hub};
 use property::{PROPERTIES, property_name};
@@ -39,16 +38,42 @@ const RESPONSES: &str = "responses";
 
 pub(super) static PREVIEW: Preview = Preview {
     wire: Wire::Section,
-    root: ROOT,
+    root: Spelling::new(ROOT),
     messages: MESSAGES,
     parameters: &ROWS,
     properties: &property::ROWS,
     naming: property_name,
     request_max: 16,
-    api_version: connect::VERSION,
-    sas: connect::SAS,
+    api_version: Spelling::new(connect::VERSION),
+    sas: Spelling::new(connect::SAS),
     introduction: connect::INTRODUCTION,
 };
+
+/// All that stands in the tables, but for what is a part of something else.
+pub(super) const SPELLINGS: &str = concat!(
+    "$iothub/",
+    "twin/patch/desired",
+    "responses",
+    "Correlation Data",
+    "Content Type",
+    "response-code",
+    "if-version",
+    "message-id",
+    "user-id",
+    "correlation-id",
+    "creation-time",
+    "content-encoding",
+    "sequence-no",
+    "enqueued-time",
+    "delivery-count",
+    "2020-10-01-preview",
+    "api-version",
+    "host",
+    "sas-at",
+    "sas-expiry",
+    "sas-policy",
+    "client-agent",
+);
 
 /// In the order in which they are written. An encoding is in no message.
 const PARAMETERS: &[Parameter; 9] =
@@ -65,7 +90,7 @@ const MESSAGES: &[Message] = &[
         &[Request, Code],
         &[Said, Reason, TraceId, MediaType],
     ),
-    Message::new(Kind::TwinGet(TwinPart::Whole), Hub, TWIN_GET).with(PARAMETERS, &[Request], &[]),
+    Message::new(Kind::TwinGet, Hub, TWIN_GET).with(PARAMETERS, &[Request], &[]),
     Message::new(Kind::TwinPatch, Hub, TWIN_PATCH).with(PARAMETERS, &[Request], &[IfVersion]),
     // What is read is no more than an answer; what is written is known to be one or the other.
     Message::new(Kind::TwinReply, Device, RESPONSES).with(
@@ -83,11 +108,7 @@ const MESSAGES: &[Message] = &[
         &[Request, Version],
         &[Said, Reason, TraceId, MediaType],
     ),
-    Message::new(Kind::DesiredChanged(Variant::Usual), Device, TWIN_DESIRED).with(
-        PARAMETERS,
-        &[Version],
-        &[],
-    ),
+    Message::new(Kind::DesiredChanged, Device, TWIN_DESIRED).with(PARAMETERS, &[Version], &[]),
 ];
 
 /// The text that bytes of a section are.
