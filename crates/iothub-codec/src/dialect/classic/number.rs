@@ -8,13 +8,16 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 }
 
 /// The same, perhaps with a minus in front.
-pub(super) fn signed(text: &str) -> Option<i32> {
+pub(in crate::dialect) fn signed(text: &str) -> Option<i32> {
     let digits = text.strip_prefix("-");
-    let number = i64::try_from(number(digits.unwrap_or(text))?).ok()?;
-    i32::try_from(if digits.is_some() { -number } else { number }).ok()
+    let number = u32::try_from(number(digits.unwrap_or(text))?).ok()?;
+    match digits {
+        Some(_) => 0_i32.checked_sub_unsigned(number),
+        None => i32::try_from(number).ok(),
+    }
 }
 
-pub(super) fn put_signed(number: i32, out: &mut Writer<'_>) {
+pub(in crate::dialect) fn put_signed(number: i32, out: &mut Writer<'_>) {
     if number < 0 {
         out.put_byte(b'-');
     }
