@@ -2,8 +2,6 @@
 
 pub(crate) const LEN: usize = 44;
 
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 pub(crate) fn write(code: &[u8; 32]) -> [u8; LEN] {
     let mut text = [b'='; LEN];
     text.iter_mut().zip(digits(code)).for_each(|(place, digit)| *place = digit);
@@ -17,8 +15,18 @@ pub(crate) fn digits(code: &[u8; 32]) -> impl Iterator<Item = u8> {
         // Two bits more than there are, for the last digit.
         let byte = |at| u16::from(code.get(at).copied().unwrap_or(0));
         let two = byte(at) << 8 | byte(at + 1);
-        DIGITS[usize::from(two >> (10 - bit)) & 0x3F]
+        digit((two >> (10 - bit) & 0x3F) as u8)
     })
+}
+
+fn digit(value: u8) -> u8 {
+    match value {
+        0..26 => b'A' + value,
+        26..52 => b'a' - 26 + value,
+        52..62 => value - 52 + b'0',
+        62 => b'+',
+        _ => b'/',
+    }
 }
 
 /// `None` for what no writer makes of 32 bytes: there is one text for each code.

@@ -136,9 +136,10 @@ impl<'b> Writer<'b> {
 
     /// What the text means, as it is.
     pub(crate) fn put_text(&mut self, text: Text<'_>) {
-        match text.as_str() {
-            Some(text) if FAST => self.put_str(text),
-            Some(_) | None => self.put_meant(None, text.raw().as_bytes(), text.is_encoded()),
+        if FAST && let Some(text) = text.as_str() {
+            self.put_str(text);
+        } else {
+            self.put_meant(None, text.raw().as_bytes(), text.is_encoded());
         }
     }
 

@@ -13,7 +13,6 @@ use crate::message::{Operation, Outgoing, Reply, ToDevice, ToHub};
 use crate::publish::{Publish, Qos};
 use crate::section::{PropertySection, text};
 use crate::status::Status;
-use crate::text::Text;
 use crate::write::Writer;
 
 /// Reads and writes the messages of one device or module in one dialect.
@@ -157,27 +156,23 @@ impl<'d> Codec<'d> {
         out: &'b mut [u8],
     ) -> Result<Connect<'b>, EncodeError> {
         let mut writer = Writer::new(out);
-        if !name::is_host(Text::plain(who.host)) {
+        if !name::is_plain_host(who.host) {
             writer.fail(EncodeError::BadValue(Field::Host));
         }
         writer.put_identity(self.identity);
         let client_id_len = writer.len();
         let (list_end, token) = self.put_introduction(who, proof, &mut writer);
-        // What was written is as long as was counted.
-        let (names, code) = writer.finish()?.split_at_checked(list_end).unwrap_or_default();
-        let version = self.dialect.version();
-        let (client_id, username, properties) = match version {
-            Version::V311 => {
-                let (client_id, username) = text(names).split_at_checked(client_id_len).unwrap_or_default();
-                (client_id, Some(username), PropertySection::EMPTY)
-            }
-            Version::V5 => {
-                let (client_id, section) = names.split_at_checked(client_id_len).unwrap_or_default();
-                (text(client_id), None, PropertySection::written(section))
-            }
-        };
+        let written = writer.finish()?;
+        let (client_id, rest) = part(written, client_id_len);
+        let (list, code) = part(rest, list_end.wrapping_sub(client_id_len));
         let password = if code.is_empty() { token } else { Some(code) };
-        Ok(Connect { version, client_id, username, password, properties })
+        let (version, client_id, properties) =
+            (self.dialect.version(), text(client_id), PropertySection::EMPTY);
+        let connect = Connect { version, client_id, username: None, password, properties };
+        Ok(match version {
+            Version::V311 => Connect { username: Some(text(list)), ..connect },
+            Version::V5 => Connect { properties: PropertySection::written(list), ..connect },
+        })
     }
 
     /// The user name or section, and behind it a password that has to be written. Gives where it begins, or the password
@@ -265,6 +260,12 @@ impl<'d> Codec<'d> {
             Dialect::Preview5 => preview5::decode_auth(auth),
         }
     }
+}
+
+/// The first bytes, and the others. What was written is as long as was counted.
+#[cfg_attr(not(feature = "fast"), inline(never))]
+fn part(written: &[u8], len: usize) -> (&[u8], &[u8]) {
+    written.split_at_checked(len).unwrap_or_default()
 }
 
 /// An acknowledgement over MQTT 3.1.1: nobody can be told of anything but success.

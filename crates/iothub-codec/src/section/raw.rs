@@ -3,6 +3,7 @@ use core::str;
 use super::SectionOf;
 use super::property::{id, packets, shape};
 use crate::error::DecodeErrorKind;
+use crate::fast::FAST;
 use crate::word;
 
 /// One property as it stands on the wire.
@@ -46,7 +47,10 @@ impl<'a> Raw<'a> {
             Shape::Flag => Some(1),
             Shape::U16 | Shape::PositiveU16 => Some(2),
             Shape::U32 | Shape::PositiveU32 => Some(4),
-            Shape::Varint => Some(rest.iter().take(4).position(|byte| byte & 0x80 == 0)? + 1),
+            Shape::Varint => {
+                let first = rest.get(..4).unwrap_or(rest);
+                Some(first.iter().position(|byte| byte & 0x80 == 0)? + 1)
+            }
             Shape::Text | Shape::Topic | Shape::Bytes | Shape::Pair => None,
         };
         let (value, rest) = match len {
@@ -105,7 +109,8 @@ fn block(wire: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Whether MQTT takes the bytes for a string: UTF-8 without NUL.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
-    word::is_ascii_without_nul(bytes) || (word::find(bytes, 0).is_none() && str::from_utf8(bytes).is_ok())
+    (FAST && word::is_ascii_without_nul(bytes))
+        || (word::find(bytes, 0).is_none() && str::from_utf8(bytes).is_ok())
 }
 
 /// Bytes of a section, which have been checked to be text or were written as such.

@@ -92,9 +92,8 @@ pub(crate) fn put_text(prefix: &str, text: Text<'_>, out: &mut Writer<'_>) {
     out.put_text(text);
     out.end_block(start);
     // Without room for it the caller is asked for some first. Escapes may mean anything.
-    let is_sound = |written: &[u8]| match text.as_str() {
-        Some(_) if FAST => word::find(written, 0).is_none(),
-        Some(_) | None => is_text(written),
+    let is_sound = |written: &[u8]| {
+        if FAST && text.as_str().is_some() { word::find(written, 0).is_none() } else { is_text(written) }
     };
     if !out.since(start + 2).is_none_or(is_sound) {
         out.fail(EncodeError::NotExpressible);
