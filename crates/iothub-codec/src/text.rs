@@ -48,10 +48,10 @@ impl<'a> Text<'a> {
         matches!(self.form, Form::Encoded)
     }
 
-    /// What stands behind the first bytes, if that is where a character ends.
+    /// What stands behind that.
     #[cfg(any(feature = "preview311", feature = "preview5"))]
-    pub(crate) fn behind(self, len: usize) -> Option<Self> {
-        self.raw.get(len..).map(|raw| Self { raw, ..self })
+    pub(crate) fn behind(self, prefix: &str) -> Option<Self> {
+        self.raw.strip_prefix(prefix).map(|raw| Self { raw, ..self })
     }
 
     /// The string as it stands on the wire.

@@ -65,9 +65,9 @@ pub(crate) fn halves(text: &str, at: u8) -> (&str, &str) {
 
 /// What stands in front of the first such byte, and that byte with all behind it.
 #[cfg_attr(not(feature = "fast"), inline(never))]
-fn until(text: &str, at: u8) -> (&str, &str) {
+pub(crate) fn until(text: &str, at: u8) -> (&str, &str) {
     let at = find(text.as_bytes(), at).unwrap_or(text.len());
-    text.split_at_checked(at).unwrap_or((text, ""))
+    text.split_at_checked(at).unwrap_or_default()
 }
 
 /// The two parts around the last such byte, likewise.

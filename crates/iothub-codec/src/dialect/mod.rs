@@ -108,9 +108,16 @@ impl Dialect {
     /// The messages and properties of a preview; `None` for the classic dialect.
     #[cfg(any(feature = "preview311", feature = "preview5"))]
     #[cfg_attr(not(feature = "fast"), inline(never))]
-    const fn preview(self) -> Option<&'static Preview> {
+    fn preview(self) -> Option<&'static Preview> {
+        self.calls().filter(|_| self != Self::Classic)
+    }
+
+    /// The messages without properties; `None` for the classic dialect where it has code of its own for them.
+    #[cfg(any(feature = "preview311", feature = "preview5"))]
+    #[cfg_attr(not(feature = "fast"), inline(never))]
+    const fn calls(self) -> Option<&'static Preview> {
         match self {
-            Self::Classic => None,
+            Self::Classic => classic::CALLS,
             #[cfg(feature = "preview311")]
             Self::Preview311 => Some(&preview311::PREVIEW),
             #[cfg(feature = "preview5")]

@@ -10,11 +10,11 @@ use crate::publish::Qos;
 use crate::write::Writer;
 
 // Each message has a function of its own for the classic dialect and one for the previews, so that a program has in it
-// what it sends and no more.
+// what it sends and no more. The latter is for what is written by tables: that of `preview`, or of `calls`.
 macro_rules! outgoing {
     (
         $message:ty, $this:ident, $codec:ident, $preview:ident, $out:ident;
-        $classic:expr, $of_preview:expr;
+        $classic:expr, $tables:ident => $of_preview:expr;
         $($rest:item)*
     ) => {
         impl<'a> Sealed<'a> for $message {
@@ -22,7 +22,7 @@ macro_rules! outgoing {
             fn put(&self, $codec: Codec<'_>, $out: &mut Writer<'_>) {
                 let $this = self;
                 #[cfg(any(feature = "preview311", feature = "preview5"))]
-                if let Some($preview) = $codec.dialect.preview() {
+                if let Some($preview) = $codec.dialect.$tables() {
                     return $of_preview;
                 }
                 $classic
@@ -36,7 +36,7 @@ macro_rules! outgoing {
 outgoing! {
     Telemetry<'a>, this, codec, preview, out;
     classic::put_telemetry(codec.identity, this, out),
-    preview.put_telemetry(this, out);
+    preview => preview.put_telemetry(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -54,7 +54,7 @@ outgoing! {
 outgoing! {
     Command<'a>, this, codec, preview, out;
     classic::put_command(codec.identity, this, out),
-    preview.put_command(this, out);
+    preview => preview.put_command(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -68,7 +68,7 @@ outgoing! {
 outgoing! {
     Input<'a>, this, codec, _preview, out;
     classic::put_input(codec.identity, this, out),
-    out.fail(EncodeError::NotExpressible);
+    preview => out.fail(EncodeError::NotExpressible);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -82,7 +82,7 @@ outgoing! {
 outgoing! {
     MethodCall<'a>, this, codec, preview, out;
     classic::put_method(this, out),
-    preview.put_method(this, out);
+    calls => preview.put_method(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -92,7 +92,7 @@ outgoing! {
 outgoing! {
     TwinGet<'a>, this, codec, preview, out;
     classic::put_twin_get(this, out),
-    preview.put_twin_get(this, out);
+    calls => preview.put_twin_get(this, out);
 
     fn payload(&self) -> &'a [u8] {
         &[]
@@ -102,7 +102,7 @@ outgoing! {
 outgoing! {
     TwinPatch<'a>, this, codec, preview, out;
     classic::put_twin_patch(this, out),
-    preview.put_twin_patch(this, out);
+    calls => preview.put_twin_patch(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.patch
@@ -112,7 +112,7 @@ outgoing! {
 outgoing! {
     DesiredChanged<'a>, this, codec, preview, out;
     classic::put_desired_changed(this, out),
-    preview.put_desired_changed(codec.variant, this, out);
+    calls => preview.put_desired_changed(codec.variant, this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.patch
@@ -126,7 +126,7 @@ outgoing! {
 /// An answer, which is no [`Outgoing`](crate::Outgoing) as it does not say what it answers.
 pub(super) fn put_reply(codec: Codec<'_>, operation: Operation<'_>, reply: &Reply<'_>, out: &mut Writer<'_>) {
     #[cfg(any(feature = "preview311", feature = "preview5"))]
-    if let Some(preview) = codec.dialect.preview() {
+    if let Some(preview) = codec.dialect.calls() {
         return preview.put_reply(operation, reply, out);
     }
     classic::put_reply(operation, reply, out);

@@ -6,8 +6,8 @@ use super::preview5;
 #[cfg(feature = "preview311")]
 use super::preview311;
 
-/// How a dialect spells something in its tables. To keep it where all spellings stand takes a quarter of a reference;
-/// to look there takes time, so that with `fast` it is the text itself.
+/// How a dialect spells something in its tables. To say where among all spellings it stands takes a quarter of a
+/// reference. To look there takes time, so that with `fast` it is the text itself.
 #[derive(Clone, Copy)]
 pub(super) struct Spelling(Form);
 
@@ -38,6 +38,11 @@ impl Spelling {
     }
 }
 
+/// A text that takes no place of its own beside those in [`ALL`].
+pub(super) const fn shared(text: &'static str) -> &'static str {
+    ALL.split_at(start(text.as_bytes())).1.split_at(text.len()).0
+}
+
 #[cfg(feature = "fast")]
 const fn form(text: &'static str, _: u16) -> Form {
     text
@@ -49,12 +54,17 @@ const fn form(_: &'static str, place: u16) -> Form {
 }
 
 const fn place(text: &[u8]) -> u16 {
+    let at = start(text);
+    assert!(at < 1 << (16 - LEN_BITS) && text.len() < 1 << LEN_BITS, "there are bits for place and length");
+    (at << LEN_BITS | text.len()) as u16
+}
+
+const fn start(text: &[u8]) -> usize {
     let mut at = 0;
     while !stands(text, at) {
         at += 1;
     }
-    assert!(at < 1 << (16 - LEN_BITS) && text.len() < 1 << LEN_BITS, "there are bits for place and length");
-    (at << LEN_BITS | text.len()) as u16
+    at
 }
 
 /// Whether the text stands there. There is no place behind the last.
@@ -93,6 +103,8 @@ const ALL: &str = {
 
 const DIALECTS: &[&str] = &[
     classic::SPELLINGS,
+    #[cfg(any(feature = "preview311", feature = "preview5"))]
+    classic::CALL_SPELLINGS,
     #[cfg(any(feature = "preview311", feature = "preview5"))]
     preview::SPELLINGS,
     #[cfg(feature = "preview311")]

@@ -29,7 +29,7 @@ pub(crate) fn open_to_hub<'a>(
 ) -> Result<ToHub<'a>, DecodeError> {
     match publish.topic.strip_prefix(DEVICES) {
         Some(names) => message_to_hub(identity, publish, names),
-        None => call_to_hub(publish.topic, publish.payload),
+        None => call_to_hub(publish),
     }
 }
 
@@ -72,14 +72,19 @@ fn message_to_device<'a>(
         let Publish { payload, qos, .. } = *publish;
         return Ok(ToDevice::Command(Command { payload, properties: properties(list), qos }));
     }
-    named_to_device(identity, publish)
+    named_to_device(identity, publish, names)
 }
 
 /// Whatever has the name of a device in its topic.
 #[cfg_attr(feature = "fast", cold, inline(never))]
-fn named_to_device<'a>(identity: &Identity<'_>, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
+fn named_to_device<'a>(
+    identity: &Identity<'_>,
+    publish: &Publish<'a>,
+    names: &'a str,
+) -> Result<ToDevice<'a>, DecodeError> {
     let Publish { topic, payload, qos, .. } = *publish;
-    let names = topic.get(DEVICES.len()..).unwrap_or_default();
+    // To keep them until here costs the way that most messages take.
+    let names = if FAST { topic.get(DEVICES.len()..).unwrap_or_default() } else { names };
     let tail = own(identity, names, after_name).map_err(|at| wrong_device(topic, at))?;
     if let Some(list) = tail.strip_prefix(COMMANDS) {
         return Ok(ToDevice::Command(Command { payload, properties: properties(list), qos }));
@@ -99,8 +104,13 @@ fn wrong_device(topic: &str, at: &str) -> DecodeError {
     DecodeError { place: place(topic, at), kind: DecodeErrorKind::WrongDevice }
 }
 
-#[inline(never)]
-fn call_to_hub<'a>(topic: &'a str, payload: &'a [u8]) -> Result<ToHub<'a>, DecodeError> {
+#[cfg_attr(any(feature = "fast", not(any(feature = "preview311", feature = "preview5"))), inline(never))]
+fn call_to_hub<'a>(publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
+    #[cfg(any(feature = "preview311", feature = "preview5"))]
+    if let Some(calls) = super::CALLS {
+        return calls.open_to_hub(publish);
+    }
+    let Publish { topic, payload, .. } = *publish;
     if let Some(list) = topic.strip_prefix(TWIN_GET) {
         let request = Parameters::read(topic, list)?.request(topic)?;
         return Ok(ToHub::TwinGet(TwinGet::new(request)));
@@ -114,8 +124,12 @@ fn call_to_hub<'a>(topic: &'a str, payload: &'a [u8]) -> Result<ToHub<'a>, Decod
     reply(topic, METHOD_REPLY, |_| Status::SUCCESS, payload).map(ToHub::Reply)
 }
 
-#[inline(never)]
+#[cfg_attr(any(feature = "fast", not(any(feature = "preview311", feature = "preview5"))), inline(never))]
 fn call_to_device<'a>(publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
+    #[cfg(any(feature = "preview311", feature = "preview5"))]
+    if let Some(calls) = super::CALLS {
+        return calls.open_to_device(publish);
+    }
     let Publish { topic, payload, .. } = *publish;
     if let Some(rest) = topic.strip_prefix(METHOD) {
         return method(topic, rest, payload);
@@ -126,7 +140,7 @@ fn call_to_device<'a>(publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError
     reply(topic, TWIN_REPLY, from_http, payload).map(ToDevice::Reply)
 }
 
-#[inline(never)]
+#[cfg_attr(feature = "fast", inline(never))]
 fn method<'a>(topic: &str, rest: &'a str, payload: &'a [u8]) -> Result<ToDevice<'a>, DecodeError> {
     let (name, list) = cut(rest, b'/').ok_or(unknown())?;
     if name.is_empty() {
@@ -136,7 +150,7 @@ fn method<'a>(topic: &str, rest: &'a str, payload: &'a [u8]) -> Result<ToDevice<
     Ok(ToDevice::Method(MethodCall::new(request, name, payload)))
 }
 
-#[inline(never)]
+#[cfg_attr(feature = "fast", inline(never))]
 fn desired_changed<'a>(publish: &Publish<'a>, list: &'a str) -> Result<ToDevice<'a>, DecodeError> {
     let Publish { topic, payload, qos, .. } = *publish;
     let version = Parameters::read(topic, list)?.version.ok_or(missing(Field::Version, topic))?;
@@ -171,7 +185,7 @@ struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    #[inline]
+    #[cfg_attr(feature = "fast", inline(always))]
     fn read(topic: &str, list: &'a str) -> Result<Self, DecodeError> {
         // What clients write, without looking at it twice: the end of a request id is the first byte that cannot be
         // in one.

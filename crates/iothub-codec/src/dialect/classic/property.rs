@@ -30,35 +30,14 @@ pub(super) const NAMES: &[&str] = &[
 ];
 const TO: &str = "$.to";
 
-/// All of them, but for what is a part of something else.
-pub(in crate::dialect) const SPELLINGS: &str = concat!(
-    "$.mid",
-    "$.cid",
-    "$.uid",
-    "$.to",
-    "$.exp",
-    "$.ce",
-    "$.ctime",
-    "$.sub",
-    "$.on",
-    "$.ifid",
-    "$.schema",
-    "$.cdid",
-    "$.cmid",
-    "$.diagid",
-    "$.diagctx",
-    "iothub-operation",
-    "iothub-ack",
-);
-
-static ROWS: [Spelling; NAMES.len()] = {
-    let mut rows = [Spelling::new(TO); _];
+static SPELLINGS: [Spelling; NAMES.len()] = {
+    let mut spellings = [Spelling::new(TO); _];
     let mut at = 0;
     while at < NAMES.len() {
-        rows[at] = Spelling::new(NAMES[at]);
+        spellings[at] = Spelling::new(NAMES[at]);
         at += 1;
     }
-    rows
+    spellings
 };
 
 pub(super) fn put_properties(properties: &Properties<'_>, is_first: bool, out: &mut Writer<'_>) {
@@ -122,7 +101,7 @@ pub(super) fn put_command_properties(
 
 /// The name of a property, if it has one in this dialect.
 pub(crate) fn spelling(name: SystemProperty) -> Option<&'static str> {
-    ROWS.get(name as usize).map(|spelling| spelling.as_str())
+    SPELLINGS.get(name as usize).map(|spelling| spelling.as_str())
 }
 
 /// Names that no table has are the application's.
@@ -141,7 +120,7 @@ fn system_property(name: Text<'_>) -> Option<SystemProperty> {
 #[inline(never)]
 fn listed(name: &str, is_encoded: bool) -> Option<SystemProperty> {
     let name = if is_encoded { Text::percent_encoded(name) } else { Text::plain(name) };
-    let mut names = ROWS.iter().zip(SystemProperty::ALL);
+    let mut names = SPELLINGS.iter().zip(SystemProperty::ALL);
     if !FAST {
         return names.find(|(spelling, _)| name == spelling.as_str()).map(|(_, name)| *name);
     }

@@ -72,6 +72,21 @@ pub(crate) fn put_desired_changed(change: &DesiredChanged<'_>, out: &mut Writer<
 }
 
 pub(crate) fn put_reply(operation: Operation<'_>, reply: &Reply<'_>, out: &mut Writer<'_>) {
+    let code = reply_code(operation, reply, out);
+    out.put_str(if let Operation::Method(_) = operation { METHOD_REPLY } else { TWIN_REPLY });
+    put_signed(code, out);
+    out.put_byte(b'/');
+    put_request(reply.request, out);
+    put_version(reply.version, out);
+}
+
+/// The number of an answer, which has to say it all.
+#[inline]
+pub(in crate::dialect) fn reply_code(
+    operation: Operation<'_>,
+    reply: &Reply<'_>,
+    out: &mut Writer<'_>,
+) -> i32 {
     must_be_json(&reply.content, out);
     let code = match (operation, reply.status) {
         (Operation::TwinPatch, Status::SUCCESS) => 204,
@@ -80,25 +95,17 @@ pub(crate) fn put_reply(operation: Operation<'_>, reply: &Reply<'_>, out: &mut W
         (Operation::TwinGet | Operation::TwinPatch, status) => i32::from(http(status)),
     };
     let code = reply.code.unwrap_or(code);
-    let stem = if let Operation::Method(_) = operation {
+    if let Operation::Method(_) = operation {
         // A device has no other way to say that it cannot than a number of its own. And clients take everything behind
         // the request id for a part of it.
         if reply.version.is_some() || (reply.code.is_none() && !reply.status.is_success()) {
             out.fail(EncodeError::NotExpressible);
         }
-        METHOD_REPLY
-    } else {
+    } else if !(100..=999).contains(&code) || !says(code, reply.status) {
         // One client reads exactly three digits. And the number is all that is told of the status.
-        if !(100..=999).contains(&code) || !says(code, reply.status) {
-            out.fail(EncodeError::BadValue(Field::Status));
-        }
-        TWIN_REPLY
-    };
-    out.put_str(stem);
-    put_signed(code, out);
-    out.put_byte(b'/');
-    put_request(reply.request, out);
-    put_version(reply.version, out);
+        out.fail(EncodeError::BadValue(Field::Status));
+    }
+    code
 }
 
 /// There is no place to say that a payload is anything else.

@@ -41,7 +41,7 @@ pub(super) fn says(code: i32, status: Status) -> bool {
 }
 
 /// The status that a number of HTTP says.
-pub(super) fn from_http(code: i32) -> Status {
+pub(in crate::dialect) fn from_http(code: i32) -> Status {
     match NUMBERS.iter().find(|(_, number)| i32::from(*number) == code) {
         Some((status, _)) => *status,
         None => match code {

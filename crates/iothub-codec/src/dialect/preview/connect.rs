@@ -73,6 +73,7 @@ impl Preview {
             Wire::Section if who.model_id.is_some() => out.fail(EncodeError::NotExpressible),
             #[cfg(feature = "preview5")]
             Wire::Section => _ = start,
+            Wire::Path => {}
         }
         end
     }
@@ -117,6 +118,7 @@ impl Preview {
             Wire::Topic => true,
             #[cfg(feature = "preview5")]
             Wire::Section => !policy.is_empty(),
+            Wire::Path => true,
         }
     }
 }

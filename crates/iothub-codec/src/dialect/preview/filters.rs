@@ -42,6 +42,7 @@ impl Preview {
                 Wire::Topic => out.put_str("/+"),
                 #[cfg(feature = "preview5")]
                 Wire::Section => {}
+                Wire::Path => {}
             }
             out.end_block(start);
             out.put_byte(qos as u8);
@@ -55,6 +56,7 @@ impl Preview {
             Wire::Topic => true,
             #[cfg(feature = "preview5")]
             Wire::Section => false,
+            Wire::Path => true,
         }
     }
 }

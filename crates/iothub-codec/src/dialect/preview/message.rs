@@ -3,13 +3,13 @@ use crate::channel::Variant;
 use crate::dialect::row::{Presence, Row};
 use crate::dialect::spelling::Spelling;
 use crate::message::TwinPart;
-use crate::word::{find, halves};
+use crate::word::until;
 
 /// A message: its topic, and what stands in it beside the payload.
 pub(in crate::dialect) struct Message {
     pub(super) kind: Kind,
     pub(super) receiver: Receiver,
-    /// What follows the root, with a `+` for the name of a method.
+    /// What follows the root, with a `+` for the name of a method, or the number of an answer.
     pub(super) topic: Spelling,
     /// What a success must say, a failure need not. A bit for each [`Parameter`], or for each row of the properties in
     /// a message that has those.
@@ -34,7 +34,6 @@ pub(in crate::dialect) enum Kind {
     TwinGetReply,
     TwinPatchReply,
     /// An answer of the hub's that does not say to what.
-    #[cfg_attr(not(feature = "preview5"), expect(dead_code, reason = "topics say it"))]
     TwinReply,
 }
 
@@ -81,17 +80,19 @@ impl Message {
         Self { required, optional, ..self }
     }
 
-    /// The name of the method in the topic of this message, behind the root; for one without a method it is empty.
-    pub(super) fn name_in<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        let (before, behind) = halves(self.topic.as_str(), b'+');
-        let name = topic.strip_prefix(before)?.strip_suffix(behind)?;
-        let fits = if self.has_name() { find(name.as_bytes(), b'/').is_none() } else { name.is_empty() };
-        fits.then_some(name)
+    /// What stands for the `+` in a topic that begins with the one of this message, behind the root, and what follows.
+    pub(super) fn name_in<'a>(&self, topic: &'a str) -> Option<(Option<&'a str>, &'a str)> {
+        let (before, behind) = self.around_name();
+        let rest = topic.strip_prefix(before)?;
+        let Some(behind) = behind else { return Some((None, rest)) };
+        let (name, rest) = until(rest, b'/');
+        Some((Some(name), rest.strip_prefix(behind)?))
     }
 
-    /// Whether the name of a method stands in the topic.
-    pub(super) fn has_name(&self) -> bool {
-        find(self.topic.as_str().as_bytes(), b'+').is_some()
+    /// The topic in front of the name, and behind it, if it has one.
+    pub(super) fn around_name(&self) -> (&'static str, Option<&'static str>) {
+        let (before, rest) = until(self.topic.as_str(), b'+');
+        (before, rest.get(1..))
     }
 
     pub(super) const fn has_bit(&self, bit: u16) -> bool {
@@ -153,7 +154,6 @@ impl Kind {
     }
 
     /// Whether it is a request or an answer.
-    #[cfg(feature = "preview311")]
     pub(super) const fn has_request(self) -> bool {
         !matches!(self, Self::Telemetry | Self::Command | Self::DesiredChanged | Self::DesiredSlash)
     }

@@ -1,5 +1,8 @@
 //! What the previews have in common: the same messages with the same fields. One writes them into the topic, and the
 //! other into the property section of MQTT 5. Each is a table of messages and one of properties.
+//!
+//! Where size counts more than time, the requests of the classic dialect, their answers, and changes of desired
+//! properties are such tables, too, and nothing else of it.
 
 mod connect;
 mod fields;
@@ -22,20 +25,7 @@ pub(super) use wire::{Wire, property_name};
 use crate::dialect::spelling::Spelling;
 use crate::property::Naming;
 
-/// What stands in the tables of both, but for what is a part of something else.
-pub(super) const SPELLINGS: &str = concat!(
-    "telemetry",
-    "commands",
-    "methods/+/response",
-    "twin/get/response",
-    "twin/patch/reported",
-    "status",
-    "reason",
-    "trace-id",
-    "SASb64",
-);
-
-/// One of the previews.
+/// One of the previews, or what is as a preview.
 pub(super) struct Preview {
     pub(super) wire: Wire,
     /// With what every topic begins.
@@ -48,7 +38,7 @@ pub(super) struct Preview {
     pub(super) properties: &'static [Row],
     pub(super) naming: Naming,
     /// Longest request id, in bytes that are meant.
-    pub(super) request_max: usize,
+    pub(super) request_max: u8,
     /// What a device's CONNECT says it speaks.
     pub(super) api_version: Spelling,
     /// The authentication method of a device that signs.
@@ -56,3 +46,16 @@ pub(super) struct Preview {
     /// What a CONNECT says in its list or section, as which property of MQTT's, and under which name.
     pub(super) introduction: &'static [(Statement, u8, Spelling)],
 }
+
+/// What stands in the tables of both, but for what is a part of something else.
+pub(super) const SPELLINGS: &str = concat!(
+    "telemetry",
+    "commands",
+    "methods/+/response",
+    "twin/get/response",
+    "twin/patch/reported",
+    "status",
+    "reason",
+    "trace-id",
+    "SASb64",
+);

@@ -1,20 +1,21 @@
 use super::fields::{Fields, UNKNOWN};
 use super::row::Says;
 use super::wire::application;
-use super::{Message, Parameter, Preview, Receiver, Row, Wire};
+use super::{Kind, Message, Parameter, Preview, Receiver, Row, Wire};
 #[cfg(feature = "preview311")]
 use crate::dialect::name;
-use crate::dialect::offset;
+use crate::dialect::{classic, offset};
 use crate::entries::{Entries, Entry};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
+use crate::fast::FAST;
 use crate::message::{ToDevice, ToHub};
-#[cfg(feature = "preview311")]
 use crate::pairs::pairs;
 use crate::property::Properties;
 use crate::publish::{Publish, Qos};
 use crate::request::RequestId;
 use crate::section::id;
 use crate::status::Status;
+use crate::text::Text;
 
 impl Preview {
     /// What the device sent.
@@ -47,21 +48,27 @@ impl Preview {
         fields: &mut Fields<'a>,
     ) -> Result<&'static Message, DecodeError> {
         let topic = publish.topic;
-        let (stem, entries) = match self.wire {
-            #[cfg(feature = "preview311")]
-            Wire::Topic => split(topic),
-            #[cfg(feature = "preview5")]
-            Wire::Section => (topic, Entries::Section(publish.properties)),
+        let stem = topic.strip_prefix(self.root.as_str()).ok_or(UNKNOWN)?;
+        let of_topic = |message: &'static Message| {
+            let (name, list) = self.name_and_list(message, stem)?;
+            Some((message, name, list))
         };
-        let stem = stem.strip_prefix(self.root.as_str()).ok_or(UNKNOWN)?;
-        let of_topic = |message: &'static Message| Some((message, message.name_in(stem)?));
         let mut messages = self.messages.iter().filter(|message| message.receiver == receiver);
-        let (message, name) = messages.find_map(of_topic).ok_or(UNKNOWN)?;
-        fields.name = name;
-        if message.has_name() && !self.takes_name(name) {
-            let place = Place::Topic(offset(topic, name));
-            return Err(DecodeError { place, kind: DecodeErrorKind::BadValue(Field::MethodName) });
+        let (message, name, list) = messages.find_map(of_topic).ok_or(UNKNOWN)?;
+        if let Some(name) = name {
+            self.read_name(message, name, fields).map_err(|field| {
+                let place = Place::Topic(offset(topic, name));
+                DecodeError { place, kind: DecodeErrorKind::BadValue(field) }
+            })?;
         }
+        let entries = match self.wire {
+            #[cfg(feature = "preview5")]
+            Wire::Section => Entries::Section(publish.properties),
+            Wire::Path if !matches!(list.as_bytes(), [] | [b'?', ..]) => return Err(UNKNOWN),
+            Wire::Path => Entries::List(pairs(list.get(1..).unwrap_or_default())),
+            #[cfg(feature = "preview311")]
+            Wire::Topic => Entries::List(pairs(list)),
+        };
         if publish.qos != Qos::AtMostOnce && self.is_at_most_once(message) {
             return Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadQos });
         }
@@ -108,16 +115,54 @@ impl Preview {
             Wire::Topic => Place::Topic(publish.topic.len()),
             #[cfg(feature = "preview5")]
             Wire::Section => publish.properties.end(),
+            Wire::Path => Place::Topic(publish.topic.len()),
         }
     }
 
-    fn takes_name(&self, name: &str) -> bool {
-        match self.wire {
+    /// What stands in the place of a name, and the list at the end, which may be missing with all that stands in front of
+    /// it. `None` for the topic of another message.
+    fn name_and_list<'a>(&self, message: &Message, stem: &'a str) -> Option<(Option<&'a str>, &'a str)> {
+        let (name, rest) = message.name_in(stem)?;
+        let list = match self.wire {
+            // It may begin where a name would.
+            #[cfg(feature = "preview311")]
+            Wire::Topic if name.is_some_and(|name| name.as_bytes().starts_with(b"?")) => return None,
+            _ if rest.is_empty() => rest,
+            #[cfg(feature = "preview311")]
+            Wire::Topic => rest.strip_prefix("/?")?,
+            #[cfg(feature = "preview5")]
+            Wire::Section => return None,
+            // Looked at when the name has been.
+            Wire::Path => rest,
+        };
+        Some((name, list))
+    }
+
+    /// Takes the name of a method, or the number of an answer; gives what it is none of.
+    fn read_name<'a>(&self, message: &Message, name: &'a str, fields: &mut Fields<'a>) -> Result<(), Field> {
+        fields.name = name;
+        let is_good = match self.wire {
             #[cfg(feature = "preview311")]
             Wire::Topic => name::is_method(name),
             #[cfg(feature = "preview5")]
             Wire::Section => !name.is_empty(),
-        }
+            Wire::Path if message.kind != Kind::Method => {
+                let code = classic::signed(name).ok_or(Field::Status)?;
+                fields.code = Some(code);
+                // A method's number is the device's own affair.
+                if message.kind == Kind::TwinReply {
+                    fields.status = classic::from_http(code);
+                }
+                true
+            }
+            Wire::Path => !name.is_empty(),
+        };
+        if is_good { Ok(()) } else { Err(Field::MethodName) }
+    }
+
+    /// Whether it is the classic dialect. Where time counts it has code of its own.
+    pub(super) const fn is_classic(&self) -> bool {
+        !FAST && matches!(self.wire, Wire::Path)
     }
 
     /// Requests go at QoS 0 only: who asked is told by the reply. And so do replies without a section.
@@ -127,6 +172,7 @@ impl Preview {
             Wire::Topic => message.kind.has_request(),
             #[cfg(feature = "preview5")]
             Wire::Section => message.kind.is_request(),
+            Wire::Path => false,
         }
     }
 
@@ -136,15 +182,19 @@ impl Preview {
             return None;
         }
         let is_needed = |row: &Row| all || row.says == Says::Parameter(Parameter::Request);
-        let mut rows = self.rows(message);
+        let mut rows = with_bits(self.rows(message));
         rows.find(|(row, bit)| lacking & bit != 0 && is_needed(row)).map(|(row, _)| row.field(self.wire))
     }
 
-    /// The table of what a message says, with the bit of each.
-    pub(super) fn rows(&self, message: &Message) -> impl Iterator<Item = (&'static Row, u16)> {
-        let rows = if message.kind.has_properties() { self.properties } else { self.parameters };
-        rows.iter().zip(0_u32..).map(|(row, at)| (row, 1_u16.wrapping_shl(at)))
+    /// The table of what a message says.
+    fn rows(&self, message: &Message) -> &'static [Row] {
+        if message.kind.has_properties() { self.properties } else { self.parameters }
     }
+}
+
+/// The rows of a table, with the bit that a message has for each.
+pub(super) fn with_bits(rows: &'static [Row]) -> impl Iterator<Item = (&'static Row, u16)> {
+    rows.iter().zip(0_u32..).map(|(row, at)| (row, 1_u16.wrapping_shl(at)))
 }
 
 /// A message that is being read.
@@ -163,8 +213,13 @@ impl<'a> Reading<'a, '_> {
             return Ok(());
         }
         let Some((row, bit)) = self.row(entry) else {
-            // The other properties of MQTT's own are between the stacks, or mean nothing.
-            return if is_named { Err(DecodeErrorKind::UnknownProperty) } else { Ok(()) };
+            // The other properties of MQTT's own are between the stacks, or mean nothing. And to the classic dialect
+            // parameters may be added at any time.
+            return if is_named && !self.preview.is_classic() {
+                Err(DecodeErrorKind::UnknownProperty)
+            } else {
+                Ok(())
+            };
         };
         self.lacking &= !bit;
         self.read(row, entry).ok_or(DecodeErrorKind::BadValue(row.field(self.preview.wire)))
@@ -172,19 +227,29 @@ impl<'a> Reading<'a, '_> {
 
     #[cfg_attr(not(feature = "fast"), inline(never))]
     fn row(&self, entry: &Entry<'_>) -> Option<(&'static Row, u16)> {
-        let mut rows = self.preview.rows(self.message);
+        let mut rows = with_bits(self.preview.rows(self.message));
         rows.find(|(row, bit)| self.message.has_bit(*bit) && row.is_called(entry.id, entry.name))
     }
 
     /// `None` for what it cannot be.
     fn read(&mut self, row: &Row, entry: &Entry<'a>) -> Option<()> {
-        let number = row.number(entry.value)?;
+        // Whatever else is encoded there, numbers and request ids are not.
+        let value = if self.preview.is_classic() { Text::plain(entry.value.raw()) } else { entry.value };
+        let number = row.number(value)?;
         let Says::Parameter(parameter) = row.says else { return Some(()) };
-        let (fields, text) = (&mut *self.fields, Some(entry.value));
+        let (fields, text) = (&mut *self.fields, Some(value));
         match parameter {
             Parameter::Request => {
-                let id = RequestId::from_wire(entry.bytes, entry.value.is_encoded());
-                fields.request = id.filter(|id| id.len() <= self.preview.request_max)?;
+                let id = RequestId::from_wire(
+                    entry.bytes,
+                    value.is_encoded(),
+                    usize::from(self.preview.request_max),
+                )?;
+                // What could not be sent back is no request.
+                if self.preview.is_classic() && !id.is_word() {
+                    return None;
+                }
+                fields.request = id;
             }
             Parameter::Version => fields.version = Some(number),
             Parameter::IfVersion => fields.if_version = Some(number),
@@ -203,12 +268,4 @@ impl<'a> Reading<'a, '_> {
     fn first_lacking(&self) -> Option<Field> {
         self.preview.first(self.message, self.lacking, self.fields.status.is_success())
     }
-}
-
-/// A topic, and the list of properties behind it. It may be missing, with all that stands in front of it.
-#[cfg(feature = "preview311")]
-fn split(topic: &str) -> (&str, Entries<'_>) {
-    let at = topic.as_bytes().windows(2).position(|pair| pair == b"/?").unwrap_or(topic.len());
-    let (stem, behind) = topic.split_at_checked(at).unwrap_or((topic, ""));
-    (stem, Entries::List(pairs(behind.get(2..).unwrap_or_default())))
 }

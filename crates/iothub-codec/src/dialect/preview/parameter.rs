@@ -1,4 +1,5 @@
 use super::Wire;
+use crate::dialect::classic;
 use crate::dialect::row::Kind;
 use crate::error::Field;
 use crate::section::id;
@@ -51,6 +52,11 @@ impl Parameter {
             Wire::Topic => self.short(),
             #[cfg(feature = "preview5")]
             Wire::Section => self.long(),
+            Wire::Path => match self {
+                Request => classic::REQUEST_ID,
+                Version | IfVersion => classic::VERSION,
+                Code | Said | Reason | TraceId | MediaType | Encoding => "",
+            },
         }
     }
 

@@ -1,17 +1,35 @@
+use super::open::with_bits;
 use super::row::Says;
 use super::wire::{APPLICATION, List, PLAIN, Value};
 use super::{Kind, Message, Parameter, Preview, Row, Wire};
+use crate::byte_set::ByteSet;
 use crate::channel::Variant;
-use crate::dialect::name;
+use crate::dialect::{classic, name};
 use crate::error::{EncodeError, Field};
 use crate::message::{Command, DesiredChanged, MethodCall, Operation, Reply, Telemetry, TwinGet, TwinPatch};
-use crate::property::{Name, Properties, Property};
+use crate::property::{Name, Properties};
 use crate::request::RequestId;
 use crate::section::id;
 use crate::status::Status;
 use crate::text::Text;
-use crate::word::halves;
 use crate::write::Writer;
+
+/// What a message without properties is, beside what it says.
+struct Call<'a> {
+    kind: Kind,
+    /// Of a method.
+    name: &'a str,
+    /// The number of an answer, where the topic has one.
+    code: i32,
+    /// The version that something must have, or is known to have.
+    if_version: Option<u64>,
+}
+
+impl Call<'_> {
+    const fn of(kind: Kind) -> Self {
+        Self { kind, name: "", code: 0, if_version: None }
+    }
+}
 
 impl Preview {
     #[cfg_attr(feature = "fast", inline(never))]
@@ -31,7 +49,7 @@ impl Preview {
     #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn put_method(&self, call: &MethodCall<'_>, out: &mut Writer<'_>) {
         let said = Reply { content: call.content, ..Reply::new(call.request, Status::SUCCESS) };
-        self.put_parameters(Kind::Method, call.name, None, &said, out);
+        self.put_parameters(&Call { name: call.name, ..Call::of(Kind::Method) }, &said, out);
     }
 
     #[cfg_attr(feature = "fast", inline(never))]
@@ -56,7 +74,7 @@ impl Preview {
         let kind = if has_it { wanted } else { Kind::DesiredChanged };
         let said =
             Reply { version: Some(change.version), ..Reply::new(RequestId::from_u32(0), Status::SUCCESS) };
-        self.put_parameters(kind, "", None, &said, out);
+        self.put_parameters(&Call::of(kind), &said, out);
     }
 
     #[cfg_attr(feature = "fast", inline(never))]
@@ -68,44 +86,46 @@ impl Preview {
     ) {
         let (kind, name) = match operation {
             Operation::Method(name) => (Kind::MethodReply, name),
+            _ if self.is_classic() => (Kind::TwinReply, ""),
             Operation::TwinGet => (Kind::TwinGetReply, ""),
             Operation::TwinPatch => (Kind::TwinPatchReply, ""),
         };
-        // HTTP's number is left out in answers of the hub: the status says the same, or else it is not the truth.
-        let is_good = |code| if kind == Kind::MethodReply { code >= 0 } else { reply.status.is_http(code) };
-        if !reply.code.is_none_or(is_good) {
-            out.fail(EncodeError::BadValue(Field::Status));
-        }
-        self.put_parameters(kind, name, None, reply, out);
+        let code = if self.is_classic() {
+            classic::reply_code(operation, reply, out)
+        } else {
+            // HTTP's number is left out in answers of the hub: the status says the same, or else it is not the truth.
+            let is_good =
+                |code| if kind == Kind::MethodReply { code >= 0 } else { reply.status.is_http(code) };
+            if !reply.code.is_none_or(is_good) {
+                out.fail(EncodeError::BadValue(Field::Status));
+            }
+            0
+        };
+        self.put_parameters(&Call { name, code, ..Call::of(kind) }, reply, out);
     }
 
     #[cfg_attr(not(feature = "fast"), inline(never))]
     fn put_request(&self, kind: Kind, request: RequestId<'_>, if_version: Option<u64>, out: &mut Writer<'_>) {
         let said = Reply::new(request, Status::SUCCESS);
-        self.put_parameters(kind, "", if_version, &said, out);
+        self.put_parameters(&Call { if_version, ..Call::of(kind) }, &said, out);
     }
 
     /// A message without properties. What it says besides is what a reply could.
-    fn put_parameters(
-        &self,
-        kind: Kind,
-        name: &str,
-        if_version: Option<u64>,
-        said: &Reply<'_>,
-        out: &mut Writer<'_>,
-    ) {
-        let (message, mut list) = self.begin(kind, name, out);
-        if said.request.len() > self.request_max {
+    fn put_parameters(&self, call: &Call<'_>, said: &Reply<'_>, out: &mut Writer<'_>) {
+        let message = self.begin(call, out);
+        let mut list = self.list(out);
+        let is_good = said.request.len() <= usize::from(self.request_max);
+        if !is_good || (self.is_classic() && !said.request.is_word()) {
             list.out.fail(EncodeError::BadValue(Field::RequestId));
         }
         let mut lacking = message.required;
-        for (row, bit) in self.rows(message) {
+        for (row, bit) in with_bits(self.parameters) {
             let Says::Parameter(parameter) = row.says else { continue };
-            let Some(value) = value(parameter, kind, if_version, said) else { continue };
+            let Some(value) = value(parameter, call, said) else { continue };
             if message.has_bit(bit) {
                 list.put(row.id, "", row.name(), &value);
                 lacking &= !bit;
-            } else if parameter != Parameter::Request {
+            } else {
                 list.out.fail(EncodeError::NotExpressible);
             }
         }
@@ -121,28 +141,31 @@ impl Preview {
             Wire::Section if said.version.is_some() => out.fail(EncodeError::NotExpressible),
             #[cfg(feature = "preview5")]
             Wire::Section => {}
+            Wire::Path => {}
         }
     }
 
     #[cfg_attr(not(feature = "fast"), inline(never))]
     fn put_properties(&self, kind: Kind, properties: &Properties<'_>, out: &mut Writer<'_>) {
-        let (message, mut list) = self.begin(kind, "", out);
+        let message = self.begin(&Call::of(kind), out);
+        let mut list = self.list(out);
         let mut said = 0;
-        for Property { name, value } in properties.iter() {
-            let system = match name {
+        for property in properties.iter() {
+            let value = Value::Text(property.value);
+            let system = match &property.name {
                 Name::Application(name) => {
-                    list.put(id::USER, APPLICATION, name, &Value::Text(value));
+                    list.put(id::USER, APPLICATION, *name, &value);
                     continue;
                 }
-                Name::System(system) => system,
+                Name::System(system) => *system,
             };
-            let mut rows = self.rows(message);
             let is_it = |row: &Row| row.says == Says::Property(system);
+            let mut rows = with_bits(self.properties);
             let Some((row, bit)) = rows.find(|(row, bit)| is_it(row) && message.has_bit(*bit)) else {
                 list.out.fail(EncodeError::NotExpressible);
                 continue;
             };
-            if row.number(value).is_none() {
+            if row.number(property.value).is_none() {
                 list.out.fail(EncodeError::BadValue(row.field(self.wire)));
             }
             // MQTT has room for one of its own.
@@ -150,42 +173,45 @@ impl Preview {
                 list.out.fail(EncodeError::NotExpressible);
             }
             said |= bit;
-            list.put(row.id, "", row.name(), &Value::Text(value));
+            list.put(row.id, "", row.name(), &value);
         }
         self.finish(message, message.required & !said, out);
     }
 
     /// The topic of a message, up to its fields. Of one that this preview does not have there is nothing.
-    fn begin<'w, 'b>(
-        &self,
-        kind: Kind,
-        name: &str,
-        out: &'w mut Writer<'b>,
-    ) -> (&'static Message, List<'w, 'b>) {
-        let message = self.messages.iter().find(|message| message.kind == kind);
+    fn begin(&self, call: &Call<'_>, out: &mut Writer<'_>) -> &'static Message {
+        let message = self.messages.iter().find(|message| message.kind == call.kind);
         let message = message.unwrap_or(&Message::NONE);
-        let topic = message.topic.as_str();
-        if topic.is_empty() {
+        let (before, behind) = message.around_name();
+        if before.is_empty() {
             out.fail(EncodeError::NotExpressible);
         }
-        let (before, behind) = halves(topic, b'+');
         out.put_str(self.root.as_str());
         out.put_str(before);
-        if message.has_name() {
-            if !name::is_method(name) {
-                out.fail(EncodeError::BadValue(Field::MethodName));
+        if let Some(behind) = behind {
+            if self.is_classic() && call.kind != Kind::Method {
+                classic::put_signed(call.code, out);
+            } else {
+                if !name::is_method(call.name) {
+                    out.fail(EncodeError::BadValue(Field::MethodName));
+                }
+                out.put_str(call.name);
             }
-            out.put_str(name);
+            out.put_str(behind);
         }
-        out.put_str(behind);
         match self.wire {
             // There always is a list, perhaps an empty one: clients subscribe to filters that end in `/+`.
             #[cfg(feature = "preview311")]
             Wire::Topic => out.put_str("/?"),
             #[cfg(feature = "preview5")]
             Wire::Section => out.end_topic(),
+            Wire::Path => out.put_byte(b'?'),
         }
-        (message, List::new(self.wire, PLAIN, out))
+        message
+    }
+
+    fn list<'w, 'b>(&self, out: &'w mut Writer<'b>) -> List<'w, 'b> {
+        List::new(self.wire, if self.is_classic() { ByteSet::WORD } else { PLAIN }, out)
     }
 
     fn finish(&self, message: &Message, lacking: u16, out: &mut Writer<'_>) {
@@ -198,19 +224,14 @@ impl Preview {
 /// What is said of a parameter.
 #[cfg_attr(feature = "fast", inline)]
 #[cfg_attr(not(feature = "fast"), inline(never))]
-fn value<'a>(
-    parameter: Parameter,
-    kind: Kind,
-    if_version: Option<u64>,
-    said: &Reply<'a>,
-) -> Option<Value<'a>> {
+fn value<'a>(parameter: Parameter, call: &Call<'_>, said: &Reply<'a>) -> Option<Value<'a>> {
     let status = said.status;
     let text = |text: Option<Text<'a>>| text.map(Value::Text);
     match parameter {
-        Parameter::Request => Some(Value::Request(said.request)),
+        Parameter::Request => call.kind.has_request().then_some(Value::Request(said.request)),
         Parameter::Version => said.version.map(Value::Number),
-        Parameter::IfVersion => if_version.map(Value::Number),
-        Parameter::Code if kind == Kind::MethodReply => {
+        Parameter::IfVersion => call.if_version.map(Value::Number),
+        Parameter::Code if call.kind == Kind::MethodReply => {
             let code = said.code.or(status.is_success().then_some(200))?;
             Some(Value::Number(u64::try_from(code).unwrap_or_default()))
         }

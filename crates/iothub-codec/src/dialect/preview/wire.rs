@@ -18,6 +18,8 @@ pub(in crate::dialect) enum Wire {
     /// In the property section.
     #[cfg(feature = "preview5")]
     Section,
+    /// In the classic dialect: in a list behind the last slash of the topic. Answers have their number in front of it.
+    Path,
 }
 
 /// In front of the names of the application's properties.
@@ -25,10 +27,9 @@ pub(super) const APPLICATION: &str = "@";
 
 /// The name of an application's property, which stands behind a `@`. Clients that encode everything encode that, too.
 pub(super) fn application(name: Text<'_>) -> Option<Text<'_>> {
-    match name.raw().as_bytes() {
-        [b'@', ..] => name.behind(1),
-        [b'%', b'4', b'0', ..] if name.is_encoded() => name.behind(3),
-        _ => None,
+    match name.behind(APPLICATION) {
+        None if name.is_encoded() => name.behind("%40"),
+        behind => behind,
     }
 }
 
@@ -75,15 +76,6 @@ impl<'w, 'b> List<'w, 'b> {
     pub(super) fn put(&mut self, id: u8, prefix: &str, name: Text<'_>, value: &Value<'_>) {
         let Self { wire, out, plain, separator } = self;
         match wire {
-            #[cfg(feature = "preview311")]
-            Wire::Topic => {
-                _ = id;
-                out.put_str(core::mem::replace(separator, "&"));
-                out.put_str(prefix);
-                out.put_encoded_but(*plain, name);
-                out.put_byte(b'=');
-                value.put(Some(*plain), out);
-            }
             #[cfg(feature = "preview5")]
             Wire::Section => {
                 _ = (plain, separator);
@@ -97,6 +89,15 @@ impl<'w, 'b> List<'w, 'b> {
                 let start = out.begin_block();
                 value.put(None, out);
                 out.end_block(start);
+            }
+            // In a topic.
+            _ => {
+                _ = id;
+                out.put_str(core::mem::replace(separator, "&"));
+                out.put_str(prefix);
+                out.put_encoded_but(*plain, name);
+                out.put_byte(b'=');
+                value.put(Some(*plain), out);
             }
         }
     }
