@@ -265,9 +265,14 @@ impl<T: Transport> Driver<'_, T> {
                 Ok(Step::Stopped) => return End::Stopped,
                 Err(error) => return End::Failed(error),
             }
+            let was_full = !self.conversation.takes_answers();
             // Before everything is asked again what it has.
             if let Err(error) = link.write_now(self.conversation.mqtt()).await {
                 return End::Failed(ConnectError::Broken(error));
+            }
+            if was_full && self.conversation.takes_answers() {
+                // What has waited behind it was rung for already.
+                self.lanes.bell.ring();
             }
             self.count_written(link);
             let (waiting, moved) = link.take_progress(self.conversation.mqtt());
@@ -341,10 +346,9 @@ impl<T: Transport> Driver<'_, T> {
     fn take_what_waits(&mut self, now: Instant) -> Result<Step, ConnectError> {
         self.take_answers(now)?;
         let Self { lanes, conversation, .. } = self;
-        match lanes.wishes.take_change() {
-            None => {}
-            Some(Wish { is_end: true, .. }) => return Ok(Step::Stopped),
-            Some(Wish { channels, .. }) => conversation.listen(now, channels)?,
+        let wish = lanes.wishes.take_change();
+        if let Some(Wish { channels, is_end: false }) = wish {
+            conversation.listen(now, channels)?;
         }
         while conversation.takes_asks()
             && let Ok(ask) = lanes.asks.try_recv()
@@ -356,7 +360,8 @@ impl<T: Transport> Driver<'_, T> {
         {
             conversation.send(now, outgoing)?;
         }
-        Ok(Step::Done)
+        // What was handed over before the end goes out before it.
+        Ok(if wish.is_some_and(|wish| wish.is_end) { Step::Stopped } else { Step::Done })
     }
 
     fn take_answers(&mut self, now: Instant) -> Result<(), ConnectError> {

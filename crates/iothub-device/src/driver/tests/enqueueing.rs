@@ -9,7 +9,7 @@ use iothub_codec::Dialect;
 use iothub_proto::{Backoff, Session};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-use super::hub::{Connection, Hub, Wire, elapsed, options};
+use super::hub::{Connection, Did, Hub, Wire, elapsed, options};
 use crate::clock::Clock;
 use crate::connect_error::ConnectError;
 use crate::device::Device;
@@ -207,6 +207,21 @@ async fn closing_tells_of_all_that_has_not_been_acknowledged() {
         assert_eq!(delivery.await, Err(SendError::Closed));
     }
     closing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_handed_over_before_the_end_goes_out_before_it() {
+    let (_hub, device, mut connection) = Hub::with_device(options(CLASSIC)).await;
+    for number in 0..3 {
+        drop(device.try_enqueue(numbered(number)).unwrap());
+    }
+    // The driver finds all of it at once.
+    tokio::join!(device.close(), async {
+        for number in 0..3 {
+            assert_eq!(connection.telemetry().await.1, [number]);
+        }
+        assert_eq!(connection.next().await, Did::SaidGoodbye);
+    });
 }
 
 #[tokio::test(start_paused = true)]
