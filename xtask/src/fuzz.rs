@@ -17,6 +17,9 @@ pub(crate) struct Arguments {
     /// Put the inputs that reach something new into the corpus, and take out those that reach nothing of their own
     #[arg(long)]
     keep: bool,
+    /// Without the feature `fast`: the ways of the codec that are made for little code
+    #[arg(long)]
+    without_fast: bool,
 }
 
 /// Runs the fuzz targets in turn, from the inputs in `fuzz/corpus`, and prints a table.
@@ -106,7 +109,7 @@ fn fuzz(target: &str, arguments: &Arguments) -> Result<Row, Failure> {
     if dictionary.is_file() {
         options.push(format!("-dict={}", dictionary.display()));
     }
-    let output = libfuzzer(target, &[&new, &corpus], &options)?;
+    let output = libfuzzer(target, arguments.without_fast, &[&new, &corpus], &options)?;
     let said = String::from_utf8_lossy(&output.stderr);
     let findings = entries(&findings)?;
     if !output.status.success() && findings.is_empty() {
@@ -116,7 +119,7 @@ fn fuzz(target: &str, arguments: &Arguments) -> Result<Row, Failure> {
         println!("{}:\n{}", finding.display(), last_lines(&said));
     }
     if arguments.keep {
-        keep(target, &corpus, &new, &folder)?;
+        keep(target, arguments.without_fast, &corpus, &new, &folder)?;
     }
     Ok(Row {
         target: target.to_owned(),
@@ -132,7 +135,7 @@ fn fuzz(target: &str, arguments: &Arguments) -> Result<Row, Failure> {
 
 /// Makes the corpus as small as it can be: the seeds, which have names, and the fewest short inputs that reach every
 /// edge which the seeds do not and short ones can. Each of these is called after its hash.
-fn keep(target: &str, corpus: &Path, new: &Path, folder: &Path) -> Result<(), Failure> {
+fn keep(target: &str, without_fast: bool, corpus: &Path, new: &Path, folder: &Path) -> Result<(), Failure> {
     let (kept, short) = (&folder.join("kept"), &folder.join("short"));
     make_empty(kept)?;
     make_empty(short)?;
@@ -147,7 +150,7 @@ fn keep(target: &str, corpus: &Path, new: &Path, folder: &Path) -> Result<(), Fa
         }
     }
     let options = ["-set_cover_merge=1".to_owned(), "-use_counters=0".to_owned()];
-    let merged = libfuzzer(target, &[kept, short], &options)?;
+    let merged = libfuzzer(target, without_fast, &[kept, short], &options)?;
     if !merged.status.success() {
         let said = String::from_utf8_lossy(&merged.stderr);
         return Err(Failure::new(format!("{target} cannot be merged: {}", last_lines(&said))));
@@ -180,8 +183,16 @@ fn make_empty(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(Failure::while_doing(folder.display()))
 }
 
-fn libfuzzer(target: &str, folders: &[&Path], options: &[String]) -> Result<Output, Failure> {
+fn libfuzzer(
+    target: &str,
+    without_fast: bool,
+    folders: &[&Path],
+    options: &[String],
+) -> Result<Output, Failure> {
     let mut command = cargo_fuzz(&["run", target]);
+    if without_fast {
+        command.arg("--no-default-features");
+    }
     command.args(folders).arg("--").args(options);
     let line: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
     println!("$ cargo {}", line.join(" "));

@@ -44,6 +44,7 @@ const CHECKS: &[fn() -> Result<(), Failure>] = &[
         cargo::run(&[&["test", "--package", "iothub-codec"], &features[..]].concat())
     },
     || cargo::run(&["check", "--package", "iothub-proto", "--no-default-features"]),
+    || cargo::run(&["check", "--package", "iothub-mqtt", "--no-default-features"]),
     || cargo::run(&["check", "--package", "iothub-device", "--no-default-features"]),
     || cargo::run(&["test", "--package", "iothub-device", "--all-features"]),
     oldest_rust,

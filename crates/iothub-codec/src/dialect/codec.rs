@@ -84,8 +84,8 @@ impl<'d> Codec<'d> {
     /// [`DecodeError`] for everything that only a hub sends, or nobody.
     pub fn decode_to_hub<'a>(self, publish: &Publish<'a>) -> Result<ToHub<'a>, DecodeError> {
         #[cfg(any(feature = "preview311", feature = "preview5"))]
-        if let Some(preview) = self.dialect.preview() {
-            return preview.open_to_hub(publish);
+        if let Some(tables) = self.dialect.preview() {
+            return tables.open_to_hub(publish);
         }
         classic::open_to_hub(&self.identity, publish)
     }
@@ -97,8 +97,8 @@ impl<'d> Codec<'d> {
     /// [`DecodeError`] for everything that only a device sends, or nobody.
     pub fn decode_to_device<'a>(self, publish: &Publish<'a>) -> Result<ToDevice<'a>, DecodeError> {
         #[cfg(any(feature = "preview311", feature = "preview5"))]
-        if let Some(preview) = self.dialect.preview() {
-            return preview.open_to_device(publish);
+        if let Some(tables) = self.dialect.preview() {
+            return tables.open_to_device(publish);
         }
         classic::open_to_device(&self.identity, publish)
     }
@@ -121,8 +121,8 @@ impl<'d> Codec<'d> {
 
     fn put_filters(self, channels: Channels, out: &mut Writer<'_>) {
         #[cfg(any(feature = "preview311", feature = "preview5"))]
-        if let Some(preview) = self.dialect.preview() {
-            return preview.filters(channels, out);
+        if let Some(tables) = self.dialect.preview() {
+            return tables.filters(channels, out);
         }
         classic::filters(self.identity, channels, out);
     }
@@ -185,8 +185,8 @@ impl<'d> Codec<'d> {
         out: &mut Writer<'_>,
     ) -> (usize, Option<&'b [u8]>) {
         #[cfg(any(feature = "preview311", feature = "preview5"))]
-        if let Some(preview) = self.dialect.preview() {
-            return (preview.put_introduction(self.identity, who, proof, out), None);
+        if let Some(tables) = self.dialect.preview() {
+            return (tables.put_introduction(self.identity, who, proof, out), None);
         }
         let token = classic::put_introduction(self.identity, who, proof, out);
         (out.len(), token)

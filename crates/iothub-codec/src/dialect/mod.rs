@@ -5,8 +5,6 @@ pub(crate) mod classic;
 mod codec;
 mod name;
 mod outgoing;
-#[cfg(any(feature = "preview311", feature = "preview5"))]
-mod preview;
 #[cfg(feature = "preview311")]
 mod preview311;
 #[cfg(feature = "preview5")]
@@ -14,6 +12,8 @@ mod preview5;
 pub(crate) mod provisioning;
 mod row;
 mod spelling;
+#[cfg(any(feature = "preview311", feature = "preview5"))]
+mod tables;
 
 pub use codec::Codec;
 pub(crate) use name::is_method;
@@ -26,7 +26,7 @@ use crate::error::DecodeError;
 use crate::error::{DecodeErrorKind, Field, Place};
 use crate::property::SystemProperty;
 #[cfg(any(feature = "preview311", feature = "preview5"))]
-use preview::Preview;
+use tables::Tables;
 
 /// One of the ways in which IoT Hub's messages are spelled. A device chooses it with its CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,20 +108,20 @@ impl Dialect {
     /// The messages and properties of a preview; `None` for the classic dialect.
     #[cfg(any(feature = "preview311", feature = "preview5"))]
     #[cfg_attr(not(feature = "fast"), inline(never))]
-    fn preview(self) -> Option<&'static Preview> {
+    fn preview(self) -> Option<&'static Tables> {
         self.calls().filter(|_| self != Self::Classic)
     }
 
     /// The messages without properties; `None` for the classic dialect where it has code of its own for them.
     #[cfg(any(feature = "preview311", feature = "preview5"))]
     #[cfg_attr(not(feature = "fast"), inline(never))]
-    const fn calls(self) -> Option<&'static Preview> {
+    const fn calls(self) -> Option<&'static Tables> {
         match self {
             Self::Classic => classic::CALLS,
             #[cfg(feature = "preview311")]
-            Self::Preview311 => Some(&preview311::PREVIEW),
+            Self::Preview311 => Some(&preview311::TABLES),
             #[cfg(feature = "preview5")]
-            Self::Preview5 => Some(&preview5::PREVIEW),
+            Self::Preview5 => Some(&preview5::TABLES),
         }
     }
 

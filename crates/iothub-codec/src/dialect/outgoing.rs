@@ -9,12 +9,12 @@ use crate::message::{
 use crate::publish::Qos;
 use crate::write::Writer;
 
-// Each message has a function of its own for the classic dialect and one for the previews, so that a program has in it
-// what it sends and no more. The latter is for what is written by tables: that of `preview`, or of `calls`.
+// Each message has a function of its own for the classic dialect and one for what is written by tables, so that a program
+// has in it what it sends and no more. The tables are those of `preview`, or those of `calls`.
 macro_rules! outgoing {
     (
-        $message:ty, $this:ident, $codec:ident, $preview:ident, $out:ident;
-        $classic:expr, $tables:ident => $of_preview:expr;
+        $message:ty, $this:ident, $codec:ident, $tables:ident, $out:ident;
+        $classic:expr, $whose:ident => $of_tables:expr;
         $($rest:item)*
     ) => {
         impl<'a> Sealed<'a> for $message {
@@ -22,8 +22,8 @@ macro_rules! outgoing {
             fn put(&self, $codec: Codec<'_>, $out: &mut Writer<'_>) {
                 let $this = self;
                 #[cfg(any(feature = "preview311", feature = "preview5"))]
-                if let Some($preview) = $codec.dialect.$tables() {
-                    return $of_preview;
+                if let Some($tables) = $codec.dialect.$whose() {
+                    return $of_tables;
                 }
                 $classic
             }
@@ -34,9 +34,9 @@ macro_rules! outgoing {
 }
 
 outgoing! {
-    Telemetry<'a>, this, codec, preview, out;
+    Telemetry<'a>, this, codec, tables, out;
     classic::put_telemetry(codec.identity, this, out),
-    preview => preview.put_telemetry(this, out);
+    preview => tables.put_telemetry(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -52,9 +52,9 @@ outgoing! {
 }
 
 outgoing! {
-    Command<'a>, this, codec, preview, out;
+    Command<'a>, this, codec, tables, out;
     classic::put_command(codec.identity, this, out),
-    preview => preview.put_command(this, out);
+    preview => tables.put_command(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -66,7 +66,7 @@ outgoing! {
 }
 
 outgoing! {
-    Input<'a>, this, codec, _preview, out;
+    Input<'a>, this, codec, _tables, out;
     classic::put_input(codec.identity, this, out),
     preview => out.fail(EncodeError::NotExpressible);
 
@@ -80,9 +80,9 @@ outgoing! {
 }
 
 outgoing! {
-    MethodCall<'a>, this, codec, preview, out;
+    MethodCall<'a>, this, codec, tables, out;
     classic::put_method(this, out),
-    calls => preview.put_method(this, out);
+    calls => tables.put_method(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.payload
@@ -90,9 +90,9 @@ outgoing! {
 }
 
 outgoing! {
-    TwinGet<'a>, this, codec, preview, out;
+    TwinGet<'a>, this, codec, tables, out;
     classic::put_twin_get(this, out),
-    calls => preview.put_twin_get(this, out);
+    calls => tables.put_twin_get(this, out);
 
     fn payload(&self) -> &'a [u8] {
         &[]
@@ -100,9 +100,9 @@ outgoing! {
 }
 
 outgoing! {
-    TwinPatch<'a>, this, codec, preview, out;
+    TwinPatch<'a>, this, codec, tables, out;
     classic::put_twin_patch(this, out),
-    calls => preview.put_twin_patch(this, out);
+    calls => tables.put_twin_patch(this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.patch
@@ -110,9 +110,9 @@ outgoing! {
 }
 
 outgoing! {
-    DesiredChanged<'a>, this, codec, preview, out;
+    DesiredChanged<'a>, this, codec, tables, out;
     classic::put_desired_changed(this, out),
-    calls => preview.put_desired_changed(codec.variant, this, out);
+    calls => tables.put_desired_changed(codec.variant, this, out);
 
     fn payload(&self) -> &'a [u8] {
         self.patch
@@ -126,8 +126,8 @@ outgoing! {
 /// An answer, which is no [`Outgoing`](crate::Outgoing) as it does not say what it answers.
 pub(super) fn put_reply(codec: Codec<'_>, operation: Operation<'_>, reply: &Reply<'_>, out: &mut Writer<'_>) {
     #[cfg(any(feature = "preview311", feature = "preview5"))]
-    if let Some(preview) = codec.dialect.calls() {
-        return preview.put_reply(operation, reply, out);
+    if let Some(tables) = codec.dialect.calls() {
+        return tables.put_reply(operation, reply, out);
     }
     classic::put_reply(operation, reply, out);
 }

@@ -1,10 +1,10 @@
 use super::classic;
-#[cfg(any(feature = "preview311", feature = "preview5"))]
-use super::preview;
 #[cfg(feature = "preview5")]
 use super::preview5;
 #[cfg(feature = "preview311")]
 use super::preview311;
+#[cfg(any(feature = "preview311", feature = "preview5"))]
+use super::tables;
 
 /// How a dialect spells something in its tables. To say where among all spellings it stands takes a quarter of a
 /// reference. To look there takes time, so that with `fast` it is the text itself.
@@ -106,7 +106,7 @@ const DIALECTS: &[&str] = &[
     #[cfg(any(feature = "preview311", feature = "preview5"))]
     classic::CALL_SPELLINGS,
     #[cfg(any(feature = "preview311", feature = "preview5"))]
-    preview::SPELLINGS,
+    tables::SPELLINGS,
     #[cfg(feature = "preview311")]
     preview311::SPELLINGS,
     #[cfg(feature = "preview5")]

@@ -2,9 +2,9 @@
 //! written as those of the previews are, which takes less than code of their own beside it.
 
 use super::property::property_name;
-use crate::dialect::preview::Parameter::{Encoding, IfVersion, MediaType, Request, Version};
-use crate::dialect::preview::{Kind, Message, Parameter, Preview, Receiver, Row, Wire, parameters};
 use crate::dialect::spelling::Spelling;
+use crate::dialect::tables::Parameter::{Encoding, IfVersion, MediaType, Request, Version};
+use crate::dialect::tables::{Kind, Message, Parameter, Receiver, Row, Tables, Wire, parameters};
 use crate::fast::FAST;
 use crate::request::RequestId;
 use Receiver::{Device, Hub};
@@ -21,9 +21,9 @@ const TWIN_DESIRED: &str = "twin/PATCH/properties/desired/";
 const TWIN_REPLY: &str = "twin/res/+/";
 
 /// The tables, if they are used.
-pub(in crate::dialect) const CALLS: Option<&Preview> = if FAST { None } else { Some(&TABLES) };
+pub(in crate::dialect) const CALLS: Option<&Tables> = if FAST { None } else { Some(&TABLES) };
 
-static TABLES: Preview = Preview {
+static TABLES: Tables = Tables {
     wire: Wire::Path,
     root: Spelling::new(ROOT),
     messages: MESSAGES,

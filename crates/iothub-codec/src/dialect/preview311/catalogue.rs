@@ -6,7 +6,7 @@ use crate::catalogue::{
     Answer, Carried, Direction, OperationKind, OperationRow, Parameter, TWIN_GET_STATUSES,
     TWIN_PATCH_STATUSES, TopicPattern, ValueKind,
 };
-use crate::dialect::preview::Parameter::{
+use crate::dialect::tables::Parameter::{
     Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
 };
 use crate::message::TwinPart;

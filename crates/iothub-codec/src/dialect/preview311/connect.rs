@@ -1,6 +1,6 @@
 use crate::base64_code;
 use crate::connect::{Claim, Connect, Proof};
-use crate::dialect::preview::{Statement, X509};
+use crate::dialect::tables::{Statement, X509};
 use crate::dialect::{name::is_host, offset, row::decimal, spelling::Spelling};
 use crate::error::{DecodeError, DecodeErrorKind, Field, Place};
 use crate::identity::{DeviceId, Identity, ModuleId};

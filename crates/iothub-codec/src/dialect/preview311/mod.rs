@@ -10,11 +10,11 @@ pub(super) use connect::{is_meant, open_connect};
 pub(super) use filters::decode_filter;
 pub(super) use properties::spelling;
 
-use crate::dialect::preview::Parameter::{
+use crate::dialect::spelling::Spelling;
+use crate::dialect::tables::Parameter::{
     Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
 };
-use crate::dialect::preview::{Kind, Message, Parameter, Preview, Receiver, Row, Wire, parameters};
-use crate::dialect::spelling::Spelling;
+use crate::dialect::tables::{Kind, Message, Parameter, Receiver, Row, Tables, Wire, parameters};
 use Receiver::{Device, Hub};
 use properties::{PROPERTIES, property_name};
 
@@ -40,7 +40,7 @@ const DESIRED_SLASH: &str = "twin/events/desired/changed";
 /// In front of the name of a method.
 const METHODS: &str = "methods/";
 
-pub(super) static PREVIEW: Preview = Preview {
+pub(super) static TABLES: Tables = Tables {
     wire: Wire::Topic,
     root: Spelling::new(ROOT),
     messages: MESSAGES,

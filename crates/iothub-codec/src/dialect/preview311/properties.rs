@@ -1,5 +1,5 @@
-use crate::dialect::preview::{self, Wire};
 use crate::dialect::row::{Kind, Presence, Row};
+use crate::dialect::tables::{self, Wire};
 use crate::property::{Name, SystemProperty};
 use crate::text::Text;
 
@@ -22,7 +22,7 @@ pub(super) const PROPERTIES: &[Row; 13] = &[
     row(SystemProperty::DeliveryCount, "dc", Kind::U32, Never, Required),
 ];
 
-pub(super) static ROWS: [preview::Row; 13] = preview::properties(Wire::Topic, *PROPERTIES);
+pub(super) static ROWS: [tables::Row; 13] = tables::properties(Wire::Topic, *PROPERTIES);
 
 const fn row(
     property: SystemProperty,
@@ -40,5 +40,5 @@ pub(in crate::dialect) fn spelling(property: SystemProperty) -> Option<&'static 
 }
 
 pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
-    preview::property_name(&ROWS, name)
+    tables::property_name(&ROWS, name)
 }

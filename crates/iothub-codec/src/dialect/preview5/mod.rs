@@ -12,11 +12,11 @@ pub(super) use connect::{decode_auth, encode_auth, open_connect};
 pub(super) use filters::decode_filter;
 pub(super) use property::spelling;
 
-use crate::dialect::preview::Parameter::{
+use crate::dialect::spelling::Spelling;
+use crate::dialect::tables::Parameter::{
     Code, Encoding, IfVersion, MediaType, Reason, Request, Said, TraceId, Version,
 };
-use crate::dialect::preview::{Kind, Message, Parameter, Preview, Receiver, Row, Wire, parameters};
-use crate::dialect::spelling::Spelling;
+use crate::dialect::tables::{Kind, Message, Parameter, Receiver, Row, Tables, Wire, parameters};
 use crate::text::Text;
 use Receiver::{Device, Hub};
 use property::{PROPERTIES, property_name};
@@ -36,7 +36,7 @@ const TWIN_DESIRED: &str = "twin/patch/desired";
 /// Answers of either end.
 const RESPONSES: &str = "responses";
 
-pub(super) static PREVIEW: Preview = Preview {
+pub(super) static TABLES: Tables = Tables {
     wire: Wire::Section,
     root: Spelling::new(ROOT),
     messages: MESSAGES,

@@ -1,5 +1,5 @@
-use crate::dialect::preview::{self, Wire};
 use crate::dialect::row::{Kind, Presence, Row};
+use crate::dialect::tables::{self, Wire};
 use crate::property::{Name, SystemProperty};
 use crate::text::Text;
 
@@ -24,10 +24,10 @@ const fn of_commands(property: SystemProperty, name: &'static str, kind: Kind) -
     Row { property, name, kind, telemetry: Presence::Never, command: Presence::Required }
 }
 
-pub(super) static ROWS: [preview::Row; 9] = preview::properties(Wire::Section, *PROPERTIES);
+pub(super) static ROWS: [tables::Row; 9] = tables::properties(Wire::Section, *PROPERTIES);
 
 pub(super) fn property_name(name: Text<'_>) -> Name<'_> {
-    preview::property_name(&ROWS, name)
+    tables::property_name(&ROWS, name)
 }
 
 pub(crate) fn spelling(property: SystemProperty) -> Option<&'static str> {

@@ -1,7 +1,7 @@
 use super::fields::{Fields, UNKNOWN};
 use super::row::Says;
 use super::wire::application;
-use super::{Kind, Message, Parameter, Preview, Receiver, Row, Wire};
+use super::{Kind, Message, Parameter, Receiver, Row, Tables, Wire};
 #[cfg(feature = "preview311")]
 use crate::dialect::name;
 use crate::dialect::{classic, offset};
@@ -17,7 +17,7 @@ use crate::section::id;
 use crate::status::Status;
 use crate::text::Text;
 
-impl Preview {
+impl Tables {
     /// What the device sent.
     #[inline(never)]
     pub(in crate::dialect) fn open_to_hub<'a>(
@@ -72,7 +72,7 @@ impl Preview {
         if publish.qos != Qos::AtMostOnce && self.is_at_most_once(message) {
             return Err(DecodeError { place: Place::Whole, kind: DecodeErrorKind::BadQos });
         }
-        let mut reading = Reading { preview: self, message, fields, lacking: message.required };
+        let mut reading = Reading { tables: self, message, fields, lacking: message.required };
         let mut rest = entries;
         loop {
             let before = rest;
@@ -199,7 +199,7 @@ pub(super) fn with_bits(rows: &'static [Row]) -> impl Iterator<Item = (&'static 
 
 /// A message that is being read.
 struct Reading<'a, 'f> {
-    preview: &'f Preview,
+    tables: &'f Tables,
     message: &'f Message,
     fields: &'f mut Fields<'a>,
     /// What must be there, and was not yet.
@@ -215,26 +215,26 @@ impl<'a> Reading<'a, '_> {
         let Some((row, bit)) = self.row(entry) else {
             // The other properties of MQTT's own are between the stacks, or mean nothing. And to the classic dialect
             // parameters may be added at any time.
-            return if is_named && !self.preview.is_classic() {
+            return if is_named && !self.tables.is_classic() {
                 Err(DecodeErrorKind::UnknownProperty)
             } else {
                 Ok(())
             };
         };
         self.lacking &= !bit;
-        self.read(row, entry).ok_or(DecodeErrorKind::BadValue(row.field(self.preview.wire)))
+        self.read(row, entry).ok_or(DecodeErrorKind::BadValue(row.field(self.tables.wire)))
     }
 
     #[cfg_attr(not(feature = "fast"), inline(never))]
     fn row(&self, entry: &Entry<'_>) -> Option<(&'static Row, u16)> {
-        let mut rows = with_bits(self.preview.rows(self.message));
+        let mut rows = with_bits(self.tables.rows(self.message));
         rows.find(|(row, bit)| self.message.has_bit(*bit) && row.is_called(entry.id, entry.name))
     }
 
     /// `None` for what it cannot be.
     fn read(&mut self, row: &Row, entry: &Entry<'a>) -> Option<()> {
         // Whatever else is encoded there, numbers and request ids are not.
-        let value = if self.preview.is_classic() { Text::plain(entry.value.raw()) } else { entry.value };
+        let value = if self.tables.is_classic() { Text::plain(entry.value.raw()) } else { entry.value };
         let number = row.number(value)?;
         let Says::Parameter(parameter) = row.says else { return Some(()) };
         let (fields, text) = (&mut *self.fields, Some(value));
@@ -243,10 +243,10 @@ impl<'a> Reading<'a, '_> {
                 let id = RequestId::from_wire(
                     entry.bytes,
                     value.is_encoded(),
-                    usize::from(self.preview.request_max),
+                    usize::from(self.tables.request_max),
                 )?;
                 // What could not be sent back is no request.
-                if self.preview.is_classic() && !id.is_word() {
+                if self.tables.is_classic() && !id.is_word() {
                     return None;
                 }
                 fields.request = id;
@@ -266,6 +266,6 @@ impl<'a> Reading<'a, '_> {
 
     /// Something that must be there. A failure need not say more than which request failed.
     fn first_lacking(&self) -> Option<Field> {
-        self.preview.first(self.message, self.lacking, self.fields.status.is_success())
+        self.tables.first(self.message, self.lacking, self.fields.status.is_success())
     }
 }

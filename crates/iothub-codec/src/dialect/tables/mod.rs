@@ -1,8 +1,8 @@
-//! What the previews have in common: the same messages with the same fields. One writes them into the topic, and the
-//! other into the property section of MQTT 5. Each is a table of messages and one of properties.
+//! Dialects that are written down as tables, one of messages and one of properties, and read and written by them.
 //!
-//! Where size counts more than time, the requests of the classic dialect, their answers, and changes of desired
-//! properties are such tables, too, and nothing else of it.
+//! The previews are: the same messages with the same fields, which one writes into the topic, and the other into the
+//! property section of MQTT 5. Where size counts more than time, the requests of the classic dialect, their answers, and
+//! changes of desired properties are such tables, too, and nothing else of it.
 
 mod connect;
 mod fields;
@@ -25,8 +25,8 @@ pub(super) use wire::{Wire, property_name};
 use crate::dialect::spelling::Spelling;
 use crate::property::Naming;
 
-/// One of the previews, or what is as a preview.
-pub(super) struct Preview {
+/// One of the previews, or the calls of the classic dialect.
+pub(super) struct Tables {
     pub(super) wire: Wire,
     /// With what every topic begins.
     pub(super) root: Spelling,

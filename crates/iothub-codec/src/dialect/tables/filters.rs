@@ -1,10 +1,10 @@
-use super::{Kind, Preview, Wire};
+use super::{Kind, Tables, Wire};
 use crate::channel::Channels;
 use crate::error::EncodeError;
 use crate::publish::Qos;
 use crate::write::Writer;
 
-impl Preview {
+impl Tables {
     /// Writes the topics of the messages that these channels are for.
     #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn filters(&self, channels: Channels, out: &mut Writer<'_>) {

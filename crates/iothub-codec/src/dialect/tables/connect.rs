@@ -1,5 +1,5 @@
 use super::wire::{List, Value};
-use super::{Preview, Wire};
+use super::{Tables, Wire};
 #[cfg(feature = "preview311")]
 use crate::base64_code;
 use crate::byte_set::ByteSet;
@@ -34,7 +34,7 @@ pub(in crate::dialect) enum Statement {
     Code,
 }
 
-impl Preview {
+impl Tables {
     /// Writes the user name, with the signature behind it as a password, or the section. Gives where the first ends.
     #[inline(never)]
     pub(in crate::dialect) fn put_introduction(

@@ -1,7 +1,7 @@
 use super::open::with_bits;
 use super::row::Says;
 use super::wire::{APPLICATION, List, PLAIN, Value};
-use super::{Kind, Message, Parameter, Preview, Row, Wire};
+use super::{Kind, Message, Parameter, Row, Tables, Wire};
 use crate::byte_set::ByteSet;
 use crate::channel::Variant;
 use crate::dialect::{classic, name};
@@ -31,7 +31,7 @@ impl Call<'_> {
     }
 }
 
-impl Preview {
+impl Tables {
     #[cfg_attr(feature = "fast", inline(never))]
     pub(in crate::dialect) fn put_telemetry(&self, telemetry: &Telemetry<'_>, out: &mut Writer<'_>) {
         // A hub of these dialects retains nothing.
