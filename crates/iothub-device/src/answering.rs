@@ -3,9 +3,8 @@ use core::time::Duration;
 use iothub_codec::{Codec, Detail, EncodeError, Operation, Outcome, Reply, Status};
 use iothub_proto::Verdict;
 
-use crate::bell::Entry;
 use crate::error::{AnswerError, NeverSent};
-use crate::lanes::{Answer, AnswerKind, ConnectionNumber};
+use crate::lanes::{Answer, AnswerKind, ConnectionNumber, Entry};
 use crate::not_expressible::NotExpressible;
 use crate::outcome::operation;
 

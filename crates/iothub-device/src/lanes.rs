@@ -3,7 +3,7 @@ use iothub_codec::{Channels, RequestId, RequestIdBuf, Status, TwinGet, TwinPart}
 use iothub_proto::{AckToken, Instant, Verdict};
 use tokio::sync::{mpsc, watch};
 
-use crate::bell::{Bell, Entry};
+use crate::bell::Bell;
 use crate::error::{AnswerError, SubscribeError, TwinError};
 use crate::methods::MethodResponse;
 use crate::metrics::Meter;
@@ -20,7 +20,7 @@ pub(crate) struct Lanes {
     pub(crate) asks: mpsc::Receiver<Box<Ask>>,
     pub(crate) answers: mpsc::Receiver<Box<Answer>>,
     pub(crate) wishes: Wishes,
-    /// Rung for all but messages that arrive.
+    /// Rung when something was put into one of them, or wished for.
     pub(crate) bell: Bell,
     /// Brings telemetry for as long as there is somebody to take it.
     #[cfg(feature = "outbox")]
@@ -36,6 +36,44 @@ pub(crate) struct LaneEntries {
     wishes: watch::Sender<Wish>,
     bell: Bell,
 }
+
+/// The handles' end of a lane. What is put there is boxed: a channel begins with room for 32, and gateways have many
+/// devices.
+#[derive(Debug)]
+pub(crate) struct Entry<T> {
+    lane: mpsc::Sender<Box<T>>,
+    bell: Bell,
+}
+
+impl<T> Entry<T> {
+    pub(crate) fn new(lane: mpsc::Sender<Box<T>>, bell: Bell) -> Self {
+        Self { lane, bell }
+    }
+
+    /// Puts something there, as soon as there is room. Cancel-safe.
+    pub(crate) async fn send(&self, what: T) -> Result<(), Gone> {
+        self.lane.send(Box::new(what)).await.map_err(|_| Gone)?;
+        self.bell.ring();
+        Ok(())
+    }
+
+    /// The same, if there is room now.
+    pub(crate) fn try_send(&self, what: T) {
+        if self.lane.try_send(Box::new(what)).is_ok() {
+            self.bell.ring();
+        }
+    }
+}
+
+impl<T> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        Self { lane: self.lane.clone(), bell: self.bell.clone() }
+    }
+}
+
+/// The driver is gone, and what was handed over with it.
+#[derive(Debug)]
+pub(crate) struct Gone;
 
 /// Both ends, with room for so much telemetry.
 pub(crate) fn lanes(

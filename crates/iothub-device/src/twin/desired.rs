@@ -2,8 +2,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
 
-use crate::bell::Entry;
-use crate::lanes::{Ask, ConnectionNumber};
+use crate::lanes::{Ask, ConnectionNumber, Entry};
 
 /// What the back end wants of the device, as it comes: first the desired properties as they are, then each change.
 ///

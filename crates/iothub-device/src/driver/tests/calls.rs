@@ -4,7 +4,7 @@ use iothub_codec::{Channels, Command, Content, Dialect, Properties, Qos, Status,
 use iothub_proto::{AckToken, Delivery, Instant, Session};
 use serde_json::json;
 
-use super::hub::{CALLS, Connection, Did, Hub, dialects, options, options_of};
+use super::hub::{CALLS, Connection, Did, Hub, Wire, dialects, options, options_of};
 use crate::error::{AnswerError, SubscribeError};
 use crate::methods::MethodResponse;
 
@@ -122,6 +122,40 @@ async fn calls_that_are_dropped_together_are_all_answered() {
         for _ in 0..CALLS {
             assert_eq!(connection.next().await, answered(500, &MethodResponse::FAILED.payload));
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_behind_long_ones_goes_out_at_once() {
+    for dialect in dialects() {
+        let options = options(dialect).subscribe(Channels::METHODS).keep_alive(0);
+        let (_hub, device, mut connection) = Hub::with_device_over(Wire::wide, options).await;
+        let mut methods = device.methods().await.unwrap();
+        let mut next_call = async |connection: &mut Connection| {
+            call(connection, "log").await;
+            methods.next().await.unwrap()
+        };
+        let first = next_call(&mut connection).await;
+        let second = next_call(&mut connection).await;
+        let third = next_call(&mut connection).await;
+        // Longer than what the device has wait for a socket before it takes more answers.
+        let long = MethodResponse::raw(200, vec![b'x'; 70 * 1024]);
+        // All three are there before the driver runs. It is woken once, and finds that it was rung for once more.
+        let replying = tokio::spawn(async move {
+            tokio::join!(
+                first.reply(long.clone()),
+                second.reply(long),
+                third.reply(MethodResponse::raw(204, ""))
+            )
+        });
+        for _ in 0..2 {
+            let answer = connection.next().await;
+            assert!(matches!(answer, Did::Answered { code: 200, .. }), "{answer:?}");
+        }
+        let short = tokio::time::timeout(SOON, connection.next()).await;
+        assert_eq!(short.expect("it waits for nothing else"), answered(204, b""));
+        let (first, second, third) = replying.await.unwrap();
+        first.and(second).and(third).unwrap();
     }
 }
 

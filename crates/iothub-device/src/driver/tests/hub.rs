@@ -17,8 +17,10 @@ use crate::options::Options;
 use crate::transport::Transport;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-/// What fits into the wire while nobody reads, in bytes.
+/// What fits into a wire while nobody reads, in bytes.
 const WIRE: usize = 16 * 1024;
+/// The same of a wide one: more than a device keeps for it.
+const WIDE_WIRE: usize = 1024 * 1024;
 
 /// Each dialect; that of a test that fails is the last one printed.
 pub(super) fn dialects() -> impl Iterator<Item = Dialect> {
@@ -46,12 +48,19 @@ pub(super) const CALLS: usize = 32;
 pub(super) struct Wire {
     arriving: mpsc::UnboundedSender<DuplexStream>,
     takes: Duration,
+    room: usize,
 }
 
 impl Wire {
     /// Dials for that long before there is a connection.
     pub(super) fn slow(mut self, takes: Duration) -> Self {
         self.takes = takes;
+        self
+    }
+
+    /// Takes at once whatever a device has to say.
+    pub(super) fn wide(mut self) -> Self {
+        self.room = WIDE_WIRE;
         self
     }
 }
@@ -61,7 +70,7 @@ impl Transport for Wire {
 
     async fn connect(&self) -> Result<DuplexStream, ConnectError> {
         tokio::time::sleep(self.takes).await;
-        let (ours, theirs) = duplex(WIRE);
+        let (ours, theirs) = duplex(self.room);
         self.arriving.send(theirs).expect("the test has a hub");
         Ok(ours)
     }
@@ -152,18 +161,24 @@ pub(super) enum Did {
 impl Hub {
     pub(super) fn new() -> (Self, Wire) {
         let (dialled, arriving) = mpsc::unbounded_channel();
-        (Self { arriving, clock: Clock::start() }, Wire { arriving: dialled, takes: Duration::ZERO })
+        (
+            Self { arriving, clock: Clock::start() },
+            Wire { arriving: dialled, takes: Duration::ZERO, room: WIRE },
+        )
     }
 
     /// A device that has connected, and its connection.
     pub(super) async fn with_device(options: Options) -> (Self, Device, Connection) {
-        Self::with_device_after(Duration::ZERO, options).await
+        Self::with_device_over(|wire| wire, options).await
     }
 
-    /// The same where dialling takes that long.
-    pub(super) async fn with_device_after(takes: Duration, options: Options) -> (Self, Device, Connection) {
+    /// The same over another wire.
+    pub(super) async fn with_device_over(
+        change: impl FnOnce(Wire) -> Wire,
+        options: Options,
+    ) -> (Self, Device, Connection) {
         let (mut hub, wire) = Self::new();
-        let connecting = tokio::spawn(Device::connect_over(options, wire.slow(takes)));
+        let connecting = tokio::spawn(Device::connect_over(options, change(wire)));
         let mut connection = hub.arrival().await;
         connection.accept(Session::Fresh).await;
         let (device, connection) = connection.during(connecting).await;

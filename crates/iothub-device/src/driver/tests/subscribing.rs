@@ -96,7 +96,8 @@ async fn a_hub_that_never_answers_a_subscription_is_left() {
     for dialect in dialects() {
         let (dialling, within) = (Duration::from_secs(6), Duration::from_secs(7));
         let options = options(dialect).connect_timeout(within).operation_timeout(SOON);
-        let (mut hub, device, mut connection) = Hub::with_device_after(dialling, options).await;
+        let (mut hub, device, mut connection) =
+            Hub::with_device_over(|wire| wire.slow(dialling), options).await;
         connection.suback = Suback::Never;
         let mut status = device.status();
         let began = Clock::start();
