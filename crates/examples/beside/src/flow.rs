@@ -57,18 +57,22 @@ async fn rush(target: &Target, client: &mut impl Send, time: Duration) -> u64 {
 /// What a connection takes to get going is not what is measured.
 const BEGINNING: Duration = Duration::from_millis(100);
 
+/// A machine stops a process for milliseconds now and then. That is in few windows of this length; the middle one of all
+/// windows has none.
+const WINDOW: Duration = Duration::from_millis(25);
+
 /// A given rate, in messages a second, and how long each message takes from the time at which it was due.
 ///
 /// The clock is looked at again and again: timers of a millisecond would be most of what is measured.
 pub(crate) async fn latency(target: &Target, client: &mut impl Send) -> Value {
-    let time = Duration::from_millis(target.number("ms", 500));
+    let windows = target.number("windows", 20) as usize;
     let between = Duration::from_secs_f64(1.0 / target.number("rate", 10_000) as f64);
     let began = clock::now();
     let measured = began + BEGINNING;
     let mut due = began;
     let mut open: VecDeque<Instant> = VecDeque::new();
-    let mut taken = Vec::new();
-    let ends = measured + time;
+    let mut taken = vec![Vec::new(); windows];
+    let ends = measured + WINDOW * windows as u32;
     while due < ends || !open.is_empty() {
         while due <= clock::now() && due < ends {
             client.send().await;
@@ -76,12 +80,23 @@ pub(crate) async fn latency(target: &Target, client: &mut impl Send) -> Value {
             due += between;
         }
         while client.is_acknowledged() {
-            let due = open.pop_front().filter(|due| *due >= measured);
-            taken.extend(due.map(|due| clock::now() - due));
+            if let Some(due) = open.pop_front().filter(|due| *due >= measured) {
+                let window = (due - measured).as_nanos() / WINDOW.as_nanos();
+                taken[window as usize].push(clock::now() - due);
+            }
         }
         tokio::task::yield_now().await;
     }
-    taken.sort();
-    let at = |part: usize| taken[(taken.len() - 1) * part / 1_000].as_secs_f64() * 1e6;
-    json!({ "p50": at(500), "p99": at(990) })
+    taken.iter_mut().for_each(|times| times.sort());
+    let middle = |part| {
+        let mut all: Vec<Duration> = taken.iter().map(|times| quantile(times, part)).collect();
+        all.sort();
+        quantile(&all, 50).as_secs_f64() * 1e6
+    };
+    json!({ "p50": middle(50), "p99": middle(99) })
+}
+
+/// That many hundredths of what is sorted are less than this.
+fn quantile(sorted: &[Duration], hundredths: usize) -> Duration {
+    sorted[(sorted.len() - 1) * hundredths / 100]
 }

@@ -25,9 +25,9 @@ enum Work {
 }
 
 const WINDOW: u64 = 100;
-/// How long a turn is in which latency is measured. A machine stops a process for milliseconds now and then: in many
-/// short turns that is in few of them, and the median is of the others.
+/// How long a turn is in which latency is measured, and in how many windows.
 pub(super) const TURN_MS: u64 = 500;
+const WINDOWS: u64 = 20;
 
 const fn throughput(name: &'static str, over: &'static str, window: u64) -> Row {
     Row { name, work: Work::Throughput { over, window } }
@@ -83,7 +83,7 @@ impl Row {
                 let what = format!("rumqttc-{over}-throughput");
                 let most = clients.run(&what, broker, &settings)?;
                 let rate = most["rate"].as_f64().unwrap_or_default() / 2.0;
-                let settings = [("window", WINDOW), ("ms", TURN_MS), ("rate", rate as u64)];
+                let settings = [("window", WINDOW), ("windows", WINDOWS), ("rate", rate as u64)];
                 let turns = sizes.turns();
                 let both = both(clients, broker, turns, &format!("{over}-latency"), &settings)?;
                 Ok(vec![
