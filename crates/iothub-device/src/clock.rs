@@ -48,6 +48,11 @@ impl Clock {
     }
 }
 
+/// The first of these times.
+pub(crate) fn earliest<const N: usize>(times: [Option<Instant>; N]) -> Option<Instant> {
+    times.into_iter().flatten().min()
+}
+
 /// A timer that is set again and again, mostly to a later time. That costs nothing: it rings too early then, and is set
 /// to the later one.
 #[derive(Debug, Default)]
@@ -60,8 +65,8 @@ pub(crate) struct Alarm {
 
 impl Alarm {
     /// Returns when that time has come, or earlier; without one, never. Cancel-safe.
-    pub(crate) async fn ring(&mut self, clock: Clock, wake: Option<(Instant, &'static str)>) {
-        let Some((at, _)) = wake else { return core::future::pending().await };
+    pub(crate) async fn ring(&mut self, clock: Clock, wake: Option<Instant>) {
+        let Some(at) = wake else { return core::future::pending().await };
         let is_late = self.set_to.is_none_or(|set_to| at < set_to);
         let sleep = match &mut self.sleep {
             Some(sleep) => {
@@ -103,7 +108,7 @@ mod tests {
     async fn an_alarm_rings_at_the_time_it_is_set_to_or_at_an_earlier_one_it_was() {
         let clock = Clock::start();
         let mut alarm = Alarm::default();
-        let wake = |seconds: u64| Some((Instant::from_millis(seconds * 1_000), "test"));
+        let wake = |seconds: u64| Some(Instant::from_millis(seconds * 1_000));
         let soon = Duration::from_secs(1);
         for (set_to, rings) in
             [(10, false), (20, false), (5, false), (7, false), (7, true), (30, true), (30, true)]

@@ -5,6 +5,7 @@ use iothub_codec::{Ack, Channels, Codec, EncodeError, RequestIdBuf, TwinGet};
 use iothub_mqtt::{Client, WriteError};
 use iothub_proto::{DeviceEvent, DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
 
+use crate::clock::earliest;
 use crate::connect_error::ConnectError;
 use crate::connect_stage::ConnectStage;
 use crate::credentials::Proven;
@@ -182,7 +183,7 @@ impl<'d> Conversation<'d> {
     /// When to call [`Self::expire`].
     pub(crate) fn earliest_expiry(&self) -> Option<Instant> {
         let held = self.held_telemetry.as_ref().and_then(|held| held.deadline);
-        [self.desk.earliest(), held.map(|deadline| deadline.at)].into_iter().flatten().min()
+        earliest([self.desk.earliest(), held.map(|deadline| deadline.at)])
     }
 
     /// Whether new credentials are wanted, which is said once.
@@ -215,6 +216,7 @@ impl<'d> Conversation<'d> {
             let _ = self.desk.deliver(now, event);
         }
         self.mqtt.reset(Session::Resume);
+        self.mqtt.rest();
         self.desk.disconnected(now);
         self.ready_by = None;
         self.renew_by = None;
@@ -368,14 +370,11 @@ impl<'d> Conversation<'d> {
         self.renew_by.is_some_and(|by| by <= now || quiet)
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        let ready = self.ready_by.map(|at| (at, "the connection has to be ready"));
-        let renewal = self.renew_by.map(|at| (at, "the connection is replaced"));
-        let expiry = self.earliest_expiry().map(|at| (at, "a message is overdue"));
-        [self.session.poll_timeout(), self.mqtt.poll_timeout(), ready, renewal, expiry]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(at, _)| *at)
+    /// When to call [`Self::handle_timeout`].
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let session = self.session.poll_timeout().map(|(at, _)| at);
+        let mqtt = self.mqtt.poll_timeout().map(|(at, _)| at);
+        earliest([session, mqtt, self.ready_by, self.renew_by, self.earliest_expiry()])
     }
 
     /// For the socket.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tracing::{Instrument, debug, error, info, warn};
 
 use crate::chance;
-use crate::clock::{Alarm, Clock};
+use crate::clock::{Alarm, Clock, earliest};
 use crate::connect_error::ConnectError;
 use crate::conversation::{Conversation, Renewing};
 use crate::error::AnswerError;
@@ -67,6 +67,7 @@ pub(crate) async fn drive<T: Transport>(
                 is_ready: false,
                 alarm: Alarm::default(),
                 stall: Stall::new(options.keep_alive_s()),
+                quiet_at: None,
                 is_replaced: false,
             };
             driver.run().await
@@ -101,6 +102,8 @@ struct Driver<'o, T> {
     is_ready: bool,
     alarm: Alarm,
     stall: Stall,
+    /// When the connection is quiet, if nothing is read until then.
+    quiet_at: Option<Instant>,
     /// Whether this connection takes the place of another because of its credentials.
     is_replaced: bool,
 }
@@ -116,12 +119,15 @@ enum End {
 
 /// How long a goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// So long after something was read, the memory for it is given back.
+const QUIET_AFTER: Duration = Duration::from_millis(100);
 
 impl<T: Transport> Driver<'_, T> {
     /// Returns what cannot be mended, if it was that.
     async fn run(&mut self) -> Option<ConnectError> {
         loop {
             self.is_ready = false;
+            self.quiet_at = None;
             self.stall = Stall::new(self.options.keep_alive_s());
             self.attempts += 1;
             let span = spans::connection(self.attempts);
@@ -256,10 +262,10 @@ impl<T: Transport> Driver<'_, T> {
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, link: &mut Link<S>) -> End {
         loop {
-            if let Err(error) = self.step(link).await {
-                return End::Failed(error);
-            }
-            let now = self.clock.now();
+            let now = match self.step(link).await {
+                Ok(now) => now,
+                Err(error) => return End::Failed(error),
+            };
             match self.take_what_waits(now) {
                 Ok(Step::Done) => {}
                 Ok(Step::Stopped) => return End::Stopped,
@@ -304,42 +310,49 @@ impl<T: Transport> Driver<'_, T> {
         self.audience.connected();
     }
 
-    /// Waits for one thing to happen, and sees to it.
+    /// Waits for one thing to happen, and sees to it. Gives the time when it did.
     async fn step<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         link: &mut Link<S>,
-    ) -> Result<(), ConnectError> {
-        let Self { options, lanes, clock, conversation, proofs, alarm, stall, .. } = self;
-        let overdue = lanes.telemetry.earliest().map(|at| (at, "a message has waited too long"));
-        let timers = [conversation.poll_timeout(), overdue, stall.poll_timeout()];
-        let wake = timers.into_iter().flatten().min_by_key(|(at, _)| *at);
-        let takes_telemetry = conversation.takes_telemetry();
+    ) -> Result<Instant, ConnectError> {
+        let Self { options, lanes, clock, conversation, proofs, alarm, stall, quiet_at, .. } = self;
+        let overdue = lanes.telemetry.earliest();
+        let wake = earliest([conversation.poll_timeout(), overdue, stall.poll_timeout(), *quiet_at]);
+        let now;
         tokio::select! {
-            // What must not be kept waiting by a hub that always sends comes before it; what waits in a lane is taken
-            // after every step.
+            // What must not be kept waiting by a hub that always sends comes before it, or is looked at after every step.
             biased;
             proven = proofs.renewed() => {
                 let proven = proven?;
+                now = clock.now();
                 if conversation.renew(options.now(*clock), &proven)? == Renewing::ByConnecting {
                     proofs.keep(proven);
                 }
             }
-            () = alarm.ring(*clock, wake) => {
-                let now = clock.now();
-                lanes.telemetry.expire(now);
-                conversation.handle_timeout(now)?;
+            turn = link.turn(conversation.mqtt()) => {
+                let turn = turn.map_err(ConnectError::Broken)?;
+                now = clock.now();
+                match turn {
+                    Turn::Read(len) => {
+                        *quiet_at = Some(now.after(QUIET_AFTER));
+                        conversation.handle_read(now, len)?;
+                    }
+                    Turn::Written => {}
+                    Turn::Ended => return Err(ConnectError::ClosedByHub),
+                }
             }
-            turn = link.turn(conversation.mqtt()) => match turn.map_err(ConnectError::Broken)? {
-                Turn::Read(len) => conversation.handle_read(clock.now(), len)?,
-                Turn::Written => {}
-                Turn::Ended => return Err(ConnectError::ClosedByHub),
-            },
-            outgoing = lanes.telemetry.recv(), if takes_telemetry => {
-                conversation.send(clock.now(), outgoing)?;
-            }
-            () = lanes.bell.rung() => {}
+            () = lanes.bell.rung() => now = clock.now(),
+            () = alarm.ring(*clock, wake) => now = clock.now(),
         }
-        Ok(())
+        if wake.is_some_and(|at| at <= now) {
+            if quiet_at.is_some_and(|at| at <= now) {
+                *quiet_at = None;
+                link.fell_quiet();
+            }
+            lanes.telemetry.expire(now);
+            conversation.handle_timeout(now)?;
+        }
+        Ok(now)
     }
 
     /// Takes everything from the lanes that can be sent, so that it goes out in one write.
@@ -398,8 +411,8 @@ async fn offline<T>(
         if lanes.wishes.are_ended() {
             return None;
         }
-        let overdue = [lanes.telemetry.earliest(), conversation.earliest_expiry()];
-        let overdue = overdue.into_iter().flatten().min().map(|at| (at, "a message has waited too long"));
+        let overdue = earliest([lanes.telemetry.earliest(), conversation.earliest_expiry()]);
+        let overdue = overdue.map(|at| (at, "a message has waited too long"));
         tokio::select! {
             value = &mut something => return Some(value),
             () = lanes.bell.rung() => {}

@@ -17,6 +17,8 @@ pub(crate) struct Link<S> {
     written: usize,
     /// Turns in a row that have only written.
     unread_turns: u8,
+    /// Whether something was read since [`Self::fell_quiet`] was last told, so that there may soon be more.
+    is_lively: bool,
 }
 
 /// After so many turns that have only written it is looked whether there is something to read: whoever always has
@@ -36,10 +38,12 @@ pub(crate) enum Turn {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, unflushed: false, moved: false, written: 0, unread_turns: 0 }
+        Self { stream, unflushed: false, moved: false, written: 0, unread_turns: 0, is_lively: false }
     }
 
     /// Writes what waits to be sent and reads what has arrived, both at once, until one of them is done.
+    ///
+    /// While nothing is to be read it takes no memory for that, unless something was just before.
     ///
     /// Cancel-safe: what was written is consumed, and nothing is read without being returned.
     pub(crate) async fn turn(&mut self, mqtt: &mut Client) -> io::Result<Turn> {
@@ -56,16 +60,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             self.unread_turns = 0;
             let mut room = ReadBuf::new(mqtt.read_buffer());
             let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, &mut room) else {
-                mqtt.rest();
+                if !self.is_lively {
+                    mqtt.rest();
+                }
                 return if has_written { Poll::Ready(Ok(Turn::Written)) } else { Poll::Pending };
             };
             read?;
             Poll::Ready(Ok(match room.filled().len() {
                 0 => Turn::Ended,
-                len => Turn::Read(len),
+                len => {
+                    self.is_lively = true;
+                    Turn::Read(len)
+                }
             }))
         })
         .await
+    }
+
+    /// Nothing was read for a while.
+    pub(crate) fn fell_quiet(&mut self) {
+        self.is_lively = false;
     }
 
     /// Writes as much of what waits to be sent as is taken at once; the rest goes with the next turn.
@@ -116,6 +130,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use iothub_codec::{Connect, PropertySection, Publish, Version};
     use iothub_proto::{Instant, Limits, Opening, Packet};
     use tokio::io::{AsyncReadExt, DuplexStream, WriteHalf, duplex, split};
@@ -159,6 +175,24 @@ mod tests {
                 Turn::Read(len) => return assert_eq!(len, PINGRESP.len()),
                 Turn::Ended => panic!("nobody has closed"),
             }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn room_to_read_is_kept_while_there_may_be_more_and_given_back_then() {
+        let (mut link, mut mqtt, mut says) = connected().await;
+        let has_room = |mqtt: &Client| !format!("{mqtt:?}").contains("capacity: 0");
+        for (falls_quiet, keeps_room) in [(false, true), (true, false)] {
+            says.write_all(&PINGRESP).await.unwrap();
+            assert_eq!(link.turn(&mut mqtt).await.unwrap(), Turn::Read(PINGRESP.len()));
+            mqtt.handle_read(Instant::default(), PINGRESP.len());
+            assert!(matches!(mqtt.poll_packet(), Ok(None)));
+            if falls_quiet {
+                link.fell_quiet();
+            }
+            let turn = tokio::time::timeout(Duration::ZERO, link.turn(&mut mqtt)).await;
+            assert!(turn.is_err(), "there is nothing to read");
+            assert_eq!(has_room(&mqtt), keeps_room, "{mqtt:?}");
         }
     }
 

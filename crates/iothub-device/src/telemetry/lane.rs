@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use iothub_proto::Instant;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 
 use super::queue::{Outgoing, Queue, Room};
 use crate::bell::Bell;
@@ -18,8 +18,8 @@ pub(crate) struct Lane(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
-    arrived: Notify,
-    /// Rung when something has to be ended earlier than all that was there before.
+    /// Rung when a message comes after the driver has found none, and when something has to be ended earlier than all
+    /// that was there before.
     bell: Bell,
     /// Room that is left. Whoever waits for some gets it in the order in which they came.
     messages: Semaphore,
@@ -48,7 +48,6 @@ pub(crate) fn lane(messages_max: usize, bytes_max: usize, bell: Bell, meter: Met
     let bytes_max = bytes_max.clamp(1, u32::MAX as usize);
     let shared = Arc::new(Shared {
         queue: Mutex::default(),
-        arrived: Notify::new(),
         bell,
         messages: Semaphore::new(messages_max),
         bytes: Semaphore::new(bytes_max),
@@ -95,29 +94,18 @@ impl Reserved<'_> {
         }
         let earliest = queue.earliest();
         queue.push(outgoing, room);
-        let is_earlier = queue.earliest() != earliest;
+        let wakes = queue.take_awaited() || queue.earliest() != earliest;
         drop(queue);
         message.forget();
         bytes.forget();
-        shared.arrived.notify_one();
-        if is_earlier {
+        if wakes {
             shared.bell.ring();
         }
     }
 }
 
 impl Lane {
-    /// The next message. Cancel-safe.
-    pub(crate) async fn recv(&self) -> Outgoing {
-        loop {
-            if let Some(outgoing) = self.try_recv() {
-                return outgoing;
-            }
-            self.0.arrived.notified().await;
-        }
-    }
-
-    /// The next message, if one waits.
+    /// The next message, if one waits. Otherwise the bell is rung when there is one.
     pub(crate) fn try_recv(&self) -> Option<Outgoing> {
         let (outgoing, room) = self.0.queue().pop()?;
         self.0.give_back(room);
@@ -176,6 +164,7 @@ impl From<TryAcquireError> for NoRoom {
 #[cfg(test)]
 mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
+    use core::time::Duration;
     use std::sync::OnceLock;
 
     use super::super::delivery::{Delivery, Report, Unheard};
@@ -215,6 +204,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn it_is_rung_for_the_first_message_after_there_was_none() {
+        let bell = Bell::default();
+        let (entry, lane) = lane(9, 100, bell.clone(), Meter::default());
+        let mut rings = async || tokio::time::timeout(Duration::ZERO, bell.rung()).await.is_ok();
+        let _first = put(&entry, "a");
+        assert!(!rings().await, "nobody has asked for one yet");
+        assert!(lane.try_recv().is_some() && lane.try_recv().is_none());
+        let _second = put(&entry, "b");
+        assert!(rings().await);
+        let _third = put(&entry, "c");
+        assert!(!rings().await, "it was said already that there are some");
+        assert!(lane.try_recv().is_some(), "and one is left");
+        let _fourth = put(&entry, "d");
+        assert!(!rings().await);
+    }
+
+    #[tokio::test]
     async fn whoever_waits_for_room_gets_it_in_turn_and_who_gives_up_leaves_it() {
         let (entry, lane) = lane(1, 100, Bell::default(), Meter::default());
         let _first = put(&entry, "a");
@@ -225,7 +231,7 @@ mod tests {
         lane.try_recv().unwrap();
         let (outgoing, _delivery) = message("b");
         patient.await.unwrap().put(outgoing);
-        assert_eq!(lane.recv().await.message.payload, "b");
+        assert_eq!(lane.try_recv().unwrap().message.payload, "b");
     }
 
     #[tokio::test]

@@ -41,6 +41,8 @@ impl Outgoing {
 pub(super) struct Queue {
     waiting: VecDeque<Waiting>,
     earliest: Earliest,
+    /// Whether the last that wanted one has found none.
+    is_awaited: bool,
 }
 
 #[derive(Debug)]
@@ -62,9 +64,16 @@ impl Queue {
         self.waiting.push_back(Waiting { outgoing, room });
     }
 
-    /// The oldest, and the room that it leaves.
+    /// The oldest, and the room that it leaves. Without one, it is awaited.
     pub(super) fn pop(&mut self) -> Option<(Outgoing, Room)> {
-        self.waiting.pop_front().map(|Waiting { outgoing, room }| (outgoing, room))
+        let oldest = self.waiting.pop_front().map(|Waiting { outgoing, room }| (outgoing, room));
+        self.is_awaited = oldest.is_none();
+        oldest
+    }
+
+    /// Whether a message is awaited, which is said once.
+    pub(super) fn take_awaited(&mut self) -> bool {
+        core::mem::take(&mut self.is_awaited)
     }
 
     /// Ends all that have waited for too long, and says what room they leave.
