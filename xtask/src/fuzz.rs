@@ -18,7 +18,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     keep: bool,
     /// Without the feature `fast`: the ways of the codec that are made for little code
-    #[arg(long)]
+    // An input may reach something of its own in the other build.
+    #[arg(long, conflicts_with = "keep")]
     without_fast: bool,
 }
 
@@ -119,7 +120,7 @@ fn fuzz(target: &str, arguments: &Arguments) -> Result<Row, Failure> {
         println!("{}:\n{}", finding.display(), last_lines(&said));
     }
     if arguments.keep {
-        keep(target, arguments.without_fast, &corpus, &new, &folder)?;
+        keep(target, &corpus, &new, &folder)?;
     }
     Ok(Row {
         target: target.to_owned(),
@@ -135,7 +136,7 @@ fn fuzz(target: &str, arguments: &Arguments) -> Result<Row, Failure> {
 
 /// Makes the corpus as small as it can be: the seeds, which have names, and the fewest short inputs that reach every
 /// edge which the seeds do not and short ones can. Each of these is called after its hash.
-fn keep(target: &str, without_fast: bool, corpus: &Path, new: &Path, folder: &Path) -> Result<(), Failure> {
+fn keep(target: &str, corpus: &Path, new: &Path, folder: &Path) -> Result<(), Failure> {
     let (kept, short) = (&folder.join("kept"), &folder.join("short"));
     make_empty(kept)?;
     make_empty(short)?;
@@ -150,7 +151,7 @@ fn keep(target: &str, without_fast: bool, corpus: &Path, new: &Path, folder: &Pa
         }
     }
     let options = ["-set_cover_merge=1".to_owned(), "-use_counters=0".to_owned()];
-    let merged = libfuzzer(target, without_fast, &[kept, short], &options)?;
+    let merged = libfuzzer(target, false, &[kept, short], &options)?;
     if !merged.status.success() {
         let said = String::from_utf8_lossy(&merged.stderr);
         return Err(Failure::new(format!("{target} cannot be merged: {}", last_lines(&said))));

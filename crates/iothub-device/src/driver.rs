@@ -67,7 +67,6 @@ pub(crate) async fn drive<T: Transport>(
                 is_ready: false,
                 alarm: Alarm::default(),
                 stall: Stall::new(options.keep_alive_s()),
-                quiet_at: None,
                 is_replaced: false,
             };
             driver.run().await
@@ -102,8 +101,6 @@ struct Driver<'o, T> {
     is_ready: bool,
     alarm: Alarm,
     stall: Stall,
-    /// When the connection is quiet, if nothing is read until then.
-    quiet_at: Option<Instant>,
     /// Whether this connection takes the place of another because of its credentials.
     is_replaced: bool,
 }
@@ -119,15 +116,12 @@ enum End {
 
 /// How long a goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// So long after something was read, the memory for it is given back.
-const QUIET_AFTER: Duration = Duration::from_millis(100);
 
 impl<T: Transport> Driver<'_, T> {
     /// Returns what cannot be mended, if it was that.
     async fn run(&mut self) -> Option<ConnectError> {
         loop {
             self.is_ready = false;
-            self.quiet_at = None;
             self.stall = Stall::new(self.options.keep_alive_s());
             self.attempts += 1;
             let span = spans::connection(self.attempts);
@@ -315,9 +309,10 @@ impl<T: Transport> Driver<'_, T> {
         &mut self,
         link: &mut Link<S>,
     ) -> Result<Instant, ConnectError> {
-        let Self { options, lanes, clock, conversation, proofs, alarm, stall, quiet_at, .. } = self;
+        let Self { options, lanes, clock, conversation, proofs, alarm, stall, .. } = self;
         let overdue = lanes.telemetry.earliest();
-        let wake = earliest([conversation.poll_timeout(), overdue, stall.poll_timeout(), *quiet_at]);
+        let wake =
+            earliest([conversation.poll_timeout(), overdue, stall.poll_timeout(), link.poll_timeout()]);
         let now;
         tokio::select! {
             // What must not be kept waiting by a hub that always sends comes before it, or is looked at after every step.
@@ -334,7 +329,7 @@ impl<T: Transport> Driver<'_, T> {
                 now = clock.now();
                 match turn {
                     Turn::Read(len) => {
-                        *quiet_at = Some(now.after(QUIET_AFTER));
+                        link.heard(now);
                         conversation.handle_read(now, len)?;
                     }
                     Turn::Written => {}
@@ -345,10 +340,7 @@ impl<T: Transport> Driver<'_, T> {
             () = alarm.ring(*clock, wake) => now = clock.now(),
         }
         if wake.is_some_and(|at| at <= now) {
-            if quiet_at.is_some_and(|at| at <= now) {
-                *quiet_at = None;
-                link.fell_quiet();
-            }
+            link.handle_timeout(now);
             lanes.telemetry.expire(now);
             conversation.handle_timeout(now)?;
         }

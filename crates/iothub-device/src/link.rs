@@ -1,9 +1,11 @@
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use core::time::Duration;
 use std::io;
 
 use iothub_mqtt::Client;
+use iothub_proto::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 /// The bytes of one connection.
@@ -17,13 +19,18 @@ pub(crate) struct Link<S> {
     written: usize,
     /// Turns in a row that have only written.
     unread_turns: u8,
-    /// Whether something was read since [`Self::fell_quiet`] was last told, so that there may soon be more.
-    is_lively: bool,
+    /// Until when there may soon be more to read.
+    quiet_at: Option<Instant>,
 }
 
 /// After so many turns that have only written it is looked whether there is something to read: whoever always has
 /// something to send is not deaf.
 const UNREAD_TURNS_MAX: u8 = 8;
+
+/// So long after something was read, the memory for it is given back.
+const QUIET_AFTER: Duration = Duration::from_millis(100);
+/// More than this is given back at once: what is read mostly is acknowledgements.
+const LIVELY_ROOM_MAX: usize = 4 * 1024;
 
 /// What a connection did.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,12 +45,12 @@ pub(crate) enum Turn {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, unflushed: false, moved: false, written: 0, unread_turns: 0, is_lively: false }
+        Self { stream, unflushed: false, moved: false, written: 0, unread_turns: 0, quiet_at: None }
     }
 
     /// Writes what waits to be sent and reads what has arrived, both at once, until one of them is done.
     ///
-    /// While nothing is to be read it takes no memory for that, unless something was just before.
+    /// While nothing is to be read it takes no memory for that, or little, if something was just before.
     ///
     /// Cancel-safe: what was written is consumed, and nothing is read without being returned.
     pub(crate) async fn turn(&mut self, mqtt: &mut Client) -> io::Result<Turn> {
@@ -59,8 +66,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             self.unread_turns = 0;
             let mut room = ReadBuf::new(mqtt.read_buffer());
+            let has_much = room.capacity() > LIVELY_ROOM_MAX;
             let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, &mut room) else {
-                if !self.is_lively {
+                if self.quiet_at.is_none() || has_much {
                     mqtt.rest();
                 }
                 return if has_written { Poll::Ready(Ok(Turn::Written)) } else { Poll::Pending };
@@ -68,18 +76,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             read?;
             Poll::Ready(Ok(match room.filled().len() {
                 0 => Turn::Ended,
-                len => {
-                    self.is_lively = true;
-                    Turn::Read(len)
-                }
+                len => Turn::Read(len),
             }))
         })
         .await
     }
 
-    /// Nothing was read for a while.
-    pub(crate) fn fell_quiet(&mut self) {
-        self.is_lively = false;
+    /// Something was read.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        self.quiet_at = Some(now.after(QUIET_AFTER));
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.quiet_at
+    }
+
+    /// Has the next turn give memory back, if nothing was read for long enough.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.quiet_at = self.quiet_at.filter(|at| *at > now);
     }
 
     /// Writes as much of what waits to be sent as is taken at once; the rest goes with the next turn.
@@ -130,10 +145,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use iothub_codec::{Connect, PropertySection, Publish, Version};
-    use iothub_proto::{Instant, Limits, Opening, Packet};
+    use iothub_proto::{Limits, Opening, Packet};
     use tokio::io::{AsyncReadExt, DuplexStream, WriteHalf, duplex, split};
 
     use super::*;
@@ -182,18 +195,36 @@ mod tests {
     async fn room_to_read_is_kept_while_there_may_be_more_and_given_back_then() {
         let (mut link, mut mqtt, mut says) = connected().await;
         let has_room = |mqtt: &Client| !format!("{mqtt:?}").contains("capacity: 0");
-        for (falls_quiet, keeps_room) in [(false, true), (true, false)] {
+        let read = Instant::from_millis(1_000);
+        for (now, keeps_room) in [(1_099, true), (1_100, false)] {
             says.write_all(&PINGRESP).await.unwrap();
             assert_eq!(link.turn(&mut mqtt).await.unwrap(), Turn::Read(PINGRESP.len()));
-            mqtt.handle_read(Instant::default(), PINGRESP.len());
+            mqtt.handle_read(read, PINGRESP.len());
+            link.heard(read);
+            assert_eq!(link.poll_timeout(), Some(Instant::from_millis(1_100)));
             assert!(matches!(mqtt.poll_packet(), Ok(None)));
-            if falls_quiet {
-                link.fell_quiet();
-            }
+            link.handle_timeout(Instant::from_millis(now));
             let turn = tokio::time::timeout(Duration::ZERO, link.turn(&mut mqtt)).await;
             assert!(turn.is_err(), "there is nothing to read");
             assert_eq!(has_room(&mqtt), keeps_room, "{mqtt:?}");
         }
+        assert_eq!(link.poll_timeout(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn much_room_is_given_back_at_once() {
+        let (mut link, mut mqtt, mut says) = connected().await;
+        let long: Vec<u8> = [&[0x30, 0x80, 0x80, 0x02, 0, 1, b't'][..], &[b'x'; 0x8000 - 3]].concat();
+        let saying = tokio::spawn(async move { says.write_all(&long).await.map(|()| says) });
+        while !matches!(mqtt.poll_packet(), Ok(Some(Packet::Publish { .. }))) {
+            let Turn::Read(len) = link.turn(&mut mqtt).await.unwrap() else { panic!("nothing is written") };
+            mqtt.handle_read(Instant::default(), len);
+            link.heard(Instant::default());
+        }
+        let _says = saying.await.unwrap().unwrap();
+        assert!(matches!(mqtt.poll_packet(), Ok(None)));
+        assert!(tokio::time::timeout(Duration::ZERO, link.turn(&mut mqtt)).await.is_err());
+        assert!(format!("{mqtt:?}").contains("capacity: 0"), "{mqtt:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -65,8 +65,10 @@ const WINDOW: Duration = Duration::from_millis(25);
 ///
 /// The clock is looked at again and again: timers of a millisecond would be most of what is measured.
 pub(crate) async fn latency(target: &Target, client: &mut impl Send) -> Value {
-    let windows = target.number("windows", 20) as usize;
-    let between = Duration::from_secs_f64(1.0 / target.number("rate", 10_000) as f64);
+    let windows = target.number("windows", 20).max(1) as usize;
+    // There are some in each window.
+    let rate = target.number("rate", 10_000).max(1_000);
+    let between = Duration::from_secs_f64(1.0 / rate as f64);
     let began = clock::now();
     let measured = began + BEGINNING;
     let mut due = began;

@@ -207,7 +207,7 @@ mod tests {
     async fn it_is_rung_for_the_first_message_after_there_was_none() {
         let bell = Bell::default();
         let (entry, lane) = lane(9, 100, bell.clone(), Meter::default());
-        let mut rings = async || tokio::time::timeout(Duration::ZERO, bell.rung()).await.is_ok();
+        let rings = async || tokio::time::timeout(Duration::ZERO, bell.rung()).await.is_ok();
         let _first = put(&entry, "a");
         assert!(!rings().await, "nobody has asked for one yet");
         assert!(lane.try_recv().is_some() && lane.try_recv().is_none());
