@@ -30,8 +30,10 @@ fn main() {
     };
     let target = Target::parse(client, over, settings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let measured = tokio::task::LocalSet::new().block_on(&runtime, async {
-        match (measure, target.client) {
+    let measure = measure.to_owned();
+    // As a task of its own, as both clients are: waking what the runtime is blocked on costs it a look at the sockets.
+    let measuring = runtime.spawn(async move {
+        match (&*measure, target.client) {
             ("throughput", Client::Ours) => {
                 flow::throughput(&target, &mut ours::Sender::new(&target).await).await
             }
@@ -44,10 +46,10 @@ fn main() {
             }
             ("idle", Client::Ours) => idle(&target, ours::Sender::connected).await,
             ("idle", Client::Theirs) => idle(&target, theirs::Sender::connected).await,
-            _ => panic!("no measurement is called {what}"),
+            _ => panic!("no measurement is called {measure}"),
         }
     });
-    println!("{measured}");
+    println!("{}", runtime.block_on(measuring).unwrap());
 }
 
 /// What connections that say nothing hold in memory, in KiB each.

@@ -35,7 +35,7 @@ impl Sender {
                 break;
             }
         }
-        tokio::task::spawn_local(async move {
+        tokio::spawn(async move {
             while let Ok(event) = events.poll().await {
                 if let Event::Incoming(Packet::PubAck(_)) = event
                     && told.send(()).is_err()
