@@ -21,6 +21,7 @@ mod identity;
 mod logging;
 mod login;
 mod named;
+mod open_files;
 mod outcome;
 mod output;
 mod paged;

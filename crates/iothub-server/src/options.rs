@@ -106,7 +106,8 @@ impl Default for Options {
 /// The most that clients can make the server spend. Who goes beyond is refused or closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time, both ports together.
+    /// Connections at a time, both ports together. Each is an open file, of which the process has to be allowed as many
+    /// and some more.
     pub connections: usize,
     /// Of these, connections at a time whose client has not shown who it is: those of devices until they are let in,
     /// and those for HTTP until one request was not refused for want of a token. A device may send no more until then

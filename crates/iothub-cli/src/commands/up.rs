@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use iothub_server::{
-    CommandSettings, Edition, FileSettings, Options, Ready, Retention, Running, Server, Sku,
+    CommandSettings, Edition, FileSettings, Limits, Options, Ready, Retention, Running, Server, Sku,
 };
 
 use crate::duration::duration;
 use crate::failure::Failure;
 use crate::identity::DeviceName;
 use crate::logging::{self, Level, LogFormat};
+use crate::open_files;
 use crate::output::{Output, remark};
 use crate::signals::Interrupt;
 
@@ -69,6 +70,10 @@ pub(crate) struct Arguments {
     /// Of so many units of it
     #[arg(long, visible_alias = "unit", value_name = "COUNT", default_value = "1")]
     units: NonZeroU16,
+    /// Have no more connections open at a time, 1 to 1000000: those of devices and back ends to all hubs together; else
+    /// 10000, or as many as the machine lets it have
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    connections: Option<u32>,
     /// How long a message waits for its device that does not say so itself, 1m to 2d
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
     c2d_ttl: Duration,
@@ -144,7 +149,10 @@ enum SkuName {
 pub(crate) async fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failure> {
     logging::start(arguments.log, arguments.log_format);
     let mut interrupt = Interrupt::listen()?;
-    let hub = Server::start(arguments.options()?).await;
+    let asked = arguments.connections;
+    let mut options = arguments.options()?;
+    options.limits.connections = connections(asked);
+    let hub = Server::start(options).await;
     let hub = hub.map_err(|error| Failure::failed(&error).because(&error))?;
     let said = show(&hub, output);
     // Nobody reads what has been printed: it serves nevertheless, as `env` finds it.
@@ -161,6 +169,19 @@ pub(crate) async fn run(arguments: Arguments, output: &mut Output) -> Result<(),
     }
     hub.stop().await;
     end
+}
+
+/// How many connections there can be. That they are fewer than were asked for matters more than that they are fewer than
+/// usual.
+fn connections(asked: Option<u32>) -> usize {
+    let usual = u32::try_from(Limits::default().connections).unwrap_or(u32::MAX);
+    let (room, why) = open_files::make_room_for(asked.unwrap_or(usual));
+    match (why, asked) {
+        (Some(why), Some(asked)) => tracing::warn!(asked, "{why}"),
+        (Some(why), None) => tracing::info!("{why}"),
+        (None, _) => {}
+    }
+    room as usize
 }
 
 /// Of several hubs, one after the other; the first is first.

@@ -20,6 +20,7 @@ fn what_is_no_command_line_is_one_line_that_says_what_would_be_one() {
         ("device simulate dev1 --interval 0", "not even a millisecond"),
         ("device simulate dev1 --method reboot", "write NAME=STATUS:JSON"),
         ("up --mqtt-port 65536", "65536 is not in 0..=65535"),
+        ("up --connections 0", "0 is not in 1..=1000000"),
         ("up --bind nowhere", "--bind"),
         ("up --device a --no-device", "cannot be used with"),
         ("up --log loud", "[possible values: off, error, warn, info, debug, trace]"),

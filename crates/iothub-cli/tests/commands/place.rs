@@ -62,13 +62,22 @@ impl Place {
 
     /// The same for a shell of this name.
     pub(crate) fn shell_named(&self, shell: &str, script: &str) -> End {
+        Program::start(self.script(shell, script), b"").end()
+    }
+
+    /// A line of sh that goes on running.
+    pub(crate) fn start_shell(&self, script: &str) -> Program {
+        Program::start(self.script("sh", script), b"")
+    }
+
+    fn script(&self, shell: &str, script: &str) -> Command {
         let mut command = self.program(Path::new(shell));
         command.args(["-c", script]);
         let folder = Path::new(env!("CARGO_BIN_EXE_iothub")).parent().unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = core::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
         command.env("PATH", std::env::join_paths(folders).unwrap());
-        Program::start(command, b"").end()
+        command
     }
 
     /// Starts `iothub` with these arguments.

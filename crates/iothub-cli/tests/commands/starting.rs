@@ -1,9 +1,12 @@
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
+
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::hub::{Hub, UP};
 use crate::place::Place;
-use crate::program::Program;
+use crate::program::{PATIENCE, Program};
 
 #[test]
 fn a_hub_says_where_it_is_in_one_line_of_json() {
@@ -251,4 +254,49 @@ fn a_further_hub_is_found_by_its_name_and_has_nothing_of_the_first() {
     assert!(line.contains("no hub named c.test runs here"), "{line}");
     let line = Place::new().run(&[&UP[..], &["--further-hub", "localhost"]].concat()).refused(1);
     assert!(line.contains("another hub has that name"), "{line}");
+}
+
+#[test]
+fn a_hub_has_as_many_connections_as_it_is_told_and_no_more() {
+    let hub = Hub::start_in(Place::new(), &["--connections", "2"]);
+    only_the_last_is_refused([(); 3].map(|()| TcpStream::connect(hub.text("mqttAddress")).unwrap()));
+    let (end, _place) = hub.stop(Signal::TERM);
+    assert!(end.err.contains("as many are open as may be") && end.err.contains("limit=2"), "{}", end.err);
+}
+
+#[test]
+fn a_hub_asks_for_the_files_it_may_open() {
+    let place = Place::new();
+    let mut hub = place.start_shell(&format!("ulimit -Sn 64 && exec iothub {}", UP.join(" ")));
+    let ready = hub.json();
+    let address = ready["mqttAddress"].as_str().unwrap();
+    let held: Vec<_> = (0..80).map(|_| TcpStream::connect(address).unwrap()).collect();
+    place.line("device list").json();
+    drop(held);
+    hub.signal(Signal::TERM);
+    assert_eq!(hub.end().code, Some(0));
+}
+
+#[test]
+fn a_hub_that_may_not_open_them_says_how_many_connections_it_has_and_has_no_more() {
+    let place = Place::new();
+    let mut hub =
+        place.start_shell(&format!("ulimit -n 258 && exec iothub {} --connections 500", UP.join(" ")));
+    let ready = hub.json();
+    let said = hub.remark();
+    for part in ["WARN", "room for 2 connections", "258 files", "asked=500"] {
+        assert!(said.contains(part), "{part} is missing: {said}");
+    }
+    let streams = [(); 3].map(|()| TcpStream::connect(ready["mqttAddress"].as_str().unwrap()).unwrap());
+    only_the_last_is_refused(streams);
+}
+
+/// Of three connections.
+fn only_the_last_is_refused([first, second, mut third]: [TcpStream; 3]) {
+    third.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(matches!(third.read(&mut [0]), Ok(0)));
+    for mut stream in [first, second] {
+        stream.set_nonblocking(true).unwrap();
+        assert!(stream.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
+    }
 }
