@@ -18,6 +18,8 @@ pub(super) struct Programs {
     pub(super) broker: Option<Broker>,
     /// For what servers keep.
     pub(super) folder: PathBuf,
+    /// What a hub is told besides what each is.
+    pub(super) up: &'static [&'static str],
 }
 
 /// Who serves.
@@ -42,11 +44,6 @@ pub(super) struct Server {
 }
 
 impl Programs {
-    /// For measurements that no broker is put beside.
-    pub(super) fn without_broker(iothub: PathBuf, folder: PathBuf) -> Self {
-        Self { iothub, broker: None, folder }
-    }
-
     /// Starts a server in a folder that is empty.
     pub(super) fn start(&self, side: Side) -> Result<Server, Failure> {
         let folder = Folder::new(&self.folder, side)?;
@@ -67,7 +64,7 @@ impl Programs {
 
     fn hub(&self, mut command: Command, data: Option<&Path>) -> Result<Server, Failure> {
         let begin = clock::now();
-        command.args(UP).stdin(Stdio::null()).stderr(Stdio::null());
+        command.args(UP).args(self.up).stdin(Stdio::null()).stderr(Stdio::null());
         if let Some(data) = data {
             command.arg("--data").arg(data);
         }

@@ -31,6 +31,8 @@ fn main() {
         println!("run by `cargo xtask bench hub`");
         return;
     };
+    // Of each connection one end is here. Where there may not be as many, that of the first too many says so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let target = Target::parse(settings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let measured = tokio::task::LocalSet::new().block_on(&runtime, async {

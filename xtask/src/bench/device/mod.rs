@@ -56,6 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         // Its certificate is the broker's.
         iothub: selection.iothub()?,
         folder: selection.folder("bench-device")?,
+        up: &[],
     };
     let clients = Load::of_clients()?;
     let broker = programs.start(Side::Broker)?;

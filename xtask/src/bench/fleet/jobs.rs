@@ -7,8 +7,8 @@ use crate::failure::Failure;
 
 /// Twins that a job changes.
 const TWINS: u64 = 100_000;
-/// Devices that a job calls: a hub has 10 000 connections, and back ends need some.
-const CONNECTED: u64 = 9_900;
+/// Devices that a job calls, each connected.
+const CONNECTED: u64 = 10_000;
 
 /// Has a hub, durable, do a job of each kind.
 pub(super) fn measure(bench: &Bench, show: &Show<'_>) -> Result<(), Failure> {

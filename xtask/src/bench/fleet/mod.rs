@@ -46,6 +46,9 @@ const ROWS: &[Row] = &[
     Row { name: "start-up", measure: start_up::measure },
 ];
 
+/// There is room for all devices that a job calls, and for the back ends that have it do so.
+const BESIDES: [&str; 2] = ["--connections", "10100"];
+
 /// Measures row after row, and prints each figure as soon as it is there.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let selection = &arguments.selection;
@@ -53,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let iothub = selection.iothub()?;
     let load = Load::build()?;
     let folder = selection.folder("bench-fleet")?;
-    let programs = Programs::without_broker(iothub, folder);
+    let programs = Programs { iothub, broker: None, folder, up: &BESIDES };
     let bench = Bench { programs, load, twins: arguments.twins.clone() };
     println!("{:<62}{:>12}   target", "", "iothub");
     for row in rows {

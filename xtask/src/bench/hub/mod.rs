@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         println!("without mosquitto: {why}");
     }
     let folder = selection.folder("bench-hub")?;
-    let programs = Programs { iothub, broker: broker.ok(), folder };
+    let programs = Programs { iothub, broker: broker.ok(), folder, up: &[] };
     table::head("mosquitto");
     for row in rows {
         table::print(row.name, row.measure(&programs, &load, sizes));
