@@ -72,7 +72,7 @@ impl<const N: usize> Window<N> {
         self.iter().fold(false, |found, open| found | (*open == token))
     }
 
-    const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.len as usize
     }
 

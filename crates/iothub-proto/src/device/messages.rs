@@ -28,13 +28,25 @@ impl<const REQUESTS: usize, const WINDOW: usize> DeviceSession<'_, REQUESTS, WIN
         let ack = match telemetry.qos {
             Qos::AtMostOnce => None,
             Qos::AtLeastOnce => {
-                let window = u16::try_from(WINDOW).unwrap_or(u16::MAX);
-                let limit = self.flow.receive_maximum.min(window);
+                let limit = self.telemetry_window();
                 let token = self.unacknowledged.open(usize::from(limit));
                 Some(token.ok_or(SendError::WindowFull { limit })?)
             }
         };
         Ok((ack, Packet::Publish { ack, publish }))
+    }
+
+    /// Most messages at QoS 1 that may be unacknowledged at a time: as many as the hub of this connection takes, and
+    /// no more than `WINDOW`.
+    pub fn telemetry_window(&self) -> u16 {
+        self.flow.receive_maximum.min(u16::try_from(WINDOW).unwrap_or(u16::MAX))
+    }
+
+    /// How many more of them there may be now. Between [`DeviceEvent::Ready`] and the end of the connection,
+    /// [`Self::send_telemetry`] takes so many before it says [`SendError::WindowFull`].
+    pub fn telemetry_room(&self) -> u16 {
+        let open = u16::try_from(self.unacknowledged.len()).unwrap_or(u16::MAX);
+        self.telemetry_window().saturating_sub(open)
     }
 
     /// Answers a direct method: `code` is the device's own number, `payload` JSON or nothing.

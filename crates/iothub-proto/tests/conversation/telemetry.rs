@@ -15,14 +15,21 @@ fn as_many_as_the_window_holds_are_under_way() {
         let limits = Limits { receive_maximum, ..Limits::CLASSIC };
         device.handle_packet(NOW, &Packet::Connected { session: Session::Fresh, limits }).unwrap();
 
-        let tokens: Vec<_> =
-            (0..limit).map(|_| send(&mut device, Qos::AtLeastOnce).unwrap().unwrap()).collect();
+        assert_eq!(device.telemetry_window(), limit);
+        let tokens: Vec<_> = (0..limit)
+            .map(|sent| {
+                assert_eq!(device.telemetry_room(), limit - sent);
+                send(&mut device, Qos::AtLeastOnce).unwrap().unwrap()
+            })
+            .collect();
+        assert_eq!(device.telemetry_room(), 0);
         assert_eq!(send(&mut device, Qos::AtLeastOnce), Err(SendError::WindowFull { limit }));
         assert_eq!(send(&mut device, Qos::AtMostOnce), Ok(None), "nobody acknowledges those");
 
         let token = tokens[usize::from(limit) / 2];
         let event = device.handle_packet(NOW, &Packet::Ack { token, ack: Ack::SUCCESS });
         assert_eq!(event, Ok(Some(DeviceEvent::Sent { token })));
+        assert_eq!(device.telemetry_room(), 1);
         let next = send(&mut device, Qos::AtLeastOnce).unwrap().unwrap();
         assert!(!tokens.contains(&next), "a name is used again as late as can be");
         assert_eq!(send(&mut device, Qos::AtLeastOnce), Err(SendError::WindowFull { limit }));
