@@ -2,7 +2,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use iothub_codec::{Ack, Channels, Codec, EncodeError, RequestIdBuf, TwinGet};
-use iothub_mqtt::{Client, WriteError};
+use iothub_mqtt::Client;
 use iothub_proto::{DeviceEvent, DeviceSession, Hello, Instant, Limits, Now, Packet, Session, Verdict};
 
 use crate::clock::earliest;
@@ -10,14 +10,15 @@ use crate::connect_error::ConnectError;
 use crate::connect_stage::ConnectStage;
 use crate::credentials::Proven;
 use crate::desk::{Asker, Desk, Settled};
-use crate::error::{AnswerError, NeverSent, SendError, SubscribeError, TwinError};
+use crate::error::{AnswerError, SendError, SubscribeError, TwinError};
 use crate::inboxes::Inboxes;
 use crate::lanes::{Answer, AnswerKind, Ask, Section};
 use crate::methods::{CallAnswer, MethodResponse};
 use crate::metrics::{CommandEnding, Meter};
 use crate::not_expressible::NotExpressible;
 use crate::outcome::Done;
-use crate::telemetry::Outgoing;
+use crate::telemetry::{self, Outgoing};
+use crate::unsent::{PACKET_MAX, Unsent, never_sent};
 
 /// The device's side of all its connections, without their sockets: session, MQTT, and who waits for what.
 ///
@@ -32,8 +33,7 @@ pub(crate) struct Conversation<'d> {
     desk: Desk,
     /// Where topics are written.
     scratch: Vec<u8>,
-    /// Taken from their lanes, and to be sent as soon as the session takes them.
-    held_telemetry: Option<Outgoing>,
+    /// Taken from its lane, and to be sent as soon as the session takes it.
     held_ask: Option<Ask>,
     /// How long a connection may take to be ready, or to be so again when something is subscribed to.
     ready_within: Duration,
@@ -52,20 +52,12 @@ const REQUESTS: usize = 8;
 pub(crate) const WINDOW_MAX: usize = 256;
 /// Bytes that wait for the socket while more is taken from the lanes.
 const WRITE_AHEAD: usize = 64 * 1024;
-/// Most room for topics and properties: what goes into a packet.
-const SCRATCH_MAX: usize = Limits::CLASSIC.maximum_packet_size as usize;
-/// First room for them.
+/// First room for topics and properties.
 const SCRATCH: usize = 512;
 /// MQTT 5's reason code for what has none of its own.
 const PROTOCOL_ERROR: u8 = 0x82;
 /// How long a connection that is to be replaced waits for what is under way.
 const RENEW_WITHIN: Duration = Duration::from_secs(10);
-
-/// Why a packet was not sent.
-enum Unsent {
-    Session(iothub_proto::SendError),
-    Mqtt(WriteError),
-}
 
 /// What becomes of a connection with a new proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +84,6 @@ impl<'d> Conversation<'d> {
             own,
             desk: Desk::new(inboxes, channels, meter.clone()),
             scratch: vec![0; SCRATCH],
-            held_telemetry: None,
             held_ask: None,
             ready_within: Duration::ZERO,
             ready_by: None,
@@ -177,13 +168,11 @@ impl<'d> Conversation<'d> {
     /// Tells of messages that were not acknowledged in time, connected or not.
     pub(crate) fn expire(&mut self, now: Instant) {
         self.desk.expire(now);
-        self.held_telemetry = self.held_telemetry.take().and_then(|held| held.still_wanted(now));
     }
 
     /// When to call [`Self::expire`].
     pub(crate) fn earliest_expiry(&self) -> Option<Instant> {
-        let held = self.held_telemetry.as_ref().and_then(|held| held.deadline);
-        earliest([self.desk.earliest(), held.map(|deadline| deadline.at)])
+        self.desk.earliest()
     }
 
     /// Whether new credentials are wanted, which is said once.
@@ -238,7 +227,7 @@ impl<'d> Conversation<'d> {
         let _ = self.mqtt.send(now, &Packet::Disconnect(Ack { reason_code: PROTOCOL_ERROR, ..Ack::SUCCESS }));
     }
 
-    /// Sends a message, or holds it until it can be sent.
+    /// Sends a message, which [`Self::takes_telemetry`] has to allow.
     pub(crate) fn send(&mut self, now: Instant, outgoing: Outgoing) -> Result<(), ConnectError> {
         let Some(Outgoing { message, report, deadline }) = outgoing.still_wanted(now) else { return Ok(()) };
         let (system, application) = {
@@ -264,7 +253,8 @@ impl<'d> Conversation<'d> {
                     Err(inexpressible) => SendError::NotExpressible(inexpressible),
                     Ok(()) => error.into(),
                 })),
-                None => self.held_telemetry = Some(Outgoing { message, report, deadline }),
+                // It was asked before whether it takes one.
+                None => return Err(ConnectError::Unwritable(error)),
             },
             Err(Unsent::Mqtt(error)) => return Err(error.into()),
         }
@@ -345,8 +335,12 @@ impl<'d> Conversation<'d> {
 
     /// Whether a message could go out now.
     pub(crate) fn takes_telemetry(&self) -> bool {
-        let room = self.desk.unacknowledged() < usize::from(self.own.receive_maximum);
-        self.session.is_ready() && self.held_telemetry.is_none() && room && self.takes_more()
+        self.session.is_ready() && self.takes_more() && self.session.telemetry_room() > 0
+    }
+
+    /// Whether messages go out now, of as many as wait, or others have to be acknowledged first.
+    pub(crate) fn opens_window(&self, waiting: impl FnOnce() -> usize) -> bool {
+        telemetry::opens(self.session.telemetry_window(), self.session.telemetry_room(), waiting)
     }
 
     /// Whether a request could go out now.
@@ -425,9 +419,6 @@ impl<'d> Conversation<'d> {
         self.desk.subscribed();
         if self.renew_by.is_some() {
             return Ok(());
-        }
-        if let Some(outgoing) = self.held_telemetry.take() {
-            self.send(now, outgoing)?;
         }
         match self.held_ask.take() {
             Some(ask) => self.ask(now, ask),
@@ -523,7 +514,7 @@ impl<'d> Conversation<'d> {
             match write(&mut self.session, &mut self.mqtt, &mut self.scratch) {
                 Err(Unsent::Session(iothub_proto::SendError::Encode(EncodeError::BufferTooSmall {
                     needed,
-                }))) if self.scratch.len() < needed && needed <= SCRATCH_MAX => {
+                }))) if self.scratch.len() < needed && needed <= PACKET_MAX => {
                     self.scratch.resize(needed, 0);
                 }
                 outcome => return outcome,
@@ -557,43 +548,4 @@ fn reply<'b>(
 ) -> Result<Packet<'b>, iothub_proto::SendError> {
     let MethodResponse { code, payload, .. } = response;
     session.reply_with_content(request.as_id(), name, *code, payload, response.content(), out)
-}
-
-/// Why something cannot be sent over this connection, however long it waits. `None` if it can be later.
-fn never_sent(error: &iothub_proto::SendError) -> Option<NeverSent> {
-    match *error {
-        iothub_proto::SendError::TooLarge { size, limit } => Some(NeverSent::TooLarge { size, limit }),
-        iothub_proto::SendError::Encode(EncodeError::BufferTooSmall { needed }) => {
-            Some(NeverSent::TooLarge { size: needed, limit: SCRATCH_MAX })
-        }
-        iothub_proto::SendError::Encode(error) => Some(NeverSent::Unwritable(error)),
-        iothub_proto::SendError::QosNotTaken => Some(NeverSent::QosNotTaken),
-        iothub_proto::SendError::NotReady
-        | iothub_proto::SendError::TooManyOpen { .. }
-        | iothub_proto::SendError::WindowFull { .. }
-        | iothub_proto::SendError::NotSubscribed
-        | iothub_proto::SendError::NotAwaited
-        | _ => None,
-    }
-}
-
-impl From<iothub_proto::SendError> for Unsent {
-    fn from(error: iothub_proto::SendError) -> Self {
-        Self::Session(error)
-    }
-}
-
-impl From<WriteError> for Unsent {
-    fn from(error: WriteError) -> Self {
-        Self::Mqtt(error)
-    }
-}
-
-impl From<Unsent> for ConnectError {
-    fn from(unsent: Unsent) -> Self {
-        match unsent {
-            Unsent::Session(error) => Self::Unwritable(error),
-            Unsent::Mqtt(error) => Self::Unsendable(error),
-        }
-    }
 }

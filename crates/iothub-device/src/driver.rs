@@ -68,6 +68,7 @@ pub(crate) async fn drive<T: Transport>(
                 alarm: Alarm::default(),
                 stall: Stall::new(options.keep_alive_s()),
                 is_replaced: false,
+                is_cut_short: false,
             };
             driver.run().await
         }
@@ -103,6 +104,8 @@ struct Driver<'o, T> {
     stall: Stall,
     /// Whether this connection takes the place of another because of its credentials.
     is_replaced: bool,
+    /// Whether telemetry that was about to go out is kept up by the socket.
+    is_cut_short: bool,
 }
 
 /// How a connection, or the attempt to make one, ended.
@@ -350,7 +353,7 @@ impl<T: Transport> Driver<'_, T> {
     /// Takes everything from the lanes that can be sent, so that it goes out in one write.
     fn take_what_waits(&mut self, now: Instant) -> Result<Step, ConnectError> {
         self.take_answers(now)?;
-        let Self { lanes, conversation, .. } = self;
+        let Self { lanes, conversation, is_cut_short, .. } = self;
         let wish = lanes.wishes.take_change();
         if let Some(Wish { channels, is_end: false }) = wish {
             conversation.listen(now, channels)?;
@@ -360,13 +363,18 @@ impl<T: Transport> Driver<'_, T> {
         {
             conversation.ask(now, *ask)?;
         }
-        while conversation.takes_telemetry()
-            && let Some(outgoing) = lanes.telemetry.try_recv()
-        {
-            conversation.send(now, outgoing)?;
+        let is_end = wish.is_some_and(|wish| wish.is_end);
+        let goes_on = core::mem::take(is_cut_short);
+        if is_end || goes_on || conversation.opens_window(|| lanes.telemetry.waiting()) {
+            while conversation.takes_telemetry()
+                && let Some(outgoing) = lanes.telemetry.try_recv()
+            {
+                conversation.send(now, outgoing)?;
+            }
+            *is_cut_short = !conversation.takes_answers();
         }
         // What was handed over before the end goes out before it.
-        Ok(if wish.is_some_and(|wish| wish.is_end) { Step::Stopped } else { Step::Done })
+        Ok(if is_end { Step::Stopped } else { Step::Done })
     }
 
     fn take_answers(&mut self, now: Instant) -> Result<(), ConnectError> {

@@ -198,6 +198,7 @@ mod status;
 mod telemetry;
 mod transport;
 mod twin;
+mod unsent;
 #[cfg(feature = "upload")]
 mod uploads;
 

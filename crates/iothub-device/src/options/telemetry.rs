@@ -15,6 +15,9 @@ impl Options {
     /// How many messages may be on their way without an acknowledgement: from 1, each after the one before, to
     /// [`Self::WINDOW_MAX`]. With more of them, more messages a second go over a connection on which acknowledgements
     /// take long, and as many may arrive a second time after it breaks. Over MQTT 5 a hub may ask for less.
+    ///
+    /// Where more wait than there is room for, they go out together: when a quarter of the window is acknowledged, or 16 are,
+    /// whichever is less.
     #[must_use]
     pub fn window(mut self, messages: u16) -> Self {
         self.window = messages.clamp(1, Self::WINDOW_MAX);

@@ -112,6 +112,11 @@ impl Lane {
         Some(outgoing)
     }
 
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.queue().len()
+    }
+
     /// Ends what has waited for too long.
     pub(crate) fn expire(&self, now: Instant) {
         let room = self.0.queue().expire(now);

@@ -71,6 +71,10 @@ impl Queue {
         oldest
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether a message is awaited, which is said once.
     pub(super) fn take_awaited(&mut self) -> bool {
         core::mem::take(&mut self.is_awaited)

@@ -2,6 +2,7 @@ use core::pin::Pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll};
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
@@ -15,10 +16,13 @@ use crate::connect_error::ConnectError;
 use crate::device::Device;
 use crate::error::SendError;
 use crate::message::Message;
+use crate::options::Options;
 use crate::telemetry::{Delivery, EnqueueError};
 use crate::transport::Transport;
 
 const CLASSIC: Dialect = Dialect::Classic;
+/// In which a device says what it has to say.
+const SILENCE: Duration = Duration::from_millis(50);
 
 fn numbered(number: u8) -> Message {
     Message::new(vec![number])
@@ -30,6 +34,31 @@ async fn enqueue(device: &Device, numbers: impl IntoIterator<Item = u8>) -> Vec<
         deliveries.push(device.enqueue(numbered(number)).await);
     }
     deliveries
+}
+
+/// A device that has connected to a hub that takes as many messages at a time, where that can be said.
+async fn with_device_and_hub_of(options: Options, receive_maximum: Option<u16>) -> (Hub, Device, Connection) {
+    let (mut hub, wire) = Hub::new();
+    let connecting = tokio::spawn(Device::connect_over(options, wire));
+    let mut connection = hub.arrival().await;
+    if let Some(receive_maximum) = receive_maximum {
+        connection.limits.receive_maximum = receive_maximum;
+    }
+    connection.accept(Session::Fresh).await;
+    let (device, connection) = connection.during(connecting).await;
+    (hub, device.unwrap().unwrap(), connection)
+}
+
+/// A device that has connected, and how often it has written.
+async fn with_counted_writes(options: Options) -> (Device, Connection, Arc<AtomicUsize>) {
+    let (mut hub, wire) = Hub::new();
+    let writes = Arc::new(AtomicUsize::new(0));
+    let counted = Counted { wire, writes: Arc::clone(&writes) };
+    let connecting = tokio::spawn(Device::connect_over(options, counted));
+    let mut connection = hub.arrival().await;
+    connection.accept(Session::Fresh).await;
+    let (device, connection) = connection.during(connecting).await;
+    (device.unwrap().unwrap(), connection, writes)
 }
 
 /// The next message has that number, and is acknowledged.
@@ -48,7 +77,7 @@ async fn messages_go_out_in_order_and_no_more_at_a_time_than_the_window() {
         let mut unacknowledged = Vec::new();
         for number in 0..250_u8 {
             if unacknowledged.len() == usize::from(window) {
-                assert!(connection.is_silent_for(Duration::from_millis(50)).await, "the window is full");
+                assert!(connection.is_silent_for(SILENCE).await, "the window is full");
                 for token in unacknowledged.drain(..) {
                     connection.acknowledge(token).await;
                 }
@@ -91,14 +120,7 @@ async fn they_keep_their_order_from_one_connection_to_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn all_that_can_go_out_goes_out_in_one_write() {
-    let (mut hub, wire) = Hub::new();
-    let writes = Arc::new(AtomicUsize::new(0));
-    let counted = Counted { wire, writes: Arc::clone(&writes) };
-    let connecting = tokio::spawn(Device::connect_over(options(CLASSIC).window(100), counted));
-    let mut connection = hub.arrival().await;
-    connection.accept(Session::Fresh).await;
-    let (device, mut connection) = connection.during(connecting).await;
-    let device = device.unwrap().unwrap();
+    let (device, mut connection, writes) = with_counted_writes(options(CLASSIC).window(100)).await;
     let before = writes.load(Ordering::Relaxed);
     let deliveries = enqueue(&device, 0..50).await;
     for number in 0..50 {
@@ -108,6 +130,68 @@ async fn all_that_can_go_out_goes_out_in_one_write() {
         assert_eq!(delivery.await, Ok(()));
     }
     assert_eq!(writes.load(Ordering::Relaxed) - before, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_full_window_goes_out_in_few_writes() {
+    let (device, mut connection, writes) = with_counted_writes(options(CLASSIC).window(16)).await;
+    let before = writes.load(Ordering::Relaxed);
+    let deliveries = enqueue(&device, 0..48).await;
+    let mut unacknowledged = VecDeque::new();
+    for number in 0..48 {
+        if number >= 16 && number % 4 == 0 {
+            // Each acknowledgement comes by itself.
+            for token in unacknowledged.drain(..4) {
+                assert!(connection.is_silent_for(SILENCE).await, "before {number}");
+                connection.acknowledge(token).await;
+            }
+        }
+        let (ack, payload) = connection.telemetry().await;
+        assert_eq!(payload, [number]);
+        unacknowledged.push_back(ack.unwrap());
+    }
+    assert_eq!(writes.load(Ordering::Relaxed) - before, 1 + 32 / 4);
+    drop(deliveries);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_window_opens_for_several_messages_at_once() {
+    // Where the hub asks for less than the device would do, that is the window.
+    for (dialect, asked) in [(CLASSIC, None), (Dialect::Preview5, Some(16))] {
+        let options = options(dialect).window(if asked.is_some() { 100 } else { 16 });
+        let (_hub, device, mut connection) = with_device_and_hub_of(options, asked).await;
+        let deliveries = enqueue(&device, 0..23).await;
+        let mut unacknowledged = VecDeque::new();
+        for number in 0..16 {
+            let (ack, payload) = connection.telemetry().await;
+            assert_eq!(payload, [number]);
+            unacknowledged.push_back(ack.unwrap());
+        }
+        // A quarter of it has to be free for some of many, and as much as they need for all.
+        for (acknowledged, numbers) in [(4, 16..20), (3, 20..23)] {
+            for _ in 0..acknowledged {
+                assert!(connection.is_silent_for(SILENCE).await, "{dialect}: before {numbers:?}");
+                connection.acknowledge(unacknowledged.pop_front().unwrap()).await;
+            }
+            for number in numbers {
+                let (ack, payload) = connection.telemetry().await;
+                assert_eq!(payload, [number], "{dialect}");
+                unacknowledged.push_back(ack.unwrap());
+            }
+        }
+        // With nothing else that waits, each goes as soon as it can.
+        let last = device.enqueue(numbered(23)).await;
+        assert!(connection.is_silent_for(SILENCE).await, "{dialect}: the window is full");
+        connection.acknowledge(unacknowledged.pop_front().unwrap()).await;
+        let (ack, payload) = connection.telemetry().await;
+        assert_eq!(payload, [23]);
+        for token in unacknowledged.into_iter().chain(ack) {
+            connection.acknowledge(token).await;
+        }
+        for delivery in deliveries.into_iter().chain([last]) {
+            assert_eq!(delivery.await, Ok(()));
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,6 +304,90 @@ async fn what_was_handed_over_before_the_end_goes_out_before_it() {
         for number in 0..3 {
             assert_eq!(connection.telemetry().await.1, [number]);
         }
+        assert_eq!(connection.next().await, Did::SaidGoodbye);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_is_filled_with_messages_that_are_more_than_is_written_ahead() {
+    for wide in [false, true] {
+        let wire = |wire: Wire| if wide { wire.wide() } else { wire };
+        let options = options(CLASSIC).window(16).waiting_bytes(2_000_000);
+        let (_hub, device, mut connection) = Hub::with_device_over(wire, options).await;
+        let long = |number: u8| Message::new(vec![number; 70_000]);
+        let deliveries: Vec<_> = (0..24).map(|number| device.try_enqueue(long(number)).unwrap()).collect();
+        let mut sent = 0..;
+        for count in [16, 4, 4] {
+            let mut tokens = Vec::new();
+            for number in sent.by_ref().take(count) {
+                let (ack, payload) = connection.telemetry().await;
+                assert_eq!(payload.first(), Some(&number), "on a wide wire: {wide}");
+                tokens.push(ack.unwrap());
+            }
+            assert!(connection.is_silent_for(SILENCE).await);
+            for token in tokens.into_iter().take(4) {
+                connection.acknowledge(token).await;
+            }
+        }
+        drop(deliveries);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_hub_may_take_fewer_than_are_unacknowledged() {
+    let options = options(Dialect::Preview5).window(100);
+    let (mut hub, device, mut connection) = with_device_and_hub_of(options, Some(100)).await;
+    let deliveries = enqueue(&device, 0..120).await;
+    for number in 0..100 {
+        assert_eq!(connection.telemetry().await.1, [number]);
+    }
+    drop(connection);
+    let mut connection = hub.arrival().await;
+    connection.limits.receive_maximum = 16;
+    connection.accept(Session::Resume).await;
+    let mut unacknowledged = VecDeque::new();
+    for number in 0..120 {
+        // It has all that it takes, and no more until it says so.
+        if number >= 16 {
+            let ready = number < 100 || number % 4 == 0;
+            let acknowledged = if number < 100 {
+                1
+            } else if ready {
+                4
+            } else {
+                0
+            };
+            for _ in 0..acknowledged {
+                assert!(connection.is_silent_for(SILENCE).await, "before {number}");
+                connection.acknowledge(unacknowledged.pop_front().unwrap()).await;
+            }
+        }
+        let (ack, payload) = connection.telemetry().await;
+        assert_eq!(payload, [number]);
+        unacknowledged.push_back(ack.unwrap());
+    }
+    for token in unacknowledged {
+        connection.acknowledge(token).await;
+    }
+    for delivery in deliveries {
+        assert_eq!(delivery.await, Ok(()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_a_full_window_lets_out_what_has_room() {
+    let (_hub, device, mut connection) = Hub::with_device(options(CLASSIC).window(16)).await;
+    for number in 0..18 {
+        drop(device.try_enqueue(numbered(number)).unwrap());
+    }
+    let (first, _) = connection.telemetry().await;
+    for number in 1..16 {
+        assert_eq!(connection.telemetry().await.1, [number]);
+    }
+    connection.acknowledge(first.unwrap()).await;
+    assert!(connection.is_silent_for(SILENCE).await, "it is not open yet");
+    tokio::join!(device.close(), async {
+        assert_eq!(connection.telemetry().await.1, [16]);
         assert_eq!(connection.next().await, Did::SaidGoodbye);
     });
 }
