@@ -114,6 +114,11 @@ impl<'d> Conversation<'d> {
         (began, within): (Instant, Duration),
     ) -> Result<(), ConnectError> {
         self.mqtt.reset(Session::Resume);
+        self.expire(now.instant);
+        for token in self.desk.take_told() {
+            self.session.forget_telemetry(token);
+            self.mqtt.forget(token);
+        }
         self.ready_within = within;
         self.ready_by = Some(began.after(within));
         self.write(|session, mqtt, out| {

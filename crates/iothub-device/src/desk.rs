@@ -205,7 +205,7 @@ impl Desk {
         self.sent.push_back(Sent { token, report: Some(report), deadline, at: now });
     }
 
-    /// Tells of the messages that were not acknowledged in time. They stay on their way.
+    /// Tells of the messages that were not acknowledged in time. They stay on their way over this connection.
     pub(crate) fn expire(&mut self, now: Instant) {
         if !self.earliest.is_over(now) {
             return;
@@ -218,6 +218,14 @@ impl Desk {
             }
         }
         self.earliest = self.sent.iter().map(|sent| sent.deadline).collect();
+    }
+
+    /// Forgets the messages that were told to be late, which are not to be sent over another connection. It may be for one
+    /// of them that the hub has ended the last, and would end each.
+    pub(crate) fn take_told(&mut self) -> Vec<AckToken> {
+        let told = self.sent.iter().filter(|sent| sent.report.is_none()).map(|sent| sent.token).collect();
+        self.sent.retain(|sent| sent.report.is_some());
+        told
     }
 
     /// When to call [`Self::expire`].

@@ -11,7 +11,8 @@ use crate::refusal::Refusal;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// Not acknowledged in time. If it was on its way it still is, and may arrive later.
+    /// Not acknowledged in time. If it was on its way it may arrive all the same, as it may have arrived already; when the
+    /// connection breaks it is not sent again.
     #[error("not acknowledged within {after:?}")]
     TimedOut {
         /// How long was waited.

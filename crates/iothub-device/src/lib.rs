@@ -84,7 +84,7 @@
 //! | proof | token, signed with a key or given | signature with a key | signature with a key |
 //! | renewed by | connecting again | connecting again | AUTH, while connected |
 //! | a hub that ends the connection | just does | just does | says why: [`ConnectError::Dismissed`] |
-//! | telemetry that is refused | ends the connection, and is sent again | likewise | [`SendError::Refused`] |
+//! | telemetry that is refused | ends the connection, and is sent again until its [deadline](Message::deadline) | likewise | [`SendError::Refused`] |
 //! | [`Command::complete`] | yes | yes | yes |
 //! | [`Command::abandon`], [`Command::reject`] | – | – | yes |
 //! | [`MethodCall::reply`] | any code | codes from 0 | codes from 0 |

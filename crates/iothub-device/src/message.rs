@@ -113,7 +113,7 @@ impl Message {
 
     /// How long the outcome is waited for, from when the message is handed over; if it is not said here,
     /// [`Options::operation_timeout`](crate::Options::operation_timeout). A message that still waits to be sent then
-    /// is never sent.
+    /// is never sent, and one that is not acknowledged by then is not sent again over another connection.
     #[must_use]
     pub fn deadline(mut self, after: Duration) -> Self {
         self.deadline = Some(after);

@@ -1,5 +1,5 @@
 use iothub_codec::{Ack, Connect, Version};
-use iothub_proto::{Instant, Limits, Opening, Packet, Session};
+use iothub_proto::{AckToken, Instant, Limits, Opening, Packet, Session};
 
 use crate::aliases::Aliases;
 use crate::error::{PROTOCOL_ERROR, WireError, WriteError};
@@ -113,6 +113,14 @@ impl Client {
         match session {
             Session::Resume => {}
             Session::Fresh => inflight.clear(),
+        }
+    }
+
+    /// Forgets one unacknowledged message, so that it is not sent again with the next connection: between
+    /// [`Self::reset`] and the CONNECT. During a connection, or when there is none of that name, it does nothing.
+    pub fn forget(&mut self, token: AckToken) {
+        if self.line.state == State::Idle {
+            self.line.inflight.forget(token);
         }
     }
 

@@ -82,6 +82,11 @@ impl Inflight {
         }
     }
 
+    /// Forgets the message of that name while there is no connection, and sends nothing in its place.
+    pub(crate) fn forget(&mut self, token: AckToken) {
+        self.messages.retain(|message| message.token != token);
+    }
+
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
         self.messages.clear();

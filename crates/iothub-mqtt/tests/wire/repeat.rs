@@ -84,6 +84,27 @@ fn nothing_is_repeated_when_the_device_wants_it_forgotten() {
 }
 
 #[test]
+fn what_is_forgotten_between_connections_is_not_repeated_and_leaves_its_name() {
+    let mut client = client(LIMITS);
+    for (packet_id, payload) in [(9, b"x"), (2, b"y"), (3, b"z")] {
+        client.send(START, &message(packet_id, payload)).unwrap();
+    }
+    client.forget(token(2));
+    client.reset(Session::Resume);
+    for packet_id in [9, 3, 77] {
+        client.forget(token(packet_id));
+    }
+    assert_eq!(client.poll_bytes(), None, "nothing goes before CONNECT");
+    assert_eq!(
+        reconnect(&mut client, Session::Resume),
+        b"\x3a\x06\0\x01a\0\x02y",
+        "it is not forgotten while it is under way"
+    );
+    client.send(START, &message(9, b"w")).unwrap();
+    assert_eq!(client.poll_bytes(), Some(&b"\x32\x06\0\x01a\0\x09w"[..]));
+}
+
+#[test]
 fn messages_at_qos_0_are_not_kept() {
     let mut client = client(LIMITS);
     client.send(START, &Packet::Publish { ack: None, publish: Publish::new("a", b"x") }).unwrap();

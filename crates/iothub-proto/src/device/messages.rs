@@ -49,6 +49,14 @@ impl<const REQUESTS: usize, const WINDOW: usize> DeviceSession<'_, REQUESTS, WIN
         self.telemetry_window().saturating_sub(open)
     }
 
+    /// Forgets a message that was sent over an earlier connection and not acknowledged: there is room for another, and its
+    /// token may name that. The MQTT endpoint has to forget it too, before the next connection.
+    ///
+    /// A message that the hub answers by ending the connection would end each connection over which it is sent again.
+    pub fn forget_telemetry(&mut self, token: AckToken) {
+        self.unacknowledged.close(token);
+    }
+
     /// Answers a direct method: `code` is the device's own number, `payload` JSON or nothing.
     ///
     /// # Errors

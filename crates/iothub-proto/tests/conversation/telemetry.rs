@@ -37,6 +37,21 @@ fn as_many_as_the_window_holds_are_under_way() {
 }
 
 #[test]
+fn a_message_that_is_forgotten_leaves_its_place() {
+    let mut device = ready();
+    let [first, second] = [(); 2].map(|()| send(&mut device, Qos::AtLeastOnce).unwrap().unwrap());
+    let room = device.telemetry_room();
+    device.handle_disconnect();
+    device.forget_telemetry(first);
+    device.forget_telemetry(first);
+    connect(&mut device, Session::Resume, None);
+    device.handle_packet(NOW, &crate::stage::connected(Session::Resume)).unwrap();
+    assert_eq!(device.telemetry_room(), room + 1);
+    let sent = Ok(Some(DeviceEvent::Sent { token: second }));
+    assert_eq!(device.handle_packet(NOW, &Packet::Ack { token: second, ack: Ack::SUCCESS }), sent);
+}
+
+#[test]
 fn unacknowledged_messages_keep_their_place_over_connections() {
     let mut device = ready();
     let first = send(&mut device, Qos::AtLeastOnce).unwrap().unwrap();

@@ -78,6 +78,38 @@ async fn without_an_acknowledgement_a_message_ends_with_its_time() {
     }
 }
 
+/// A hub that ends the connection because of a message would end each over which it came again.
+#[tokio::test(start_paused = true)]
+async fn what_was_told_to_be_late_is_not_sent_over_another_connection() {
+    for dialect in dialects() {
+        for is_told_offline in [false, true] {
+            let dialling = Duration::from_secs(if is_told_offline { 3 } else { 0 });
+            let (mut hub, device, mut connection) =
+                Hub::with_device_over(|wire| wire.slow(dialling), options(dialect).window(2)).await;
+            let after = Duration::from_secs(2);
+            let late = device.enqueue(Message::new("late").deadline(after)).await;
+            connection.telemetry().await;
+            let kept = device.enqueue(Message::new("kept").deadline(Duration::from_secs(600))).await;
+            let (ack, _) = connection.telemetry().await;
+            let mut connection = Some(connection).filter(|_| !is_told_offline);
+            assert_eq!(late.await, Err(SendError::TimedOut { after }));
+            drop(connection.take());
+            let mut connection = hub.arrival().await;
+            connection.accept(Session::Resume).await;
+            let again = Did::Telemetry { ack, payload: b"kept".to_vec(), duplicate: true };
+            assert_eq!(connection.next().await, again);
+            // It has left its place.
+            let next = device.enqueue(Message::new("next")).await;
+            let (next_ack, payload) = connection.telemetry().await;
+            assert_eq!(payload, b"next");
+            for ack in [ack, next_ack] {
+                connection.acknowledge(ack.unwrap()).await;
+            }
+            assert_eq!((kept.await, next.await), (Ok(()), Ok(())));
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_that_was_given_up_before_it_was_sent_never_is() {
     for dialect in dialects() {

@@ -203,12 +203,15 @@ async fn each_message_is_counted_from_the_queue_to_its_end() {
         let sent = ["queue +1 1", "queue -1 1", "sent 1", "queue +1 1", "queue -1 1", "sent 1"];
         assert_eq!(ledger.take(), [&sent[..], &failed].concat().sorted());
 
+        let sent_again = device.enqueue(Message::new("d")).await;
+        connection.telemetry().await;
         drop(connection);
         hub.arrival().await.refuse(RefusalReason::Unavailable, Status::SERVER_BUSY).await;
         let mut connection = hub.arrival().await;
         connection.accept(Session::Resume).await;
         let (token, _) = connection.telemetry().await;
         connection.acknowledge(token.unwrap()).await;
+        sent_again.await.unwrap();
         assert!(connection.is_silent_for(SOON).await);
         let told = ledger.take();
         for line in ["lost closed soon after connecting", "connect failed hub busy", "resent 1"] {
@@ -219,7 +222,7 @@ async fn each_message_is_counted_from_the_queue_to_its_end() {
         assert_eq!(counts, [2, 1, 1, 1], "{told:?}");
 
         drop(connection);
-        let waiting = device.enqueue(Message::new("d")).await;
+        let waiting = device.enqueue(Message::new("e")).await;
         device.close().await;
         waiting.await.unwrap_err();
         let told = ledger.take();
