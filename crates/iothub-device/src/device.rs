@@ -38,7 +38,8 @@ use crate::uploads::{Source, Upload, Uploads};
 /// A device, or a module of one, that is connected to its hub.
 ///
 /// Cheap to clone. One task owns the connection and makes it anew when it breaks; it ends with
-/// [`Self::close`], or when the last `Device` and [`Twin`] are dropped.
+/// [`Self::close`], or when the last `Device` and [`Twin`] are dropped, and every [`Reporter`](crate::Reporter), with what it
+/// has left reported or given up.
 #[derive(Clone)]
 pub struct Device {
     shared: Arc<Shared>,

@@ -130,6 +130,7 @@
 //! | `desired_missed` | debug | `known`, `version` | changes were missed, and the twin is asked for |
 //! | `report_delayed` | debug | `refusal` | the hub has no time for a report, which a reporter sends again |
 //! | `report_failed` | warn | `error` | a report of a reporter's came to nothing |
+//! | `report_given_up` | warn | | the hub was not reached in time for what a reporter had left when it was dropped |
 //! | `twin_unavailable` | warn | `status` | the hub has not given it, and is asked again |
 //! | `outbox_delayed` | warn | `refusal`, `key` | the hub has no time for a message of the outbox, which is sent again |
 //! | `outbox_undeliverable` | warn | `why`, `key` | it takes another never, which is lost |

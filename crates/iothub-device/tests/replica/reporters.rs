@@ -3,9 +3,10 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use iothub_device::{Device, Dialect, Metrics, ReportError, Reporter, TwinError};
+use iothub_device::{Device, Dialect, Metrics, RefusalReason, ReportError, Reporter, TwinError};
 use iothub_test::{Edition, Sku, TestHub};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::replicas::{DEVICE, begun, reported};
 
@@ -218,5 +219,38 @@ async fn what_was_set_arrives_after_the_last_handle_is_gone() {
         let closed = async { while status.changed().await.is_some() {} };
         tokio::time::timeout(Duration::from_secs(60), closed).await.unwrap();
         assert_eq!(reported(&hub).await.0, json!({ "last": true }));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_ends_though_what_was_set_before_the_last_handle_was_gone_cannot_arrive() {
+    for dialect in dialects() {
+        let (hub, device, reporter) = connected(dialect).await;
+        hub.faults().refuse_connects(u32::MAX, RefusalReason::Unavailable);
+        hub.faults().cut();
+        let mut status = device.status();
+        reporter.set(&json!({ "last": true })).unwrap();
+        drop((reporter, device));
+        let closed = async { while status.changed().await.is_some() {} };
+        let began = Instant::now();
+        tokio::time::timeout(Duration::from_secs(120), closed).await.unwrap();
+        assert!(began.elapsed() >= Duration::from_secs(30), "it is tried for as long as a report may take");
+        assert_eq!(reported(&hub).await.0, json!({}));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_waiting_for_what_cannot_arrive_leaves_nothing() {
+    let (hub, _device, reporter) = connected(Dialect::Classic).await;
+    hub.faults().refuse_connects(u32::MAX, RefusalReason::Unavailable);
+    hub.faults().cut();
+    reporter.set(&json!({ "last": true })).unwrap();
+    let give_up = async || {
+        tokio::time::timeout(Duration::ZERO, reporter.flush()).await.unwrap_err();
+        format!("{reporter:?}").matches("Flush").count()
+    };
+    let waiting = give_up().await;
+    for _ in 0..100 {
+        assert_eq!(give_up().await, waiting);
     }
 }

@@ -26,7 +26,8 @@ use crate::outcome::{Done, operation};
 /// says how things are, not how they change. What the hub puts off is sent again later, and what it refuses is told to
 /// whoever has reported that: a patch that was refused together with others goes out alone.
 ///
-/// When the last of its handles is dropped, what was set by then is still reported, unless the device is closed first.
+/// When the last of its handles is dropped, what was set by then is still reported, unless the device is closed first, or
+/// the hub takes it not within [`Options::operation_timeout`](crate::Options::operation_timeout) from then on.
 #[derive(Clone, Debug)]
 pub struct Reporter {
     shared: Arc<Shared>,
@@ -41,7 +42,8 @@ impl Reporter {
     pub(super) fn new(twin: Twin, copy: Option<watch::Receiver<Mirrored>>) -> Self {
         let inner = Inner { pending: Pending::new(), refusal: None, is_left: false, is_closed: false };
         let timeout = twin.timeout();
-        let shared = Arc::new(Shared { inner: Mutex::new(inner), work: Notify::new(), timeout });
+        let shared =
+            Arc::new(Shared { inner: Mutex::new(inner), work: Notify::new(), left: Notify::new(), timeout });
         let span = twin.span().clone();
         tokio::spawn(run(twin, Arc::clone(&shared), copy).instrument(span));
         Self { _handle: Arc::new(Handle(Arc::clone(&shared))), shared }
@@ -96,6 +98,8 @@ enum Waiter {
 struct Shared {
     inner: Mutex<Inner>,
     work: Notify,
+    /// Tells that nobody can add anything any more.
+    left: Notify,
     timeout: core::time::Duration,
 }
 
@@ -116,6 +120,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.0.lock().is_left = true;
         self.0.work.notify_one();
+        self.0.left.notify_one();
     }
 }
 
@@ -143,6 +148,7 @@ impl Shared {
         if inner.is_closed {
             return Err(ReportError::Closed);
         }
+        inner.pending.forget(Waiter::is_gone);
         if let Err(waiter) = inner.pending.wait(Waiter::Flush(done)) {
             waiter.end(&Ok(None), &mut inner.refusal);
         }
@@ -164,6 +170,12 @@ impl Shared {
             }
             work.await;
         }
+    }
+
+    /// When nobody has been able to add anything for as long as a report may take.
+    async fn overstayed(&self) {
+        self.left.notified().await;
+        tokio::time::sleep(self.timeout).await;
     }
 
     /// Settles what is under way.
@@ -224,6 +236,16 @@ enum Settled {
 }
 
 async fn run(twin: Twin, shared: Arc<Shared>, copy: Option<watch::Receiver<Mirrored>>) {
+    tokio::select! {
+        () = report_all(&twin, &shared, copy) => {}
+        // The device would be kept for as long as the hub cannot be reached.
+        () = shared.overstayed() => {
+            warn!(name: "report_given_up", "what is left to be reported when nobody reports any more takes too long");
+        }
+    }
+}
+
+async fn report_all(twin: &Twin, shared: &Shared, copy: Option<watch::Receiver<Mirrored>>) {
     let (mut failures, mut seed) = (0, chance::seed("reports"));
     // Whether the hub may have done what is sent again, of which the copy may not know yet.
     let mut is_unsure = false;
