@@ -429,10 +429,10 @@ impl Shared {
         let (clock, timeout, handling) = (Clock::start(), options.operation_timeout, options.handling);
         let meter = options.meter.clone();
         let span = spans::device(options.host(), options.identity(), options.codec().dialect());
-        let (entries, lanes) = Self::lanes(&options, &span);
         let inboxes =
             Arc::new(Inboxes::new(options.waiting_calls, options.waiting_commands, options.waiting_changes));
         let (announcer, status, board) = Announcer::new();
+        let (entries, lanes) = Self::lanes(&options, &status, &span);
         #[cfg(feature = "upload")]
         let uploads = Uploads::new(options.clone());
         let ends = Ends { clock, lanes, inboxes: InboxesEnd::new(&inboxes), announcer, first };
@@ -457,7 +457,7 @@ impl Shared {
         not(feature = "outbox"),
         expect(unused_variables, reason = "only an outbox has a task of its own")
     )]
-    fn lanes(options: &Options, span: &Span) -> (LaneEntries, Lanes) {
+    fn lanes(options: &Options, status: &StatusWatch, span: &Span) -> (LaneEntries, Lanes) {
         let Options { waiting_messages, waiting_bytes, channels, meter, .. } = options;
         let (entries, lanes) = lanes(*waiting_messages, *waiting_bytes, *channels, meter.clone());
         #[cfg(feature = "outbox")]
@@ -465,7 +465,8 @@ impl Shared {
             let places = 2 * usize::from(options.window);
             let feed = |outbox: &Outbox| {
                 let meter = options.meter.clone();
-                Feeder::start(outbox.clone(), entries.telemetry.clone(), places, meter, span)
+                let lane = (entries.telemetry.clone(), places);
+                Feeder::start(outbox.clone(), lane, status.clone(), meter, span)
             };
             Lanes { _feeder: options.outbox.as_ref().map(feed), ..lanes }
         };

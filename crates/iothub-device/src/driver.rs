@@ -149,6 +149,7 @@ impl<T: Transport> Driver<'_, T> {
                         Ok(wait) => wait,
                         Err(cause) => return Some(cause),
                     };
+                    self.lanes.telemetry.hand_back();
                     let wake = Some((now.after(wait), "the next attempt"));
                     // Told to stop, there is nothing to be mended.
                     let Self { lanes, conversation, clock, .. } = self;

@@ -11,6 +11,7 @@ use super::{Outbox, depth, letter};
 use crate::error::SendError;
 use crate::message::Message;
 use crate::metrics::Meter;
+use crate::status::{ConnectionStatus, StatusWatch};
 use crate::telemetry::{LaneEntry, Outgoing, Report};
 
 /// The task that takes messages out of an outbox for a device. It ends when this is dropped.
@@ -30,10 +31,16 @@ pub(crate) struct Ticket {
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
 impl Feeder {
-    /// Begins to feed the lane, with up to `places` messages at a time.
-    pub(crate) fn start(outbox: Outbox, lane: LaneEntry, places: usize, meter: Meter, span: &Span) -> Self {
+    /// Begins to feed the lane while the device is connected, with up to `places` messages at a time.
+    pub(crate) fn start(
+        outbox: Outbox,
+        (lane, places): (LaneEntry, usize),
+        status: StatusWatch,
+        meter: Meter,
+        span: &Span,
+    ) -> Self {
         let depth = meter.is_there().then(|| depth::tell(outbox.clone(), meter.clone()));
-        let feeding = feed(outbox, lane, Arc::new(Semaphore::new(places)), meter);
+        let feeding = feed(outbox, lane, Arc::new(Semaphore::new(places)), status, meter);
         let both = async move {
             match depth {
                 Some(depth) => {
@@ -52,8 +59,16 @@ impl Drop for Feeder {
     }
 }
 
-async fn feed(outbox: Outbox, lane: LaneEntry, places: Arc<Semaphore>, meter: Meter) {
+async fn feed(
+    outbox: Outbox,
+    lane: LaneEntry,
+    places: Arc<Semaphore>,
+    mut status: StatusWatch,
+    meter: Meter,
+) {
+    // Without a connection all stay where they can be overtaken, and dropped for others or because of their age.
     while let Ok(place) = Arc::clone(&places).acquire_owned().await
+        && let ConnectionStatus::Connected = status.connected_or_closed().await
         && let Some(entry) = outbox.0.next().await
     {
         let ticket = Ticket { outbox: outbox.clone(), key: entry.key, is_settled: false, _place: place };
@@ -66,6 +81,10 @@ async fn feed(outbox: Outbox, lane: LaneEntry, places: Arc<Semaphore>, meter: Me
             }
         };
         let Some(room) = lane.reserve(message.size()).await else { return };
+        // It may have waited for long.
+        if !matches!(status.current(), ConnectionStatus::Connected) {
+            continue;
+        }
         room.put(Outgoing { message, report: Report::to_outbox(ticket, meter.clone()), deadline: None });
     }
 }

@@ -3,7 +3,8 @@
 //! An [`Outbox`] keeps what is stored in it in a file, and a device that has it ([`Options::outbox`](crate::Options::outbox))
 //! sends it whenever there is a connection: the highest [`Priority`] first, and among them the oldest. A message is gone
 //! from the file when the hub has acknowledged it, so it arrives at least once; each has a message id by which a back end
-//! can tell one that comes again.
+//! can tell one that comes again. When a connection breaks, what was sent over it and not acknowledged goes out first over
+//! the next; everything else takes its place among what was stored since.
 //!
 //! ```no_run
 //! use iothub_device::outbox::{Outbox, OutboxOptions, Priority};

@@ -75,6 +75,15 @@ impl Report {
         }
     }
 
+    /// Whether the message is kept elsewhere until it has an outcome, and comes again when this is dropped.
+    pub(crate) fn is_kept(&self) -> bool {
+        match &self.to {
+            To::Delivery { .. } => false,
+            #[cfg(feature = "outbox")]
+            To::Outbox(_) => true,
+        }
+    }
+
     /// Whether the message need not go out.
     pub(crate) fn is_given_up(&self) -> bool {
         match &self.to {

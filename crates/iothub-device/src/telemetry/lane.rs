@@ -123,6 +123,12 @@ impl Lane {
         self.0.give_back(room);
     }
 
+    /// Gives back what is kept elsewhere, such as in an outbox, where it may be overtaken.
+    pub(crate) fn hand_back(&self) {
+        let room = self.0.queue().hand_back();
+        self.0.give_back(room);
+    }
+
     /// When to call [`Self::expire`].
     pub(crate) fn earliest(&self) -> Option<Instant> {
         self.0.queue().earliest()

@@ -82,14 +82,25 @@ impl Queue {
 
     /// Ends all that have waited for too long, and says what room they leave.
     pub(super) fn expire(&mut self, now: Instant) -> Room {
-        let mut left = Room::default();
         if !self.earliest.is_over(now) {
-            return left;
+            return Room::default();
         }
+        let left = self.keep(|outgoing| outgoing.still_wanted(now));
+        self.earliest = self.waiting.iter().map(|waiting| waiting.outgoing.deadline).collect();
+        left
+    }
+
+    /// Gives all back that are kept elsewhere, and says what room they leave.
+    pub(super) fn hand_back(&mut self) -> Room {
+        self.keep(|outgoing| Some(outgoing).filter(|outgoing| !outgoing.report.is_kept()))
+    }
+
+    fn keep(&mut self, which: impl Fn(Outgoing) -> Option<Outgoing>) -> Room {
+        let mut left = Room::default();
         let waiting = core::mem::take(&mut self.waiting);
         self.waiting = waiting
             .into_iter()
-            .filter_map(|Waiting { outgoing, room }| match outgoing.still_wanted(now) {
+            .filter_map(|Waiting { outgoing, room }| match which(outgoing) {
                 Some(outgoing) => Some(Waiting { outgoing, room }),
                 None => {
                     left += room;
@@ -97,7 +108,6 @@ impl Queue {
                 }
             })
             .collect();
-        self.earliest = self.waiting.iter().map(|waiting| waiting.outgoing.deadline).collect();
         left
     }
 

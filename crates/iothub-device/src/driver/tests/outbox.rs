@@ -10,7 +10,7 @@ use crate::captured::Captured;
 use crate::device::Device;
 use crate::message::Message;
 use crate::options::Options;
-use crate::outbox::{Losses, Outbox, OutboxOptions, Priority};
+use crate::outbox::{Losses, Outbox, OutboxOptions, Overflow, Priority};
 
 /// A file that goes with the test.
 struct Scratch(PathBuf);
@@ -71,6 +71,47 @@ async fn it_is_sent_by_priority_then_age_and_kept_until_it_is_acknowledged() {
     tokio::join!(outbox.emptied(), async {
         assert!(connection.is_silent_for(Duration::from_millis(50)).await);
     });
+    drop(device);
+}
+
+#[tokio::test]
+async fn without_a_connection_all_that_is_stored_gives_way_to_what_is_worth_more() {
+    let scratch = Scratch::new("offline");
+    let limits = OutboxOptions::new().messages_max(4).overflow(Overflow::DropOldest);
+    let outbox = Outbox::open(&scratch.0, limits).unwrap();
+    let store = async |priority, text: &'static str| {
+        outbox.store_as(priority, Message::new(text)).await.unwrap();
+        // Whoever takes it out has the time to do so.
+        tokio::task::yield_now().await;
+    };
+    let (mut hub, wire) = Hub::new();
+    let device = Device::start_over(options(Dialect::Classic).window(2).outbox(outbox.clone()), wire);
+    let mut connection = hub.arrival().await;
+    for text in ["a", "b", "c", "d", "e"] {
+        store(Priority::NORMAL, text).await;
+    }
+    store(Priority::HIGH, "f").await;
+    connection.accept(Session::Fresh).await;
+    let (first, payload) = connection.telemetry().await;
+    assert_eq!(payload, b"f");
+    assert_eq!(connection.telemetry().await.1, b"c");
+    connection.acknowledge(first.unwrap()).await;
+    assert_eq!(connection.telemetry().await.1, b"d");
+    drop(connection);
+
+    // `c` and `d` are on their way, and `e` is not any more.
+    let mut connection = hub.arrival().await;
+    for text in ["g", "h"] {
+        store(Priority::HIGH, text).await;
+    }
+    connection.accept(Session::Resume).await;
+    for text in [b"c", b"d", b"g", b"h"] {
+        let (token, payload) = connection.telemetry().await;
+        assert_eq!(payload, text);
+        connection.acknowledge(token.unwrap()).await;
+    }
+    outbox.emptied().await;
+    assert_eq!(outbox.contents().lost, Losses { overflow: 3, ..Losses::default() });
     drop(device);
 }
 
