@@ -13,8 +13,8 @@ use crate::uploads::state::UploadState;
 /// An upload that is about to begin: await it.
 ///
 /// Made by [`Device::upload`](crate::Device::upload) and [`Uploads`](crate::Uploads). Dropped while it is awaited, it ends, and a
-/// task of its own tells the hub that it failed; so does every failure. A [resumable](Self::resumable) one is left open
-/// instead.
+/// task of its own tells the hub that it failed, up to five times where it cannot be reached; so does every failure. A
+/// [resumable](Self::resumable) one is left open instead.
 #[must_use = "an upload does nothing unless it is awaited"]
 pub struct Upload {
     pub(super) https: Arc<Https>,

@@ -146,6 +146,26 @@ async fn an_upload_that_fails_or_is_dropped_is_told_as_a_failure() {
 }
 
 #[tokio::test]
+async fn a_failure_is_told_also_when_the_network_was_what_failed() {
+    let hub = TestHub::start().await;
+    let (mut writer, reader) = tokio::io::duplex(64);
+    writer.write_all(&[7; 8]).await.unwrap();
+    let (said, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let upload = uploads(&hub).await.upload("dropped", Source::stream(reader)).block_len(4);
+    let upload = upload.on_progress(move |_| said.send(()).unwrap());
+    tokio::select! {
+        outcome = upload.into_future() => panic!("{outcome:?}"),
+        () = async { begun.recv().await.unwrap() } => hub.faults().cut_after(50),
+    }
+    // What was dropped is told, and has to be told again.
+    while hub.faults().broken() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let told = async { while room(&hub).await < 10 {} };
+    tokio::time::timeout(Duration::from_secs(30), told).await.unwrap();
+}
+
+#[tokio::test]
 async fn connections_that_break_half_way_cost_no_byte() {
     let hub = TestHub::start().await;
     let whole = bytes(20 * BLOCK + 5);
