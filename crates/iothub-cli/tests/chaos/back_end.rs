@@ -82,13 +82,18 @@ async fn call(
         if *end.borrow() {
             break;
         }
-        let mut call = MethodInvocation::new("run");
-        call.payload = Some(serde_json::value::to_raw_value(&n).unwrap());
-        call.response_timeout_in_seconds = Some(5);
-        let outcome = service(&hub).invoke_method(identity(number, &name(number)), &call).await;
+        let outcome = invoke(&hub, number, n).await;
         enter(&mut ledger.of(number), n, outcome);
         tokio::time::sleep(Duration::from_millis(20 + chance.below(150))).await;
     }
+}
+
+/// Calls the device's method; its answer is the number.
+pub(crate) async fn invoke(hub: &Restarted, number: u64, n: u64) -> Result<MethodResult, Error> {
+    let mut call = MethodInvocation::new("run");
+    call.payload = Some(serde_json::value::to_raw_value(&n).unwrap());
+    call.response_timeout_in_seconds = Some(5);
+    service(hub).invoke_method(identity(number, &name(number)), &call).await
 }
 
 fn enter(account: &mut Account, n: u64, outcome: Result<MethodResult, Error>) {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use iothub_codec::{DeviceId, Identity, ModuleId};
 use iothub_device::{
     Backoff, ConnectionStatus, DesiredChanges, DesiredUpdate, Device, Dialect, Message, MethodResponse,
-    Properties, Undone,
+    Properties, Replica, ReplicaError, Reporter, Undone,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -15,15 +15,22 @@ use tokio::task::JoinSet;
 use crate::chance::Chance;
 use crate::hub::Restarted;
 use crate::ledger::{Ledger, count};
+use crate::reports;
 
 /// A device at work.
 pub(crate) struct Worker {
     pub(crate) number: u64,
     pub(crate) device: Device,
+    /// Kept from the beginning, by half of them.
+    pub(crate) replica: Option<Replica>,
+    /// Of those that do not report one by one.
+    pub(crate) reporter: Option<Reporter>,
     /// Sends and reports until it is told to end.
     work: JoinSet<()>,
     /// Follows desired properties until the device is closed; gives what it has made of them.
     following: JoinSet<Value>,
+    /// Looks at the replica until the device is closed.
+    keeping: JoinSet<()>,
 }
 
 /// Messages that a device sends at a time.
@@ -46,6 +53,17 @@ pub(crate) fn identity(number: u64, name: &str) -> Identity<'_> {
 /// Modules have none.
 pub(crate) fn hears_commands(number: u64) -> bool {
     identity(number, "d").module.is_none()
+}
+
+/// Half of them, in each dialect some. A replica has the whole twin asked for, which would bring those that follow the
+/// desired properties what they have missed: the others show that these find it out themselves.
+fn keeps_replica(number: u64) -> bool {
+    number % 6 < 3
+}
+
+/// Some of those with a replica, and some of those without.
+fn has_reporter(number: u64) -> bool {
+    number % 5 < 2
 }
 
 fn dialect(number: u64) -> Dialect {
@@ -71,8 +89,15 @@ impl Worker {
         let options =
             options.connect_timeout(Duration::from_secs(4)).operation_timeout(Duration::from_secs(30));
         let device = Device::connect(options).await.unwrap();
-        let (mut work, mut following) = (JoinSet::new(), JoinSet::new());
-        let changes = device.twin().desired_changes().await.unwrap();
+        let (mut work, mut following, mut keeping) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+        let twin = device.twin();
+        let replica = if keeps_replica(number) { Some(twin.replica().await.unwrap()) } else { None };
+        let reporter =
+            has_reporter(number).then(|| replica.as_ref().map_or_else(|| twin.reporter(), Replica::reporter));
+        if let Some(replica) = replica.clone() {
+            keeping.spawn(keep(replica, number, Arc::clone(ledger)));
+        }
+        let changes = twin.desired_changes().await.unwrap();
         following.spawn(follow(changes, number, Arc::clone(ledger)));
         let seen = Arc::clone(ledger);
         let handled = device.on_method("run", move |call: u64, _| {
@@ -90,9 +115,12 @@ impl Worker {
         for lane in 0..LANES {
             work.spawn(send(device.clone(), number, lane, Arc::clone(ledger), end.clone()));
         }
-        work.spawn(report(device.clone(), number, Arc::clone(ledger), end.clone()));
+        match reporter.clone() {
+            Some(reporter) => work.spawn(reports::set(reporter, number, Arc::clone(ledger), end.clone())),
+            None => work.spawn(reports::report(twin, number, Arc::clone(ledger), end.clone())),
+        };
         work.spawn(watch_status(device.clone(), number, Arc::clone(ledger), end));
-        Self { number, device, work, following }
+        Self { number, device, replica, reporter, work, following, keeping }
     }
 
     /// Waits for the end of what it does by itself.
@@ -102,9 +130,25 @@ impl Worker {
         }
     }
 
+    /// Reports once more, in its way.
+    pub(crate) async fn report_last(&self, ledger: &Ledger) -> Result<(), String> {
+        let last = json!({ "last": true });
+        match &self.reporter {
+            None => self.device.twin().report(&last).await.map(drop).map_err(|error| error.to_string()),
+            Some(reporter) => {
+                let set = reports::leave(reporter, &last, self.number, ledger);
+                set.map_err(|error| error.to_string())?;
+                reporter.flush().await.map_err(|error| error.to_string())
+            }
+        }
+    }
+
     /// Closes the device, and gives what it has made of the desired properties.
     pub(crate) async fn close(mut self) -> Value {
         self.device.close().await;
+        while let Some(ended) = self.keeping.join_next().await {
+            ended.unwrap();
+        }
         self.following.join_next().await.unwrap().unwrap()
     }
 }
@@ -140,21 +184,6 @@ async fn send(device: Device, number: u64, lane: u64, ledger: Arc<Ledger>, end: 
             Err(error) => count(&mut ledger.of(number).not_sent, &error),
         }
         tokio::time::sleep(Duration::from_millis(5 + chance.below(50))).await;
-    }
-}
-
-async fn report(device: Device, number: u64, ledger: Arc<Ledger>, end: watch::Receiver<bool>) {
-    let mut chance = Chance::new(number + 2000);
-    for n in 1.. {
-        if *end.borrow() {
-            break;
-        }
-        let outcome = device.twin().report(&json!({ "n": n, format!("k{}", n % 7): n })).await;
-        match outcome {
-            Ok(_) => ledger.of(number).reports += 1,
-            Err(error) => count(&mut ledger.of(number).not_reported, &error),
-        }
-        tokio::time::sleep(Duration::from_millis(20 + chance.below(100))).await;
     }
 }
 
@@ -203,8 +232,35 @@ async fn follow(mut changes: DesiredChanges, number: u64, ledger: Arc<Ledger>) -
     known
 }
 
+/// Looks at the copy whenever it is another: it never goes back.
+async fn keep(mut replica: Replica, number: u64, ledger: Arc<Ledger>) {
+    let (mut desired, mut reported) = (0, 0);
+    loop {
+        let changed = replica.changed().await;
+        let mut account = ledger.of(number);
+        match changed {
+            Ok(now) => {
+                for (what, last, version) in [
+                    ("desired", &mut desired, now.desired_version()),
+                    ("reported", &mut reported, now.reported_version()),
+                ] {
+                    if version < *last {
+                        account
+                            .wrongs
+                            .push(format!("{what} of its replica goes back from {last} to {version}"));
+                    }
+                    *last = version;
+                }
+                account.replica_changes += 1;
+            }
+            Err(ReplicaError::Closed) => return,
+            Err(error) => account.wrongs.push(format!("its replica does not follow: {error}")),
+        }
+    }
+}
+
 /// A JSON merge patch.
-fn merge(into: &mut Value, patch: &Value) {
+pub(crate) fn merge(into: &mut Value, patch: &Value) {
     let Some(patch) = patch.as_object() else {
         *into = patch.clone();
         return;

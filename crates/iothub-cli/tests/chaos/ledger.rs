@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
+
 /// What devices and back ends have seen happen, each for itself.
 pub(crate) struct Ledger(Vec<Mutex<Account>>);
 
@@ -27,6 +29,8 @@ pub(crate) struct Account {
     pub(crate) reports: u64,
     /// How reports ended otherwise.
     pub(crate) not_reported: BTreeMap<String, u64>,
+    /// What a reporter was to report, all in all.
+    pub(crate) set: Value,
     /// The version of the last desired change that the hub has taken.
     pub(crate) desired: u64,
     pub(crate) desires: u64,
@@ -34,6 +38,8 @@ pub(crate) struct Account {
     pub(crate) told: u64,
     pub(crate) changes: u64,
     pub(crate) wholes: u64,
+    /// How often its replica was seen to be another.
+    pub(crate) replica_changes: u64,
     /// Times that the device was connected.
     pub(crate) connections: u64,
     /// What must not happen.

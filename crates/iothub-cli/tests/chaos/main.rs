@@ -8,6 +8,8 @@
 #[cfg(unix)]
 mod back_end;
 #[cfg(unix)]
+mod calm;
+#[cfg(unix)]
 mod chance;
 #[cfg(unix)]
 mod device;
@@ -16,7 +18,11 @@ mod hub;
 #[cfg(unix)]
 mod ledger;
 #[cfg(unix)]
+mod reports;
+#[cfg(unix)]
 mod storm;
+#[cfg(unix)]
+mod twins;
 #[cfg(unix)]
 mod verdict;
 

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use iothub_codec::DeviceId;
-use iothub_device::{ConnectionStatus, Message};
 use iothub_service::{EventPosition, EventsWanted};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::calm;
 use crate::device::{Worker, hears_commands, identity, name};
 use crate::hub::Restarted;
 use crate::ledger::Ledger;
 use crate::storm::Storm;
+use crate::twins::{compare_twins, without_metadata};
 
 /// What went wrong, what was done, and what does not hold.
 pub(crate) struct Verdict {
@@ -39,7 +40,7 @@ pub(crate) async fn judge(
 ) -> Verdict {
     let mut wrongs = Vec::new();
     let mut memory_kib = vec![("with all devices", memory_kib())];
-    settle(&fleet, &mut wrongs).await;
+    calm::settle(hub, &fleet, ledger, &mut wrongs).await;
     let arrived = arrived(hub, fleet.len(), &mut wrongs).await;
     for worker in fleet {
         let (number, device) = (worker.number, worker.device.clone());
@@ -70,22 +71,6 @@ pub(crate) async fn judge(
     memory_kib.push(("without devices", self::memory_kib()));
     let done = tally(ledger, &arrived, &mut wrongs);
     Verdict { seed, storm, broken: hub.faults().broken(), done, memory_kib, wrongs }
-}
-
-/// Everybody comes back, and can do everything.
-async fn settle(fleet: &[Worker], wrongs: &mut Vec<String>) {
-    for worker in fleet {
-        let (device, name) = (&worker.device, name(worker.number));
-        let mut status = device.status();
-        match tokio::time::timeout(PATIENCE, status.connected_or_closed()).await {
-            Ok(ConnectionStatus::Connected) => {}
-            Ok(other) => wrongs.push(format!("{name}: {other:?}")),
-            Err(_) => wrongs.push(format!("{name}: does not come back: {:?}", status.current())),
-        }
-        if let Err(error) = device.send(Message::new(r#"{"last":true}"#)).await {
-            wrongs.push(format!("{name}: cannot send any longer: {error}"));
-        }
-    }
 }
 
 /// Of each device, how often each message has arrived.
@@ -123,41 +108,6 @@ async fn arrived(
     arrived
 }
 
-/// The device and its back end agree about the twin, and the device was told of its last desired change.
-async fn compare_twins(hub: &Restarted, worker: &Worker, ledger: &Ledger) -> Result<(), String> {
-    let name = name(worker.number);
-    // A report of which it is not known whether it was taken is overtaken by this one.
-    let last = json!({ "last": true });
-    worker.device.twin().report(&last).await.map_err(|error| format!("cannot report any longer: {error}"))?;
-    let told = async {
-        loop {
-            let twin = hub.service().get_twin(identity(worker.number, &name)).await.unwrap();
-            let version = twin.properties.desired["$version"].as_u64().unwrap();
-            if ledger.of(worker.number).told == version {
-                return twin;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let twin = tokio::time::timeout(PATIENCE, told).await.map_err(|_| {
-        let account = ledger.of(worker.number);
-        format!("was told of desired version {}, and the back end had {}", account.told, account.desired)
-    })?;
-    let of_device =
-        worker.device.twin().get().await.map_err(|error| format!("cannot read its twin: {error}"))?;
-    let (desired, reported) = (of_device.desired, of_device.reported);
-    for (what, here, there) in [
-        ("desired", desired, Value::Object(twin.properties.desired)),
-        ("reported", reported, Value::Object(twin.properties.reported)),
-    ] {
-        let (here, there) = (without_metadata(here), without_metadata(there));
-        if here != there {
-            return Err(format!("{what} properties are {here} to the device, and {there} to the back end"));
-        }
-    }
-    Ok(())
-}
-
 /// Every command has come, and the hub knows it.
 async fn done_with_commands(hub: &Restarted, number: u64, ledger: &Ledger) -> Result<(), String> {
     if !hears_commands(number) {
@@ -177,13 +127,6 @@ async fn done_with_commands(hub: &Restarted, number: u64, ledger: &Ledger) -> Re
     let account = ledger.of(number);
     let lost: Vec<_> = account.queued.iter().filter(|n| !account.handled.contains_key(n)).collect();
     if lost.is_empty() { Ok(()) } else { Err(format!("commands have not come: {lost:?}")) }
-}
-
-fn without_metadata(mut properties: Value) -> Value {
-    if let Some(members) = properties.as_object_mut() {
-        members.retain(|name, _| !name.starts_with('$'));
-    }
-    properties
 }
 
 /// Polls, as there is nobody who tells of sockets of the system's.
@@ -225,6 +168,7 @@ fn tally(
         add("desired changes made", account.desires);
         add("desired changes told one by one", account.changes);
         add("desired properties told whole", account.wholes);
+        add("changes of replicas seen", account.replica_changes);
         for (what, ends) in [
             ("message ended", &account.not_sent),
             ("method ended", &account.not_answered),
@@ -236,7 +180,7 @@ fn tally(
     }
     for what in ALWAYS_DONE {
         if done.get(what).is_none_or(|count| *count == 0) {
-            wrongs.push(format!("not once in all devices: {what}"));
+            wrongs.push(format!("not once in all devices in the storm: {what}"));
         }
     }
     done.into_iter().collect()
@@ -273,8 +217,15 @@ impl fmt::Display for Verdict {
 }
 
 /// How long everything may take that needs no fault to be mended.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const WRONGS_SHOWN: usize = 40;
-/// What holds of nothing shows nothing.
-const ALWAYS_DONE: [&str; 5] =
-    ["messages acknowledged", "methods answered", "commands sent", "reports taken", "desired changes made"];
+/// What holds of nothing shows nothing. In a short storm a single device may truly do nothing of a sort; that it still can
+/// is seen when it is over.
+const ALWAYS_DONE: [&str; 6] = [
+    "messages acknowledged",
+    "methods answered",
+    "commands sent",
+    "reports taken",
+    "desired changes made",
+    "changes of replicas seen",
+];
