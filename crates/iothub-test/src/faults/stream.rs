@@ -248,3 +248,34 @@ fn cut() -> io::Error {
 
 /// Most bytes that are late in one direction. Whoever sends more waits.
 const ON_THE_WAY_MAX: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bytes_come_and_go_one_at_a_time_until_it_is_calm() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let faults = Faults::default();
+        let mut near = faults.over(near);
+        let mut room = [0; 64];
+        for (is_calm, len) in [(false, 1), (true, 4)] {
+            faults.byte_by_byte();
+            if is_calm {
+                faults.calm();
+            }
+            far.write_all(b"what").await.unwrap();
+            assert_eq!(near.write(b"what").await.unwrap(), len, "calm: {is_calm}");
+            assert_eq!(near.read(&mut room).await.unwrap(), len, "calm: {is_calm}");
+            // What has come already is not lost.
+            near.read_exact(&mut room[len..4]).await.unwrap();
+            assert_eq!(&room[..4], b"what");
+        }
+        near.shutdown().await.unwrap();
+        let mut left = String::new();
+        far.read_to_string(&mut left).await.unwrap();
+        assert_eq!(left, "wwhat");
+    }
+}

@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use iothub_device::{Dialect, Message, Options, RefusalReason};
-use iothub_test::TestHub;
+use iothub_test::{Faults, TestHub};
 use serde_json::json;
 
 #[expect(clippy::disallowed_methods, reason = "a test of time")]
@@ -74,3 +74,48 @@ async fn a_hub_that_is_busy_is_left_alone_for_a_while() {
     drop(device);
     hub.expect_disconnected("d").await;
 }
+
+/// No message is acknowledged before that time, and each is soon after it: what takes no time in this test is free.
+#[tokio::test(start_paused = true)]
+async fn what_only_takes_time_takes_as_long_as_was_wanted() {
+    const TIME: Duration = Duration::from_secs(3);
+    // What it is called, what is done, whether the hub has the message long before the device knows, and after how long
+    // the device does.
+    type Row = (&'static str, fn(&Faults), bool, Duration);
+    let rows: [Row; 4] = [
+        ("nothing", |_| {}, true, Duration::ZERO),
+        ("stalled", |faults| faults.stall_for(TIME), false, TIME),
+        // On its way there, and on its way back.
+        ("late", |faults| faults.delay(TIME), false, 2 * TIME),
+        ("acknowledged late", |faults| faults.acknowledge_after(TIME), true, TIME),
+    ];
+    for dialect in Dialect::ALL.iter().copied() {
+        let hub = TestHub::start_without_sockets().await;
+        let device = hub.connect(hub.device("d").dialect(dialect).await).await.unwrap();
+        for (n, (what, fault, is_there, takes)) in rows.into_iter().enumerate() {
+            println!("{dialect}: {what}");
+            fault(hub.faults());
+            let begin = now();
+            let mut delivery = device.enqueue(Message::new(n.to_string())).await;
+            if let Some(before) = takes.checked_sub(SOON) {
+                let told = tokio::time::timeout(before, &mut delivery).await;
+                assert!(told.is_err(), "{told:?} after {:?}", begin.elapsed());
+                assert_eq!(begin.elapsed(), before);
+            }
+            if is_there {
+                hub.expect_telemetry("d").json(n).within(SOON / 2).await;
+            }
+            delivery.await.unwrap();
+            let elapsed = begin.elapsed();
+            assert!((takes..takes + SOON).contains(&elapsed), "{elapsed:?}");
+            hub.faults().calm();
+            if !is_there {
+                hub.expect_telemetry("d").json(n).await;
+            }
+        }
+        assert_eq!(hub.faults().broken(), 0);
+    }
+}
+
+/// Less than this, timers take for themselves.
+const SOON: Duration = Duration::from_millis(10);
