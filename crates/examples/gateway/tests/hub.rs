@@ -16,13 +16,27 @@ impl Drop for Running {
     }
 }
 
-/// Fewer than a thousand, so that it takes seconds.
-const DEVICES: usize = 200;
+/// As many as the program promises.
+const DEVICES: usize = 1_000;
+/// What each of them has open in this process: two ends of the hub's proxy, and one of the hub itself.
+const FILES_OF_EACH: u64 = 3;
+/// What else is open here.
+const OTHER_FILES: u64 = 256;
+
+/// The program, with as few open files allowed as a shell says: what this process is allowed, it would be allowed as well.
+fn gateway(limit: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!(r#"{limit} && exec "$0" "$@""#), env!("CARGO_BIN_EXE_gateway")]);
+    command
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_device_connects_sends_and_says_goodbye() {
+    let wanted = DEVICES as u64 * FILES_OF_EACH + OTHER_FILES;
+    let allowed = rlimit::increase_nofile_limit(wanted).unwrap();
+    assert!(allowed >= wanted, "the hub of this test needs {wanted} open files, and may have {allowed}");
     let hub = TestHub::start().await;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    let mut command = gateway("ulimit -Sn 256");
     command.arg(DEVICES.to_string()).stdout(Stdio::piped());
     let port = hub.mqtt_port().unwrap();
     command.env("IOTHUB_MQTT_ADDRESS", format!("localhost:{port}"));
@@ -39,8 +53,8 @@ async fn each_device_connects_sends_and_says_goodbye() {
     });
     let (lines, mut printed) = told.await.unwrap();
     println!("{lines}");
-    assert!(lines.starts_with("200 devices connected in"), "{lines}");
-    for number in [0, 99, 199] {
+    assert!(lines.starts_with("1000 devices connected in"), "{lines}");
+    for number in [0, 499, 999] {
         hub.expect_telemetry(format!("gateway-{number:04}")).body(r#"{"alive":true}"#).await;
     }
     kill_process(Pid::from_child(&program.0), Signal::INT).unwrap();
@@ -48,12 +62,21 @@ async fn each_device_connects_sends_and_says_goodbye() {
     printed.read_to_string(&mut numbers).unwrap();
     assert!(program.0.wait().unwrap().success());
     for line in [
-        "iothub_device_connect_attempts_total 200",
-        "iothub_device_connect_seconds_count 200",
-        r#"iothub_device_messages_total{outcome="acknowledged"} 200"#,
+        "iothub_device_connect_attempts_total 1000",
+        "iothub_device_connect_seconds_count 1000",
+        r#"iothub_device_messages_total{outcome="acknowledged"} 1000"#,
         "iothub_device_waiting_messages 0",
         "iothub_device_connected 0",
     ] {
         assert!(numbers.lines().any(|told| told == line), "{line} is not in\n{numbers}");
     }
+}
+
+#[test]
+fn it_does_not_begin_with_more_devices_than_there_may_be_files() {
+    let mut command = gateway("ulimit -n 256");
+    let ended = command.env("IOTHUB_CONNECTION_STRING", "of no hub").output().unwrap();
+    assert!(!ended.status.success());
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("1064 open files, and this process may have no more than 256"), "{said}");
 }
