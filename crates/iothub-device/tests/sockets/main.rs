@@ -13,5 +13,6 @@ mod reaching;
 mod refusing;
 mod serving;
 mod site;
+mod trusting;
 #[cfg(feature = "upload")]
 mod uploading;
