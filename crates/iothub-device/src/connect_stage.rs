@@ -8,7 +8,9 @@ pub enum ConnectStage {
     /// A [`Transport`](crate::Transport) that says nothing more about it.
     #[default]
     Transport,
-    /// An address, and TCP to what listens there: the hub, or the proxy.
+    /// The addresses of a name: of the hub, or the proxy.
+    Lookup,
+    /// TCP to what listens at one of the addresses: the hub, or the proxy.
     Tcp,
     /// The proxy: TLS with it, if it wants that, and its leave.
     Proxy,
@@ -40,6 +42,7 @@ impl fmt::Display for ConnectStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Transport => "the transport",
+            Self::Lookup => "the lookup of the name",
             Self::Tcp => "TCP",
             Self::Proxy => "the proxy",
             Self::Tls => "TLS",

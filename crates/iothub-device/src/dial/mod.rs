@@ -16,6 +16,9 @@ use crate::options::{Carrier, Options};
 use crate::proxy::{Proxy, ProxyError, Scheme};
 use crate::roots::Roots;
 use crate::transport::Transport;
+#[cfg(test)]
+pub(crate) use reach::Network;
+pub(crate) use reach::reach_hub;
 use reach::{System, reach};
 use tls::Tls;
 
@@ -98,7 +101,7 @@ impl Via {
         progress: &Progress,
     ) -> Result<Box<dyn ByteStream>, ConnectError> {
         let failed = |source| ConnectError::Proxy { proxy: self.proxy.to_string(), source };
-        let tcp = reach(&System, self.proxy.address()).await;
+        let tcp = reach(&System, self.proxy.address(), progress).await;
         let tcp = tcp.map_err(ProxyError::Unreachable).map_err(failed)?;
         progress.reach(ConnectStage::Proxy);
         let mut stream: Box<dyn ByteStream> = match &self.tls {
@@ -114,13 +117,8 @@ impl Transport for Dial {
     type Stream = Box<dyn ByteStream>;
 
     async fn connect(&self) -> Result<Self::Stream, ConnectError> {
-        self.progress.reach(ConnectStage::Tcp);
         match &self.via {
-            None => {
-                let unreachable =
-                    |source| ConnectError::Unreachable { address: self.address.to_string(), source };
-                self.secure(reach(&System, &self.address).await.map_err(unreachable)?).await
-            }
+            None => self.secure(reach_hub(&System, &self.address, &self.progress).await?).await,
             Some(via) => self.secure(via.tunnel(&self.address, &self.progress).await?).await,
         }
     }

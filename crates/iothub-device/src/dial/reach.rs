@@ -7,9 +7,11 @@ use tokio::task::JoinSet;
 use super::race::Race;
 use crate::address::Address;
 use crate::clock::Clock;
+use crate::connect_error::ConnectError;
+use crate::connect_stage::{ConnectStage, Progress};
 
 /// Finds addresses and connects to them.
-pub(super) trait Network: Clone + Send + Sync + 'static {
+pub(crate) trait Network: Clone + Send + Sync + 'static {
     type Stream: Send + 'static;
 
     /// The addresses of a name, the best first.
@@ -38,13 +40,29 @@ impl Network for System {
     }
 }
 
+/// Connects to the hub at that address, as [`reach`] does.
+pub(crate) async fn reach_hub<N: Network>(
+    network: &N,
+    address: &Address,
+    progress: &Progress,
+) -> Result<N::Stream, ConnectError> {
+    let unreachable = |source| ConnectError::Unreachable { address: address.to_string(), source };
+    reach(network, address, progress).await.map_err(unreachable)
+}
+
 /// Connects to whichever address of a name answers first. The other attempts are dropped.
 ///
 /// # Errors
 ///
 /// What the system said; when several addresses were tried, what it said to each, with the kind of the first.
-pub(super) async fn reach<N: Network>(network: &N, address: &Address) -> io::Result<N::Stream> {
+pub(super) async fn reach<N: Network>(
+    network: &N,
+    address: &Address,
+    progress: &Progress,
+) -> io::Result<N::Stream> {
+    progress.reach(ConnectStage::Lookup);
     let mut race = Race::new(network.resolve(address).await?);
+    progress.reach(ConnectStage::Tcp);
     let clock = Clock::start();
     let mut attempts = JoinSet::new();
     let mut failures = Vec::new();
@@ -169,7 +187,7 @@ mod tests {
         ];
         for (addresses, winner, after_ms, log) in rows {
             let network = network(addresses);
-            let reached = reach(&network, &"hub:8883".parse().unwrap()).await.unwrap();
+            let reached = reach(&network, &"hub:8883".parse().unwrap(), &Progress::default()).await.unwrap();
             assert_eq!(
                 (reached.ip().to_string().as_str(), network.clock.now().as_millis()),
                 (*winner, *after_ms)
@@ -191,7 +209,9 @@ mod tests {
                 "10.0.0.1: connection refused; ::1: connection refused",
             ),
         ] {
-            let error = reach(&network(&addresses), &"hub:8883".parse().unwrap()).await.unwrap_err();
+            let error = reach(&network(&addresses), &"hub:8883".parse().unwrap(), &Progress::default())
+                .await
+                .unwrap_err();
             assert_eq!(error.to_string(), shown);
         }
     }

@@ -9,6 +9,7 @@ mod enqueueing;
 mod handlers;
 mod hub;
 mod introducing;
+mod looking_up;
 #[cfg(feature = "outbox")]
 mod outbox;
 mod renewing;
