@@ -3,8 +3,8 @@
 //! Takes from `IOTHUB_CONNECTION_STRING` a policy that may register devices and connect as them, such as the one that
 //! `iothub up` prints, and from `IOTHUB_CA_FILE` the certificate of a hub of your own. `IOTHUB_MQTT_ADDRESS` says where that
 //! hub has its MQTT, as in `localhost:18883`, where that is not port 8883 of its name. The argument says how many devices,
-//! 1000 otherwise; it has itself allowed as many open files, and ends at once where that is not possible. It prints how long connecting took, what memory a connection holds, and at its end, by Ctrl-C, what was
-//! counted, as Prometheus reads it.
+//! 1000 otherwise; it has itself allowed as many open files, and ends at once where that is not possible. It prints how long
+//! connecting took, what memory a connection holds, and at its end, by Ctrl-C, what was counted, as Prometheus reads it.
 
 mod fleet;
 mod memory;
