@@ -135,7 +135,7 @@ impl Shared {
         if inner.is_closed {
             return Err(ReportError::Closed);
         }
-        inner.pending.forget(Waiter::is_gone);
+        inner.pending.forget(Waiter::is_gone, Waiter::has_reported);
         let added = inner.pending.add(Part::new(patch, waiter));
         added.map_err(|_| ReportError::Full { limit: Reporter::WAITING_MAX })?;
         drop(inner);
@@ -148,7 +148,7 @@ impl Shared {
         if inner.is_closed {
             return Err(ReportError::Closed);
         }
-        inner.pending.forget(Waiter::is_gone);
+        inner.pending.forget(Waiter::is_gone, Waiter::has_reported);
         if let Err(waiter) = inner.pending.wait(Waiter::Flush(done)) {
             waiter.end(&Ok(None), &mut inner.refusal);
         }
@@ -208,6 +208,10 @@ impl Shared {
 }
 
 impl Waiter {
+    fn has_reported(&self) -> bool {
+        matches!(self, Self::Version(_))
+    }
+
     fn is_gone(&self) -> bool {
         match self {
             Self::Version(done) => done.is_given_up(),

@@ -73,12 +73,11 @@ impl<W> Pending<W> {
         }
     }
 
-    /// Forgets those who wait no longer. Of what becomes of their parts they have not heard.
-    pub(super) fn forget(&mut self, is_gone: impl Fn(&W) -> bool) {
+    /// Forgets those who wait no longer. If they have reported, they have not heard what becomes of that.
+    pub(super) fn forget(&mut self, is_gone: impl Fn(&W) -> bool, has_reported: impl Fn(&W) -> bool) {
         for part in self.waiting.iter_mut().chain(&mut self.under_way) {
-            let before = part.waiters.len();
+            part.is_unheard |= part.waiters.iter().any(|waiter| is_gone(waiter) && has_reported(waiter));
             part.waiters.retain(|waiter| !is_gone(waiter));
-            part.is_unheard |= part.waiters.len() < before;
         }
     }
 
@@ -293,11 +292,12 @@ mod tests {
 
     #[test]
     fn who_waits_no_longer_is_forgotten_and_has_not_heard() {
-        let mut pending = of(&[('a', json!({ "t": 1 })), ('b', json!({ "u": 1 }))]);
-        pending.forget(|waiter| *waiter == 'a');
+        let mut pending = of(&[('a', json!({ "t": 1 })), ('b', json!({ "u": 1 })), ('c', json!({ "v": 1 }))]);
+        // `c` waits for what others have reported.
+        pending.forget(|waiter| *waiter != 'b', |waiter| *waiter != 'c');
         next(&mut pending);
         let heard: Vec<_> = pending.done().into_iter().map(|part| (part.waiters, part.is_unheard)).collect();
-        assert_eq!(heard, [(vec![], true), (vec!['b'], false)]);
+        assert_eq!(heard, [(vec![], true), (vec!['b'], false), (vec![], false)]);
     }
 
     #[test]
