@@ -77,6 +77,16 @@ pub(super) enum Trouble {
     Lasting,
 }
 
+impl Trouble {
+    /// If it may pass, how long that takes at least.
+    pub(super) fn passes_in(self) -> Option<Duration> {
+        match self {
+            Self::Passing(wait) => Some(wait.unwrap_or_default()),
+            Self::AccessOver | Self::BlocksLost | Self::Lasting => None,
+        }
+    }
+}
+
 /// What follows from a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {

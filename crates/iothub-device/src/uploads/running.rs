@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::uploads::error::UploadError;
 use crate::uploads::exchange::{End, block_id, renewal};
 use crate::uploads::https::{Failed, Https};
-use crate::uploads::plan::{Plan, Step, Trouble, Verdict};
+use crate::uploads::plan::{Plan, Step, Verdict};
 use crate::uploads::source::Reader;
 use crate::uploads::state::{Blocks, UploadState};
 use crate::uploads::upload::{Stage, UploadProgress};
@@ -238,18 +238,23 @@ fn tell_failure(https: Arc<Https>, clock: Clock, access: FileAccess) {
         let mut seed = seed(&access.correlation_id);
         let mut failures = 0;
         while let Err(Failed { trouble, error }) = https.tell(clock, &access, End::Failure).await {
-            if failures == TOLD_AGAIN_MAX || !matches!(trouble, Trouble::Passing(_)) {
-                tracing::debug!(name: "upload_unannounced", %error, "the hub was not told that an upload failed: it ends by itself");
+            // It was heard before, and the answer did not come.
+            if failures > 0 && is_unknown(&error) {
                 return;
             }
+            let Some(wait) = trouble.passes_in().filter(|_| failures < TOLD_AGAIN_MAX) else {
+                tracing::debug!(name: "upload_unannounced", %error, "the hub was not told that an upload failed: it ends by itself");
+                return;
+            };
             // Where the network was what failed, it fails now as well.
-            tokio::time::sleep(Backoff::DEFAULT.delay(failures, &mut seed)).await;
+            tokio::time::sleep(wait.max(Backoff::DEFAULT.delay(failures, &mut seed))).await;
             failures += 1;
         }
     });
 }
 
-/// How often the hub is told again that an upload failed; the waits between are a quarter of a minute together at most.
+/// How often the hub is told again that an upload failed; the waits between are a quarter of a minute together at most, if the
+/// hub wants none that is longer.
 const TOLD_AGAIN_MAX: u32 = 4;
 
 fn is_unknown(error: &UploadError) -> bool {
