@@ -1,7 +1,7 @@
 use iothub_codec::{Ack, Content, Operation, Publish, Qos, Reply, RequestId, Status, Telemetry, ToDevice};
 
 use super::event::DeviceEvent;
-use super::{DeviceSession, OWED, UNSETTLED};
+use super::{DeviceSession, OWED, State, UNSETTLED};
 use crate::error::{PeerError, SendError};
 use crate::packet::{AckToken, Packet};
 use crate::time::Instant;
@@ -50,11 +50,14 @@ impl<const REQUESTS: usize, const WINDOW: usize> DeviceSession<'_, REQUESTS, WIN
     }
 
     /// Forgets a message that was sent over an earlier connection and not acknowledged: there is room for another, and its
-    /// token may name that. The MQTT endpoint has to forget it too, before the next connection.
+    /// token may name that. It is done before the next [`Self::connect`], by the MQTT endpoint as well; afterwards, this does
+    /// nothing.
     ///
     /// A message that the hub answers by ending the connection would end each connection over which it is sent again.
     pub fn forget_telemetry(&mut self, token: AckToken) {
-        self.unacknowledged.close(token);
+        if self.state == State::Offline {
+            self.unacknowledged.close(token);
+        }
     }
 
     /// Answers a direct method: `code` is the device's own number, `payload` JSON or nothing.

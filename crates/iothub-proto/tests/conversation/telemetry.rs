@@ -41,6 +41,8 @@ fn a_message_that_is_forgotten_leaves_its_place() {
     let mut device = ready();
     let [first, second] = [(); 2].map(|()| send(&mut device, Qos::AtLeastOnce).unwrap().unwrap());
     let room = device.telemetry_room();
+    device.forget_telemetry(second);
+    assert_eq!(device.telemetry_room(), room, "it is under way");
     device.handle_disconnect();
     device.forget_telemetry(first);
     device.forget_telemetry(first);
