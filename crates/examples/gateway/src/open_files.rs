@@ -6,16 +6,17 @@ const OTHERS: u64 = 64;
 /// Has this process allowed a file for each connection: most shells allow a program 1024 files, or 256, until it asks for
 /// more. Otherwise it would be the last devices that fail, and each time that they try again.
 pub(crate) fn make_room_for(connections: usize) -> io::Result<()> {
-    let wanted = connections as u64 + OTHERS;
-    enough(wanted, rlimit::increase_nofile_limit(wanted)?)
+    let needed = connections as u64 + OTHERS;
+    // Devices that all connect again look up names at once, and try more than one address.
+    enough(needed, rlimit::increase_nofile_limit(3 * needed)?)
 }
 
-fn enough(wanted: u64, allowed: u64) -> io::Result<()> {
-    if allowed >= wanted {
+fn enough(needed: u64, allowed: u64) -> io::Result<()> {
+    if allowed >= needed {
         return Ok(());
     }
     let why =
-        format!("so many devices need {wanted} open files, and this process may have no more than {allowed}");
+        format!("so many devices need {needed} open files, and this process may have no more than {allowed}");
     Err(io::Error::other(why))
 }
 
