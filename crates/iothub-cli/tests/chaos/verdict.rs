@@ -40,6 +40,8 @@ pub(crate) async fn judge(
 ) -> Verdict {
     let mut wrongs = Vec::new();
     let mut memory_kib = vec![("with all devices", memory_kib())];
+    // Before the calm, in which replicas change as well.
+    let replica_changes = ledger.accounts().map(|(_, account)| account.replica_changes).sum();
     calm::settle(hub, &fleet, ledger, &mut wrongs).await;
     let arrived = arrived(hub, fleet.len(), &mut wrongs).await;
     for worker in fleet {
@@ -69,7 +71,7 @@ pub(crate) async fn judge(
         wrongs.push(format!("{} connections are left", hub.faults().connections()));
     }
     memory_kib.push(("without devices", self::memory_kib()));
-    let done = tally(ledger, &arrived, &mut wrongs);
+    let done = tally(ledger, &arrived, replica_changes, &mut wrongs);
     Verdict { seed, storm, broken: hub.faults().broken(), done, memory_kib, wrongs }
 }
 
@@ -139,10 +141,12 @@ async fn no_connections(hub: &Restarted) {
 fn tally(
     ledger: &Ledger,
     arrived: &BTreeMap<String, BTreeMap<u64, u64>>,
+    replica_changes: u64,
     wrongs: &mut Vec<String>,
 ) -> Vec<(String, u64)> {
     let mut done: BTreeMap<String, u64> = BTreeMap::new();
     let mut add = |what: &str, count: u64| *done.entry(what.to_owned()).or_default() += count;
+    add("changes of replicas seen", replica_changes);
     for (number, account) in ledger.accounts() {
         let name = name(number);
         let none = BTreeMap::new();
@@ -168,7 +172,6 @@ fn tally(
         add("desired changes made", account.desires);
         add("desired changes told one by one", account.changes);
         add("desired properties told whole", account.wholes);
-        add("changes of replicas seen", account.replica_changes);
         for (what, ends) in [
             ("message ended", &account.not_sent),
             ("method ended", &account.not_answered),
