@@ -151,7 +151,8 @@ impl Device {
     ///
     /// At [`Message::at_most_once`] it returns when the message is on its way. A message that is not
     /// acknowledged when a connection breaks is sent again over the next, until its [deadline](Message::deadline). Dropped
-    /// before it returns, a message that is not on its way yet is never sent. For many messages at a time there is [`Self::enqueue`].
+    /// before it returns, a message that is not on its way yet is never sent. For many messages at a time there is
+    /// [`Self::enqueue`].
     ///
     /// # Errors
     ///
